@@ -1,0 +1,64 @@
+# cocaflow. `make help` lists the targets.
+#
+# A room is a folder of common/; ROOM_DEPS says which rooms it may use. Each room becomes one static library,
+# and a test in tests/unit/ROOM links that room and what it depends on only, so a forbidden dependency fails to link.
+
+BUILD     ?= build
+SANITIZE  ?=
+DEVELOPER ?=
+
+CC        ?= gcc
+CXX       ?= g++
+PKG_CONFIG?= pkg-config
+
+ROOMS          := base tensor wire stage ops model train image text dataset
+DEPS_base      :=
+DEPS_tensor    := base
+DEPS_wire      := tensor base
+DEPS_stage     := wire tensor base
+DEPS_ops       := tensor base
+DEPS_model     := ops tensor base
+DEPS_train     := model ops stage wire tensor base
+DEPS_image     := tensor base
+DEPS_text      := base
+DEPS_dataset   := base
+
+SYSLIBS        := -lzmq -lmsgpackc -llmdb -ljpeg -lspng -lwebp -larchive -ljansson -ldnnl -lsentencepiece -lstdc++ -lm -lpthread -ldl
+
+WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla
+WARNXX    := -Wall -Wextra -Wshadow
+OPT       := $(if $(SANITIZE),-O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all,-O3 -g)
+CPPFLAGS  += -Icommon -D_GNU_SOURCE
+BASEFLAGS := $(OPT) $(if $(DEVELOPER)$(SANITIZE),-Werror) -MMD -MP -fopenmp
+override CFLAGS   += -std=c11 $(WARN) $(BASEFLAGS)
+override CXXFLAGS += -std=c++17 $(WARNXX) $(BASEFLAGS)
+override LDFLAGS  += -fopenmp $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+
+include common/rooms.mk
+
+.DEFAULT_GOAL := all
+
+.PHONY: all help check check-headers clean libs
+all: $(addprefix $(BUILD)/bin/,$(STAGES))
+libs: $(ALL_LIBS)
+
+help:
+	@echo "make                      the executables, in $(BUILD)/bin"
+	@echo "make check                every unit test; make check-NAME, those of tests/unit/*/test_NAME.c or of room NAME"
+	@echo "make check-headers        each header compiles alone"
+	@echo "make clean"
+	@echo "DEVELOPER=1               warnings are errors"
+	@echo "SANITIZE=address,undefined BUILD=build-sanitize   a build with the sanitizers"
+
+check: $(addprefix run-,$(UNIT_TESTS))
+run-%: $(BUILD)/tests/%
+	$(Q)cd tests && $(abspath $<)
+# check-hash runs tests/unit/*/test_hash.c, check-base all of tests/unit/base.
+check-headers: $(patsubst %.h,$(BUILD)/headers/%.ok,$(shell find common -name '*.h'))
+$(BUILD)/headers/%.ok: %.h
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused -fsyntax-only -x c $< && touch $@
+.SECONDEXPANSION:
+check-%: $$(addprefix run-,$$(filter %/test_$$* $$*/%,$$(UNIT_TESTS)))
+	$(if $^,,$(error no tests named $*))@:
+clean:
+	rm -rf $(BUILD)

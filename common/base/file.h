@@ -1,0 +1,41 @@
+// Whole files, mapped files, and files written aside. Functions return 0 or -exit_code, reported.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/memory.h"
+
+// Appends the whole of `path` ("-" is stdin) to `buffer`; more than `limit` bytes is an EXIT_DATA error.
+int file_read(const char *path, size_t limit, struct buffer *buffer);
+
+// A file mapped read-only. `size` 0 has bytes NULL.
+struct file_map {
+    const unsigned char *bytes;
+    size_t size;
+};
+int file_map_open(struct file_map *map, const char *path);
+void file_map_close(struct file_map *map);
+
+bool file_exists(const char *path);
+bool directory_exists(const char *path);
+int directory_make(const char *path); // with its parents; an existing directory is fine
+int directory_sync(const char *path);
+int directory_remove(const char *path); // and all that is in it; a missing one is fine
+
+// A file that appears under its name only when it is whole: written as "PATH.tmp", fsynced, renamed, and the
+// directory fsynced. The first failed write sticks; aside_commit reports it (EXIT_RUN) and removes the remains.
+struct aside {
+    FILE *file;
+    char *path, *temporary;
+};
+int aside_open(struct aside *aside, const char *path);
+int aside_commit(struct aside *aside);
+void aside_abandon(struct aside *aside); // after aside_open succeeded: closes and removes
+
+int file_write(const char *path, const void *bytes, size_t size); // aside_open, write, aside_commit
+int file_copy(const char *from, const char *to);
+
+char *path_join(const char *directory, const char *name); // `name` itself when absolute; the caller frees
+const char *path_base(const char *path);                  // borrowed: behind the last '/'

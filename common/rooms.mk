@@ -1,0 +1,51 @@
+# How rooms become libraries, stages become executables and tests become programs. Sources are found, never listed.
+
+find_c    = $(sort $(foreach d,$1,$(wildcard $d/*.c)))
+find_cxx  = $(sort $(foreach d,$1,$(wildcard $d/*.cpp)))
+
+ROOM_DIRS_ops     := common/ops common/ops/reference common/ops/cpu
+ROOM_DIRS_dataset := common/dataset common/dataset/import
+room_dirs = $(or $(ROOM_DIRS_$1),common/$1)
+room_lib  = $(BUILD)/lib/lib$1.a
+# A room and all it depends on, as archives in link order.
+room_libs = $(foreach r,$1,$(call room_lib,$r))
+
+define room_rule
+$(call room_lib,$1): $(patsubst %.c,$(BUILD)/obj/%.o,$(call find_c,$(call room_dirs,$1))) \
+                     $(patsubst %.cpp,$(BUILD)/obj/%.o,$(call find_cxx,$(call room_dirs,$1)))
+	@mkdir -p $$(@D)
+	$$(AR_TAG)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rule,$r)))
+
+Q       := $(if $(V),,@)
+CC_TAG   = $(Q)echo "  CC   $<" && mkdir -p $(@D) &&
+AR_TAG   = $(Q)echo "  AR   $@" &&
+LD_TAG   = $(Q)echo "  LD   $@" && mkdir -p $(@D) &&
+
+$(BUILD)/obj/%.o: %.c
+	$(CC_TAG)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+$(BUILD)/obj/%.o: %.cpp
+	$(CC_TAG)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
+
+# Executables: stages/NAME.c with, beside it, its own folder stages/NAME/*.c when it needs more than one file.
+STAGES   := $(patsubst stages/%.c,%,$(wildcard stages/*.c))
+stage_sources = stages/$1.c $(call find_c,stages/$1)
+ALL_LIBS := $(call room_libs,train model ops stage wire image text dataset tensor base)
+
+define stage_rule
+$(BUILD)/bin/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(call stage_sources,$1)) $(ALL_LIBS)
+	$$(LD_TAG)$(CC) $$(LDFLAGS) -Wl,--as-needed $$^ $(SYSLIBS) -o $$@
+endef
+$(foreach s,$(STAGES),$(eval $(call stage_rule,$s)))
+
+# Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME.
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
+
+define unit_rule
+$(BUILD)/tests/$1: $(BUILD)/obj/tests/unit/$1.o $(call room_libs,$(patsubst %/,%,$(dir $1)) $(DEPS_$(patsubst %/,%,$(dir $1))))
+	$$(LD_TAG)$(CC) $$(LDFLAGS) -Wl,--as-needed $$^ -lcmocka $(SYSLIBS) -o $$@
+endef
+$(foreach t,$(UNIT_TESTS),$(eval $(call unit_rule,$t)))
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

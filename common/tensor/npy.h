@@ -1,0 +1,10 @@
+// NumPy's .npy format, version 1.0, C order. bf16 is written as f32.
+#pragma once
+
+#include "base/file.h"
+#include "tensor/tensor.h"
+
+int npy_write(const char *path, const struct tensor *tensor); // 0 or -EXIT_RUN
+
+// Reads into `tensor`, whose data lies in `memory`, which the caller releases. 0 or -EXIT_DATA, reported.
+int npy_read(const char *path, struct tensor *tensor, struct buffer *memory);

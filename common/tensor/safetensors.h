@@ -1,0 +1,24 @@
+// The safetensors file format (8-byte little-endian header length, JSON header, data).
+#pragma once
+
+#include "base/file.h"
+#include "tensor/tensor.h"
+
+// A mapped file: tensors point into the map and live until safetensors_close. Header length (<= 100 MB), offsets,
+// overlaps, holes, names, dtypes and shapes are checked; a cut or lying file is -EXIT_DATA, reported.
+struct safetensors {
+    struct file_map map;
+    struct tensor *tensor; // in file order
+    size_t count;
+    char *metadata; // the "__metadata__" object as JSON text, or NULL
+};
+int safetensors_open(struct safetensors *file, const char *path);
+void safetensors_close(struct safetensors *file);
+// Parses bytes already in memory; what safetensors_open uses and the fuzz target drives. `what` names it in errors.
+int safetensors_parse(struct safetensors *file, const void *bytes, size_t size, const char *what);
+const struct tensor *safetensors_find(const struct safetensors *file, const char *name); // NULL when absent
+
+// Writes the tensors in this order, aside and fsynced. `metadata` is "key=value" pairs, count of them.
+// Optionally returns the file's XXH64 checksum and size. 0 or -EXIT_RUN.
+int safetensors_write(const char *path, const struct tensor *tensor, size_t count, const char *const *metadata,
+                      size_t metadata_count, uint64_t *checksum, int64_t *size);
