@@ -56,7 +56,7 @@ run-%: $(BUILD)/tests/%
 # check-hash runs tests/unit/*/test_hash.c, check-base all of tests/unit/base.
 check-headers: $(patsubst %.h,$(BUILD)/headers/%.ok,$(shell find common -name '*.h'))
 $(BUILD)/headers/%.ok: %.h
-	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused -fsyntax-only -x c $< && touch $@
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -include $< -x c /dev/null && touch $@
 .SECONDEXPANSION:
 check-%: $$(addprefix run-,$$(filter %/test_$$* $$*/%,$$(UNIT_TESTS)))
 	$(if $^,,$(error no tests named $*))@:

@@ -2,5 +2,5 @@
 
 #include <stdint.h>
 
-double clock_seconds(void);       // monotonic
-int64_t memory_peak_bytes(void);  // peak resident set of this process (VmHWM)
+double clock_seconds(void);      // monotonic
+int64_t memory_peak_bytes(void); // peak resident set of this process (VmHWM)

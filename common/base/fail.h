@@ -14,7 +14,7 @@ enum exit_code {
 // Names the program in every line that follows; `name` must outlive the process. Default "cocaflow".
 void fail_name(const char *name);
 
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 void note(const char *format, ...) PRINTF_LIKE(1, 2);
 void warn(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -14,7 +14,7 @@ int json_write(const char *path, const json_t *document); // aside, indented, ke
 // The first error sticks, later calls do nothing, so a caller reads straight on and checks once.
 struct json_fields {
     const json_t *object;
-    const char *where;  // "FILE: vision_cfg", for messages
+    const char *where; // "FILE: vision_cfg", for messages
     const char *used[64];
     int used_count, status;
 };
@@ -24,6 +24,6 @@ int64_t json_fields_int(struct json_fields *fields, const char *key, int64_t fal
 double json_fields_real(struct json_fields *fields, const char *key, double fallback);
 bool json_fields_bool(struct json_fields *fields, const char *key, bool fallback);
 const char *json_fields_text(struct json_fields *fields, const char *key, const char *fallback); // borrowed
-const json_t *json_fields_object(struct json_fields *fields, const char *key);                    // borrowed or NULL
+const json_t *json_fields_object(struct json_fields *fields, const char *key);                   // borrowed or NULL
 void json_fields_ignore(struct json_fields *fields, const char *key); // accepted without effect
 int json_fields_end(struct json_fields *fields);                      // 0 or -EXIT_USAGE, reported

@@ -8,10 +8,10 @@
 
 enum dtype { DT_U8, DT_I32, DT_I64, DT_F32, DT_BF16, DT_F16, DT_F64, DTYPE_COUNT };
 
-size_t dtype_size(enum dtype type);             // bytes of one element
-const char *dtype_name(enum dtype type);        // "u8", "bf16", ... as in message headers
-const char *dtype_safetensors(enum dtype type); // "U8", "BF16", ...
-const char *dtype_numpy(enum dtype type);       // "|u1", "<f4", ...; NULL where numpy has none (bf16)
+size_t dtype_size(enum dtype type);                      // bytes of one element
+const char *dtype_name(enum dtype type);                 // "u8", "bf16", ... as in message headers
+const char *dtype_safetensors(enum dtype type);          // "U8", "BF16", ...
+const char *dtype_numpy(enum dtype type);                // "|u1", "<f4", ...; NULL where numpy has none (bf16)
 int dtype_from_name(const char *name, enum dtype *type); // any of the three spellings; 0 or -1, not reported
 
 static inline float bf16_to_f32(uint16_t bits) {

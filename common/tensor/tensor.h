@@ -22,8 +22,7 @@ struct tensor {
     void *data; // borrowed
 };
 
-#define SHAPE(...) \
-    shape_of((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__})
+#define SHAPE(...) shape_of((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__})
 struct shape shape_of(int rank, const int64_t *dim);
 bool shape_equal(struct shape a, struct shape b);
 int64_t shape_count(struct shape shape);
