@@ -1,0 +1,89 @@
+// Numeric operations behind one table, so that the model is written once for every backend.
+//
+// All pointers given to an operation are memory of the backend (`allocate`), host memory for the CPU ones. Letters:
+// R rows, D width, I and O input and output width of a linear map, B samples, H heads, V vocabulary, E embedding width.
+// Activations and weights are `void *`: contiguous elements of the compute type `ops->dtype` (f32 or bf16). `real` is
+// f32: LayerNorm statistics, softmax, losses, gradients of weights and optimizer state; the tests also compile the
+// reference with real = double, and its activations are double then too.
+// Output pointers come first, then inputs, then dimensions. "+=" accumulates into what is there, all else is
+// overwritten. Results have the same bits for the same backend, shapes and thread count.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tensor/dtype.h"
+
+#ifdef COCA_REAL_DOUBLE
+typedef double real;
+#define DT_REAL DT_F64
+#else
+typedef float real;
+#define DT_REAL DT_F32
+#endif
+
+// How a weight matrix lies: [O,I] as in torch.nn.Linear, or [I,O] as CLIP's `proj` and `text_projection`.
+enum weight_layout { WEIGHT_OUT_IN, WEIGHT_IN_OUT };
+
+// A linear map of R rows of I elements to R rows of O elements.
+struct linear_shape {
+    int64_t R, I, O;
+    enum weight_layout layout;
+};
+
+// GELU is x·Φ(x) with the exact Φ (erf); QUICK_GELU is x·sigmoid(1.702x), as OpenAI's CLIP.
+enum activation { ACTIVATION_GELU, ACTIVATION_QUICK_GELU };
+
+// Attention of B independent samples over ragged rows. Sample b has queries in rows q_start[b] … + q_count[b] of q and
+// out, keys in rows k_start[b] … + k_count[b] of k and v. Row r of q lies at q + r·q_stride elements, head h in
+// elements h·width … of it. Causal lines up the last query with the last key: query i sees key j iff j <= i + k_count −
+// q_count. A key whose key_valid is 0 is seen by nobody. A query that sees no key gets zeros. Different samples may
+// share query rows in the forward pass only.
+struct attention_shape {
+    int B, H, width;             // width of one head; scores are scaled by 1/sqrt(width)
+    int64_t q_stride, kv_stride; // elements between rows of q (and dq), of k and v (and dk, dv)
+    int64_t out_stride;          // of out (and d_out)
+    int q_max, k_max;            // upper bounds of q_count and k_count
+    bool causal;
+    const int32_t *q_start, *q_count, *k_start, *k_count; // [B] each
+    const uint8_t *key_valid;                             // by row of k, or NULL: all are valid
+};
+
+struct adamw_step {
+    double lr, beta1, beta2, eps, weight_decay;
+    double correction1, correction2; // 1 − β1^t, 1 − β2^t, t = number of this update, from 1
+    double gradient_scale;           // the clip factor
+};
+
+// Adafactor as big_vision has it (Zhai et al. 2022, "Scaling Vision Transformers", section 3.4; optax
+// scale_by_factored_rms, clipping by block RMS, momentum, decoupled decay).
+struct adafactor_step {
+    double lr, beta2, beta1, clip_threshold, weight_decay, gradient_scale;
+    int64_t batch, rows, columns; // the gradient is [batch, rows, columns]; factored when `factored`
+    bool factored;
+    enum dtype momentum_dtype; // DT_REAL or DT_BF16
+};
+
+struct ops {
+    const char *backend; // "reference", "cpu", "cuda"
+    enum dtype dtype;    // of activations and weights
+    int threads;
+    void *state; // the backend's own
+#define OP(name, parameters, arguments) void(*name) parameters;
+#include "ops/ops.def"
+#undef OP
+};
+
+// Opens a backend: device "cpu", "reference" or "cuda:N"; dtype DT_REAL or DT_BF16; threads 0 means all cores.
+// 0, or -EXIT_USAGE with the remedy: a CPU without bf16, no such device, a build without CUDA.
+int ops_open(struct ops **ops, const char *device, enum dtype dtype, int threads);
+void ops_close(struct ops **ops);
+
+// Device memory; allocate zeroes and ends the process when there is none.
+void *ops_allocate(struct ops *ops, size_t bytes);
+void ops_release(struct ops *ops, void *memory);
+
+// Counts and times every operation from here on, and prints a table sorted by time to stderr.
+void ops_profile_start(struct ops *ops);
+void ops_profile_report(struct ops *ops, double elapsed_seconds);
