@@ -46,6 +46,17 @@ define unit_rule
 $(BUILD)/tests/$1: $(BUILD)/obj/tests/unit/$1.o $(call room_libs,$(patsubst %/,%,$(dir $1)) $(DEPS_$(patsubst %/,%,$(dir $1))))
 	$$(LD_TAG)$(CC) $$(LDFLAGS) -Wl,--as-needed $$^ -lcmocka $(SYSLIBS) -o $$@
 endef
-$(foreach t,$(UNIT_TESTS),$(eval $(call unit_rule,$t)))
+$(foreach t,$(filter-out ops64/%,$(UNIT_TESTS)),$(eval $(call unit_rule,$t)))
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+# The reference operations in double precision, for finite differences: tests/unit/ops64 only, never linked with the
+# float build.
+REAL64_SOURCES := $(call find_c,common/ops common/ops/reference)
+$(BUILD)/real64/%.o: %.c
+	$(CC_TAG)$(CC) $(CPPFLAGS) -DCOCA_REAL_DOUBLE $(CFLAGS) -c $< -o $@
+$(BUILD)/lib/libops64.a: $(patsubst %.c,$(BUILD)/real64/%.o,$(REAL64_SOURCES))
+	@mkdir -p $(@D)
+	$(AR_TAG)rm -f $@ && ar rcs $@ $^
+$(BUILD)/tests/ops64/%: $(BUILD)/real64/tests/unit/ops64/%.o $(BUILD)/lib/libops64.a $(call room_libs,tensor base)
+	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ -lcmocka $(SYSLIBS) -o $@
+
+-include $(shell find $(BUILD)/obj $(BUILD)/real64 -name '*.d' 2>/dev/null)

@@ -1,0 +1,33 @@
+// One record of a dataset, and its MessagePack form (data/README.md).
+#pragma once
+
+#include "base/memory.h"
+
+#define RECORD_BYTES_LIMIT (256u << 20) // a larger value is refused
+#define RECORD_IMAGES_LIMIT 256
+#define RECORD_TEXTS_LIMIT 4096
+
+struct span {
+    const void *bytes;
+    size_t size;
+};
+
+// Fields that are absent are empty, `class` is −1. Reading borrows from the encoded bytes, except the arrays, which
+// record_release frees.
+struct record {
+    struct span image;   // encoded, as it came
+    struct span *images; // several: video frames, NLVR2
+    int image_count;
+    struct span *captions, *labels, *answers; // UTF-8
+    int caption_count, label_count, answer_count;
+    struct span question, id;
+    int64_t class;
+};
+void record_release(struct record *record);
+
+void record_encode(const struct record *record, struct buffer *bytes); // appends
+
+// Checks every length before use: unknown keys are skipped, duplicate keys, wrong types and counts over the limits
+// refused. 0, or -EXIT_DATA with `reason` filled and nothing printed.
+#define RECORD_REASON 160
+int record_decode(struct record *record, const void *bytes, size_t size, char reason[RECORD_REASON]);

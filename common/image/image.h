@@ -1,0 +1,72 @@
+// Pictures: decode, crop, resize, to u8 RGB.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/random.h"
+
+#define IMAGE_SIDE_LIMIT 65500      // pixels
+#define IMAGE_PIXEL_LIMIT 178956970 // as PIL's decompression-bomb limit × 2: more is refused
+
+enum image_format { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP };
+
+enum image_format image_format_of(const void *bytes, size_t size); // by signature, never by name
+
+// What the header of an encoded picture says, before any pixel is decoded.
+struct image_header {
+    enum image_format format;
+    int width, height; // upright: after EXIF orientation
+    int orientation;   // EXIF 1 … 8
+};
+
+// A rectangle of the upright picture, in pixels; may have fractions, as a resize's source box.
+struct image_box {
+    double left, top, width, height;
+};
+
+// 8-bit RGB, row-major, rows without padding. Owned; release with image_release.
+struct image {
+    int width, height;
+    uint8_t *pixels; // [height, width, 3]
+};
+void image_release(struct image *image);
+
+// Why a picture could not be decoded, for the caller's report (which knows the record's name): "truncated JPEG: …".
+#define IMAGE_REASON 160
+
+// 0, or -EXIT_DATA with `reason` filled and nothing printed.
+int image_read_header(struct image_header *header, const void *bytes, size_t size, char reason[IMAGE_REASON]);
+
+// Decodes the whole picture, upright: grey, palette, 16-bit, CMYK and YCCK become RGB, alpha is laid over white.
+int image_decode(struct image *image, const void *bytes, size_t size, char reason[IMAGE_REASON]);
+
+// Decodes what the box needs only (JPEG: libjpeg-turbo's skip and crop calls, and its scaling when the box is shrunk
+// to `target` pixels a side by 2 or more and that is as good), and moves `box` into the decoded part's coordinates.
+// The pixels inside the box are those of image_decode, unless scaled.
+int image_decode_box(struct image *image, struct image_box *box, int target, const void *bytes, size_t size,
+                     char reason[IMAGE_REASON]);
+
+// Bicubic (a = −0.5) with antialiasing, in fixed point, as PIL's Image.resize(size, BICUBIC, box): out u8
+// [height,width,3].
+void image_resize(uint8_t *out, int width, int height, const struct image *image, struct image_box box);
+
+// One training view or evaluation view of an encoded picture.
+enum view_kind { VIEW_RANDOM_CROP, VIEW_CENTRE_CROP, VIEW_SQUASH };
+struct view_options {
+    enum view_kind kind;
+    int size;                     // output pixels a side
+    double scale_low, scale_high; // area of the random crop as a share of the picture: 0.9, 1.0
+    double ratio_low, ratio_high; // its aspect ratio: 3/4, 4/3 (torchvision's RandomResizedCrop)
+    double flip;                  // probability of a left-right flip
+};
+
+// out u8 [size,size,3]. The crop and flip are functions of `key` alone. Centre crop is open_clip's evaluation
+// transform: the short side resized to `size`, then the centre.
+int image_view(uint8_t *out, const struct view_options *options, struct random_key key, const void *bytes, size_t size,
+               char reason[IMAGE_REASON]);
+
+// Encoders, for packing. Appends to nothing: returns malloc'ed bytes that the caller frees; `channels` 1 or 3.
+int image_encode_png(void **bytes, size_t *size, const uint8_t *pixels, int width, int height, int channels);
+int image_encode_jpeg(void **bytes, size_t *size, const uint8_t *pixels, int width, int height, int quality);

@@ -1,0 +1,21 @@
+// Prompts: templates that hold a class name or a list of label names.
+#pragma once
+
+#include "base/memory.h"
+#include "base/random.h"
+
+// Reads a text file, one per line, empty lines and # comments left out (a class list in index order, a template list).
+// 0 or -EXIT_DATA.
+int lines_read(struct strings *lines, const char *path);
+
+// A template holds its name at "{}" (open_clip) or "{c}" (CLIP_benchmark). -EXIT_DATA for a template without, naming
+// it.
+int templates_read(struct strings *templates, const char *path);
+
+// Appends `template` with `name` put in.
+void prompt_fill(struct buffer *text, const char *template, const char *name);
+
+// The paper's text for annotated pictures (section 4.1): label names shuffled, joined by ", " and put in a template
+// sampled from the list; all of it a function of `key`. `labels` is not empty.
+void prompt_from_labels(struct buffer *text, const struct strings *labels, const struct strings *templates,
+                        struct random_key key);
