@@ -6,6 +6,7 @@
 // size.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/memory.h"
