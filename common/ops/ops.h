@@ -35,11 +35,11 @@ struct linear_shape {
 // GELU is x·Φ(x) with the exact Φ (erf); QUICK_GELU is x·sigmoid(1.702x), as OpenAI's CLIP.
 enum activation { ACTIVATION_GELU, ACTIVATION_QUICK_GELU };
 
-// Attention of B independent samples over ragged rows. Sample b has queries in rows q_start[b] … + q_count[b] of q and
-// out, keys in rows k_start[b] … + k_count[b] of k and v. Row r of q lies at q + r·q_stride elements, head h in
-// elements h·width … of it. Causal lines up the last query with the last key: query i sees key j iff j <= i + k_count −
-// q_count. A key whose key_valid is 0 is seen by nobody. A query that sees no key gets zeros. Different samples may
-// share query rows in the forward pass only.
+// Attention of B independent samples over ragged rows. Sample b has queries in rows q_start[b] … + q_count[b] of q, its
+// results in as many rows from out_start[b] of out, and keys in rows k_start[b] … + k_count[b] of k and v. Row r of q
+// lies at q + r·q_stride elements, head h in elements h·width … of it. Causal lines up the last query with the last
+// key: query i sees key j iff j <= i + k_count − q_count. A key whose key_valid is 0 is seen by nobody. A query that
+// sees no key gets zeros. Samples may share rows of q; in the forward pass also rows of k and v.
 struct attention_shape {
     int B, H, width;             // width of one head; scores are scaled by 1/sqrt(width)
     int64_t q_stride, kv_stride; // elements between rows of q (and dq), of k and v (and dk, dv)
@@ -47,6 +47,7 @@ struct attention_shape {
     int q_max, k_max;            // upper bounds of q_count and k_count
     bool causal;
     const int32_t *q_start, *q_count, *k_start, *k_count; // [B] each
+    const int32_t *out_start;                             // [B] rows of out, d_out, lse and dq; NULL: q_start
     const uint8_t *key_valid;                             // by row of k, or NULL: all are valid
 };
 
@@ -69,7 +70,9 @@ struct ops {
     const char *backend; // "reference", "cpu", "cuda"
     enum dtype dtype;    // of activations and weights
     int threads;
-    void *state; // the backend's own
+    void *state;                    // the backend's own
+    void (*close)(struct ops *ops); // releases state
+    struct ops_profile *profile;    // NULL until ops_profile_start
 #define OP(name, parameters, arguments) void(*name) parameters;
 #include "ops/ops.def"
 #undef OP

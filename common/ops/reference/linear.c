@@ -1,0 +1,107 @@
+#include <math.h>
+
+#include "ops/reference/reference.h"
+
+// Where W[o][i] lies.
+static int64_t weight_index(struct linear_shape shape, int64_t o, int64_t i) {
+    return shape.layout == WEIGHT_OUT_IN ? o * shape.I + i : i * shape.O + o;
+}
+
+static double linear(const real *in_row, const real *weight, const real *bias, struct linear_shape shape, int64_t o) {
+    double sum = bias ? bias[o] : 0;
+    for (int64_t i = 0; i < shape.I; i++) sum += (double)in_row[i] * weight[weight_index(shape, o, i)];
+    return sum;
+}
+
+// Element i of d_out·W.
+static double linear_transposed(const real *d_out_row, const real *weight, struct linear_shape shape, int64_t i) {
+    double sum = 0;
+    for (int64_t o = 0; o < shape.O; o++) sum += (double)d_out_row[o] * weight[weight_index(shape, o, i)];
+    return sum;
+}
+
+static double normal_cdf(double x) {
+    return 0.5 * (1 + erf(x * M_SQRT1_2));
+}
+
+static double normal_density(double x) {
+    return exp(-0.5 * x * x) * 0.5 * M_2_SQRTPI * M_SQRT1_2;
+}
+
+static double sigmoid(double x) {
+    return 1 / (1 + exp(-x));
+}
+
+static double activate(double x, enum activation activation) {
+    return activation == ACTIVATION_GELU ? x * normal_cdf(x) : x * sigmoid(1.702 * x);
+}
+
+static double activation_slope(double x, enum activation activation) {
+    if (activation == ACTIVATION_GELU) return normal_cdf(x) + x * normal_density(x);
+    double s = sigmoid(1.702 * x);
+    return s + 1.702 * x * s * (1 - s);
+}
+
+void reference_linear_forward(struct ops *ops, void *out_, const void *in_, const void *weight, const void *bias,
+                              const void *residual_, struct linear_shape shape) {
+    (void)ops;
+    real *out = out_;
+    const real *in = in_, *residual = residual_;
+    for (int64_t r = 0; r < shape.R; r++)
+        for (int64_t o = 0; o < shape.O; o++) {
+            double added = residual ? residual[r * shape.O + o] : 0;
+            out[r * shape.O + o] = (real)(linear(in + r * shape.I, weight, bias, shape, o) + added);
+        }
+}
+
+void reference_linear_activation_forward(struct ops *ops, void *out_, void *pre_, const void *in_, const void *weight,
+                                         const void *bias, struct linear_shape shape, enum activation activation) {
+    (void)ops;
+    real *out = out_, *pre = pre_;
+    const real *in = in_;
+    for (int64_t r = 0; r < shape.R; r++)
+        for (int64_t o = 0; o < shape.O; o++) {
+            pre[r * shape.O + o] = (real)linear(in + r * shape.I, weight, bias, shape, o);
+            out[r * shape.O + o] = (real)activate(pre[r * shape.O + o], activation);
+        }
+}
+
+void reference_linear_backward_input(struct ops *ops, void *d_in_, const void *d_out_, const void *weight,
+                                     struct linear_shape shape, bool accumulate) {
+    (void)ops;
+    real *d_in = d_in_;
+    const real *d_out = d_out_;
+    for (int64_t r = 0; r < shape.R; r++)
+        for (int64_t i = 0; i < shape.I; i++) {
+            double before = accumulate ? d_in[r * shape.I + i] : 0;
+            d_in[r * shape.I + i] = (real)(before + linear_transposed(d_out + r * shape.O, weight, shape, i));
+        }
+}
+
+void reference_linear_activation_backward_input(struct ops *ops, void *d_pre_, const void *d_out_, const void *weight,
+                                                const void *pre_, struct linear_shape shape,
+                                                enum activation activation) {
+    (void)ops;
+    real *d_pre = d_pre_;
+    const real *d_out = d_out_, *pre = pre_;
+    for (int64_t r = 0; r < shape.R; r++)
+        for (int64_t i = 0; i < shape.I; i++)
+            d_pre[r * shape.I + i] = (real)(linear_transposed(d_out + r * shape.O, weight, shape, i) *
+                                            activation_slope(pre[r * shape.I + i], activation));
+}
+
+void reference_linear_backward_weight(struct ops *ops, real *d_weight, real *d_bias, const void *d_out_,
+                                      const void *in_, struct linear_shape shape) {
+    (void)ops;
+    const real *d_out = d_out_, *in = in_;
+    for (int64_t o = 0; o < shape.O; o++) {
+        for (int64_t i = 0; i < shape.I; i++) {
+            double sum = 0;
+            for (int64_t r = 0; r < shape.R; r++) sum += (double)d_out[r * shape.O + o] * in[r * shape.I + i];
+            d_weight[weight_index(shape, o, i)] += (real)sum;
+        }
+        double sum = 0;
+        for (int64_t r = 0; r < shape.R; r++) sum += d_out[r * shape.O + o];
+        if (d_bias) d_bias[o] += (real)sum;
+    }
+}

@@ -1,0 +1,50 @@
+#include <math.h>
+#include <string.h>
+
+#include "ops/reference/reference.h"
+
+// log Σ exp(scale·x[i]).
+static double logsumexp(const real *x, double scale, int64_t n) {
+    double largest = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < n; i++) largest = fmax(largest, scale * x[i]);
+    for (int64_t i = 0; i < n; i++) sum += exp(scale * x[i] - largest);
+    return largest + log(sum);
+}
+
+static void cross_entropy_gradient(real *logits, double lse, int32_t target, double scale, int64_t V) {
+    for (int64_t c = 0; c < V; c++) logits[c] = (real)(scale * (exp(logits[c] - lse) - (c == target)));
+}
+
+void reference_cross_entropy(struct ops *ops, double *total, void *logits_, const int32_t *target, real scale,
+                             bool gradient, int64_t R, int64_t V) {
+    (void)ops;
+    for (int64_t r = 0; r < R; r++) {
+        real *logits = (real *)logits_ + r * V;
+        if (target[r] < 0) {
+            if (gradient) memset(logits, 0, (size_t)V * sizeof *logits);
+            continue;
+        }
+        double lse = logsumexp(logits, 1, V);
+        *total += lse - logits[target[r]];
+        if (gradient) cross_entropy_gradient(logits, lse, target[r], scale, V);
+    }
+}
+
+void reference_row_logsumexp(struct ops *ops, real *lse, const void *x, real scale, int64_t R, int64_t C) {
+    (void)ops;
+    for (int64_t r = 0; r < R; r++) lse[r] = (real)logsumexp((const real *)x + r * C, scale, C);
+}
+
+void reference_contrastive_gradient(struct ops *ops, void *x_, double *d_scale, const real *row_lse,
+                                    const real *column_lse, real scale, real weight, int64_t first, int64_t R,
+                                    int64_t C) {
+    (void)ops;
+    real *x = x_;
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t c = 0; c < C; c++) {
+            double cosine = x[r * C + c], logit = scale * cosine;
+            double both = exp(logit - row_lse[r]) + exp(logit - column_lse[c]) - 2 * (c == first + r);
+            *d_scale += weight * both * cosine;
+            x[r * C + c] = (real)(weight * both);
+        }
+}

@@ -1,0 +1,20 @@
+#include "base/fail.h"
+#include "ops/backend.h"
+#include "ops/reference/reference.h"
+
+static void close_reference(struct ops *ops) {
+    (void)ops;
+}
+
+int reference_open(struct ops *ops, int index) {
+    (void)index;
+    if (ops->dtype != DT_REAL)
+        return error(EXIT_USAGE, "--device reference computes in %s only; use --precision fp32", dtype_name(DT_REAL));
+    ops->backend = "reference";
+    ops->threads = 1;
+    ops->close = close_reference;
+#define OP(name, parameters, arguments) ops->name = reference_##name;
+#include "ops/ops.def"
+#undef OP
+    return 0;
+}

@@ -1,0 +1,85 @@
+#include "ops/reference/reference.h"
+
+void reference_patches(struct ops *ops, void *out_, const uint8_t *pixels, const float mean[3], const float std[3],
+                       int64_t B, int64_t S, int64_t P) {
+    (void)ops;
+    real *out = out_;
+    int64_t side = S / P;
+    for (int64_t row = 0; row < B * side * side; row++) {
+        int64_t b = row / (side * side), top = row / side % side * P, left = row % side * P;
+        for (int64_t i = 0; i < 3 * P * P; i++) {
+            int64_t channel = i / (P * P), y = top + i / P % P, x = left + i % P;
+            double value = pixels[((b * S + y) * S + x) * 3 + channel] / 255.0;
+            out[row * 3 * P * P + i] = (real)((value - mean[channel]) / std[channel]);
+        }
+    }
+}
+
+void reference_embedding_forward(struct ops *ops, void *out_, const void *table_, const void *cls,
+                                 const void *position_, const int32_t *token, const int32_t *place, int64_t R,
+                                 int64_t D) {
+    (void)ops;
+    real *out = out_;
+    const real *table = table_, *position = position_;
+    for (int64_t r = 0; r < R; r++) {
+        const real *from = token[r] < 0 ? cls : table + token[r] * D;
+        for (int64_t i = 0; i < D; i++) out[r * D + i] = from[i] + position[place[r] * D + i];
+    }
+}
+
+static void add_row(real *to, const real *from, int64_t D) {
+    for (int64_t i = 0; i < D; i++) to[i] += from[i];
+}
+
+void reference_embedding_backward(struct ops *ops, real *d_table, real *d_cls, real *d_position, const void *d_out_,
+                                  const int32_t *token, const int32_t *place, int64_t R, int64_t D) {
+    (void)ops;
+    const real *d_out = d_out_;
+    for (int64_t r = 0; r < R; r++) {
+        add_row(token[r] < 0 ? d_cls : d_table + token[r] * D, d_out + r * D, D);
+        add_row(d_position + place[r] * D, d_out + r * D, D);
+    }
+}
+
+void reference_add_rows(struct ops *ops, void *out_, const void *in_, const void *rows_, int64_t R, int64_t N,
+                        int64_t D) {
+    (void)ops;
+    real *out = out_;
+    const real *in = in_, *rows = rows_;
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t i = 0; i < D; i++) out[r * D + i] = (in ? in[r * D + i] : 0) + rows[r % N * D + i];
+}
+
+void reference_sum_rows(struct ops *ops, real *d_rows, const void *d_out_, int64_t R, int64_t N, int64_t D) {
+    (void)ops;
+    const real *d_out = d_out_;
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t i = 0; i < D; i++) {
+            double sum = 0;
+            for (int64_t r = n; r < R; r += N) sum += d_out[r * D + i];
+            d_rows[n * D + i] += (real)sum;
+        }
+}
+
+void reference_gather_rows(struct ops *ops, void *out_, const void *in_, const int32_t *index, int64_t R, int64_t D) {
+    (void)ops;
+    real *out = out_;
+    const real *in = in_;
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t i = 0; i < D; i++) out[r * D + i] = in[index[r] * D + i];
+}
+
+void reference_scatter_add_rows(struct ops *ops, void *out_, const void *in_, const int32_t *index, int64_t R,
+                                int64_t D) {
+    (void)ops;
+    real *out = out_;
+    const real *in = in_;
+    for (int64_t r = 0; r < R; r++) add_row(out + index[r] * D, in + r * D, D);
+}
+
+void reference_add(struct ops *ops, void *out_, const void *a_, const void *b_, int64_t n) {
+    (void)ops;
+    real *out = out_;
+    const real *a = a_, *b = b_;
+    for (int64_t i = 0; i < n; i++) out[i] = a[i] + b[i];
+}

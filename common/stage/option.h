@@ -1,0 +1,56 @@
+// Option tables: parsing, --help and JSON, all from one table.
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/memory.h"
+
+enum option_kind {
+    OPTION_TEXT,   // char *, owned by the table's settings; NULL when not given and without default
+    OPTION_INT,    // int64_t
+    OPTION_REAL,   // double
+    OPTION_FLAG,   // bool; --name, or --no-name
+    OPTION_CHOICE, // int: index into the words of `argument`, "mean|sum"
+    OPTION_LIST,   // struct strings: every occurrence adds one
+};
+
+enum option_mark {
+    OPTION_IDENTITY = 1, // a run resumes only with the same value (exit 2 otherwise)
+    OPTION_LOCAL = 2,    // of this process: not kept in run.json
+};
+
+struct option {
+    const char *name; // without dashes; a row without a name but with help is a heading of --help
+    enum option_kind kind;
+    size_t offset;        // of the field in the settings
+    const char *argument; // its name in --help, with the unit: "SECONDS"; the words of a choice
+    const char *fallback; // default, as typed; NULL: none (0, false, NULL)
+    double low, high;     // bounds of numbers, both included; both 0: unbounded
+    const char *help;     // what it does; default and bounds are added by --help
+    unsigned marks;
+};
+
+// A table with the settings that it fills. `given[i]` tells whether row i was on the command line.
+struct option_table {
+    const struct option *option;
+    int count;
+    void *settings;
+    bool *given; // allocated by options_defaults
+};
+
+// Sets every default. Call once, before anything else.
+void options_defaults(struct option_table *tables, int count);
+// Fills from a JSON object what it holds; unknown keys, wrong types, bounds: -EXIT_DATA naming `where`.
+int options_from_json(struct option_table *table, const json_t *object, const char *where);
+json_t *options_to_json(const struct option_table *table); // new reference; OPTION_LOCAL rows left out
+
+// --name VALUE, --name=VALUE, `--` ends options; what is no option goes to `operands`, or is refused when that is NULL.
+// -EXIT_USAGE with the nearest known name for an unknown option.
+int options_parse(struct option_table *tables, int count, int argc, char **argv, struct strings *operands);
+bool option_given(const struct option_table *table, const void *field); // a pointer into the settings
+void options_release(struct option_table *tables, int count);
+
+void options_help(const struct option_table *tables, int count, struct buffer *text); // appends

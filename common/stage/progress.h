@@ -1,0 +1,10 @@
+// Progress of long work on stderr: a bar with rate and time left on a terminal, a line every few seconds in a log.
+#pragma once
+
+#include <stdint.h>
+
+struct progress;
+// `total` 0 when unknown; `unit` names what is counted ("samples").
+struct progress *progress_new(const char *what, int64_t total, const char *unit);
+void progress_set(struct progress *progress, int64_t done, const char *detail); // detail may be NULL: "loss 3.21"
+void progress_done(struct progress **progress);                                 // final line, frees

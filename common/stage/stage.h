@@ -1,0 +1,41 @@
+// The life of a stage: options, log, readiness, signals, drain, counters, the supervisor's death. A stage's own file is
+// its manual page, its option table and its callbacks; its main is `return stage_main(&stage, argc, argv)`.
+#pragma once
+
+#include "stage/option.h"
+#include "wire/hub.h"
+
+// What a first SIGINT or SIGTERM means. A second one always leaves at once with 128 + signal.
+enum stage_signal {
+    STAGE_DRAIN,   // stage_stopping() turns true and waits return STAGE_STOP: the stage ends by itself
+    STAGE_REQUEST, // stage_on_signal is called (a follower passes it to its conductor) and the work goes on
+    STAGE_IGNORE,  // a worker: it leaves when its consumer says `end`
+};
+enum { STAGE_STOP = 2 }; // what hub_take and hub_next_ask return to a draining stage
+
+struct stage {
+    const char *name;            // of the executable
+    const char *role;            // in messages and logs; NULL: name without "coca-"
+    const char *summary;         // one line
+    const char *manual;          // paragraphs of --help: messages in and out with dtype and shape, exit codes, examples
+    struct option_table *tables; // the stage's own, beside the common one
+    int table_count;
+    const char *operands; // their name in --help, NULL: none are taken
+    // After the options are read, inside the run directory, before sockets: reads files, checks, says what goes
+    // silently wrong elsewhere. May set the hub's fingerprint and run id by stage_identify. 0 or -exit_code.
+    int (*prepare)(const struct strings *operands);
+    // Opens edges and works. 0 or -exit_code; STAGE_STOP and HUB_END count as 0.
+    int (*run)(struct hub *hub);
+};
+
+// Options every stage has: --run-dir --run-id --rank --ready --supervisor --counters --record --keys --insecure
+// --peer-timeout --request-timeout --stall-timeout --message-limit --help --version.
+int stage_main(const struct stage *stage, int argc, char **argv);
+
+void stage_identify(const char *run, uint64_t fingerprint); // from prepare
+void stage_signal_policy(enum stage_signal policy, int (*on_signal)(void *context, int signal), void *context);
+bool stage_stopping(void);
+int stage_signal_number(void);             // 0, or the first signal seen: a drained stage exits with 128 + it
+void stage_exit_signal(int signal);        // exit with 128 + signal at the end, as asked by a peer
+void stage_ready(void);                    // creates the --ready file: edges are open, the model is loaded
+void stage_announce_memory(int64_t bytes); // expected peak; written beside the measured one into --counters

@@ -1,0 +1,99 @@
+// All the edges of one process, driven by one thread.
+//
+// hub_take waits for one message and, while it waits, serves every socket: arrivals are filed in an inbox by (edge,
+// kind, sender's role, step, microbatch), hellos are answered, requests are passed on to other workers when theirs
+// died, file descriptors that the stage watches (signals, supervisor) are called back. Compute runs between calls;
+// libzmq's I/O thread moves bytes meanwhile.
+//
+// Pulled edges: the consumer binds a ROUTER and asks workers, which connect DEALERs. At most `window` requests are with
+// one worker; answers nobody waits for (late duplicates) are dropped. Stateful edges: the binder waits for the roles it
+// names, each message is sent once, in-order per peer. All sockets: ROUTER_MANDATORY, ZMTP heartbeats 1 s / 3 s,
+// linger, MAXMSGSIZE.
+//
+// An edge whose address is file:PATH or "-" is a recording: an input is read in order, an output written.
+#pragma once
+
+#include "base/memory.h"
+#include "wire/endpoint.h"
+#include "wire/message.h"
+
+struct hub;
+struct edge;
+
+struct hub_config {
+    const char *role;             // "image-encode"; travels as `from`
+    int rank;                     // among the replicas of the role
+    const char *run;              // run id, at most WIRE_RUN − 1 bytes; "" accepts and takes over the peer's
+    uint64_t fingerprint;         // of the model; a peer that differs is refused (exit 2 there)
+    double peer_timeout;          // seconds for a peer that is missing: -EXIT_PEER, naming it
+    double request_timeout;       // seconds until a request goes to another worker
+    double stall_timeout;         // seconds without any arrival: -EXIT_PEER, printing what is awaited
+    int64_t message_limit;        // bytes of one frame: ZMQ_MAXMSGSIZE
+    const char *keys;             // folder of CURVE keys, or NULL
+    bool insecure;                // tcp beyond loopback without keys
+    const struct strings *record; // "EDGE=FILE": what an input edge delivers is written there too
+};
+
+struct hub *hub_new(const struct hub_config *config);
+
+// Says `end` on every edge that was not ended, lets messages out within the linger time, frees. 0, or -EXIT_RUN when a
+// recording could not be finished.
+int hub_close(struct hub **hub);
+
+// Calls back from inside a wait when `fd` is readable or hung up. Returning nonzero makes the wait return that value.
+void hub_watch(struct hub *hub, int fd, int (*callback)(void *context), void *context);
+
+enum edge_manner {
+    EDGE_PULL,    // consumer of a stateless edge: binds and asks
+    EDGE_SERVE,   // worker: connects and answers
+    EDGE_BIND,    // stateful: waits for its peers
+    EDGE_CONNECT, // stateful: its one peer binds
+};
+enum edge_direction { EDGE_IN = 1, EDGE_OUT = 2, EDGE_BOTH = 3 };
+
+struct edge_options {
+    const char *name;    // "images"
+    const char *address; // as endpoint_parse takes it
+    enum edge_manner manner;
+    enum edge_direction direction; // recordings go one way only
+    int window;                    // of EDGE_PULL: requests with one worker at a time, >= 1
+    const char *const *peers; // of EDGE_BIND: roles awaited, NULL-terminated; of EDGE_PULL: a role per kind of worker
+                              // that must answer (embeddings of evaluation come from two), NULL: any one
+};
+// 0, -EXIT_USAGE (address, port in use), -EXIT_DATA (recording). The hub owns the edge.
+int hub_edge(struct hub *hub, struct edge **edge, const struct edge_options *options);
+bool edge_is_recording(const struct edge *edge);
+const char *edge_name(const struct edge *edge);
+
+// Waits until every peer that the stateful edges name has said hello. 0 or -EXIT_PEER. Pulled edges wait in hub_take.
+int hub_meet(struct hub *hub);
+
+// What waits return besides 0 and -exit_code. A watch callback's value is returned as it is.
+enum { HUB_END = 1 };
+
+// Tells a pulled edge what will be taken, in order, ahead of need. Recordings ignore it. `role` as in hub_take.
+void edge_want(struct edge *edge, const char *role, struct unit unit);
+
+// The message (kind, from `role`, step, microbatch) of the edge. role NULL: any sender; step −1: any. The caller frees
+// *message. HUB_END: the edge ended, or the unit lies beyond the data. A recording that ends before the step is HUB_END
+// when nothing of the step was read (the caller decides whether that is "ends at step N").
+int hub_take(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
+             int32_t microbatch, struct message **message);
+// Whether hub_take would return at once; serves the sockets without waiting.
+bool hub_ready(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
+               int32_t microbatch);
+
+// EDGE_SERVE: the next request. HUB_END when the consumer ended. Time waited here counts as blocked on output.
+int hub_next_ask(struct hub *hub, struct edge *edge, struct unit *unit);
+
+// Sends and nulls the message, filling in run, generation, from, rank. `role` names the peer of an EDGE_BIND edge;
+// NULL elsewhere. 0, -EXIT_PEER (the peer is gone), -EXIT_RUN (recording), HUB_END (the reader of a pipe left).
+int edge_send(struct edge *edge, const char *role, struct message **message);
+// Says `end` to the peers, or closes the recording.
+int edge_end(struct edge *edge);
+
+struct hub_counters {
+    double waiting, blocked; // seconds waiting for input, blocked on output
+    int64_t messages_in, messages_out, bytes_in, bytes_out, malformed, repeated_requests;
+};
+struct hub_counters hub_counters(const struct hub *hub);
