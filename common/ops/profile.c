@@ -15,7 +15,7 @@ enum operation {
 };
 
 struct timing {
-    const char *name;
+    const char *label;
     int64_t calls;
     double seconds;
 };
@@ -46,7 +46,7 @@ void ops_profile_start(struct ops *ops) {
     struct ops_profile *profile = xcalloc(1, sizeof *profile);
     profile->plain = *ops;
 #define OP(name, parameters, arguments)                                                                                \
-    profile->timing[OPERATION_##name].name = #name;                                                                    \
+    profile->timing[OPERATION_##name].label = #name;                                                                   \
     ops->name = profiled_##name;
 #include "ops/ops.def"
 #undef OP
@@ -74,7 +74,7 @@ void ops_profile_report(struct ops *ops, double elapsed_seconds) {
     qsort(sorted, OPERATION_COUNT, sizeof *sorted, by_time);
     fprintf(stderr, "%-34s %9s %11s %7s %11s\n", "operation", "calls", "seconds", "share", "us a call");
     for (int i = 0; i < OPERATION_COUNT; i++)
-        if (sorted[i].calls) print_line(sorted[i].name, sorted[i].calls, sorted[i].seconds, elapsed_seconds);
+        if (sorted[i].calls) print_line(sorted[i].label, sorted[i].calls, sorted[i].seconds, elapsed_seconds);
     print_line("between operations", 0, elapsed_seconds - total, elapsed_seconds);
 }
 
