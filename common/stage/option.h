@@ -43,7 +43,7 @@ struct option_table {
 
 // Sets every default. Call once, before anything else.
 void options_defaults(struct option_table *tables, int count);
-// Fills from a JSON object what it holds; unknown keys, wrong types, bounds: -EXIT_DATA naming `where`.
+// Fills from a JSON object what it holds, except rows given on the command line; unknown keys, wrong types, bounds: -EXIT_DATA naming `where`.
 int options_from_json(struct option_table *table, const json_t *object, const char *where);
 json_t *options_to_json(const struct option_table *table); // new reference; OPTION_LOCAL rows left out
 

@@ -1,0 +1,57 @@
+// The options of a run: one table that every stage reads, each using its own; kept in run.json. train.sh hands all
+// stages the same arguments.
+#pragma once
+
+#include "stage/option.h"
+
+enum { PRECISION_FP32, PRECISION_BF16 };
+enum { OPTIMIZER_ADAMW, OPTIMIZER_ADAFACTOR };
+enum { SCHEDULE_CONST, SCHEDULE_LINEAR, SCHEDULE_COSINE };
+enum { RECOMPUTE_NONE, RECOMPUTE_MICROBATCH };
+
+struct run_options {
+    // What
+    char *model, *tokenizer, *pretrained;
+    char *train_data, *train_data_weights, *prompts;
+    char *val_data;
+    int64_t seed;
+    // How much
+    int64_t batch_size, microbatch, steps, epochs;
+    double seconds;
+    // Where and how
+    char *device, *threads;
+    int precision, recompute;
+    double memory_gib;
+    int64_t workers, tokenize_workers, window;
+    // Views of pictures
+    double crop_scale_low, crop_scale_high, flip;
+    // Losses
+    double caption_weight, contrastive_weight;
+    int contrastive;
+    // Optimizer
+    int optimizer, schedule;
+    double lr, beta1, beta2, eps, weight_decay, warmup, clip_norm, ema_decay;
+    bool adafactor_bf16_momentum;
+    int64_t max_skipped;
+    double max_drop_rate;
+    // Keeping
+    int64_t save_frequency, keep, val_frequency, log_every;
+    char *dump;
+    int64_t dump_step, dump_limit;
+    // Edges; an edge left out is skipped
+    char *images, *tokens, *features, *features_grad, *embeddings, *embeddings_grad, *captions, *control;
+};
+
+extern struct run_options run_options;
+extern struct option_table run_options_table;
+
+// Fills what the command line left open from run.json of the current directory, if there is one.
+// 0 or -EXIT_DATA.
+int run_options_from_run(void);
+
+// Checks what one row cannot: exactly one of steps, seconds and epochs, G a multiple of B, … 0 or -EXIT_USAGE.
+int run_options_check(void);
+
+int run_microbatches(void); // M = G / B
+// Threads of "IMAGE,TEXT" for a role; 0 (all cores) when not given.
+int run_threads(const char *role);
