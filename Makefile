@@ -38,7 +38,7 @@ include common/rooms.mk
 
 .DEFAULT_GOAL := all
 
-.PHONY: all help check check-headers clean libs
+.PHONY: all help check check-headers clean libs unit-programs fuzz bench
 all: $(addprefix $(BUILD)/bin/,$(STAGES))
 libs: $(ALL_LIBS)
 
@@ -46,6 +46,8 @@ help:
 	@echo "make                      the executables, in $(BUILD)/bin"
 	@echo "make check                every unit test; make check-NAME, those of tests/unit/*/test_NAME.c or of room NAME"
 	@echo "make check-headers        each header compiles alone"
+	@echo "make fuzz                 each target of tests/fuzz for FUZZ_SECONDS (20); make fuzz-NAME"
+	@echo "make bench                speed against limits, in this machine's own terms"
 	@echo "make clean"
 	@echo "DEVELOPER=1               warnings are errors"
 	@echo "SANITIZE=address,undefined BUILD=build-sanitize   a build with the sanitizers"
@@ -60,5 +62,14 @@ $(BUILD)/headers/%.ok: %.h
 .SECONDEXPANSION:
 check-%: $$(addprefix run-,$$(filter %/test_$$* $$*/%,$$(UNIT_TESTS)))
 	$(if $^,,$(error no tests named $*))@:
+unit-programs: $(addprefix $(BUILD)/tests/,$(UNIT_TESTS))
+
+FUZZ_SECONDS ?= 20
+fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
+fuzz-%: $(BUILD)-fuzz/%
+	$(Q)mkdir -p $(BUILD)-fuzz/corpus/$*
+	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -close_fd_mask=3 \
+	    -artifact_prefix=$(BUILD)-fuzz/$*- $(BUILD)-fuzz/corpus/$* tests/fuzz/corpus/$* || \
+	    { echo "FAILED: fuzz target $*; the input lies in $(BUILD)-fuzz/$*-*"; exit 1; }
 clean:
 	rm -rf $(BUILD)

@@ -59,4 +59,17 @@ $(BUILD)/lib/libops64.a: $(patsubst %.c,$(BUILD)/real64/%.o,$(REAL64_SOURCES))
 $(BUILD)/tests/ops64/%: $(BUILD)/real64/tests/unit/ops64/%.o $(BUILD)/lib/libops64.a $(call room_libs,tensor base)
 	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ -lcmocka $(SYSLIBS) -o $@
 
--include $(shell find $(BUILD)/obj $(BUILD)/real64 -name '*.d' 2>/dev/null)
+# Fuzz targets: tests/fuzz/fuzz_NAME.c with every room, under libFuzzer and the sanitizers. clang, since gcc has no libFuzzer.
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CC      := clang -std=c11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fopenmp-simd
+FUZZ_ROOMS   := base tensor wire image dataset model
+FUZZ_SOURCES := $(call find_c,$(foreach r,$(FUZZ_ROOMS),$(call room_dirs,$r)) common/ops common/ops/reference)
+$(BUILD)-fuzz/obj/%.o: %.c
+	$(CC_TAG)$(FUZZ_CC) $(CPPFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)-fuzz/libfuzz.a: $(patsubst %.c,$(BUILD)-fuzz/obj/%.o,$(FUZZ_SOURCES))
+	@mkdir -p $(@D)
+	$(AR_TAG)rm -f $@ && ar rcs $@ $^
+$(BUILD)-fuzz/%: tests/fuzz/fuzz_%.c $(BUILD)-fuzz/libfuzz.a
+	$(LD_TAG)$(FUZZ_CC) -fsanitize=fuzzer $(CPPFLAGS) $^ $(SYSLIBS) -o $@
+
+-include $(shell find $(BUILD)/obj $(BUILD)/real64 $(BUILD)-fuzz -name '*.d' 2>/dev/null)

@@ -1,0 +1,167 @@
+# Starting, watching and stopping the stages of one job. Sourced by the pipeline scripts.
+#
+#   job_open DIR                        makes DIR the job's directory: lock, sockets/, log/, supervisor pipe, signal traps
+#   stage NAME COMMAND ...              starts a process the job needs to its end; its words go to log/NAME.log
+#   sink NAME COMMAND ...               the same, but it keeps this script's stdout and stderr; the job ends with it
+#   workers NAME COUNT COMMAND ...      starts processes that may die and are started again
+#   job_watch                           returns when the job is done, with the exit code of the stage that failed first
+#
+# Every process runs in DIR with --run-dir, --run-id, --supervisor, --ready and --counters added to its command, and in a process
+# group of its own, so that Ctrl-C reaches this script alone: the first INT or TERM is passed to the conductor (the stage
+# named in $job_conductor, else to all), the second ends everything at once.
+# The processes read the pipe $job_dir/sockets/supervisor; when this script is gone, however it went, they leave.
+
+COCA_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+COCA_BIN=${COCA_BIN:-$COCA_HOME/build/bin}
+[[ -d $COCA_BIN ]] || COCA_BIN=$COCA_HOME/bin
+PATH=$COCA_BIN:$PATH
+
+# Two OpenMP teams share the cores: a waiting thread that spins steals them from the other stage.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+
+job_restarts=5 job_restart_window=60 # more restarts of workers than this in so many seconds end the job
+job_grace=20                         # seconds for a stage to leave once it was told to
+
+declare -A job_name job_kind job_command # by pid
+job_failed=0 job_signal='' job_conductor='' job_ended=''
+job_restarted=()
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+fail() { local code=$1; shift; say "error: $*"; exit "$code"; }
+
+job_open() {
+    job_dir=$(cd "$1" && pwd) || exit 1
+    mkdir -p "$job_dir/sockets" "$job_dir/log"
+    exec 8>"$job_dir/lock"
+    flock -n 8 || fail 2 "$job_dir is in use by another job: wait for it, or choose another --name"
+    rm -f "$job_dir"/sockets/* "$job_dir"/log/*.counters
+    mkfifo "$job_dir/sockets/supervisor"
+    exec 9<>"$job_dir/sockets/supervisor"
+    trap 'job_on_signal INT' INT
+    trap 'job_on_signal TERM' TERM
+    trap job_end EXIT
+}
+
+stage() { local name=$1; shift; job_spawn stage "$name" "$@"; }
+sink() { local name=$1; shift; job_spawn sink "$name" "$@"; }
+workers() {
+    local name=$1 count=$2 i
+    shift 2
+    for ((i = 0; i < count; i++)); do job_spawn worker "$name.$i" "$@"; done
+}
+
+# job_spawn KIND NAME COMMAND ...
+job_spawn() {
+    local kind=$1 name=$2 pid
+    shift 2
+    local -a command=("$@" --run-dir "$job_dir" --supervisor sockets/supervisor
+        --ready "sockets/$name.ready" --counters "log/$name.counters")
+    set -m # a process group for it
+    if [[ $kind == sink ]]; then
+        "${command[@]}" 8>&- 9>&- &
+    else
+        "${command[@]}" 8>&- 9>&- </dev/null >>"$job_dir/log/$name.log" 2>&1 &
+    fi
+    pid=$!
+    set +m
+    job_name[$pid]=$name job_kind[$pid]=$kind
+    job_command[$pid]=$(printf '%q ' "$@")
+    printf '%s\n' "$pid" >"$job_dir/sockets/$name.pid"
+}
+
+job_watch() {
+    local pid code
+    while job_needed; do
+        pid=''
+        if wait -n -p pid; then code=0; else code=$?; fi
+        [[ -n ${pid:-} && -n ${job_name[$pid]:-} ]] && job_left "$pid" "$code"
+    done
+    job_end
+    return "$job_failed"
+}
+
+# True while a stage or sink runs.
+job_needed() {
+    local pid
+    for pid in "${!job_kind[@]}"; do [[ ${job_kind[$pid]} != worker ]] && return 0; done
+    return 1
+}
+
+# job_left PID CODE: one process is gone.
+job_left() {
+    local pid=$1 code=$2 name=${job_name[$1]} kind=${job_kind[$1]} command=${job_command[$1]}
+    unset "job_name[$pid]" "job_kind[$pid]" "job_command[$pid]"
+    if ((code == 0)); then return; fi
+    if [[ -z $job_signal && $kind == worker ]] && ((code > 128 || code == 4)) && job_may_restart; then
+        say "$name was lost (exit $code) and is started again"
+        eval "job_spawn worker $name $command"
+        return
+    fi
+    job_fail "$name" "$code"
+}
+
+job_may_restart() {
+    local now=$SECONDS time recent=()
+    for time in "${job_restarted[@]}"; do ((now - time < job_restart_window)) && recent+=("$time"); done
+    job_restarted=("${recent[@]}" "$now")
+    ((${#job_restarted[@]} <= job_restarts)) || { say "more than $job_restarts restarts in $job_restart_window s"; return 1; }
+    sleep "0.$((2 ** ${#recent[@]} > 9 ? 9 : 2 ** ${#recent[@]}))"
+}
+
+# The first failure decides the exit code; the others are told to leave.
+job_fail() {
+    local name=$1 code=$2
+    ((job_failed)) && return
+    job_failed=$code
+    if [[ -z $job_signal ]]; then
+        ((code > 128)) && job_failed=4 && say "error: $name was ended by signal $((code - 128))"
+        [[ -s $job_dir/log/$name.log ]] && tail -n 5 "$job_dir/log/$name.log" >&2
+        say "error: $name left with $code; its words are in $job_dir/log/$name.log"
+        exec 9>&-
+        job_kill_after "$job_grace"
+    fi
+}
+
+job_on_signal() {
+    local pid
+    if [[ -n $job_signal ]]; then
+        job_failed=$([[ $1 == INT ]] && echo 130 || echo 143)
+        kill -KILL "${!job_name[@]}" 2>/dev/null
+        exit "$job_failed"
+    fi
+    job_signal=$1
+    for pid in "${!job_name[@]}"; do
+        [[ -z $job_conductor || ${job_name[$pid]} == "$job_conductor" ]] && kill -"$1" "$pid" 2>/dev/null
+    done
+    return 0
+}
+
+job_kill_after() {
+    local pids=("${!job_name[@]}")
+    ((${#pids[@]})) || return 0
+    (exec 8>&- 9>&-; sleep "$1"; kill -KILL "${pids[@]}" 2>/dev/null) &
+    disown
+    job_killer=$!
+}
+
+# Lets the workers leave, by themselves first. Also runs when the script exits early.
+job_end() {
+    [[ -n $job_ended ]] && return
+    job_ended=1
+    local pid deadline=$((SECONDS + 3))
+    while ((${#job_name[@]} && SECONDS < deadline)); do
+        for pid in "${!job_name[@]}"; do kill -0 "$pid" 2>/dev/null || unset "job_name[$pid]"; done
+        ((${#job_name[@]})) && sleep 0.05
+    done
+    exec 9>&-
+    ((${#job_name[@]})) && { sleep 0.5; kill -KILL "${!job_name[@]}" 2>/dev/null; }
+    [[ -n ${job_killer:-} ]] && kill "$job_killer" 2>/dev/null
+    wait 2>/dev/null
+    rm -f "$job_dir"/sockets/*
+    return 0
+}
+
+# A table of where each stage's time went, from the counters files.
+job_counters() {
+    cat "$job_dir"/log/*.counters 2>/dev/null
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Runs every test and ends with "N passed, N failed, N skipped".
+#
+#   tests/run.sh                all of them: sanitized build, then release build
+#   tests/run.sh unit           cmocka programs of tests/unit (sanitized)
+#   tests/run.sh e2e fault      bats files of those folders
+#   tests/run.sh fuzz           each fuzz target for FUZZ_SECONDS (20)
+#
+# SANITIZE=address,undefined is the default for unit tests and for the end-to-end part; a release build is made once, for the
+# tests of bits and of speed-independent behaviour at full optimisation.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+passed=0 failed=0 skipped=0
+jobs=$(nproc)
+parts=("$@")
+((${#parts[@]})) || parts=(headers unit release e2e fault fuzz)
+
+say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
+count() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
+
+# verdict NAME COMMAND ...: one test that passes when the command does.
+verdict() {
+    local name=$1
+    shift
+    if "$@"; then count 1 0 0; else count 0 1 0; echo "FAILED: $name"; fi
+}
+
+sanitized=(SANITIZE=address,undefined DEVELOPER=1 BUILD=build-sanitize)
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIONS=print_stacktrace=1
+
+# unit BUILD: runs the cmocka programs of a build, counting their tests.
+unit() {
+    local build=$1 program out
+    while read -r program; do
+        out=$(cd tests && timeout 300 "$program" 2>&1)
+        local code=$? ok bad
+        ok=$(grep -c '^\[       OK \]' <<<"$out") bad=$(grep -c '^\[  FAILED  \] [a-z_A-Z0-9]*$' <<<"$out")
+        if ((code != 0)); then
+            printf '%s\n' "$out" | tail -n 40
+            echo "FAILED: $program (exit $code)"
+            ((bad)) || bad=1
+        fi
+        count "$ok" "$bad" "$(grep -c '^\[  SKIPPED \] [a-z_A-Z0-9]*$' <<<"$out")"
+    done < <(find "$PWD/$build/tests" -type f -name 'test_*' | sort)
+}
+
+# bats_folder FOLDER BUILD: every bats file of it, two at a time would fight for the cores.
+bats_folder() {
+    local folder=$1 build=$2 out
+    compgen -G "tests/$folder/*.bats" >/dev/null || return 0
+    out=$(COCA_BIN=$PWD/$build/bin bats --tap tests/"$folder" 2>&1 | tee /dev/stderr)
+    count "$(grep -c '^ok [0-9]* [^#]*$' <<<"$out")" "$(grep -c '^not ok' <<<"$out")" "$(grep -c '^ok .* # skip' <<<"$out")"
+    grep -q '^1\.\.' <<<"$out" || { echo "FAILED: bats did not run in tests/$folder"; count 0 1 0; }
+}
+
+part() {
+    case $1 in
+        headers) verdict headers make -s check-headers ;;
+        unit)
+            verdict "sanitized build" make -s -j"$jobs" "${sanitized[@]}" all unit-programs
+            unit build-sanitize
+            ;;
+        release)
+            verdict "release build" make -s -j"$jobs" DEVELOPER=1 all unit-programs
+            unit build
+            ;;
+        e2e | fault) bats_folder "$1" "${COCA_TEST_BUILD:-build-sanitize}" ;;
+        fuzz) verdict fuzz make -s fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-20}" ;;
+        *) echo "no tests named $1"; count 0 1 0 ;;
+    esac
+}
+
+for name in "${parts[@]}"; do
+    say "$name"
+    part "$name"
+done
+say done
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0))
