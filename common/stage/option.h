@@ -12,9 +12,9 @@ enum option_kind {
     OPTION_TEXT,   // char *, owned by the table's settings; NULL when not given and without default
     OPTION_INT,    // int64_t
     OPTION_REAL,   // double
-    OPTION_FLAG,   // bool; --name, or --no-name
+    OPTION_FLAG,   // bool; --name, or --no-name; as a default "true" or "false"
     OPTION_CHOICE, // int: index into the words of `argument`, "mean|sum"
-    OPTION_LIST,   // struct strings: every occurrence adds one
+    OPTION_LIST,   // struct strings: every occurrence adds one; the first on the command line drops what was there
 };
 
 enum option_mark {
@@ -26,7 +26,8 @@ struct option {
     const char *name; // without dashes; a row without a name but with help is a heading of --help
     enum option_kind kind;
     size_t offset;        // of the field in the settings
-    const char *argument; // its name in --help, with the unit: "SECONDS"; the words of a choice
+    const char *argument; // its name in --help, with the unit: "SECONDS"; the words of a choice.
+                          // An OPTION_INT of "BYTES" takes suffixes K, M, G, T (powers of 1024)
     const char *fallback; // default, as typed; NULL: none (0, false, NULL)
     double low, high;     // bounds of numbers, both included; both 0: unbounded
     const char *help;     // what it does; default and bounds are added by --help
@@ -41,9 +42,10 @@ struct option_table {
     bool *given; // allocated by options_defaults
 };
 
-// Sets every default. Call once, before anything else.
+// Sets every default. Call once, before anything else. A name that occurs twice is a bug().
 void options_defaults(struct option_table *tables, int count);
-// Fills from a JSON object what it holds, except rows given on the command line; unknown keys, wrong types, bounds: -EXIT_DATA naming `where`.
+// Fills from a JSON object what it holds, except rows given on the command line; unknown keys, wrong types, bounds:
+// -EXIT_DATA naming `where`.
 int options_from_json(struct option_table *table, const json_t *object, const char *where);
 json_t *options_to_json(const struct option_table *table); // new reference; OPTION_LOCAL rows left out
 
@@ -53,4 +55,5 @@ int options_parse(struct option_table *tables, int count, int argc, char **argv,
 bool option_given(const struct option_table *table, const void *field); // a pointer into the settings
 void options_release(struct option_table *tables, int count);
 
-void options_help(const struct option_table *tables, int count, struct buffer *text); // appends
+// Appends a line or a few for each row, under its heading. A table that does not begin with one stands under "Options".
+void options_help(const struct option_table *tables, int count, struct buffer *text);

@@ -5,6 +5,8 @@
 #include "stage/option.h"
 #include "wire/hub.h"
 
+#define COCAFLOW_VERSION "0.1.0"
+
 // What a first SIGINT or SIGTERM means. A second one always leaves at once with 128 + signal.
 enum stage_signal {
     STAGE_DRAIN,   // stage_stopping() turns true and waits return STAGE_STOP: the stage ends by itself

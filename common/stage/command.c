@@ -1,0 +1,47 @@
+#include "stage/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "stage/arguments.h"
+
+int tool_main(const struct tool *tool, int argc, char **argv) {
+    const struct manual manual = {tool->name, tool->summary, tool->manual, tool->operands};
+    struct arguments arguments;
+    fail_name(tool->name);
+    int status = arguments_read(&arguments, &manual, tool->tables, tool->table_count, NULL, argc, argv);
+    if (status == 0)
+        status = tool->run(&arguments.operands);
+    else if (status == ARGUMENTS_ANSWERED)
+        status = 0;
+    arguments_release(&arguments);
+    if (fflush(stdout) == EOF && status == 0) status = error(EXIT_RUN, "cannot write to stdout");
+    return -status;
+}
+
+static void print_commands(const struct program *program) {
+    printf("%s: %s\n\nUsage: %s COMMAND ... ; %s COMMAND --help says more of one.\n\nCommands:\n", program->name,
+           program->summary, program->name, program->name);
+    for (const struct command *command = program->commands; command->word; command++)
+        printf("  %-10s %s\n", command->word, command->tool ? command->tool->summary : command->stage->summary);
+    if (program->manual) printf("\n%s\n", program->manual);
+}
+
+int program_main(const struct program *program, int argc, char **argv) {
+    fail_name(program->name);
+    if (argc < 2) return -error(EXIT_USAGE, "which command? `%s --help` lists them", program->name);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_commands(program);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("%s %s\n", program->name, COCAFLOW_VERSION);
+        return 0;
+    }
+    for (const struct command *command = program->commands; command->word; command++) {
+        if (strcmp(command->word, argv[1]) != 0) continue;
+        return command->tool ? tool_main(command->tool, argc - 1, argv + 1)
+                             : stage_main(command->stage, argc - 1, argv + 1);
+    }
+    return -error(EXIT_USAGE, "unknown command '%s'; `%s --help` lists them", argv[1], program->name);
+}

@@ -1,0 +1,86 @@
+// --help, laid out from the tables: name and argument in a column, help wrapped beside it.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "stage/option_value.h"
+
+enum { HELP_COLUMN = 30, HELP_WIDTH = 100 };
+
+static void add_bounds(struct buffer *text, const struct option *option) {
+    if (isinf(option->high))
+        buffer_format(text, "at least %.15g", option->low);
+    else if (isinf(option->low))
+        buffer_format(text, "at most %.15g", option->high);
+    else
+        buffer_format(text, "%.15g to %.15g", option->low, option->high);
+}
+
+// "; default 0.07; 0 to 1" in parentheses behind the help's own words.
+static void add_facts(struct buffer *text, const struct option *option) {
+    bool bounded = option_is_bounded(option) && (option->kind == OPTION_INT || option->kind == OPTION_REAL);
+    bool has_default = option->fallback && option->kind != OPTION_FLAG;
+    if (!bounded && !has_default && option->kind != OPTION_LIST) return;
+    const char *separator = " (";
+    if (has_default) {
+        buffer_format(text, "%sdefault %s", separator, *option->fallback ? option->fallback : "\"\"");
+        separator = "; ";
+    }
+    if (bounded) {
+        buffer_text(text, separator);
+        add_bounds(text, option);
+        separator = "; ";
+    }
+    if (option->kind == OPTION_LIST) buffer_format(text, "%smay be given several times", separator);
+    buffer_text(text, ")");
+}
+
+static void add_name(struct buffer *line, const struct option *option) {
+    bool negatable = option->kind == OPTION_FLAG && option->fallback && strcmp(option->fallback, "true") == 0;
+    buffer_format(line, "  --%s%s", negatable ? "[no-]" : "", option->name);
+    if (option->kind != OPTION_FLAG && option->argument) buffer_format(line, " %s", option->argument);
+}
+
+static void add_padding(struct buffer *text, size_t column) {
+    buffer_format(text, "%*s", (int)(HELP_COLUMN - column), "");
+}
+
+// Appends the words of `help` in lines from HELP_COLUMN to HELP_WIDTH; the text stands at HELP_COLUMN.
+static void add_wrapped(struct buffer *text, const char *help) {
+    for (size_t column = HELP_COLUMN; *help;) {
+        size_t word = strcspn(help, " \n");
+        bool fits = column + 1 + word <= HELP_WIDTH;
+        if (column > HELP_COLUMN) buffer_text(text, fits ? " " : "\n");
+        if (column > HELP_COLUMN && !fits) add_padding(text, 0);
+        column = (column == HELP_COLUMN || !fits ? HELP_COLUMN : column + 1) + word;
+        buffer_append(text, help, word);
+        help += word + strspn(help + word, " \n");
+    }
+    buffer_text(text, "\n");
+}
+
+static void add_row(struct buffer *text, const struct option *option) {
+    struct buffer name = {0}, help = {0};
+    add_name(&name, option);
+    buffer_text(&help, option->help ? option->help : "");
+    add_facts(&help, option);
+    buffer_append(text, name.bytes, name.size);
+    bool beside = name.size + 2 <= HELP_COLUMN;
+    if (!beside) buffer_text(text, "\n");
+    add_padding(text, beside ? name.size : 0);
+    add_wrapped(text, help.bytes);
+    buffer_release(&name);
+    buffer_release(&help);
+}
+
+void options_help(const struct option_table *tables, int count, struct buffer *text) {
+    for (int t = 0; t < count; t++)
+        for (int i = 0; i < tables[t].count; i++) {
+            const struct option *option = &tables[t].option[i];
+            if (i == 0 && option->name) buffer_text(text, "\nOptions:\n");
+            if (option->name)
+                add_row(text, option);
+            else
+                buffer_format(text, "\n%s:\n", option->help);
+        }
+}
