@@ -1,0 +1,52 @@
+#include "base/fail.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *program = "cocaflow";
+
+void fail_name(const char *name) {
+    program = name;
+}
+
+// One write per line, so that lines of several processes on one stderr do not mix.
+static void say(const char *word, const char *format, va_list list) {
+    char line[2048];
+    int head = snprintf(line, sizeof line, "%s: %s: ", program, word);
+    int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, list);
+    size_t size = (size_t)head + (size_t)(body < 0 ? 0 : body);
+    if (size > sizeof line - 2) size = sizeof line - 2;
+    line[size] = '\n';
+    fwrite(line, 1, size + 1, stderr);
+}
+
+#define SAY(word)                                                                                                      \
+    va_list list;                                                                                                      \
+    va_start(list, format);                                                                                            \
+    say(word, format, list);                                                                                           \
+    va_end(list)
+
+void note(const char *format, ...) {
+    SAY("note");
+}
+
+void warn(const char *format, ...) {
+    SAY("warning");
+}
+
+int error(enum exit_code code, const char *format, ...) {
+    SAY("error");
+    return -(int)code;
+}
+
+void die(enum exit_code code, const char *format, ...) {
+    SAY("error");
+    exit(code);
+}
+
+void bug_at(const char *file, int line, const char *format, ...) {
+    fprintf(stderr, "%s:%d: ", file, line);
+    SAY("bug");
+    abort();
+}

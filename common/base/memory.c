@@ -1,0 +1,124 @@
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *checked(void *memory, size_t bytes) {
+    if (!memory && bytes) die(EXIT_RUN, "out of memory asking for %zu bytes", bytes);
+    return memory;
+}
+
+void *xmalloc(size_t bytes) {
+    return checked(malloc(bytes ? bytes : 1), bytes);
+}
+
+void *xcalloc(size_t count, size_t size) {
+    void *memory = calloc(count ? count : 1, size ? size : 1);
+    if (!memory) die(EXIT_RUN, "out of memory asking for %zu times %zu bytes", count, size);
+    return memory;
+}
+
+void *xrealloc(void *old, size_t bytes) {
+    return checked(realloc(old, bytes ? bytes : 1), bytes ? bytes : 1);
+}
+
+void *xrealloc_array(void *old, size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) die(EXIT_RUN, "an array of %zu times %zu bytes is too large", count, size);
+    return xrealloc(old, bytes);
+}
+
+void *xaligned(size_t bytes) {
+    size_t rounded = (bytes + 63) & ~(size_t)63;
+    if (rounded < bytes) die(EXIT_RUN, "out of memory asking for %zu bytes", bytes);
+    return checked(aligned_alloc(64, rounded ? rounded : 64), rounded ? rounded : 64);
+}
+
+char *xstrdup(const char *text) {
+    return xstrndup(text, strlen(text));
+}
+
+char *xstrndup(const char *text, size_t length) {
+    char *copy = xmalloc(length + 1);
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    return copy;
+}
+
+char *xformat(const char *format, ...) {
+    char *text;
+    va_list list;
+    va_start(list, format);
+    if (vasprintf(&text, format, list) < 0) die(EXIT_RUN, "out of memory formatting a text");
+    va_end(list);
+    return text;
+}
+
+void buffer_reserve(struct buffer *buffer, size_t more) {
+    size_t need;
+    if (__builtin_add_overflow(buffer->size, more, &need) || need == SIZE_MAX) die(EXIT_RUN, "a buffer grew too large");
+    if (need < buffer->capacity) return;
+    size_t capacity = buffer->capacity ? buffer->capacity : 64;
+    while (capacity <= need) capacity = capacity > SIZE_MAX / 2 ? need + 1 : capacity * 2;
+    buffer->bytes = xrealloc(buffer->bytes, capacity);
+    buffer->capacity = capacity;
+}
+
+void buffer_append(struct buffer *buffer, const void *bytes, size_t size) {
+    buffer_reserve(buffer, size);
+    if (size) memcpy(buffer->bytes + buffer->size, bytes, size);
+    buffer->size += size;
+    buffer->bytes[buffer->size] = 0;
+}
+
+void buffer_text(struct buffer *buffer, const char *text) {
+    buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_format(struct buffer *buffer, const char *format, ...) {
+    va_list list, again;
+    va_start(list, format);
+    va_copy(again, list);
+    int size = vsnprintf(NULL, 0, format, list);
+    va_end(list);
+    if (size < 0) bug("bad format \"%s\"", format);
+    buffer_reserve(buffer, (size_t)size);
+    vsnprintf(buffer->bytes + buffer->size, (size_t)size + 1, format, again);
+    va_end(again);
+    buffer->size += (size_t)size;
+}
+
+void buffer_clear(struct buffer *buffer) {
+    buffer->size = 0;
+    if (buffer->bytes) buffer->bytes[0] = 0;
+}
+
+void buffer_release(struct buffer *buffer) {
+    free(buffer->bytes);
+    *buffer = (struct buffer){0};
+}
+
+void strings_add(struct strings *list, const char *text, size_t length) {
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? 2 * list->capacity : 16;
+        list->item = xrealloc_array(list->item, list->capacity, sizeof *list->item);
+    }
+    list->item[list->count++] = xstrndup(text, length);
+}
+
+void strings_add_text(struct strings *list, const char *text) {
+    strings_add(list, text, strlen(text));
+}
+
+void strings_clear(struct strings *list) {
+    for (size_t i = 0; i < list->count; i++) free(list->item[i]);
+    list->count = 0;
+}
+
+void strings_release(struct strings *list) {
+    strings_clear(list);
+    free(list->item);
+    *list = (struct strings){0};
+}

@@ -1,0 +1,124 @@
+#include "tensor/dtype.h"
+
+#include "base/fail.h"
+
+static const struct {
+    const char *name, *safetensors, *numpy;
+    size_t size;
+} table[DTYPE_COUNT] = {
+    [DT_U8] = {"u8", "U8", "|u1", 1},    [DT_I32] = {"i32", "I32", "<i4", 4},  [DT_I64] = {"i64", "I64", "<i8", 8},
+    [DT_F32] = {"f32", "F32", "<f4", 4}, [DT_BF16] = {"bf16", "BF16", NULL, 2}, [DT_F16] = {"f16", "F16", "<f2", 2},
+    [DT_F64] = {"f64", "F64", "<f8", 8},
+};
+
+size_t dtype_size(enum dtype type) {
+    return table[type].size;
+}
+
+const char *dtype_name(enum dtype type) {
+    return table[type].name;
+}
+
+const char *dtype_safetensors(enum dtype type) {
+    return table[type].safetensors;
+}
+
+const char *dtype_numpy(enum dtype type) {
+    return table[type].numpy;
+}
+
+int dtype_from_name(const char *name, enum dtype *type) {
+    for (int i = 0; i < DTYPE_COUNT; i++)
+        if (!strcmp(name, table[i].name) || !strcmp(name, table[i].safetensors) ||
+            (table[i].numpy && !strcmp(name, table[i].numpy))) {
+            *type = (enum dtype)i;
+            return 0;
+        }
+    return -1;
+}
+
+float f16_to_f32(uint16_t bits) {
+    uint32_t sign = (uint32_t)(bits & 0x8000u) << 16, exponent = (bits >> 10) & 31, fraction = bits & 0x3ffu;
+    uint32_t wide;
+    if (exponent == 0) { // zero or subnormal: fraction · 2^-24
+        float value = (float)fraction * 0x1p-24f;
+        memcpy(&wide, &value, sizeof wide);
+        wide |= sign;
+    } else if (exponent == 31)
+        wide = sign | 0x7f800000u | fraction << 13;
+    else
+        wide = sign | (exponent + 112) << 23 | fraction << 13;
+    float value;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
+// Drops `count` low bits of `value`, rounding to nearest even.
+static uint32_t round_shift(uint32_t value, int count) {
+    uint32_t half = 1u << (count - 1), rest = value & ((1u << count) - 1), kept = value >> count;
+    return kept + (rest > half || (rest == half && (kept & 1)));
+}
+
+uint16_t f32_to_f16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000u);
+    bits &= 0x7fffffffu;
+    if (bits > 0x7f800000u) return (uint16_t)(sign | 0x7e00u);
+    if (bits >= 0x47800000u) return (uint16_t)(sign | 0x7c00u); // 2^16 and above: infinity
+    int exponent = (int)(bits >> 23) - 112;
+    if (exponent > 0) return (uint16_t)(sign | round_shift(bits - (112u << 23), 13)); // a carry may reach infinity
+    if (exponent < -10) return sign;
+    return (uint16_t)(sign | round_shift((bits & 0x7fffffu) | 0x800000u, 14 - exponent));
+}
+
+static void widen(float *to, const void *from, enum dtype type, size_t count) {
+    const uint16_t *half = from;
+    const double *wide = from;
+    switch (type) {
+        case DT_BF16:
+            for (size_t i = 0; i < count; i++) to[i] = bf16_to_f32(half[i]);
+            break;
+        case DT_F16:
+            for (size_t i = 0; i < count; i++) to[i] = f16_to_f32(half[i]);
+            break;
+        case DT_F64:
+            for (size_t i = 0; i < count; i++) to[i] = (float)wide[i];
+            break;
+        default: bug("no conversion from %s", dtype_name(type));
+    }
+}
+
+static void narrow(void *to, enum dtype type, const float *from, size_t count) {
+    uint16_t *half = to;
+    double *wide = to;
+    switch (type) {
+        case DT_BF16:
+            for (size_t i = 0; i < count; i++) half[i] = f32_to_bf16(from[i]);
+            break;
+        case DT_F16:
+            for (size_t i = 0; i < count; i++) half[i] = f32_to_f16(from[i]);
+            break;
+        case DT_F64:
+            for (size_t i = 0; i < count; i++) wide[i] = (double)from[i];
+            break;
+        default: bug("no conversion to %s", dtype_name(type));
+    }
+}
+
+void dtype_convert(void *to, enum dtype to_type, const void *from, enum dtype from_type, size_t count) {
+    if (to_type == from_type) {
+        if (count) memmove(to, from, count * dtype_size(to_type));
+    } else if (to_type == DT_F32)
+        widen(to, from, from_type, count);
+    else if (from_type == DT_F32)
+        narrow(to, to_type, from, count);
+    else {
+        float block[256];
+        for (size_t done = 0; done < count; done += 256) {
+            size_t some = count - done < 256 ? count - done : 256;
+            widen(block, (const char *)from + done * dtype_size(from_type), from_type, some);
+            narrow((char *)to + done * dtype_size(to_type), to_type, block, some);
+        }
+    }
+}
