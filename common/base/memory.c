@@ -26,7 +26,8 @@ void *xrealloc(void *old, size_t bytes) {
 
 void *xrealloc_array(void *old, size_t count, size_t size) {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes)) die(EXIT_RUN, "an array of %zu times %zu bytes is too large", count, size);
+    if (__builtin_mul_overflow(count, size, &bytes))
+        die(EXIT_RUN, "an array of %zu times %zu bytes is too large", count, size);
     return xrealloc(old, bytes);
 }
 

@@ -6,9 +6,13 @@ static const struct {
     const char *name, *safetensors, *numpy;
     size_t size;
 } table[DTYPE_COUNT] = {
-    [DT_U8] = {"u8", "U8", "|u1", 1},    [DT_I32] = {"i32", "I32", "<i4", 4},  [DT_I64] = {"i64", "I64", "<i8", 8},
-    [DT_F32] = {"f32", "F32", "<f4", 4}, [DT_BF16] = {"bf16", "BF16", NULL, 2}, [DT_F16] = {"f16", "F16", "<f2", 2},
-    [DT_F64] = {"f64", "F64", "<f8", 8},
+    [DT_U8] = {"u8",   "U8",   "|u1", 1},
+      [DT_I32] = {"i32",  "I32",  "<i4", 4},
+      [DT_I64] = {"i64",  "I64",  "<i8", 8},
+    [DT_F32] = {"f32",  "F32",  "<f4", 4},
+      [DT_BF16] = {"bf16", "BF16", NULL,  2},
+      [DT_F16] = {"f16",  "F16",  "<f2", 2},
+    [DT_F64] = {"f64",  "F64",  "<f8", 8},
 };
 
 size_t dtype_size(enum dtype type) {
@@ -76,16 +80,16 @@ static void widen(float *to, const void *from, enum dtype type, size_t count) {
     const uint16_t *half = from;
     const double *wide = from;
     switch (type) {
-        case DT_BF16:
-            for (size_t i = 0; i < count; i++) to[i] = bf16_to_f32(half[i]);
-            break;
-        case DT_F16:
-            for (size_t i = 0; i < count; i++) to[i] = f16_to_f32(half[i]);
-            break;
-        case DT_F64:
-            for (size_t i = 0; i < count; i++) to[i] = (float)wide[i];
-            break;
-        default: bug("no conversion from %s", dtype_name(type));
+    case DT_BF16:
+        for (size_t i = 0; i < count; i++) to[i] = bf16_to_f32(half[i]);
+        break;
+    case DT_F16:
+        for (size_t i = 0; i < count; i++) to[i] = f16_to_f32(half[i]);
+        break;
+    case DT_F64:
+        for (size_t i = 0; i < count; i++) to[i] = (float)wide[i];
+        break;
+    default: bug("no conversion from %s", dtype_name(type));
     }
 }
 
@@ -93,16 +97,16 @@ static void narrow(void *to, enum dtype type, const float *from, size_t count) {
     uint16_t *half = to;
     double *wide = to;
     switch (type) {
-        case DT_BF16:
-            for (size_t i = 0; i < count; i++) half[i] = f32_to_bf16(from[i]);
-            break;
-        case DT_F16:
-            for (size_t i = 0; i < count; i++) half[i] = f32_to_f16(from[i]);
-            break;
-        case DT_F64:
-            for (size_t i = 0; i < count; i++) wide[i] = (double)from[i];
-            break;
-        default: bug("no conversion to %s", dtype_name(type));
+    case DT_BF16:
+        for (size_t i = 0; i < count; i++) half[i] = f32_to_bf16(from[i]);
+        break;
+    case DT_F16:
+        for (size_t i = 0; i < count; i++) half[i] = f32_to_f16(from[i]);
+        break;
+    case DT_F64:
+        for (size_t i = 0; i < count; i++) wide[i] = (double)from[i];
+        break;
+    default: bug("no conversion to %s", dtype_name(type));
     }
 }
 

@@ -28,8 +28,10 @@ int64_t shape_bytes(struct shape shape, enum dtype dtype) {
     bool empty = false;
     for (int i = 0; i < shape.rank; i++) {
         if (shape.dim[i] < 0) return -1;
-        if (shape.dim[i] == 0) empty = true;
-        else if (__builtin_mul_overflow(bytes, shape.dim[i], &bytes)) return -1;
+        if (shape.dim[i] == 0)
+            empty = true;
+        else if (__builtin_mul_overflow(bytes, shape.dim[i], &bytes))
+            return -1;
     }
     return empty ? 0 : bytes;
 }

@@ -1,0 +1,177 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int read_all(FILE *file, const char *path, size_t limit, struct buffer *buffer) {
+    size_t start = buffer->size, got;
+    do {
+        buffer_reserve(buffer, 1 << 16);
+        got = fread(buffer->bytes + buffer->size, 1, 1 << 16, file);
+        buffer->size += got;
+        if (buffer->size - start > limit) return error(EXIT_DATA, "%s: more than %zu bytes", path, limit);
+    } while (got);
+    buffer->bytes[buffer->size] = 0;
+    return ferror(file) ? error(EXIT_DATA, "%s: cannot be read: %s", path, strerror(errno)) : 0;
+}
+
+int file_read(const char *path, size_t limit, struct buffer *buffer) {
+    if (!strcmp(path, "-")) return read_all(stdin, "stdin", limit, buffer);
+    FILE *file = fopen(path, "rb");
+    if (!file) return error(EXIT_DATA, "%s: cannot be opened: %s", path, strerror(errno));
+    int status = read_all(file, path, limit, buffer);
+    fclose(file);
+    return status;
+}
+
+static int map_descriptor(struct file_map *map, int fd, const char *path) {
+    struct stat info;
+    if (fstat(fd, &info)) return error(EXIT_DATA, "%s: cannot be read: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode)) return error(EXIT_DATA, "%s: not a regular file", path);
+    if (info.st_size == 0) return 0;
+    void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED) return error(EXIT_DATA, "%s: cannot be mapped: %s", path, strerror(errno));
+    map->bytes = bytes;
+    map->size = (size_t)info.st_size;
+    return 0;
+}
+
+int file_map_open(struct file_map *map, const char *path) {
+    *map = (struct file_map){0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return error(EXIT_DATA, "%s: cannot be opened: %s", path, strerror(errno));
+    int status = map_descriptor(map, fd, path);
+    close(fd);
+    return status;
+}
+
+void file_map_close(struct file_map *map) {
+    if (map->size) munmap((void *)(uintptr_t)map->bytes, map->size);
+    *map = (struct file_map){0};
+}
+
+bool file_exists(const char *path) {
+    struct stat info;
+    return !stat(path, &info) && !S_ISDIR(info.st_mode);
+}
+
+bool directory_exists(const char *path) {
+    struct stat info;
+    return !stat(path, &info) && S_ISDIR(info.st_mode);
+}
+
+static int make_one(const char *path) {
+    if (!mkdir(path, 0777) || (errno == EEXIST && directory_exists(path))) return 0;
+    return error(EXIT_RUN, "%s: the directory cannot be made: %s", path, strerror(errno));
+}
+
+int directory_make(const char *path) {
+    char *copy = xstrdup(path);
+    int status = 0;
+    for (char *slash = strchr(copy + 1, '/'); slash && !status; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        status = make_one(copy);
+        *slash = '/';
+    }
+    if (!status) status = make_one(copy);
+    free(copy);
+    return status;
+}
+
+int directory_sync(const char *path) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return error(EXIT_RUN, "%s: cannot be opened: %s", path, strerror(errno));
+    int status = fsync(fd) ? error(EXIT_RUN, "%s: cannot be synced: %s", path, strerror(errno)) : 0;
+    close(fd);
+    return status;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
+    (void)info, (void)type, (void)walk;
+    return remove(path);
+}
+
+int directory_remove(const char *path) {
+    struct stat info;
+    if (lstat(path, &info) && errno == ENOENT) return 0;
+    if (!nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS)) return 0;
+    return error(EXIT_RUN, "%s: cannot be removed: %s", path, strerror(errno));
+}
+
+int aside_open(struct aside *aside, const char *path) {
+    *aside = (struct aside){.path = xstrdup(path), .temporary = xformat("%s.tmp", path)};
+    aside->file = fopen(aside->temporary, "wb");
+    if (aside->file) return 0;
+    int status = error(EXIT_RUN, "%s: cannot be written: %s", aside->temporary, strerror(errno));
+    free(aside->path);
+    free(aside->temporary);
+    return status;
+}
+
+static void aside_release(struct aside *aside) {
+    free(aside->path);
+    free(aside->temporary);
+    *aside = (struct aside){0};
+}
+
+static int sync_parent(const char *path) {
+    const char *base = path_base(path);
+    char *parent = base == path ? xstrdup(".") : xstrndup(path, (size_t)(base - path));
+    int status = directory_sync(parent);
+    free(parent);
+    return status;
+}
+
+int aside_commit(struct aside *aside) {
+    bool failed = ferror(aside->file) || fflush(aside->file) || fsync(fileno(aside->file));
+    if (fclose(aside->file)) failed = true;
+    failed = failed || rename(aside->temporary, aside->path);
+    int status;
+    if (failed) {
+        status = error(EXIT_RUN, "%s: cannot be written: %s; is the disk full?", aside->path, strerror(errno));
+        remove(aside->temporary);
+    } else
+        status = sync_parent(aside->path);
+    aside_release(aside);
+    return status;
+}
+
+void aside_abandon(struct aside *aside) {
+    fclose(aside->file);
+    remove(aside->temporary);
+    aside_release(aside);
+}
+
+int file_write(const char *path, const void *bytes, size_t size) {
+    struct aside aside;
+    int status = aside_open(&aside, path);
+    if (status) return status;
+    fwrite(bytes, 1, size, aside.file);
+    return aside_commit(&aside);
+}
+
+int file_copy(const char *from, const char *to) {
+    struct file_map map;
+    int status = file_map_open(&map, from);
+    if (status) return status;
+    status = file_write(to, map.bytes, map.size);
+    file_map_close(&map);
+    return status;
+}
+
+char *path_join(const char *directory, const char *name) {
+    if (name[0] == '/') return xstrdup(name);
+    size_t length = strlen(directory);
+    return xformat(length && directory[length - 1] == '/' ? "%s%s" : "%s/%s", directory, name);
+}
+
+const char *path_base(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

@@ -1,0 +1,75 @@
+#include "base/hash.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+
+#define P1 0x9E3779B185EBCA87u
+#define P2 0xC2B2AE3D27D4EB4Fu
+#define P3 0x165667B19E3779F9u
+#define P4 0x85EBCA77C2B2AE63u
+#define P5 0x27D4EB2F165667C5u
+
+static uint64_t rotate(uint64_t value, int bits) {
+    return value << bits | value >> (64 - bits);
+}
+
+static uint64_t read64(const unsigned char *bytes) {
+    uint64_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static uint32_t read32(const unsigned char *bytes) {
+    uint32_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static uint64_t lane_round(uint64_t lane, uint64_t input) {
+    return rotate(lane + input * P2, 31) * P1;
+}
+
+// The 32-byte stripes, and their lanes merged.
+static uint64_t stripes(const unsigned char **bytes, size_t *size, uint64_t seed) {
+    uint64_t lane[4] = {seed + P1 + P2, seed + P2, seed, seed - P1};
+    for (; *size >= 32; *bytes += 32, *size -= 32)
+        for (int i = 0; i < 4; i++) lane[i] = lane_round(lane[i], read64(*bytes + 8 * i));
+    uint64_t hash = rotate(lane[0], 1) + rotate(lane[1], 7) + rotate(lane[2], 12) + rotate(lane[3], 18);
+    for (int i = 0; i < 4; i++) hash = (hash ^ lane_round(0, lane[i])) * P1 + P4;
+    return hash;
+}
+
+uint64_t hash_bytes(const void *data, size_t size, uint64_t seed) {
+    const unsigned char *bytes = data;
+    size_t total = size;
+    uint64_t hash = (size >= 32 ? stripes(&bytes, &size, seed) : seed + P5) + total;
+    for (; size >= 8; bytes += 8, size -= 8) hash = rotate(hash ^ lane_round(0, read64(bytes)), 27) * P1 + P4;
+    if (size >= 4) {
+        hash = rotate(hash ^ read32(bytes) * P1, 23) * P2 + P3;
+        bytes += 4;
+        size -= 4;
+    }
+    for (; size; bytes++, size--) hash = rotate(hash ^ *bytes * P5, 11) * P1;
+    hash = (hash ^ hash >> 33) * P2;
+    hash = (hash ^ hash >> 29) * P3;
+    return hash ^ hash >> 32;
+}
+
+uint64_t hash_text(const char *text, uint64_t seed) {
+    return hash_bytes(text, strlen(text), seed);
+}
+
+void hash_format(char text[HASH_TEXT_SIZE], uint64_t hash) {
+    snprintf(text, HASH_TEXT_SIZE, "%016llx", (unsigned long long)hash);
+}
+
+int hash_file(const char *path, uint64_t *hash) {
+    struct file_map map;
+    int status = file_map_open(&map, path);
+    if (status) return status;
+    *hash = hash_bytes(map.bytes, map.size, 0);
+    file_map_close(&map);
+    return 0;
+}

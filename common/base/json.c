@@ -1,0 +1,103 @@
+#include "base/json.h"
+
+#include <string.h>
+
+#include "base/file.h"
+
+json_t *json_read(const char *path, size_t limit) {
+    struct buffer text = {0};
+    json_t *document = NULL;
+    json_error_t failure;
+    if (!file_read(path, limit, &text)) {
+        document = json_loadb(text.bytes, text.size, JSON_REJECT_DUPLICATES, &failure);
+        if (!document) error(EXIT_DATA, "%s: line %d, column %d: %s", path, failure.line, failure.column, failure.text);
+    }
+    buffer_release(&text);
+    return document;
+}
+
+int json_write(const char *path, const json_t *document) {
+    struct aside aside;
+    int status = aside_open(&aside, path);
+    if (status) return status;
+    json_dumpf(document, aside.file, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    fputc('\n', aside.file);
+    return aside_commit(&aside);
+}
+
+void json_fields_begin(struct json_fields *fields, const json_t *object, const char *where) {
+    *fields = (struct json_fields){.object = object, .where = where};
+    if (!json_is_object(object)) fields->status = error(EXIT_USAGE, "%s: not a JSON object", where);
+}
+
+// The value of `key`, ticked off; NULL when absent, null, or after an error.
+static const json_t *look_up(struct json_fields *fields, const char *key) {
+    if (fields->status) return NULL;
+    if (fields->used_count == (int)(sizeof fields->used / sizeof *fields->used))
+        bug("%s: too many keys read", fields->where);
+    fields->used[fields->used_count++] = key;
+    const json_t *value = json_object_get(fields->object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+bool json_fields_has(struct json_fields *fields, const char *key) {
+    return look_up(fields, key) != NULL;
+}
+
+static void refuse(struct json_fields *fields, const char *key, const char *wanted) {
+    fields->status = error(EXIT_USAGE, "%s: \"%s\" must be %s", fields->where, key, wanted);
+}
+
+int64_t json_fields_int(struct json_fields *fields, const char *key, int64_t fallback, int64_t low, int64_t high) {
+    const json_t *value = look_up(fields, key);
+    if (!value) return fallback;
+    int64_t number = json_integer_value(value);
+    if (json_is_integer(value) && number >= low && number <= high) return number;
+    fields->status = error(EXIT_USAGE, "%s: \"%s\" must be a whole number from %lld to %lld", fields->where, key,
+                           (long long)low, (long long)high);
+    return fallback;
+}
+
+double json_fields_real(struct json_fields *fields, const char *key, double fallback) {
+    const json_t *value = look_up(fields, key);
+    if (value && !json_is_number(value)) refuse(fields, key, "a number");
+    return json_is_number(value) ? json_number_value(value) : fallback;
+}
+
+bool json_fields_bool(struct json_fields *fields, const char *key, bool fallback) {
+    const json_t *value = look_up(fields, key);
+    if (value && !json_is_boolean(value)) refuse(fields, key, "true or false");
+    return json_is_boolean(value) ? json_is_true(value) : fallback;
+}
+
+const char *json_fields_text(struct json_fields *fields, const char *key, const char *fallback) {
+    const json_t *value = look_up(fields, key);
+    if (value && !json_is_string(value)) refuse(fields, key, "a text");
+    return json_is_string(value) ? json_string_value(value) : fallback;
+}
+
+const json_t *json_fields_object(struct json_fields *fields, const char *key) {
+    const json_t *value = look_up(fields, key);
+    if (value && !json_is_object(value)) refuse(fields, key, "an object");
+    return json_is_object(value) ? value : NULL;
+}
+
+void json_fields_ignore(struct json_fields *fields, const char *key) {
+    look_up(fields, key);
+}
+
+static bool was_used(const struct json_fields *fields, const char *key) {
+    for (int i = 0; i < fields->used_count; i++)
+        if (!strcmp(fields->used[i], key)) return true;
+    return false;
+}
+
+int json_fields_end(struct json_fields *fields) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)fields->object, key, value) {
+        if (!fields->status && !was_used(fields, key))
+            fields->status = error(EXIT_USAGE, "%s: unknown key \"%s\"", fields->where, key);
+    }
+    return fields->status;
+}
