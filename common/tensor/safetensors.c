@@ -164,8 +164,7 @@ static void make_header(struct buffer *out, const struct tensor *tensor, size_t 
     json_decref(header);
 }
 
-// The checksum of a file written in pieces: the hash of each piece seeds the next would differ from that of the whole,
-// so the written file is read back, which also proves that it can be.
+// Of what lies on disk, so that a checksum also proves that the file reads back.
 static int checksum_of(const char *path, uint64_t *checksum, int64_t *size) {
     struct file_map map;
     int status = file_map_open(&map, path);
