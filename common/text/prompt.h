@@ -16,6 +16,6 @@ int templates_read(struct strings *templates, const char *path);
 void prompt_fill(struct buffer *text, const char *template, const char *name);
 
 // The paper's text for annotated pictures (section 4.1): label names shuffled, joined by ", " and put in a template
-// sampled from the list; all of it a function of `key`. `labels` is not empty.
+// sampled from the list; all of it a function of `key`. Neither list is empty.
 void prompt_from_labels(struct buffer *text, const struct strings *labels, const struct strings *templates,
                         struct random_key key);

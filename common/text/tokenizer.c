@@ -1,0 +1,110 @@
+#include "text/tokenizer.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/utf8.h"
+#include "text/vocabulary.h"
+
+#define VOCABULARY_BYTES_LIMIT (64u << 20)
+
+// More of one caption is never looked at: it could not fill more tokens, only memory.
+#define TEXT_BYTES_LIMIT (64u << 10)
+
+struct tokenizer {
+    const struct vocabulary *kind;
+    void *state;
+    struct tokenizer_ids ids;
+    uint64_t fingerprint;
+};
+
+static const struct vocabulary *const kinds[] = {&vocabulary_sentencepiece};
+
+static const struct vocabulary *find_kind(const struct buffer *file) {
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i]->matches(file->bytes, file->size)) return kinds[i];
+    return NULL;
+}
+
+static int open_bytes(struct tokenizer **tokenizer, const char *path, const struct buffer *file) {
+    const struct vocabulary *kind = find_kind(file);
+    if (!kind) return error(EXIT_DATA, "%s: not a vocabulary; expected a SentencePiece .model file", path);
+    char reason[VOCABULARY_REASON] = "";
+    struct tokenizer_ids ids;
+    void *state = kind->open(file->bytes, file->size, &ids, reason);
+    if (!state) return error(EXIT_DATA, "%s: not a valid %s vocabulary: %s", path, kind->name, reason);
+    *tokenizer = xmalloc(sizeof **tokenizer);
+    **tokenizer = (struct tokenizer){kind, state, ids, hash_bytes(file->bytes, file->size, 0)};
+    return 0;
+}
+
+int tokenizer_open(struct tokenizer **tokenizer, const char *path) {
+    struct buffer file = {0};
+    *tokenizer = NULL;
+    int status = file_read(path, VOCABULARY_BYTES_LIMIT, &file);
+    if (!status) status = open_bytes(tokenizer, path, &file);
+    buffer_release(&file);
+    return status;
+}
+
+void tokenizer_close(struct tokenizer **tokenizer) {
+    if (!*tokenizer) return;
+    (*tokenizer)->kind->close((*tokenizer)->state);
+    free(*tokenizer);
+    *tokenizer = NULL;
+}
+
+struct tokenizer_ids tokenizer_ids(const struct tokenizer *tokenizer) {
+    return tokenizer->ids;
+}
+
+uint64_t tokenizer_fingerprint(const struct tokenizer *tokenizer) {
+    return tokenizer->fingerprint;
+}
+
+int tokenizer_check(const struct tokenizer *tokenizer, struct tokenizer_ids expected) {
+    const struct tokenizer_ids has = tokenizer->ids;
+    const struct {
+        const char *what;
+        int has, expected;
+    } row[] = {
+        {"vocabulary size", has.vocab_size, expected.vocab_size},
+        {"pad id",          has.pad,        expected.pad       },
+        {"begin id",        has.bos,        expected.bos       },
+        {"end id",          has.eos,        expected.eos       },
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        if (row[i].has != row[i].expected)
+            return error(EXIT_USAGE,
+                         "the tokenizer's %s is %d, the model's configuration says %d; give the tokenizer the model "
+                         "was made with, or train one with spm_train --vocab_size, --pad_id, --bos_id, --eos_id",
+                         row[i].what, row[i].has, row[i].expected);
+    return 0;
+}
+
+void tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t size, int32_t *tokens, int T) {
+    const struct tokenizer_ids ids = tokenizer->ids;
+    const bool begins = ids.bos >= 0, ends = ids.eos >= 0;
+    if (T < begins + ends) bug("a text of %d tokens has no room for its begin and end", T);
+    int count = 0;
+    if (begins) tokens[count++] = ids.bos;
+    size = utf8_cut(text, size, TEXT_BYTES_LIMIT);
+    count += tokenizer->kind->encode(tokenizer->state, text, size, tokens + count, T - count - ends);
+    if (ends) tokens[count++] = ids.eos;
+    while (count < T) tokens[count++] = ids.pad >= 0 ? ids.pad : 0;
+}
+
+void tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *tokens, int count, struct buffer *text) {
+    const struct tokenizer_ids ids = tokenizer->ids;
+    int32_t *words = xmalloc((size_t)count * sizeof *words + 1);
+    int word_count = 0;
+    for (int t = 0; t < count && !(ids.eos >= 0 && tokens[t] == ids.eos); t++)
+        if (tokens[t] >= 0 && tokens[t] < ids.vocab_size && tokens[t] != ids.bos && tokens[t] != ids.pad)
+            words[word_count++] = tokens[t];
+    tokenizer->kind->decode(tokenizer->state, words, word_count, text);
+    free(words);
+}

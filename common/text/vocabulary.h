@@ -1,0 +1,20 @@
+// What a kind of vocabulary supplies to the tokenizer: words to ids and back, without BOS, EOS and PAD.
+#pragma once
+
+#include <stdbool.h>
+
+#include "text/tokenizer.h"
+
+#define VOCABULARY_REASON 200
+
+struct vocabulary {
+    const char *name;
+    bool (*matches)(const void *bytes, size_t size); // by a file's first bytes
+    // The state, or NULL with `reason` filled.
+    void *(*open)(const void *bytes, size_t size, struct tokenizer_ids *ids, char reason[VOCABULARY_REASON]);
+    void (*close)(void *state);
+    int (*encode)(const void *state, const char *text, size_t size, int32_t *ids, int capacity); // how many
+    void (*decode)(const void *state, const int32_t *ids, int count, struct buffer *text);       // ids are in range
+};
+
+extern const struct vocabulary vocabulary_sentencepiece;
