@@ -1,6 +1,8 @@
 // One record of a dataset, and its MessagePack form (data/README.md).
 #pragma once
 
+#include <stdint.h>
+
 #include "base/memory.h"
 
 #define RECORD_BYTES_LIMIT (256u << 20) // a larger value is refused
@@ -18,16 +20,22 @@ struct record {
     struct span image;   // encoded, as it came
     struct span *images; // several: video frames, NLVR2
     int image_count;
-    struct span *captions, *labels, *answers; // UTF-8
+    struct span *captions, *labels, *answers; // UTF-8, which record_decode does not check
     int caption_count, label_count, answer_count;
     struct span question, id;
     int64_t class;
 };
+#define RECORD_EMPTY ((struct record){.class = -1})
 void record_release(struct record *record);
+
+// The fields by name, in the order they are encoded, and the set of those that a record has: bit i is field i.
+#define RECORD_FIELDS 8
+const char *record_field_name(int field);
+unsigned record_fields(const struct record *record);
 
 void record_encode(const struct record *record, struct buffer *bytes); // appends
 
 // Checks every length before use: unknown keys are skipped, duplicate keys, wrong types and counts over the limits
-// refused. 0, or -EXIT_DATA with `reason` filled and nothing printed.
+// refused; nil counts as absent. 0, or -EXIT_DATA with `reason` filled and nothing printed.
 #define RECORD_REASON 160
 int record_decode(struct record *record, const void *bytes, size_t size, char reason[RECORD_REASON]);

@@ -1,4 +1,6 @@
 // A dataset directory: dataset.json and LMDB shards (data/README.md).
+//
+// A store must not be used across fork: LMDB forbids it. Reading from several threads is fine.
 #pragma once
 
 #include <stdbool.h>
@@ -14,17 +16,25 @@ void store_close(struct store **store);
 
 const char *store_path(const struct store *store);
 int64_t store_count(const struct store *store);
-uint64_t store_fingerprint(const struct store *store); // of counts, fields and records' hashes; kept in dataset.json
+int store_shards(const struct store *store);
+uint64_t store_fingerprint(const struct store *store); // of counts and records' hashes; kept in dataset.json
+unsigned store_fields(const struct store *store);      // those that any record has, as record_fields
 bool store_has(const struct store *store, const char *field);
 
 // The encoded record `index`; borrowed from the map, valid until store_close. 0 or -EXIT_DATA, reported with shard and
 // key.
 int store_get(struct store *store, int64_t index, struct span *value);
 
+// Reads every record and compares with the fingerprints of dataset.json. 0 or -EXIT_DATA, reported with the shard.
+int store_verify(struct store *store);
+
 struct store_writer;
 // Writes shards aside in DIRECTORY.tmp; store_writer_commit renames. -EXIT_USAGE when the directory exists (unless
-// `replace`).
+// `replace`, and it is a dataset).
 int store_writer_open(struct store_writer **writer, const char *directory, int64_t records_per_shard, bool replace);
+const char *store_writer_path(const struct store_writer *writer); // DIRECTORY.tmp, for files that belong beside
+int64_t store_writer_count(const struct store_writer *writer);
 int store_writer_add(struct store_writer *writer, const struct record *record);
+// Frees the writer whatever it returns. Of a failure nothing remains.
 int store_writer_commit(struct store_writer **writer);
 void store_writer_abandon(struct store_writer **writer);

@@ -1,0 +1,188 @@
+#include "dataset/manifest.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "dataset/record.h"
+
+#define MANIFEST_FILE "dataset.json"
+#define MANIFEST_FORMAT "cocaflow dataset"
+#define MANIFEST_BYTES_LIMIT (64u << 20)
+
+char *manifest_shard_path(const char *directory, int shard) {
+    return xformat("%s/%05d.lmdb", directory, shard);
+}
+
+void manifest_add(struct manifest *manifest, struct manifest_shard shard) {
+    manifest->shard = xrealloc_array(manifest->shard, (size_t)manifest->shard_count + 1, sizeof shard);
+    manifest->shard[manifest->shard_count++] = shard;
+    manifest->records += shard.records;
+    manifest->fields |= shard.fields;
+}
+
+void manifest_release(struct manifest *manifest) {
+    free(manifest->shard);
+    *manifest = (struct manifest){0};
+}
+
+uint64_t manifest_fingerprint(const struct manifest *manifest) {
+    struct buffer bytes = {0};
+    for (int i = 0; i < manifest->shard_count; i++)
+        for (int bit = 0; bit < 64; bit += 8)
+            buffer_append(&bytes, &(uint8_t){(uint8_t)(manifest->shard[i].fingerprint >> bit)}, 1);
+    uint64_t hash = hash_bytes(bytes.bytes, bytes.size, (uint64_t)manifest->records);
+    buffer_release(&bytes);
+    return hash;
+}
+
+static json_t *fields_to_json(unsigned fields) {
+    json_t *names = json_array();
+    for (int i = 0; i < RECORD_FIELDS; i++)
+        if (fields >> i & 1) json_array_append_new(names, json_string(record_field_name(i)));
+    return names;
+}
+
+// The field's bit; 0 for one that this version does not know.
+static unsigned field_bit(const char *name) {
+    for (int i = 0; i < RECORD_FIELDS; i++)
+        if (name && !strcmp(name, record_field_name(i))) return 1u << i;
+    return 0;
+}
+
+static unsigned fields_from_json(const json_t *names) {
+    unsigned fields = 0;
+    for (size_t i = 0; i < json_array_size(names); i++)
+        fields |= field_bit(json_string_value(json_array_get(names, i)));
+    return fields;
+}
+
+static json_t *hash_to_json(uint64_t hash) {
+    char text[HASH_TEXT_SIZE];
+    hash_format(text, hash);
+    return json_string(text);
+}
+
+// True when `text` is what `hash` is written as.
+static bool hash_is(uint64_t hash, const char *text) {
+    char written[HASH_TEXT_SIZE];
+    hash_format(written, hash);
+    return !strcmp(text, written);
+}
+
+static json_t *shard_to_json(const struct manifest_shard *shard) {
+    return json_pack("{s:I, s:o, s:o}", "records", (json_int_t)shard->records, "fields", fields_to_json(shard->fields),
+                     "fingerprint", hash_to_json(shard->fingerprint));
+}
+
+char *manifest_meta(const struct manifest_shard *shard) {
+    json_t *meta = shard_to_json(shard);
+    json_object_set_new(meta, "version", json_integer(MANIFEST_VERSION));
+    char *text = json_dumps(meta, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(meta);
+    return text;
+}
+
+bool manifest_meta_matches(const struct manifest_shard *shard, const void *meta, size_t size) {
+    json_t *object = json_loadb(meta, size, JSON_REJECT_DUPLICATES, NULL);
+    json_int_t version, records;
+    const char *fingerprint;
+    bool matches = object &&
+                   !json_unpack(object, "{s:I, s:I, s:s}", "version", &version, "records", &records, "fingerprint",
+                                &fingerprint) &&
+                   version == MANIFEST_VERSION && records == shard->records && hash_is(shard->fingerprint, fingerprint);
+    json_decref(object);
+    return matches;
+}
+
+static json_t *shards_to_json(const struct manifest *manifest) {
+    json_t *shards = json_array();
+    for (int i = 0; i < manifest->shard_count; i++) {
+        json_t *shard = shard_to_json(&manifest->shard[i]);
+        json_object_set_new(shard, "bytes", json_integer(manifest->shard[i].bytes));
+        json_array_append_new(shards, shard);
+    }
+    return shards;
+}
+
+int manifest_write(const struct manifest *manifest, const char *directory) {
+    json_t *document =
+        json_pack("{s:s, s:i, s:I, s:o, s:o, s:o}", "format", MANIFEST_FORMAT, "version", MANIFEST_VERSION, "records",
+                  (json_int_t)manifest->records, "fields", fields_to_json(manifest->fields), "fingerprint",
+                  hash_to_json(manifest_fingerprint(manifest)), "shards", shards_to_json(manifest));
+    char *path = path_join(directory, MANIFEST_FILE);
+    int status = json_write(path, document);
+    free(path);
+    json_decref(document);
+    return status;
+}
+
+static int shard_from_json(struct manifest *manifest, json_t *object, const char *path) {
+    json_int_t records, bytes;
+    json_t *fields;
+    const char *fingerprint;
+    json_error_t place;
+    if (json_unpack_ex(object, &place, 0, "{s:I, s:I, s:o, s:s}", "records", &records, "bytes", &bytes, "fields",
+                       &fields, "fingerprint", &fingerprint))
+        return error(EXIT_DATA, "%s: shard %d: %s", path, manifest->shard_count, place.text);
+    const struct manifest_shard shard = {.records = records,
+                                         .bytes = bytes,
+                                         .fields = fields_from_json(fields),
+                                         .fingerprint = strtoull(fingerprint, NULL, 16)};
+    if (records < 0 || records > INT32_MAX || bytes < 0 || !hash_is(shard.fingerprint, fingerprint))
+        return error(EXIT_DATA, "%s: shard %d has impossible values", path, manifest->shard_count);
+    manifest_add(manifest, shard);
+    return 0;
+}
+
+static int shards_from_json(struct manifest *manifest, const json_t *shards, const char *path) {
+    const size_t count = json_array_size(shards);
+    if (!count || count > MANIFEST_SHARDS) return error(EXIT_DATA, "%s: \"shards\" lists %zu shards", path, count);
+    int status = 0;
+    for (size_t i = 0; i < count && !status; i++) status = shard_from_json(manifest, json_array_get(shards, i), path);
+    return status;
+}
+
+static int parse(struct manifest *manifest, json_t *document, const char *path) {
+    const char *format, *fingerprint;
+    int version;
+    json_int_t records;
+    json_t *shards;
+    json_error_t place;
+    if (json_unpack_ex(document, &place, 0, "{s:s, s:i}", "format", &format, "version", &version) ||
+        strcmp(format, MANIFEST_FORMAT))
+        return error(EXIT_DATA, "%s: not a cocaflow dataset; coca-pack makes one", path);
+    if (version != MANIFEST_VERSION)
+        return error(EXIT_DATA, "%s: format version %d, this program reads %d; pack the data again", path, version,
+                     MANIFEST_VERSION);
+    if (json_unpack_ex(document, &place, 0, "{s:I, s:s, s:o}", "records", &records, "fingerprint", &fingerprint,
+                       "shards", &shards))
+        return error(EXIT_DATA, "%s: %s", path, place.text);
+    int status = shards_from_json(manifest, shards, path);
+    if (status) return status;
+    if (records != manifest->records || !hash_is(manifest_fingerprint(manifest), fingerprint))
+        return error(EXIT_DATA, "%s: the shards listed are not those of the dataset; pack the data again", path);
+    return 0;
+}
+
+int manifest_read(struct manifest *manifest, const char *directory) {
+    *manifest = (struct manifest){0};
+    if (!directory_exists(directory)) return error(EXIT_DATA, "%s: no such dataset directory", directory);
+    char *path = path_join(directory, MANIFEST_FILE);
+    json_t *document = NULL;
+    int status = 0;
+    if (!file_exists(path))
+        status = error(EXIT_DATA, "%s: not a dataset (it has no %s); coca-pack makes one", directory, MANIFEST_FILE);
+    else if (!(document = json_read(path, MANIFEST_BYTES_LIMIT)))
+        status = -EXIT_DATA;
+    else
+        status = parse(manifest, document, path);
+    if (status) manifest_release(manifest);
+    json_decref(document);
+    free(path);
+    return status;
+}

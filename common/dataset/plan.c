@@ -1,0 +1,145 @@
+#include "dataset/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/hash.h"
+
+#define SOURCE_SIZE_LIMIT ((int64_t)1 << 48) // an id has 48 bits for the record
+
+struct plan {
+    struct plan_source source[PLAN_SOURCES];
+    int count, weight_sum; // W
+    bool shuffle;
+    int64_t records;
+    uint64_t fingerprint;
+    struct random_key order[PLAN_SOURCES], sample;
+    struct slot {
+        int source, rank; // the rank-th place of its source in the pattern
+    } pattern[PLAN_WEIGHT_SUM];
+};
+
+static int check(const struct plan_source *source, int count) {
+    if (count < 1 || count > PLAN_SOURCES)
+        return error(EXIT_USAGE, "%d datasets: there must be 1 to %d", count, PLAN_SOURCES);
+    int sum = 0;
+    for (int j = 0; j < count; j++) {
+        if (source[j].size < 1) return error(EXIT_USAGE, "dataset %d of %d is empty", j + 1, count);
+        if (source[j].size >= SOURCE_SIZE_LIMIT) return error(EXIT_USAGE, "dataset %d has too many records", j + 1);
+        if (source[j].weight < 1 || (sum += source[j].weight) > PLAN_WEIGHT_SUM)
+            return error(EXIT_USAGE, "weights must be whole numbers from 1 that sum up to %d at most", PLAN_WEIGHT_SUM);
+    }
+    return 0;
+}
+
+// The even interleaving: place i goes to the source that is furthest behind its share (i + 1)·a_j / W, the first of
+// equals. What all are behind sums up to one place, so the chosen one had less than its share, which is a_j at most:
+// after W places each source has had exactly a_j.
+static void interleave(struct plan *plan) {
+    int taken[PLAN_SOURCES] = {0};
+    for (int i = 0; i < plan->weight_sum; i++) {
+        int best = 0;
+        int64_t most = INT64_MIN;
+        for (int j = 0; j < plan->count; j++) {
+            const int64_t behind = (int64_t)(i + 1) * plan->source[j].weight - (int64_t)taken[j] * plan->weight_sum;
+            if (behind > most) most = behind, best = j;
+        }
+        plan->pattern[i] = (struct slot){best, taken[best]++};
+    }
+}
+
+static uint64_t fingerprint_of(const struct plan *plan) {
+    uint64_t hash = hash_bytes(NULL, 0, plan->shuffle);
+    for (int j = 0; j < plan->count; j++) {
+        const struct plan_source *source = &plan->source[j];
+        const uint64_t facts[] = {(uint64_t)source->size, source->fingerprint, (uint64_t)source->weight};
+        hash = hash_bytes(facts, sizeof facts, hash);
+    }
+    return hash;
+}
+
+int plan_new(struct plan **plan, const struct plan_source *source, int count, uint64_t seed, bool shuffle) {
+    *plan = NULL;
+    int status = check(source, count);
+    if (status) return status;
+    struct plan *new = *plan = xcalloc(1, sizeof *new);
+    memcpy(new->source, source, (size_t)count * sizeof *source);
+    new->count = count;
+    new->shuffle = shuffle;
+    for (int j = 0; j < count; j++) {
+        new->weight_sum += source[j].weight;
+        new->records += source[j].size;
+    }
+    interleave(new);
+    new->fingerprint = fingerprint_of(new);
+    const struct random_key key = random_subkey(random_key(seed, "plan"), new->fingerprint);
+    const struct random_key order = random_subkey(key, 0);
+    new->sample = random_subkey(key, 1);
+    for (int j = 0; j < count; j++) new->order[j] = random_subkey(order, (uint64_t)j);
+    return 0;
+}
+
+void plan_free(struct plan **plan) {
+    free(*plan);
+    *plan = NULL;
+}
+
+uint64_t plan_fingerprint(const struct plan *plan) {
+    return plan->fingerprint;
+}
+
+int64_t plan_records(const struct plan *plan) {
+    return plan->records;
+}
+
+static void place_shuffled(const struct plan *plan, int64_t n, struct plan_sample *sample) {
+    const struct slot slot = plan->pattern[n % plan->weight_sum];
+    const struct plan_source *source = &plan->source[slot.source];
+    const int64_t draw = n / plan->weight_sum * source->weight + slot.rank;
+    sample->source = slot.source;
+    sample->epoch = draw / source->size;
+    const struct random_key key = random_subkey(plan->order[slot.source], (uint64_t)sample->epoch);
+    sample->record = (int64_t)random_permute(key, (uint64_t)source->size, (uint64_t)(draw % source->size));
+}
+
+static void place_in_order(const struct plan *plan, int64_t n, struct plan_sample *sample) {
+    if (n >= plan->records) bug("sample %lld of a plan of %lld", (long long)n, (long long)plan->records);
+    for (sample->record = n; sample->record >= plan->source[sample->source].size; sample->source++)
+        sample->record -= plan->source[sample->source].size;
+}
+
+struct plan_sample plan_at(const struct plan *plan, int64_t n) {
+    if (n < 0) bug("sample %lld", (long long)n);
+    struct plan_sample sample = {.key = random_subkey(plan->sample, (uint64_t)n)};
+    if (plan->shuffle)
+        place_shuffled(plan, n, &sample);
+    else
+        place_in_order(plan, n, &sample);
+    sample.id = (int64_t)sample.source << 48 | sample.record;
+    return sample;
+}
+
+// One number of "1::2" at `*text`, moved behind it and its "::".
+static bool take_weight(const char **text, int *weight) {
+    char *end;
+    long value = strtol(*text, &end, 10);
+    if (end == *text || value < 1 || value > PLAN_WEIGHT_SUM) return false;
+    *weight = (int)value;
+    const bool more = !strncmp(end, "::", 2);
+    *text = end + (more ? 2 : 0);
+    return more == (**text != 0);
+}
+
+int plan_weights(const char *text, int count, int weight[PLAN_SOURCES]) {
+    for (int j = 0; j < count; j++) weight[j] = 1;
+    if (!text) return 0;
+    const char *rest = text;
+    int given = 0;
+    for (; *rest && given < count; given++)
+        if (!take_weight(&rest, &weight[given]))
+            return error(EXIT_USAGE, "weights \"%s\": expected whole numbers from 1, as in 3::1", text);
+    if (*rest || given != count)
+        return error(EXIT_USAGE, "weights \"%s\": there are %d datasets, each needs one", text, count);
+    return 0;
+}

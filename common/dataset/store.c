@@ -1,0 +1,118 @@
+#include "dataset/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/hash.h"
+#include "dataset/manifest.h"
+#include "dataset/shard.h"
+
+struct store {
+    char *directory;
+    struct manifest manifest;
+    struct shard_reader **shard;
+    int64_t *first; // [shards + 1] number of each shard's first record
+};
+
+static int open_shards(struct store *store) {
+    const struct manifest *manifest = &store->manifest;
+    store->shard = xcalloc((size_t)manifest->shard_count, sizeof *store->shard);
+    store->first = xcalloc((size_t)manifest->shard_count + 1, sizeof *store->first);
+    int status = 0;
+    for (int i = 0; i < manifest->shard_count && !status; i++) {
+        char *path = manifest_shard_path(store->directory, i);
+        status = shard_reader_open(&store->shard[i], path, &manifest->shard[i]);
+        store->first[i + 1] = store->first[i] + manifest->shard[i].records;
+        free(path);
+    }
+    return status;
+}
+
+int store_open(struct store **store, const char *directory) {
+    struct store *new = *store = xcalloc(1, sizeof *new);
+    new->directory = xstrdup(directory);
+    int status = manifest_read(&new->manifest, directory);
+    if (!status) status = open_shards(new);
+    if (status) store_close(store);
+    return status;
+}
+
+void store_close(struct store **store) {
+    if (!*store) return;
+    for (int i = 0; i < (*store)->manifest.shard_count && (*store)->shard; i++) shard_reader_close(&(*store)->shard[i]);
+    free((*store)->shard);
+    free((*store)->first);
+    manifest_release(&(*store)->manifest);
+    free((*store)->directory);
+    free(*store);
+    *store = NULL;
+}
+
+const char *store_path(const struct store *store) {
+    return store->directory;
+}
+
+int64_t store_count(const struct store *store) {
+    return store->manifest.records;
+}
+
+int store_shards(const struct store *store) {
+    return store->manifest.shard_count;
+}
+
+uint64_t store_fingerprint(const struct store *store) {
+    return manifest_fingerprint(&store->manifest);
+}
+
+unsigned store_fields(const struct store *store) {
+    return store->manifest.fields;
+}
+
+bool store_has(const struct store *store, const char *field) {
+    for (int i = 0; i < RECORD_FIELDS; i++)
+        if (!strcmp(field, record_field_name(i))) return store->manifest.fields >> i & 1;
+    return false;
+}
+
+// The shard that holds record `index`: the last one that begins at or before it.
+static int shard_of(const struct store *store, int64_t index) {
+    int low = 0, high = store->manifest.shard_count;
+    while (high - low > 1) {
+        const int middle = low + (high - low) / 2;
+        if (store->first[middle] <= index)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int store_get(struct store *store, int64_t index, struct span *value) {
+    if (index < 0 || index >= store->manifest.records)
+        return error(EXIT_DATA, "%s: no record %lld, there are %lld", store->directory, (long long)index,
+                     (long long)store->manifest.records);
+    const int shard = shard_of(store, index);
+    return shard_reader_get(store->shard[shard], index - store->first[shard], value);
+}
+
+static int verify_shard(const struct store *store, int shard) {
+    const struct manifest_shard *expected = &store->manifest.shard[shard];
+    struct span value;
+    uint64_t hash = 0;
+    for (int64_t i = 0; i < expected->records; i++) {
+        int status = shard_reader_get(store->shard[shard], i, &value);
+        if (status) return status;
+        hash = hash_bytes(value.bytes, value.size, hash);
+    }
+    if (hash != expected->fingerprint)
+        return error(EXIT_DATA, "%s/%05d.lmdb: the records are not those that were packed; copy or pack them again",
+                     store->directory, shard);
+    return 0;
+}
+
+int store_verify(struct store *store) {
+    int status = 0;
+    for (int i = 0; i < store->manifest.shard_count && !status; i++) status = verify_shard(store, i);
+    return status;
+}

@@ -1,0 +1,163 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "dataset/manifest.h"
+#include "dataset/shard.h"
+#include "dataset/store.h"
+
+// A shard is closed when its values reach this, or its number of records.
+#define SHARD_BYTES_LIMIT ((int64_t)16 << 30)
+
+struct store_writer {
+    char *directory, *aside;
+    int64_t records_per_shard;
+    bool replace;
+    struct manifest manifest; // of the shards that are closed
+    struct shard_writer *shard;
+    struct buffer value;
+};
+
+static char *without_slashes(const char *directory) {
+    size_t length = strlen(directory);
+    while (length > 1 && directory[length - 1] == '/') length--;
+    return xstrndup(directory, length);
+}
+
+// Only a dataset is ever replaced, never a directory that holds something else.
+static int check_target(const char *directory, bool replace) {
+    if (!file_exists(directory) && !directory_exists(directory)) return 0;
+    char *manifest = path_join(directory, "dataset.json");
+    const bool is_dataset = file_exists(manifest);
+    free(manifest);
+    if (!is_dataset) return error(EXIT_USAGE, "%s: exists and is not a dataset; give another name", directory);
+    if (!replace) return error(EXIT_USAGE, "%s: exists; --replace packs it anew", directory);
+    return 0;
+}
+
+int store_writer_open(struct store_writer **writer, const char *directory, int64_t records_per_shard, bool replace) {
+    *writer = NULL;
+    char *target = without_slashes(directory);
+    int status = check_target(target, replace);
+    if (status) {
+        free(target);
+        return status;
+    }
+    struct store_writer *new = *writer = xcalloc(1, sizeof *new);
+    new->directory = target;
+    new->aside = xformat("%s.tmp", target);
+    new->records_per_shard = records_per_shard;
+    new->replace = replace;
+    status = directory_remove(new->aside);
+    if (!status) status = directory_make(new->aside);
+    if (status) store_writer_abandon(writer);
+    return status;
+}
+
+const char *store_writer_path(const struct store_writer *writer) {
+    return writer->aside;
+}
+
+int64_t store_writer_count(const struct store_writer *writer) {
+    return writer->manifest.records + (writer->shard ? shard_writer_state(writer->shard)->records : 0);
+}
+
+static int open_shard(struct store_writer *writer) {
+    if (writer->manifest.shard_count == MANIFEST_SHARDS)
+        return error(EXIT_RUN, "%s: more than %d shards; raise --shard-records", writer->directory, MANIFEST_SHARDS);
+    char *path = manifest_shard_path(writer->aside, writer->manifest.shard_count);
+    int status = shard_writer_open(&writer->shard, path);
+    free(path);
+    return status;
+}
+
+static int close_shard(struct store_writer *writer) {
+    struct manifest_shard shard;
+    int status = shard_writer_commit(&writer->shard, &shard);
+    if (!status) manifest_add(&writer->manifest, shard);
+    return status;
+}
+
+static bool is_full(const struct store_writer *writer) {
+    const struct manifest_shard *state = shard_writer_state(writer->shard);
+    return state->records >= writer->records_per_shard || state->bytes >= SHARD_BYTES_LIMIT;
+}
+
+int store_writer_add(struct store_writer *writer, const struct record *record) {
+    buffer_clear(&writer->value);
+    record_encode(record, &writer->value);
+    if (writer->value.size > RECORD_BYTES_LIMIT)
+        return error(EXIT_DATA, "a record of %zu bytes is more than a dataset holds", writer->value.size);
+    int status = writer->shard ? 0 : open_shard(writer);
+    if (!status)
+        status = shard_writer_add(writer->shard, (struct span){writer->value.bytes, writer->value.size},
+                                  record_fields(record));
+    if (!status && is_full(writer)) status = close_shard(writer);
+    return status;
+}
+
+static int rename_or_report(const char *from, const char *to) {
+    return rename(from, to) ? error(EXIT_RUN, "%s: cannot be renamed to %s: %s", from, to, strerror(errno)) : 0;
+}
+
+// Two renames, since a directory cannot be renamed onto one that holds something; the first is undone if the second
+// fails.
+static int swap_in(const struct store_writer *writer) {
+    if (!directory_exists(writer->directory)) return rename_or_report(writer->aside, writer->directory);
+    char *old = xformat("%s.old.tmp", writer->directory);
+    int status = directory_remove(old);
+    if (!status) status = rename_or_report(writer->directory, old);
+    if (!status && (status = rename_or_report(writer->aside, writer->directory))) rename(old, writer->directory);
+    if (!status) status = directory_remove(old);
+    free(old);
+    return status;
+}
+
+static int sync_parent(const char *directory) {
+    char *parent = xstrdup(directory);
+    char *slash = strrchr(parent, '/');
+    if (slash) slash[slash == parent] = 0;
+    int status = directory_sync(slash ? parent : ".");
+    free(parent);
+    return status;
+}
+
+static int finish(struct store_writer *writer) {
+    int status = 0;
+    if (!store_writer_count(writer)) status = error(EXIT_DATA, "%s: there is no record to write", writer->directory);
+    if (!status && writer->shard) status = close_shard(writer);
+    if (!status) status = manifest_write(&writer->manifest, writer->aside);
+    if (!status) status = directory_sync(writer->aside);
+    if (!status) status = check_target(writer->directory, writer->replace);
+    if (!status) status = swap_in(writer);
+    if (!status) status = sync_parent(writer->directory);
+    return status;
+}
+
+static void release(struct store_writer **writer) {
+    shard_writer_abandon(&(*writer)->shard);
+    manifest_release(&(*writer)->manifest);
+    buffer_release(&(*writer)->value);
+    free((*writer)->directory);
+    free((*writer)->aside);
+    free(*writer);
+    *writer = NULL;
+}
+
+int store_writer_commit(struct store_writer **writer) {
+    int status = finish(*writer);
+    if (status)
+        store_writer_abandon(writer);
+    else
+        release(writer);
+    return status;
+}
+
+void store_writer_abandon(struct store_writer **writer) {
+    if (!*writer) return;
+    directory_remove((*writer)->aside);
+    release(writer);
+}
