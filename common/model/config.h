@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ops/ops.h"
@@ -45,6 +46,8 @@ struct model_config {
 // unequal sizes are refused by name. 0, -EXIT_DATA (unreadable) or -EXIT_USAGE (refused). This build has the paper
 // family; a file of open_clip's is refused with a text that says so.
 int model_config_read(struct model_config *config, const char *path);
+// The same from JSON text in memory; `what` names it in errors.
+int model_config_parse(struct model_config *config, const char *text, size_t size, const char *what);
 
 int config_image_tokens(const struct model_config *config);   // N = (image_size / patch_size)²
 int config_feature_tokens(const struct model_config *config); // rows of `features` per picture

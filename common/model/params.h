@@ -12,6 +12,7 @@ struct param {
     struct shape shape;
     int64_t offset; // elements from the start of the blocks
     bool decay;     // weight decay applies: two or more dimensions, no "ln", "bias" or "logit_scale" in the name
+    double mean, deviation; // of the normal distribution that initial values are drawn from
 };
 
 struct params {
@@ -30,6 +31,10 @@ struct weight {
     void *value;
     real *master, *gradient;
 };
+struct weight weight_at(struct weight weight, enum dtype dtype, int64_t elements); // so many elements further on
+
+// The table alone, without memory for its contents: names, shapes, counts. `ops` and the blocks are NULL.
+struct params *params_layout(const struct model_config *config, enum model_part part);
 
 // Lays out and allocates; contents are zero. `train` adds the gradient block.
 struct params *params_new(struct ops *ops, const struct model_config *config, enum model_part part, bool train);
@@ -39,8 +44,8 @@ struct weight params_weight(const struct params *params, const char *format, ...
 const struct param *params_find(const struct params *params, const char *name);                      // NULL if none
 int64_t params_count(const struct params *params); // trainable numbers
 
-// Initial values from (seed, tensor name) with open_clip's deviations.
-void params_initialize(struct params *params, const struct model_config *config, uint64_t seed);
+// Initial values from (seed, tensor name) with open_clip's deviations; gradients become zero.
+void params_initialize(struct params *params, uint64_t seed);
 
 // The masters were written: renews the values in the compute type.
 void params_refresh(struct params *params);
@@ -51,7 +56,6 @@ void params_zero_gradient(struct params *params);
 // refused too.
 int params_load(struct params *params, const struct safetensors *file, const char *path, bool exact);
 
-// Writes a block laid out as the params are (masters, gradients, an EMA or optimizer block) in f32 under the
-// parameters' names with `suffix` behind; for "which block" pass the device pointer. Checksum and size as
-// safetensors_write.
+// Writes a block laid out as the params are (device pointer: masters, gradients, an average or an optimizer's moment)
+// in f32 under the parameters' names. Checksum and size as safetensors_write.
 int params_write(const struct params *params, const real *block, const char *path, uint64_t *checksum, int64_t *size);

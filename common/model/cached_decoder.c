@@ -1,0 +1,201 @@
+#include "model/cached_decoder.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+static void plan_caches(struct cached_decoder *decoder, struct planner *planner) {
+    int64_t rows = (int64_t)decoder->batch * decoder->T, D = decoder->D;
+    for (int i = 0; i < decoder->unimodal.dims.transformer.layers; i++)
+        decoder->unimodal_cache[i] = plan_rows(planner, rows, 2 * D);
+    for (int i = 0; i < decoder->multimodal.dims.layers; i++)
+        decoder->multimodal_cache[i] = plan_rows(planner, rows, 2 * D);
+}
+
+// What each layer needs only while it runs is planned once; its keys and values of the features are its own.
+static void plan_cross(struct cached_decoder *decoder, struct planner *planner) {
+    const struct multimodal_dims *dims = &decoder->multimodal.dims;
+    int64_t R = decoder->batch, Rk = R * dims->N, D = dims->D;
+    decoder->feature_rows = plan_rows(planner, Rk, D);
+    struct cross_attention_state shared;
+    cross_attention_plan(&shared, decoder->x, R, 0, D, dims->heads, planner);
+    norm_plan(&shared.norm_kv, Rk, D, planner);
+    for (int i = 0; i < dims->layers; i++) {
+        decoder->cross[i] = shared;
+        decoder->cross[i].attention.in =
+            operands_apart(shared.attention.in.q, plan_rows(planner, Rk, 2 * D), D, planner->dtype);
+    }
+}
+
+static void plan_memory(struct cached_decoder *decoder, struct arena *arena, enum dtype dtype) {
+    struct planner planner = {arena, dtype, false};
+    int64_t R = decoder->batch, D = decoder->D;
+    const struct transformer_dims *unimodal = &decoder->unimodal.dims.transformer;
+    const struct multimodal_dims *multimodal = &decoder->multimodal.dims;
+    decoder->device = arena_take(arena, (size_t)(STEP_LISTS * R) * sizeof *decoder->device);
+    spans_plan(&decoder->one_row, decoder->batch, 1, &planner);
+    spans_plan(&decoder->features, decoder->batch, decoder->N, &planner);
+    plan_caches(decoder, &planner);
+    decoder->x = plan_rows(&planner, R, D);
+    decoder->kv = plan_rows(&planner, R, 2 * D);
+    self_attention_plan(&decoder->self, decoder->x, R, D, unimodal->heads, &planner);
+    plan_cross(decoder, &planner);
+    mlp_plan(&decoder->unimodal_mlp, decoder->x, R, D, unimodal->hidden, &planner);
+    mlp_plan(&decoder->multimodal_mlp, decoder->x, R, D, multimodal->hidden, &planner);
+    norm_plan(&decoder->norm, R, D, &planner);
+    decoder->logits = plan_rows(&planner, R, multimodal->V);
+}
+
+// A decoder without parameters and memory, which can be planned.
+static void skeleton(struct cached_decoder *decoder, const struct model_config *config, int batch) {
+    *decoder = (struct cached_decoder){.batch = batch,
+                                       .T = config->text.context_length,
+                                       .N = config_feature_tokens(config),
+                                       .D = config->decoder.width};
+    decoder->unimodal.dims = unimodal_dims_of(config);
+    decoder->multimodal.dims = multimodal_dims_of(config);
+    size_t unimodal = (size_t)config->text.layers, multimodal = (size_t)config->decoder.layers;
+    decoder->host = xcalloc((size_t)(STEP_LISTS * batch), sizeof *decoder->host);
+    decoder->unimodal_cache = xcalloc(unimodal, sizeof *decoder->unimodal_cache);
+    decoder->multimodal_cache = xcalloc(multimodal, sizeof *decoder->multimodal_cache);
+    decoder->cross = xcalloc(multimodal, sizeof *decoder->cross);
+}
+
+static size_t measure(struct cached_decoder *decoder, enum dtype dtype) {
+    struct arena arena;
+    arena_begin(&arena, NULL, SIZE_MAX);
+    plan_memory(decoder, &arena, dtype);
+    return arena.peak;
+}
+
+int64_t cached_decoder_bytes(const struct model_config *config, enum dtype dtype, int batch) {
+    struct cached_decoder decoder;
+    skeleton(&decoder, config, batch);
+    size_t bytes = measure(&decoder, dtype);
+    cached_decoder_release(&decoder);
+    return (int64_t)bytes;
+}
+
+void cached_decoder_init(struct cached_decoder *decoder, const struct model_config *config, struct params *params,
+                         int batch) {
+    skeleton(decoder, config, batch);
+    struct arena arena;
+    size_t bytes = measure(decoder, params->ops->dtype);
+    decoder->ops = params->ops;
+    decoder->memory = ops_allocate(params->ops, bytes);
+    arena_begin(&arena, decoder->memory, bytes);
+    plan_memory(decoder, &arena, params->ops->dtype);
+    unimodal_find(&decoder->unimodal, params, config);
+    multimodal_find(&decoder->multimodal, params, config);
+    spans_fill(decoder->ops, &decoder->one_row, batch, 1);
+    spans_fill(decoder->ops, &decoder->features, batch, decoder->N);
+}
+
+void cached_decoder_release(struct cached_decoder *decoder) {
+    unimodal_release(&decoder->unimodal);
+    multimodal_release(&decoder->multimodal);
+    if (decoder->memory) ops_release(decoder->ops, decoder->memory);
+    free(decoder->host);
+    free(decoder->unimodal_cache);
+    free(decoder->multimodal_cache);
+    free(decoder->cross);
+}
+
+// Rows enter a cache by addition, so it begins at zero.
+static void clear_caches(struct cached_decoder *decoder, void *const *cache, int layers) {
+    struct ops *ops = decoder->ops;
+    size_t bytes = (size_t)(decoder->batch * decoder->T * 2 * decoder->D) * dtype_size(ops->dtype);
+    for (int i = 0; i < layers; i++) ops->zero(ops, cache[i], bytes);
+}
+
+void cached_decoder_begin(struct cached_decoder *decoder, int B, const void *features) {
+    struct ops *ops = decoder->ops;
+    int64_t Rk = (int64_t)B * decoder->N;
+    clear_caches(decoder, decoder->unimodal_cache, decoder->unimodal.dims.transformer.layers);
+    clear_caches(decoder, decoder->multimodal_cache, decoder->multimodal.dims.layers);
+    ops->upload(ops, decoder->feature_rows, features, (size_t)(Rk * decoder->D) * dtype_size(ops->dtype));
+    for (int i = 0; i < decoder->multimodal.dims.layers; i++)
+        cross_attention_read(ops, &decoder->multimodal.layer[i].cross, &decoder->cross[i], decoder->feature_rows, Rk);
+}
+
+static int32_t *list_of(const struct cached_decoder *decoder, int32_t *lists, enum step_list list) {
+    return lists + (int64_t)list * decoder->batch;
+}
+
+static void upload_lists(struct cached_decoder *decoder, int count, const int32_t *caption, const int32_t *token,
+                         int place) {
+    int32_t *host = decoder->host;
+    for (int i = 0; i < count; i++) {
+        list_of(decoder, host, STEP_TOKEN)[i] = token[i];
+        list_of(decoder, host, STEP_PLACE)[i] = place;
+        list_of(decoder, host, STEP_ROW)[i] = caption[i] * decoder->T + place;
+        list_of(decoder, host, STEP_SELF_START)[i] = caption[i] * decoder->T;
+        list_of(decoder, host, STEP_SELF_COUNT)[i] = place + 1;
+        list_of(decoder, host, STEP_CROSS_START)[i] = caption[i] * decoder->N;
+    }
+    decoder->ops->upload(decoder->ops, decoder->device, host,
+                         (size_t)(STEP_LISTS * decoder->batch) * sizeof *decoder->device);
+}
+
+// x += attn(ln_1(x)) for the newest token of each caption, whose key and value join the cache.
+static void attend_to_cache(struct cached_decoder *decoder, const struct self_attention *layer, void *cache,
+                            const struct attention_pattern *pattern) {
+    struct ops *ops = decoder->ops;
+    struct self_attention_state *state = &decoder->self;
+    void *q = state->attention.in.q;
+    norm_apply(ops, &layer->norm, &state->norm, decoder->x, pattern->B);
+    linear_apply(ops, &layer->attention.q, q, state->norm.out, NULL, pattern->B);
+    linear_apply(ops, &layer->attention.kv, decoder->kv, state->norm.out, NULL, pattern->B);
+    ops->scatter_add_rows(ops, cache, decoder->kv, list_of(decoder, decoder->device, STEP_ROW), pattern->B,
+                          2 * decoder->D);
+    state->attention.in = operands_apart(q, cache, decoder->D, ops->dtype);
+    attention_apply(ops, &layer->attention, &state->attention, decoder->x, decoder->x, pattern);
+}
+
+static struct attention_pattern self_pattern(const struct cached_decoder *decoder, int count, int place) {
+    struct spans keys = {list_of(decoder, decoder->device, STEP_SELF_START),
+                         list_of(decoder, decoder->device, STEP_SELF_COUNT), place + 1,
+                         (int64_t)decoder->batch * decoder->T};
+    return (struct attention_pattern){.B = count, .queries = spans_rows(&decoder->one_row, count), .keys = keys};
+}
+
+static struct attention_pattern cross_pattern(const struct cached_decoder *decoder, int count) {
+    struct spans keys = spans_rows(&decoder->features, (int64_t)decoder->batch * decoder->N);
+    keys.start = list_of(decoder, decoder->device, STEP_CROSS_START);
+    return (struct attention_pattern){.B = count, .queries = spans_rows(&decoder->one_row, count), .keys = keys};
+}
+
+static void run_unimodal(struct cached_decoder *decoder, const struct attention_pattern *self) {
+    const struct transformer *transformer = &decoder->unimodal.transformer;
+    for (int i = 0; i < transformer->dims.layers; i++) {
+        attend_to_cache(decoder, &transformer->block[i].attention, decoder->unimodal_cache[i], self);
+        mlp_apply(decoder->ops, &transformer->block[i].mlp, &decoder->unimodal_mlp, decoder->x, self->B);
+    }
+}
+
+static void run_multimodal(struct cached_decoder *decoder, const struct attention_pattern *self,
+                           const struct attention_pattern *cross) {
+    for (int i = 0; i < decoder->multimodal.dims.layers; i++) {
+        const struct decoder_layer *layer = &decoder->multimodal.layer[i];
+        attend_to_cache(decoder, &layer->self, decoder->multimodal_cache[i], self);
+        cross_attention_apply(decoder->ops, &layer->cross, &decoder->cross[i], decoder->x, cross);
+        mlp_apply(decoder->ops, &layer->mlp, &decoder->multimodal_mlp, decoder->x, self->B);
+    }
+}
+
+void cached_decoder_step(struct cached_decoder *decoder, int count, const int32_t *caption, const int32_t *token,
+                         int place, void *logits) {
+    struct ops *ops = decoder->ops;
+    const struct unimodal *unimodal = &decoder->unimodal;
+    const struct multimodal *multimodal = &decoder->multimodal;
+    struct attention_pattern self = self_pattern(decoder, count, place), cross = cross_pattern(decoder, count);
+    upload_lists(decoder, count, caption, token, place);
+    ops->embedding_forward(ops, decoder->x, unimodal->token.value, unimodal->cls.value, unimodal->position.value,
+                           list_of(decoder, decoder->device, STEP_TOKEN), list_of(decoder, decoder->device, STEP_PLACE),
+                           count, decoder->D);
+    run_unimodal(decoder, &self);
+    run_multimodal(decoder, &self, &cross);
+    norm_apply(ops, &multimodal->ln_final, &decoder->norm, decoder->x, count);
+    linear_apply(ops, &multimodal->text_projection, decoder->logits, decoder->norm.out, NULL, count);
+    ops->download(ops, logits, decoder->logits, (size_t)(count * multimodal->dims.V) * dtype_size(ops->dtype));
+}

@@ -1,0 +1,71 @@
+// The multimodal half: causal self-attention, cross-attention to the picture's features and one MLP a layer; then
+// ln_final and the caption head.
+#pragma once
+
+#include "model/caption_head.h"
+#include "model/cross_attention.h"
+#include "model/mlp.h"
+#include "model/self_attention.h"
+#include "model/text_rows.h"
+
+struct multimodal_dims {
+    int64_t D, hidden, V;
+    int heads, layers, T, N; // N: feature rows of a picture
+    enum activation activation;
+};
+
+struct decoder_layer {
+    struct self_attention self;
+    struct cross_attention cross;
+    struct mlp mlp;
+};
+
+struct decoder_layer_state {
+    struct self_attention_state self;
+    struct cross_attention_state cross;
+    struct mlp_state mlp;
+};
+
+struct multimodal {
+    struct multimodal_dims dims;
+    struct decoder_layer *layer; // [layers]
+    struct norm ln_final;
+    struct linear text_projection; // [D,V]
+};
+
+struct multimodal_state {
+    void *features;                    // [B·N,D]
+    void *in;                          // [R,D], the token states of the caption rows
+    struct decoder_layer_state *layer; // [layers]
+    void *out;                         // [R,D]
+    struct norm_state ln_final;
+    struct caption_scratch head;
+};
+
+struct multimodal_scratch {
+    void *d_features; // [B·N,D]
+    void *d_norm;     // [R,D]
+    struct self_attention_scratch self;
+    struct cross_attention_scratch cross;
+    struct mlp_scratch mlp;
+};
+
+struct multimodal_dims multimodal_dims_of(const struct model_config *config);
+void multimodal_find(struct multimodal *half, const struct params *params, const struct model_config *config);
+void multimodal_release(struct multimodal *half);
+
+void multimodal_state_init(struct multimodal_state *state, int layers);
+void multimodal_state_release(struct multimodal_state *state);
+void multimodal_plan(struct multimodal_state *state, int B, const struct multimodal_dims *dims,
+                     struct planner *planner);
+// The last piece of its region: the planner's arena ends below it.
+void multimodal_plan_scratch(struct multimodal_scratch *scratch, int B, const struct multimodal_dims *dims,
+                             struct planner *planner);
+
+// The host's features [B,N,D] and states [rows,D] of the backend → state->ln_final.out by caption row.
+void multimodal_apply(struct ops *ops, const struct multimodal *half, struct multimodal_state *state,
+                      const void *features, const void *states, const struct text_rows *rows);
+// scratch->d_norm, which the head left, → d_states[rows,D] by caption row and the host's d_features [B,N,D].
+void multimodal_backward(struct ops *ops, const struct multimodal *half, const struct multimodal_state *state,
+                         struct multimodal_scratch *scratch, void *d_states, void *d_features,
+                         const struct text_rows *rows);

@@ -1,0 +1,157 @@
+#include "model/text_rows.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "model/towers.h"
+
+static int64_t fill_up(int64_t rows) {
+    return (rows + ROW_QUANTUM - 1) / ROW_QUANTUM * ROW_QUANTUM;
+}
+
+int64_t text_rows_states(int batch, int T) {
+    return fill_up((int64_t)batch * (T + 1));
+}
+
+int64_t text_rows_captions(int batch, int T) {
+    return fill_up((int64_t)batch * (T - 1));
+}
+
+static int64_t capacity(const struct text_rows *rows, enum row_list list) {
+    switch (list) {
+    case ROW_TOKEN:
+    case ROW_PLACE: return text_rows_states(rows->batch, rows->T);
+    case ROW_STATE:
+    case ROW_TARGET: return text_rows_captions(rows->batch, rows->T);
+    default: return rows->batch + 1;
+    }
+}
+
+void text_rows_init(struct text_rows *rows, const struct model_config *config, int batch) {
+    rows->batch = batch;
+    rows->T = config->text.context_length;
+    rows->N = config_feature_tokens(config);
+    for (int list = 0; list < ROW_LISTS; list++) rows->offset[list + 1] = rows->offset[list] + capacity(rows, list);
+    rows->host = xcalloc((size_t)rows->offset[ROW_LISTS], sizeof *rows->host);
+}
+
+void text_rows_release(struct text_rows *rows) {
+    free(rows->host);
+}
+
+void text_rows_plan(struct text_rows *rows, struct planner *planner) {
+    rows->device = arena_take(planner->arena, (size_t)rows->offset[ROW_LISTS] * sizeof *rows->device);
+}
+
+// The number of valid tokens of one caption, or -EXIT_DATA.
+static int caption_length(const struct text_config *config, const int32_t *token, int row) {
+    int T = config->context_length, length = 0;
+    if (token[0] != config->bos_id) return error(EXIT_DATA, "tokens: row %d does not begin with BOS", row);
+    while (length < T && token[length] != config->eos_id) {
+        if (token[length] < 0 || token[length] >= config->vocab_size)
+            return error(EXIT_DATA, "tokens: row %d has token %d, outside the vocabulary of %d", row, token[length],
+                         config->vocab_size);
+        if (token[length] == config->pad_id) return error(EXIT_DATA, "tokens: row %d has padding before EOS", row);
+        length++;
+    }
+    if (length == T) return error(EXIT_DATA, "tokens: row %d has no EOS", row);
+    for (int t = length + 1; t < T; t++)
+        if (token[t] != config->pad_id)
+            return error(EXIT_DATA, "tokens: row %d has token %d behind EOS, where only padding may stand", row,
+                         token[t]);
+    return length + 1;
+}
+
+static int32_t *host_list(struct text_rows *rows, enum row_list list) {
+    return rows->host + rows->offset[list];
+}
+
+static void set_span(struct text_rows *rows, enum row_list start, enum row_list count, int sample, int64_t first, int n,
+                     int *max) {
+    host_list(rows, start)[sample] = (int32_t)first;
+    host_list(rows, count)[sample] = n;
+    if (n > *max) *max = n;
+}
+
+static void add_state(struct text_rows *rows, int32_t token, int32_t place) {
+    host_list(rows, ROW_TOKEN)[rows->states] = token;
+    host_list(rows, ROW_PLACE)[rows->states++] = place;
+}
+
+static void add_caption_row(struct text_rows *rows, int64_t state, int32_t target) {
+    host_list(rows, ROW_STATE)[rows->captions] = (int32_t)state;
+    host_list(rows, ROW_TARGET)[rows->captions++] = target;
+}
+
+static void add_caption(struct text_rows *rows, const int32_t *token, int length, int b) {
+    int64_t first = rows->states;
+    set_span(rows, ROW_STATE_START, ROW_STATE_COUNT, b, first, length + 1, &rows->state_max);
+    set_span(rows, ROW_CAPTION_START, ROW_CAPTION_COUNT, b, rows->captions, length - 1, &rows->caption_max);
+    set_span(rows, ROW_FEATURE_START, ROW_FEATURE_COUNT, b, (int64_t)b * rows->N, rows->N, &(int){0});
+    host_list(rows, ROW_CLS)[b] = (int32_t)(first + length);
+    for (int t = 0; t < length; t++) add_state(rows, token[t], t);
+    add_state(rows, -1, rows->T);
+    for (int t = 0; t + 1 < length; t++) add_caption_row(rows, first + t, token[t + 1]);
+    rows->targets += length - 1;
+}
+
+// Fills both kinds of rows up. A caption row of the filler may copy any state, for nothing comes back from it.
+static void add_filler(struct text_rows *rows, int32_t pad_id) {
+    int64_t first = rows->states, caption_first = rows->captions;
+    while (rows->states % ROW_QUANTUM) add_state(rows, pad_id, 0);
+    while (rows->captions % ROW_QUANTUM) add_caption_row(rows, 0, -1);
+    int states = (int)(rows->states - first), captions = (int)(rows->captions - caption_first);
+    set_span(rows, ROW_STATE_START, ROW_STATE_COUNT, rows->B, first, states, &rows->state_max);
+    set_span(rows, ROW_CAPTION_START, ROW_CAPTION_COUNT, rows->B, caption_first, captions, &rows->caption_max);
+    set_span(rows, ROW_FEATURE_START, ROW_FEATURE_COUNT, rows->B, 0, 0, &(int){0});
+    rows->state_samples = rows->B + (states > 0);
+    rows->caption_samples = rows->B + (captions > 0);
+}
+
+static void clear(struct text_rows *rows, int B) {
+    rows->B = B;
+    rows->states = rows->captions = rows->targets = 0;
+    rows->state_max = rows->caption_max = 0;
+}
+
+int text_rows_build(struct text_rows *rows, struct ops *ops, const struct text_config *config, const int32_t *tokens,
+                    int B) {
+    clear(rows, B);
+    for (int b = 0; b < B; b++) {
+        const int32_t *token = tokens + (int64_t)b * rows->T;
+        int length = caption_length(config, token, b);
+        if (length < 0) return length;
+        add_caption(rows, token, length, b);
+    }
+    add_filler(rows, config->pad_id);
+    ops->upload(ops, rows->device, rows->host, (size_t)rows->offset[ROW_LISTS] * sizeof *rows->device);
+    return 0;
+}
+
+const int32_t *text_rows_list(const struct text_rows *rows, enum row_list list) {
+    return rows->device + rows->offset[list];
+}
+
+static struct spans spans_of(const struct text_rows *rows, enum row_list start, enum row_list count, int max,
+                             int64_t all) {
+    return (struct spans){rows->device + rows->offset[start], rows->device + rows->offset[count], max, all};
+}
+
+struct spans text_rows_state_spans(const struct text_rows *rows) {
+    return spans_of(rows, ROW_STATE_START, ROW_STATE_COUNT, rows->state_max, rows->states);
+}
+
+struct spans text_rows_caption_spans(const struct text_rows *rows) {
+    return spans_of(rows, ROW_CAPTION_START, ROW_CAPTION_COUNT, rows->caption_max, rows->captions);
+}
+
+struct spans text_rows_feature_spans(const struct text_rows *rows) {
+    return spans_of(rows, ROW_FEATURE_START, ROW_FEATURE_COUNT, rows->N, (int64_t)rows->B * rows->N);
+}
+
+int64_t text_targets(const struct model_config *config, const int32_t *tokens, int B) {
+    int T = config->text.context_length;
+    int64_t targets = 0;
+    for (int64_t i = 0; i < (int64_t)B * T; i++) targets += i % T && tokens[i] != config->text.pad_id;
+    return targets;
+}
