@@ -3,7 +3,7 @@
 // Header: a map with the keys of message.c's table: version, kind, run, generation, step, microbatch, microbatches (M),
 // from, first, samples, fields (named numbers and texts), tensors (name, dtype, shape, bytes, place). A place is 0, the
 // next frame; other places (a slot of shared memory, a CUDA IPC handle) are refused by this version. Unknown keys are
-// skipped.
+// skipped. Names, run ids and texts are UTF-8 without control characters.
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +15,7 @@
 #define WIRE_VERSION 1
 #define WIRE_HEADER_LIMIT (64 << 10) // bytes
 #define WIRE_DEPTH_LIMIT 4
+#define WIRE_KEYS 64    // in one map of the header
 #define WIRE_TENSORS 15 // and the header: 16 frames
 #define WIRE_FIELDS 32
 #define WIRE_NAME 32  // bytes of a role, a field's name, with NUL
@@ -58,6 +59,7 @@ struct unit {
 
 // Owns its tensors' bytes; always released by message_free, or by a call that takes `struct message **` and nulls it.
 struct message {
+    int version; // WIRE_VERSION but in a hello or refuse of another version
     enum message_kind kind;
     char run[WIRE_RUN];
     int64_t generation;
@@ -75,14 +77,14 @@ struct message {
 struct message *message_new(enum message_kind kind, struct unit unit);
 void message_free(struct message **message);
 
-// Adds a tensor and returns its memory, to be filled. More than WIRE_TENSORS is a bug().
+// Adds a tensor and returns its memory, to be filled. More than WIRE_TENSORS, a name twice, or f64 is a bug().
 void *message_add(struct message *message, const char *name, enum dtype dtype, struct shape shape);
 // Strings as one u8 tensor, each NUL-terminated.
 void message_add_strings(struct message *message, const char *name, const char *const *text, int count);
 
 void message_set_int(struct message *message, const char *name, int64_t value);
 void message_set_real(struct message *message, const char *name, double value);
-void message_set_text(struct message *message, const char *name, const char *value);
+void message_set_text(struct message *message, const char *name, const char *value); // cut to WIRE_TEXT, made printable
 
 // Reading what a peer sent: each returns 0 or -EXIT_RUN, reported with sender, unit and what is missing or misshapen.
 int message_tensor(const struct message *message, const char *name, enum dtype dtype, struct shape shape,
