@@ -1,0 +1,174 @@
+#include "dataset/sources.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "dataset/spool.h"
+#include "dataset/store.h"
+
+struct sources {
+    enum sources_order order;
+    struct spool *spool; // of a list; the rest is then empty
+    struct random_key line_key;
+    struct store *store[PLAN_SOURCES];
+    int count;
+    struct plan *plan;
+    int64_t *captions; // SOURCES_EACH_CAPTION: [records + 1], captions in the records before; else NULL
+};
+
+static bool has_one(const struct store *store, const char *const *fields) {
+    for (; *fields; fields++)
+        if (store_has(store, *fields)) return true;
+    return false;
+}
+
+static int lacks(const struct store *store, const char *const *needs) {
+    struct buffer needed = {0}, seen = {0};
+    for (; *needs; needs++) buffer_format(&needed, "%s%s", needed.size ? " or " : "", *needs);
+    for (int i = 0; i < RECORD_FIELDS; i++)
+        if (store_has(store, record_field_name(i)))
+            buffer_format(&seen, "%s%s", seen.size ? ", " : "", record_field_name(i));
+    int status = error(EXIT_DATA, "%s: no record has %s; they have: %s", store_path(store), needed.bytes,
+                       seen.size ? seen.bytes : "nothing");
+    buffer_release(&needed);
+    buffer_release(&seen);
+    return status;
+}
+
+static int open_store(struct sources *sources, const char *directory, size_t length, const char *const *needs) {
+    if (sources->count == PLAN_SOURCES) return error(EXIT_USAGE, "more than %d datasets", PLAN_SOURCES);
+    struct store **store = &sources->store[sources->count];
+    char *path = xstrndup(directory, length);
+    int status = store_open(store, path);
+    free(path);
+    if (status) return status;
+    sources->count++;
+    return has_one(*store, needs) ? 0 : lacks(*store, needs);
+}
+
+static int open_stores(struct sources *sources, const struct sources_options *options) {
+    int status = 0;
+    for (const char *at = options->directories, *end; !status && at; at = end ? end + 2 : NULL) {
+        end = strstr(at, "::");
+        status = open_store(sources, at, end ? (size_t)(end - at) : strlen(at), options->needs);
+    }
+    return status;
+}
+
+static int make_plan(struct sources *sources, const struct sources_options *options) {
+    struct plan_source source[PLAN_SOURCES];
+    int weight[PLAN_SOURCES];
+    int status = plan_weights(options->weights, sources->count, weight);
+    if (status) return status;
+    for (int j = 0; j < sources->count; j++)
+        source[j] =
+            (struct plan_source){store_count(sources->store[j]), store_fingerprint(sources->store[j]), weight[j]};
+    return plan_new(&sources->plan, source, sources->count, options->seed, options->order == SOURCES_SHUFFLED);
+}
+
+// Borrows from the store. A record that makes no sense is a sample with a reason, not an end.
+static int read_record(struct sources *sources, struct plan_sample place, struct sample *sample) {
+    struct span value;
+    int status = store_get(sources->store[place.source], place.record, &value);
+    if (status) return status;
+    if (record_decode(&sample->record, value.bytes, value.size, sample->reason)) sample->record = RECORD_EMPTY;
+    return 0;
+}
+
+static int read_place(struct sources *sources, int64_t place, int64_t n, struct sample *sample) {
+    const struct plan_sample planned = plan_at(sources->plan, place);
+    *sample = (struct sample){.n = n, .id = planned.id, .key = planned.key, .caption = -1};
+    return read_record(sources, planned, sample);
+}
+
+static int count_captions(struct sources *sources) {
+    const int64_t records = plan_records(sources->plan);
+    sources->captions = xcalloc((size_t)records + 1, sizeof *sources->captions);
+    int status = 0;
+    for (int64_t r = 0; !status && r < records; r++) {
+        struct sample sample;
+        status = read_place(sources, r, r, &sample);
+        sources->captions[r + 1] = sources->captions[r] + sample.record.caption_count;
+        sample_release(&sample);
+    }
+    return status;
+}
+
+static int open_datasets(struct sources *sources, const struct sources_options *options) {
+    if (!options->directories) return error(EXIT_USAGE, "no dataset was named");
+    int status = open_stores(sources, options);
+    if (!status) status = make_plan(sources, options);
+    if (!status && sources->order == SOURCES_EACH_CAPTION) status = count_captions(sources);
+    return status;
+}
+
+int sources_open(struct sources **sources, const struct sources_options *options) {
+    struct sources *new = *sources = xcalloc(1, sizeof *new);
+    new->order = options->order;
+    new->line_key = random_key(options->seed, "list");
+    int status = options->list ? spool_open(&new->spool, options->list) : open_datasets(new, options);
+    if (status) sources_close(sources);
+    return status;
+}
+
+void sources_close(struct sources **sources) {
+    struct sources *old = *sources;
+    if (!old) return;
+    for (int j = 0; j < old->count; j++) store_close(&old->store[j]);
+    spool_close(&old->spool);
+    plan_free(&old->plan);
+    free(old->captions);
+    free(old);
+    *sources = NULL;
+}
+
+uint64_t sources_fingerprint(const struct sources *sources) {
+    return sources->plan ? plan_fingerprint(sources->plan) : 0;
+}
+
+int sources_count(struct sources *sources, int64_t *samples, bool *growing) {
+    if (sources->spool) return spool_look(sources->spool, samples, growing);
+    const int64_t records = plan_records(sources->plan);
+    *growing = false;
+    *samples = sources->order == SOURCES_SHUFFLED   ? INT64_MAX
+               : sources->order == SOURCES_IN_ORDER ? records
+                                                    : sources->captions[records];
+    return 0;
+}
+
+// The record that the n-th caption is of: the last one with at most n captions before it.
+static int64_t record_of_caption(const struct sources *sources, int64_t n) {
+    int64_t low = 0, high = plan_records(sources->plan);
+    while (high - low > 1) {
+        const int64_t middle = low + (high - low) / 2;
+        if (sources->captions[middle] <= n)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int read_line(struct sources *sources, int64_t n, struct sample *sample) {
+    *sample = (struct sample){
+        .n = n, .id = n, .key = random_subkey(sources->line_key, (uint64_t)n), .caption = -1, .record = RECORD_EMPTY};
+    return spool_line(sources->spool, n, &sample->line);
+}
+
+int sources_read(struct sources *sources, int64_t n, struct sample *sample) {
+    if (sources->spool) return read_line(sources, n, sample);
+    if (!sources->captions) return read_place(sources, n, n, sample);
+    const int64_t record = record_of_caption(sources, n);
+    int status = read_place(sources, record, n, sample);
+    sample->caption = n - sources->captions[record];
+    return status;
+}
+
+void sample_release(struct sample *sample) {
+    record_release(&sample->record);
+}
+
+struct random_key sample_key(const struct sample *sample, enum sample_purpose purpose) {
+    return random_subkey(sample->key, purpose);
+}
