@@ -10,13 +10,16 @@ void fail_name(const char *name) {
     program = name;
 }
 
-// One write per line, so that lines of several processes on one stderr do not mix.
+// One write per line, so that lines of several processes on one stderr do not mix. Control characters, which a name in
+// a foreign file may hold, neither break the line nor reach the terminal.
 static void say(const char *word, const char *format, va_list list) {
     char line[2048];
-    int head = snprintf(line, sizeof line, "%s: %s: ", program, word);
+    int head = snprintf(line, sizeof line, "%.100s: %.300s: ", program, word);
     int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, list);
     size_t size = (size_t)head + (size_t)(body < 0 ? 0 : body);
     if (size > sizeof line - 2) size = sizeof line - 2;
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) line[i] = line[i] == '\t' ? ' ' : '?';
     line[size] = '\n';
     fwrite(line, 1, size + 1, stderr);
 }
@@ -46,7 +49,8 @@ void die(enum exit_code code, const char *format, ...) {
 }
 
 void bug_at(const char *file, int line, const char *format, ...) {
-    fprintf(stderr, "%s:%d: ", file, line);
-    SAY("bug");
+    char place[256];
+    snprintf(place, sizeof place, "bug: %s:%d", file, line);
+    SAY(place);
     abort();
 }

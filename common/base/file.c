@@ -9,22 +9,45 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char *remedy(int failure) {
+    switch (failure) {
+    case ENOENT: return "; check the name, and that its directory exists";
+    case ENOTDIR: return "; a part of its path is no directory";
+    case EISDIR: return "; name a file in it";
+    case EACCES:
+    case EPERM: return "; check the permissions, or name another place";
+    case EROFS: return "; name a place that can be written";
+    case ENOSPC:
+    case EDQUOT: return "; free some space, or name another place";
+    case EFBIG: return "; raise the limit on file sizes (ulimit -f)";
+    case EMFILE: return "; raise the limit on open files (ulimit -n)";
+    default: return "";
+    }
+}
+
+// Reports what errno says.
+static int fail(enum exit_code code, const char *path, const char *what) {
+    int failure = errno;
+    return error(code, "%s: %s: %s%s", path, what, strerror(failure), remedy(failure));
+}
+
 static int read_all(FILE *file, const char *path, size_t limit, struct buffer *buffer) {
     size_t start = buffer->size, got;
     do {
         buffer_reserve(buffer, 1 << 16);
         got = fread(buffer->bytes + buffer->size, 1, 1 << 16, file);
         buffer->size += got;
-        if (buffer->size - start > limit) return error(EXIT_DATA, "%s: more than %zu bytes", path, limit);
+        if (buffer->size - start > limit)
+            return error(EXIT_DATA, "%s: more than %zu bytes; is it the right file?", path, limit);
     } while (got);
     buffer->bytes[buffer->size] = 0;
-    return ferror(file) ? error(EXIT_DATA, "%s: cannot be read: %s", path, strerror(errno)) : 0;
+    return ferror(file) ? fail(EXIT_DATA, path, "cannot be read") : 0;
 }
 
 int file_read(const char *path, size_t limit, struct buffer *buffer) {
     if (!strcmp(path, "-")) return read_all(stdin, "stdin", limit, buffer);
-    FILE *file = fopen(path, "rb");
-    if (!file) return error(EXIT_DATA, "%s: cannot be opened: %s", path, strerror(errno));
+    FILE *file = fopen(path, "rbe");
+    if (!file) return fail(EXIT_DATA, path, "cannot be opened");
     int status = read_all(file, path, limit, buffer);
     fclose(file);
     return status;
@@ -32,11 +55,11 @@ int file_read(const char *path, size_t limit, struct buffer *buffer) {
 
 static int map_descriptor(struct file_map *map, int fd, const char *path) {
     struct stat info;
-    if (fstat(fd, &info)) return error(EXIT_DATA, "%s: cannot be read: %s", path, strerror(errno));
+    if (fstat(fd, &info)) return fail(EXIT_DATA, path, "cannot be read");
     if (!S_ISREG(info.st_mode)) return error(EXIT_DATA, "%s: not a regular file", path);
     if (info.st_size == 0) return 0;
     void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED) return error(EXIT_DATA, "%s: cannot be mapped: %s", path, strerror(errno));
+    if (bytes == MAP_FAILED) return fail(EXIT_DATA, path, "cannot be mapped");
     map->bytes = bytes;
     map->size = (size_t)info.st_size;
     return 0;
@@ -45,7 +68,7 @@ static int map_descriptor(struct file_map *map, int fd, const char *path) {
 int file_map_open(struct file_map *map, const char *path) {
     *map = (struct file_map){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return error(EXIT_DATA, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fd < 0) return fail(EXIT_DATA, path, "cannot be opened");
     int status = map_descriptor(map, fd, path);
     close(fd);
     return status;
@@ -68,10 +91,11 @@ bool directory_exists(const char *path) {
 
 static int make_one(const char *path) {
     if (!mkdir(path, 0777) || (errno == EEXIST && directory_exists(path))) return 0;
-    return error(EXIT_RUN, "%s: the directory cannot be made: %s", path, strerror(errno));
+    return fail(EXIT_RUN, path, "the directory cannot be made");
 }
 
 int directory_make(const char *path) {
+    if (!*path) return error(EXIT_RUN, "a directory without a name cannot be made");
     char *copy = xstrdup(path);
     int status = 0;
     for (char *slash = strchr(copy + 1, '/'); slash && !status; slash = strchr(slash + 1, '/')) {
@@ -86,8 +110,8 @@ int directory_make(const char *path) {
 
 int directory_sync(const char *path) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return error(EXIT_RUN, "%s: cannot be opened: %s", path, strerror(errno));
-    int status = fsync(fd) ? error(EXIT_RUN, "%s: cannot be synced: %s", path, strerror(errno)) : 0;
+    if (fd < 0) return fail(EXIT_RUN, path, "cannot be opened");
+    int status = fsync(fd) ? fail(EXIT_RUN, path, "cannot be synced") : 0;
     close(fd);
     return status;
 }
@@ -101,23 +125,22 @@ int directory_remove(const char *path) {
     struct stat info;
     if (lstat(path, &info) && errno == ENOENT) return 0;
     if (!nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS)) return 0;
-    return error(EXIT_RUN, "%s: cannot be removed: %s", path, strerror(errno));
-}
-
-int aside_open(struct aside *aside, const char *path) {
-    *aside = (struct aside){.path = xstrdup(path), .temporary = xformat("%s.tmp", path)};
-    aside->file = fopen(aside->temporary, "wb");
-    if (aside->file) return 0;
-    int status = error(EXIT_RUN, "%s: cannot be written: %s", aside->temporary, strerror(errno));
-    free(aside->path);
-    free(aside->temporary);
-    return status;
+    return fail(EXIT_RUN, path, "cannot be removed");
 }
 
 static void aside_release(struct aside *aside) {
     free(aside->path);
     free(aside->temporary);
     *aside = (struct aside){0};
+}
+
+int aside_open(struct aside *aside, const char *path) {
+    *aside = (struct aside){.path = xstrdup(path), .temporary = xformat("%s.tmp", path)};
+    aside->file = fopen(aside->temporary, "wbe");
+    if (aside->file) return 0;
+    int status = fail(EXIT_RUN, path, "cannot be written");
+    aside_release(aside);
+    return status;
 }
 
 static int sync_parent(const char *path) {
@@ -128,13 +151,19 @@ static int sync_parent(const char *path) {
     return status;
 }
 
+// Closes, with all that was written on the disk. False, with errno, when any write failed.
+static bool settle(FILE *file) {
+    bool whole = !ferror(file) && !fflush(file) && !fsync(fileno(file));
+    int failure = errno;
+    bool closed = !fclose(file);
+    if (!whole) errno = failure;
+    return whole && closed;
+}
+
 int aside_commit(struct aside *aside) {
-    bool failed = ferror(aside->file) || fflush(aside->file) || fsync(fileno(aside->file));
-    if (fclose(aside->file)) failed = true;
-    failed = failed || rename(aside->temporary, aside->path);
-    int status;
-    if (failed) {
-        status = error(EXIT_RUN, "%s: cannot be written: %s; is the disk full?", aside->path, strerror(errno));
+    int status = 0;
+    if (!settle(aside->file) || rename(aside->temporary, aside->path)) {
+        status = fail(EXIT_RUN, aside->path, "cannot be written");
         remove(aside->temporary);
     } else
         status = sync_parent(aside->path);
@@ -168,7 +197,8 @@ int file_copy(const char *from, const char *to) {
 char *path_join(const char *directory, const char *name) {
     if (name[0] == '/') return xstrdup(name);
     size_t length = strlen(directory);
-    return xformat(length && directory[length - 1] == '/' ? "%s%s" : "%s/%s", directory, name);
+    bool joined = !length || directory[length - 1] == '/';
+    return xformat("%s%s%s", directory, joined ? "" : "/", name);
 }
 
 const char *path_base(const char *path) {

@@ -37,5 +37,5 @@ void aside_abandon(struct aside *aside); // after aside_open succeeded: closes a
 int file_write(const char *path, const void *bytes, size_t size); // aside_open, write, aside_commit
 int file_copy(const char *from, const char *to);
 
-char *path_join(const char *directory, const char *name); // `name` itself when absolute; the caller frees
+char *path_join(const char *directory, const char *name); // `name` when absolute or `directory` empty; the caller frees
 const char *path_base(const char *path);                  // borrowed: behind the last '/'

@@ -30,12 +30,20 @@ void json_fields_begin(struct json_fields *fields, const json_t *object, const c
     if (!json_is_object(object)) fields->status = error(EXIT_USAGE, "%s: not a JSON object", where);
 }
 
+static bool was_used(const struct json_fields *fields, const char *key) {
+    for (int i = 0; i < fields->used_count; i++)
+        if (!strcmp(fields->used[i], key)) return true;
+    return false;
+}
+
 // The value of `key`, ticked off; NULL when absent, null, or after an error.
 static const json_t *look_up(struct json_fields *fields, const char *key) {
     if (fields->status) return NULL;
-    if (fields->used_count == (int)(sizeof fields->used / sizeof *fields->used))
-        bug("%s: too many keys read", fields->where);
-    fields->used[fields->used_count++] = key;
+    if (!was_used(fields, key)) {
+        if (fields->used_count == (int)(sizeof fields->used / sizeof *fields->used))
+            bug("%s: too many keys read", fields->where);
+        fields->used[fields->used_count++] = key;
+    }
     const json_t *value = json_object_get(fields->object, key);
     return json_is_null(value) ? NULL : value;
 }
@@ -84,12 +92,6 @@ const json_t *json_fields_object(struct json_fields *fields, const char *key) {
 
 void json_fields_ignore(struct json_fields *fields, const char *key) {
     look_up(fields, key);
-}
-
-static bool was_used(const struct json_fields *fields, const char *key) {
-    for (int i = 0; i < fields->used_count; i++)
-        if (!strcmp(fields->used[i], key)) return true;
-    return false;
 }
 
 int json_fields_end(struct json_fields *fields) {

@@ -6,35 +6,38 @@
 #include <string.h>
 
 static void *checked(void *memory, size_t bytes) {
-    if (!memory && bytes) die(EXIT_RUN, "out of memory asking for %zu bytes", bytes);
+    if (!memory) die(EXIT_RUN, "out of memory asking for %zu bytes", bytes);
     return memory;
 }
 
+static size_t array_bytes(size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        die(EXIT_RUN, "out of memory asking for %zu times %zu bytes", count, size);
+    return bytes;
+}
+
+// Zero bytes are asked for as one, since malloc may answer NULL to zero.
 void *xmalloc(size_t bytes) {
     return checked(malloc(bytes ? bytes : 1), bytes);
 }
 
 void *xcalloc(size_t count, size_t size) {
-    void *memory = calloc(count ? count : 1, size ? size : 1);
-    if (!memory) die(EXIT_RUN, "out of memory asking for %zu times %zu bytes", count, size);
-    return memory;
+    size_t bytes = array_bytes(count, size);
+    return checked(calloc(bytes ? bytes : 1, 1), bytes);
 }
 
 void *xrealloc(void *old, size_t bytes) {
-    return checked(realloc(old, bytes ? bytes : 1), bytes ? bytes : 1);
+    return checked(realloc(old, bytes ? bytes : 1), bytes);
 }
 
 void *xrealloc_array(void *old, size_t count, size_t size) {
-    size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes))
-        die(EXIT_RUN, "an array of %zu times %zu bytes is too large", count, size);
-    return xrealloc(old, bytes);
+    return xrealloc(old, array_bytes(count, size));
 }
 
 void *xaligned(size_t bytes) {
-    size_t rounded = (bytes + 63) & ~(size_t)63;
-    if (rounded < bytes) die(EXIT_RUN, "out of memory asking for %zu bytes", bytes);
-    return checked(aligned_alloc(64, rounded ? rounded : 64), rounded ? rounded : 64);
+    size_t rounded = bytes ? (bytes + 63) & ~(size_t)63 : 64;
+    return checked(rounded < bytes ? NULL : aligned_alloc(64, rounded), bytes);
 }
 
 char *xstrdup(const char *text) {

@@ -8,12 +8,20 @@
 #define NPY_LIMIT ((size_t)1 << 40)
 
 static const char magic[8] = {(char)0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+#define PREFIX 10 // bytes: magic and the header's length
+
+// As numpy prints it: "(2, 3)", "(5,)", "()".
+static void shape_text(struct buffer *text, struct shape shape) {
+    buffer_text(text, "(");
+    for (int i = 0; i < shape.rank; i++) buffer_format(text, i ? ", %" PRId64 : "%" PRId64, shape.dim[i]);
+    buffer_text(text, shape.rank == 1 ? ",)" : ")");
+}
 
 static void header_text(struct buffer *text, const struct tensor *tensor, enum dtype type) {
-    buffer_format(text, "{'descr': '%s', 'fortran_order': False, 'shape': (", dtype_numpy(type));
-    for (int i = 0; i < tensor->shape.rank; i++) buffer_format(text, "%" PRId64 ", ", tensor->shape.dim[i]);
-    buffer_text(text, "), }");
-    while ((text->size + 11) % 64) buffer_text(text, " "); // magic 8, length 2, newline 1
+    buffer_format(text, "{'descr': '%s', 'fortran_order': False, 'shape': ", dtype_numpy(type));
+    shape_text(text, tensor->shape);
+    buffer_text(text, ", }");
+    while ((text->size + PREFIX + 1) % 64) buffer_text(text, " ");
     buffer_text(text, "\n");
 }
 
@@ -47,58 +55,110 @@ int npy_write(const char *path, const struct tensor *tensor) {
     return aside_commit(&aside);
 }
 
-// The text behind `key` in the header's dictionary, NULL when absent.
-static const char *value_of(const char *header, const char *key) {
-    const char *found = strstr(header, key);
-    if (!found) return NULL;
-    found += strlen(key);
-    while (*found == ' ' || *found == ':') found++;
-    return found;
+// The header is a Python dictionary of three keys, read as NumPy writes it; spaces are free.
+static char peek(const char **at) {
+    while (**at == ' ' || **at == '\n') ++*at;
+    return **at;
 }
 
-static int read_type(const char *header, enum dtype *type) {
-    const char *value = value_of(header, "'descr'");
-    char name[8] = "";
-    if (!value || sscanf(value, "'%7[^']'", name) != 1) return -1;
-    return dtype_from_name(name, type);
+static bool accept(const char **at, char symbol) {
+    if (peek(at) != symbol) return false;
+    ++*at;
+    return true;
 }
 
-static int read_shape(const char *header, struct shape *shape) {
-    const char *at = value_of(header, "'shape'");
-    if (!at || *at++ != '(') return -1;
-    for (shape->rank = 0; *at != ')';) {
+static bool accept_word(const char **at, const char *word) {
+    peek(at);
+    size_t length = strlen(word);
+    if (strncmp(*at, word, length)) return false;
+    *at += length;
+    return true;
+}
+
+// 'word', of at most 15 bytes.
+static bool read_quoted(const char **at, char word[16]) {
+    if (!accept(at, '\'')) return false;
+    size_t length = strcspn(*at, "'");
+    if (length > 15 || !(*at)[length]) return false;
+    memcpy(word, *at, length);
+    word[length] = 0;
+    *at += length + 1;
+    return true;
+}
+
+static bool read_dtype(const char **at, struct tensor *tensor) {
+    char name[16];
+    if (!read_quoted(at, name) || dtype_from_name(name, &tensor->dtype)) return false;
+    const char *spelling = dtype_numpy(tensor->dtype);
+    return spelling && !strcmp(spelling, name);
+}
+
+static bool read_shape(const char **at, struct shape *shape) {
+    if (!accept(at, '(')) return false;
+    for (shape->rank = 0; !accept(at, ')');) {
+        if (!isdigit((unsigned char)peek(at)) || shape->rank == TENSOR_DIMS) return false;
         char *end;
-        if (!isdigit((unsigned char)*at) || shape->rank == TENSOR_DIMS) return -1;
-        shape->dim[shape->rank++] = strtoll(at, &end, 10);
-        for (at = end; *at == ',' || *at == ' ';) at++;
+        shape->dim[shape->rank++] = strtoll(*at, &end, 10);
+        *at = end;
+        if (!accept(at, ',') && peek(at) != ')') return false;
     }
-    return 0;
+    return true;
 }
 
-static int parse(struct tensor *tensor, struct buffer *memory, const char *path) {
-    unsigned char *bytes = (unsigned char *)memory->bytes;
-    if (memory->size < 10 || memcmp(bytes, magic, sizeof magic))
+// Reads one "'key': value"; `seen` gets a bit for its key.
+static bool read_item(const char **at, struct tensor *tensor, unsigned *seen) {
+    static const char *const keys[] = {"descr", "fortran_order", "shape"};
+    char word[16];
+    if (!read_quoted(at, word) || !accept(at, ':')) return false;
+    unsigned key = 0;
+    while (key < 3 && strcmp(word, keys[key])) key++;
+    if (*seen & 1u << key) return false;
+    *seen |= 1u << key;
+    switch (key) {
+    case 0: return read_dtype(at, tensor);
+    case 1: return accept_word(at, "False");
+    case 2: return read_shape(at, &tensor->shape);
+    default: return false;
+    }
+}
+
+static bool read_header(const char *at, struct tensor *tensor) {
+    unsigned seen = 0;
+    if (!accept(&at, '{')) return false;
+    while (!accept(&at, '}'))
+        if (!read_item(&at, tensor, &seen) || (!accept(&at, ',') && peek(&at) != '}')) return false;
+    return seen == 7 && !peek(&at);
+}
+
+// Finds where the data lie; `length` gets the header's.
+static int parse(struct tensor *tensor, const struct buffer *file, size_t *length, const char *path) {
+    const unsigned char *bytes = (const unsigned char *)file->bytes;
+    if (file->size < PREFIX || memcmp(bytes, magic, sizeof magic))
         return error(EXIT_DATA, "%s: not an npy file of version 1.0", path);
-    size_t length = bytes[8] | (size_t)bytes[9] << 8;
-    if (length > memory->size - 10) return error(EXIT_DATA, "%s: cut in the header", path);
-    char *header = xstrndup(memory->bytes + 10, length);
-    const char *order = value_of(header, "'fortran_order'");
-    bool bad =
-        read_type(header, &tensor->dtype) || read_shape(header, &tensor->shape) || !order || strncmp(order, "False", 5);
+    *length = bytes[8] | (size_t)bytes[9] << 8;
+    if (*length > file->size - PREFIX) return error(EXIT_DATA, "%s: cut short in the header", path);
+    char *header = xstrndup(file->bytes + PREFIX, *length);
+    bool good = strlen(header) == *length && read_header(header, tensor);
     free(header);
-    if (bad)
-        return error(EXIT_DATA, "%s: a dtype, shape or order that is not supported (C order, at most %d dimensions)",
+    if (!good)
+        return error(EXIT_DATA,
+                     "%s: its header does not tell a dtype and shape known here; save it in C order, little endian, "
+                     "with at most %d dimensions",
                      path, TENSOR_DIMS);
     int64_t need = tensor_bytes(tensor);
-    if (need < 0 || (uint64_t)need != memory->size - 10 - length)
-        return error(EXIT_DATA, "%s: %zu bytes of data do not fit its shape; cut short?", path,
-                     memory->size - 10 - length);
-    tensor->data = memory->bytes + 10 + length;
-    return 0;
+    size_t have = file->size - PREFIX - *length;
+    if (need >= 0 && (uint64_t)need == have) return 0;
+    return error(EXIT_DATA, "%s: %zu bytes of data do not fit its shape; is it cut short?", path, have);
 }
 
 int npy_read(const char *path, struct tensor *tensor, struct buffer *memory) {
     *tensor = (struct tensor){0};
+    size_t length;
     int status = file_read(path, NPY_LIMIT, memory);
-    return status ? status : parse(tensor, memory, path);
+    if (!status) status = parse(tensor, memory, &length, path);
+    if (status) return status;
+    // To the front, which malloc aligned for every type; behind a header they may lie askew.
+    memory->size -= PREFIX + length;
+    tensor->data = memmove(memory->bytes, memory->bytes + PREFIX + length, memory->size);
+    return 0;
 }

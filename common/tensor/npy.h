@@ -6,5 +6,6 @@
 
 int npy_write(const char *path, const struct tensor *tensor); // 0 or -EXIT_RUN
 
-// Reads into `tensor`, whose data lies in `memory`, which the caller releases. 0 or -EXIT_DATA, reported.
+// Reads into `tensor`, whose data lies in `memory` (empty before; the caller releases it, also after a failure).
+// Big-endian, Fortran-order and other dtypes are refused. 0 or -EXIT_DATA, reported.
 int npy_read(const char *path, struct tensor *tensor, struct buffer *memory);
