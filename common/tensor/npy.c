@@ -130,35 +130,32 @@ static bool read_header(const char *at, struct tensor *tensor) {
     return seen == 7 && !peek(&at);
 }
 
-// Finds where the data lie; `length` gets the header's.
-static int parse(struct tensor *tensor, const struct buffer *file, size_t *length, const char *path) {
+// The data go to the front of `file`, which malloc aligned for every type; behind the header they may lie askew.
+static int take_data(struct tensor *tensor, struct buffer *file, size_t start, const char *path) {
+    int64_t need = tensor_bytes(tensor);
+    file->size -= start;
+    tensor->data = memmove(file->bytes, file->bytes + start, file->size);
+    if (need >= 0 && (uint64_t)need == file->size) return 0;
+    return error(EXIT_DATA, "%s: %zu bytes of data do not fit its shape; is it cut short?", path, file->size);
+}
+
+static int parse(struct tensor *tensor, struct buffer *file, const char *path) {
     const unsigned char *bytes = (const unsigned char *)file->bytes;
     if (file->size < PREFIX || memcmp(bytes, magic, sizeof magic))
         return error(EXIT_DATA, "%s: not an npy file of version 1.0", path);
-    *length = bytes[8] | (size_t)bytes[9] << 8;
-    if (*length > file->size - PREFIX) return error(EXIT_DATA, "%s: cut short in the header", path);
-    char *header = xstrndup(file->bytes + PREFIX, *length);
-    bool good = strlen(header) == *length && read_header(header, tensor);
+    size_t length = bytes[8] | (size_t)bytes[9] << 8;
+    if (length > file->size - PREFIX) return error(EXIT_DATA, "%s: cut short in the header", path);
+    char *header = xstrndup(file->bytes + PREFIX, length);
+    bool good = strlen(header) == length && read_header(header, tensor);
     free(header);
-    if (!good)
-        return error(EXIT_DATA,
-                     "%s: its header does not tell a dtype and shape known here; save it in C order, little endian, "
-                     "with at most %d dimensions",
-                     path, TENSOR_DIMS);
-    int64_t need = tensor_bytes(tensor);
-    size_t have = file->size - PREFIX - *length;
-    if (need >= 0 && (uint64_t)need == have) return 0;
-    return error(EXIT_DATA, "%s: %zu bytes of data do not fit its shape; is it cut short?", path, have);
+    if (good) return take_data(tensor, file, PREFIX + length, path);
+    return error(EXIT_DATA,
+                 "%s: no dtype and shape known here; save it in C order, little endian, with at most %d dimensions",
+                 path, TENSOR_DIMS);
 }
 
 int npy_read(const char *path, struct tensor *tensor, struct buffer *memory) {
     *tensor = (struct tensor){0};
-    size_t length;
     int status = file_read(path, NPY_LIMIT, memory);
-    if (!status) status = parse(tensor, memory, &length, path);
-    if (status) return status;
-    // To the front, which malloc aligned for every type; behind a header they may lie askew.
-    memory->size -= PREFIX + length;
-    tensor->data = memmove(memory->bytes, memory->bytes + PREFIX + length, memory->size);
-    return 0;
+    return status ? status : parse(tensor, memory, path);
 }
