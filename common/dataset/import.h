@@ -2,30 +2,54 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "dataset/record.h"
 
-// What an importer is told; each uses its own fields.
+// What an importer is told; each uses its own fields, and NULL stands for the format's default. Keys are lists
+// separated by ";": column or field names, or, in a tar or folder, suffixes, compared in lower case.
 struct import_options {
-    const char *path; // folder, file, brace range of tars, "-"
-    const char *image_key,
-        *caption_key; // CSV, TSV, JSON lines: column names (filepath, title); tar: suffix lists "jpg;png;webp", "txt"
-    const char *label_names;   // idx: file of class names in index order
-    const char *labels_path;   // idx: the labels file
-    const char *separator;     // CSV: one character, NULL guesses by the suffix (.csv ",", .tsv tab)
-    const char *images_root;   // folder that relative picture paths are under; NULL: the list's own
-    const char *json_text_key; // tar: field of the .json member that holds the caption, NULL: the .txt
+    const char *image_key;             // the first that a sample has
+    const char *caption_key;           // each that a sample has gives captions
+    const char *label_key;             // each gives label names
+    const char *class_key;             // the first that a sample has: a whole number
+    const char *json_text_key;         // tar: captions from this field of the .json member, not from caption_key
+    const struct strings *class_names; // in class order: a class becomes a label too; NULL: it does not
+    const char *labels_path;           // idx: the labels file; NULL: beside the images
+    const char *columns;               // csv: names of the columns, when the list has no header line
+    const char *separator;             // csv: one character; NULL: a tab if the first line has one, else a comma
+    const char *images_root;           // folder that relative picture paths are under; NULL: the list's own
+    bool first_line; // only the first line of a text file is a caption; else every one that is not empty
 };
 
 // One picture with its texts, given to the sink. Everything is borrowed for the call.
-// `name` tells the sample in reports ("00000.tar: 000000012"). Returns 0 to go on, else what import_run returns.
-typedef int import_sink(void *context, const struct record *record, const char *name);
+struct import_sample {
+    const char *name;     // tells the sample in reports: "00000.tar: 000000012"
+    struct record record; // what there is of it
+    struct import_pixels {
+        const uint8_t *bytes; // [height, width, channels]; NULL: the picture is encoded, in `record`
+        int width, height, channels;
+    } pixels;
+    const char *defect; // why something of it could not be read; NULL if all was
+};
 
+// Returns 0 to go on, else what import_run returns.
+typedef int import_sink(void *context, const struct import_sample *sample);
+
+struct importer;
 struct import_format {
-    const char *name;    // of the option: --from folder|idx|csv|jsonl|tar|coco
+    const char *name;    // of the option: --from NAME
     const char *summary; // for --help
-    int (*run)(const struct import_options *options, import_sink *sink, void *context);
+    const char *keys;    // what image_key and the others are names of: "columns", "suffixes"
+    const char *image_key, *caption_key, *class_key; // defaults; NULL: the format has no such thing
+    int (*run)(struct importer *importer, const char *path);
 };
 extern const struct import_format *const import_formats[]; // NULL-terminated
 
 const struct import_format *import_find(const char *name); // NULL if unknown
+
+// Reads every path, one behind the other; a path may be "-", several joined by "::", or hold brace ranges
+// ({00000..00329}, {a,b}), unless a file of that very name exists. 0, what the sink returned, or -EXIT_DATA, reported:
+// unreadable, cut, or nothing in the first 100 records is a picture with a text or class (the keys seen are named).
+int import_run(const struct import_format *format, const struct import_options *options, const struct strings *paths,
+               import_sink *sink, void *context);

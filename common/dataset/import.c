@@ -1,0 +1,72 @@
+#include "dataset/import.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "dataset/import/formats.h"
+#include "dataset/import/importer.h"
+#include "dataset/import/paths.h"
+
+const struct import_format *const import_formats[] = {
+    &import_folder, &import_idx, &import_csv, &import_jsonl, &import_tar, &import_coco, &import_dataset, NULL,
+};
+
+const struct import_format *import_find(const char *name) {
+    for (const struct import_format *const *format = import_formats; *format; format++)
+        if (!strcmp((*format)->name, name)) return *format;
+    return NULL;
+}
+
+// Appends the parts of a list like "jpg;png", `fallback` when it is not given.
+static void split_keys(struct strings *keys, const char *list, const char *fallback) {
+    for (const char *rest = list ? list : fallback; rest && *rest;) {
+        const size_t length = strcspn(rest, ";");
+        if (length) strings_add(keys, rest, length);
+        rest += length + (rest[length] == ';');
+    }
+}
+
+static void begin(struct importer *importer) {
+    const struct import_format *format = importer->format;
+    const struct import_options *options = importer->options;
+    split_keys(&importer->image_keys, options->image_key, format->image_key);
+    split_keys(&importer->caption_keys, options->caption_key, format->caption_key);
+    split_keys(&importer->label_keys, options->label_key, NULL);
+    split_keys(&importer->class_keys, options->class_key, format->class_key);
+}
+
+static void release(struct importer *importer) {
+    strings_release(&importer->image_keys);
+    strings_release(&importer->caption_keys);
+    strings_release(&importer->label_keys);
+    strings_release(&importer->class_keys);
+    strings_release(&importer->seen.keys);
+    free(importer->seen.defect);
+}
+
+static int run_all(struct importer *importer, const struct strings *paths) {
+    int status = 0;
+    for (size_t i = 0; i < paths->count && !status; i++) {
+        importer->path = paths->item[i];
+        status = importer->format->run(importer, importer->path);
+    }
+    if (!status && !importer->seen.matched) status = importer_nothing(importer);
+    return status;
+}
+
+int import_run(const struct import_format *format, const struct import_options *options, const struct strings *paths,
+               import_sink *sink, void *context) {
+    struct importer importer = {.format = format, .options = options, .sink = sink, .context = context};
+    struct strings all = {0};
+    int status = 0;
+    for (size_t i = 0; i < paths->count && !status; i++) status = paths_expand(&all, paths->item[i]);
+    if (!status && !all.count) status = error(EXIT_USAGE, "nothing to read: give a path");
+    if (!status) {
+        begin(&importer);
+        status = run_all(&importer, &all);
+        release(&importer);
+    }
+    strings_release(&all);
+    return status;
+}

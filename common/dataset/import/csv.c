@@ -1,0 +1,113 @@
+#include "dataset/import/csv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+#define ROW_BYTES_LIMIT (16u << 20)
+#define ROW_CELLS_LIMIT 4096
+
+static void skip_byte_order_mark(struct stream *stream) {
+    const char *bytes;
+    uint8_t mark[3];
+    if (stream_look(stream, &bytes) >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3)) stream_read(stream, mark, 3);
+}
+
+static char guess_separator(struct stream *stream) {
+    const char *bytes;
+    const size_t size = stream_look(stream, &bytes);
+    const char *end = size ? memchr(bytes, '\n', size) : NULL;
+    return size && memchr(bytes, '\t', end ? (size_t)(end - bytes) : size) ? '\t' : ',';
+}
+
+int csv_open(struct csv *csv, const char *path, char separator) {
+    *csv = (struct csv){.path = path, .next_line = 1};
+    int status = stream_open(&csv->stream, path);
+    if (status) return status;
+    skip_byte_order_mark(csv->stream);
+    csv->separator = separator ? separator : guess_separator(csv->stream);
+    return 0;
+}
+
+void csv_close(struct csv *csv) {
+    if (csv->stream) stream_close(&csv->stream);
+    buffer_release(&csv->bytes);
+    free(csv->end);
+}
+
+static int next_byte(struct csv *csv) {
+    const int byte = stream_byte(csv->stream);
+    csv->next_line += byte == '\n';
+    return byte;
+}
+
+static void append(struct csv *csv, int byte) {
+    if (csv->bytes.size < ROW_BYTES_LIMIT) buffer_append(&csv->bytes, &(char){(char)byte}, 1);
+}
+
+// Appends what stands in quotes, the opening one taken already; gives the byte behind the closing one.
+static int read_quoted(struct csv *csv) {
+    for (int byte; (byte = next_byte(csv)) != STREAM_END; append(csv, byte))
+        if (byte == '"' && (byte = next_byte(csv)) != '"') return byte;
+    csv->status =
+        error(EXIT_DATA, "%s: line %lld: a quote is opened and never closed", csv->path, (long long)csv->line);
+    return STREAM_END;
+}
+
+// Appends one cell that begins with `byte`; gives the byte that ends it: the separator, '\n' or STREAM_END.
+static int read_cell(struct csv *csv, int byte) {
+    const size_t start = csv->bytes.size;
+    if (byte == '"') byte = read_quoted(csv);
+    for (; byte != STREAM_END && byte != '\n' && byte != csv->separator; byte = next_byte(csv)) append(csv, byte);
+    if (byte == '\n' && csv->bytes.size > start && csv->bytes.bytes[csv->bytes.size - 1] == '\r') csv->bytes.size--;
+    return byte;
+}
+
+static void end_cell(struct csv *csv) {
+    if (csv->cells == csv->capacity) {
+        csv->capacity = csv->capacity ? 2 * csv->capacity : 16;
+        csv->end = xrealloc_array(csv->end, (size_t)csv->capacity, sizeof *csv->end);
+    }
+    csv->end[csv->cells++] = csv->bytes.size;
+}
+
+static void read_row(struct csv *csv, int byte) {
+    csv->cells = 0;
+    buffer_clear(&csv->bytes);
+    for (;;) {
+        const int end = read_cell(csv, byte);
+        end_cell(csv);
+        if (end != csv->separator || csv->cells == ROW_CELLS_LIMIT) break;
+        byte = next_byte(csv);
+    }
+    if (!csv->status && (csv->cells == ROW_CELLS_LIMIT || csv->bytes.size == ROW_BYTES_LIMIT))
+        csv->status = error(EXIT_DATA, "%s: line %lld: the row is too long", csv->path, (long long)csv->line);
+}
+
+// The first byte of the next line that is not empty, or STREAM_END.
+static int skip_empty_lines(struct csv *csv) {
+    int byte;
+    do {
+        csv->line = csv->next_line;
+        byte = next_byte(csv);
+        if (byte == '\r') byte = next_byte(csv);
+    } while (byte == '\n');
+    return byte;
+}
+
+bool csv_next(struct csv *csv) {
+    if (csv->status) return false;
+    const int byte = skip_empty_lines(csv);
+    if (byte != STREAM_END) {
+        csv->row++;
+        read_row(csv, byte);
+    }
+    if (!csv->status) csv->status = stream_status(csv->stream);
+    return byte != STREAM_END && !csv->status;
+}
+
+struct span csv_cell(const struct csv *csv, int cell) {
+    const size_t start = cell ? csv->end[cell - 1] : 0;
+    return (struct span){csv->bytes.bytes + start, csv->end[cell] - start};
+}

@@ -1,0 +1,37 @@
+// Datasets of our own, to join, split, resize or shard anew.
+#include <stdio.h>
+
+#include "base/fail.h"
+#include "dataset/import/formats.h"
+#include "dataset/import/importer.h"
+#include "dataset/store.h"
+
+static int give(struct importer *importer, struct store *store, int64_t index) {
+    struct span value;
+    struct import_sample sample = {0};
+    char reason[RECORD_REASON], name[4096];
+    snprintf(name, sizeof name, "%s: record %lld", store_path(store), (long long)index);
+    sample.name = name;
+    int status = store_get(store, index, &value);
+    if (status) return status;
+    if (record_decode(&sample.record, value.bytes, value.size, reason)) sample.defect = reason;
+    status = importer_give(importer, &sample);
+    record_release(&sample.record);
+    return status;
+}
+
+static int run(struct importer *importer, const char *path) {
+    struct store *store;
+    int status = store_open(&store, path);
+    if (status) return status;
+    for (int64_t i = 0; i < store_count(store) && !status; i++) status = give(importer, store, i);
+    store_close(&store);
+    return status;
+}
+
+const struct import_format import_dataset = {
+    .name = "dataset",
+    .summary = "cocaflow datasets, to join, split, resize or shard anew",
+    .keys = "fields",
+    .run = run,
+};

@@ -1,0 +1,132 @@
+#include "dataset/import/draft.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+static void *copy_of(const void *bytes, size_t size) {
+    char *copy = xmalloc(size + 1);
+    if (size) memcpy(copy, bytes, size);
+    copy[size] = 0;
+    return copy;
+}
+
+static void texts_add(struct texts *texts, const void *text, size_t size) {
+    if (texts->count == texts->capacity) {
+        texts->capacity = texts->capacity ? 2 * texts->capacity : 8;
+        texts->item = xrealloc_array(texts->item, (size_t)texts->capacity, sizeof *texts->item);
+    }
+    texts->item[texts->count++] = (struct span){copy_of(text, size), size};
+}
+
+static void texts_clear(struct texts *texts) {
+    for (int i = 0; i < texts->count; i++) free((void *)texts->item[i].bytes);
+    texts->count = 0;
+}
+
+void draft_clear(struct draft *draft) {
+    buffer_clear(&draft->name);
+    buffer_clear(&draft->id);
+    buffer_clear(&draft->picture);
+    texts_clear(&draft->captions);
+    texts_clear(&draft->labels);
+    free(draft->defect);
+    draft->defect = NULL;
+    draft->picture_key = -1;
+    draft->class = -1;
+}
+
+void draft_release(struct draft *draft) {
+    draft_clear(draft);
+    buffer_release(&draft->name);
+    buffer_release(&draft->id);
+    buffer_release(&draft->picture);
+    free(draft->captions.item);
+    free(draft->labels.item);
+}
+
+int draft_give(const struct draft *draft, struct importer *importer) {
+    const struct import_sample sample = {
+        .name = draft->name.bytes,
+        .defect = draft->defect,
+        .record = {.image = {draft->picture.bytes, draft->picture.size},
+                   .captions = draft->captions.item,
+                   .caption_count = draft->captions.count,
+                   .labels = draft->labels.item,
+                   .label_count = draft->labels.count,
+                   .class = draft->class,
+                   .id = {draft->id.bytes, draft->id.size}},
+    };
+    return importer_give(importer, &sample);
+}
+
+void draft_caption(struct draft *draft, const void *text, size_t size) {
+    texts_add(&draft->captions, text, size);
+}
+
+void draft_label(struct draft *draft, const void *text, size_t size) {
+    texts_add(&draft->labels, text, size);
+}
+
+static bool is_blank(const char *text, size_t size) {
+    while (size && isspace((unsigned char)*text)) text++, size--;
+    return !size;
+}
+
+void draft_lines(struct texts *texts, const void *text, size_t size, bool first_only) {
+    const int before = texts->count;
+    for (size_t at = 0; at < size && !(first_only && texts->count > before);) {
+        const char *line = (const char *)text + at, *end = memchr(line, '\n', size - at);
+        const size_t length = end ? (size_t)(end - line) : size - at;
+        if (!is_blank(line, length)) texts_add(texts, line, length);
+        at += length + 1;
+    }
+    if (texts->count == before) texts_add(texts, "", 0);
+}
+
+void draft_class(struct draft *draft, const void *text, size_t size) {
+    char *copy = copy_of(text, size), *end;
+    errno = 0;
+    const long long value = strtoll(copy, &end, 10);
+    if (end == copy || !is_blank(end, strlen(end)) || errno || value < 0)
+        draft_defect(draft, "its class is \"%.40s\", not a whole number", copy);
+    else
+        draft->class = value;
+    free(copy);
+}
+
+void draft_defect(struct draft *draft, const char *format, ...) {
+    if (draft->defect) return;
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    draft->defect = xstrdup(text);
+}
+
+void draft_picture_file(struct draft *draft, const char *path) {
+    char *defect = load_file(&draft->picture, path, RECORD_BYTES_LIMIT);
+    if (defect) draft_defect(draft, "%s %s", path, defect);
+    free(defect);
+    draft->picture_key = 0;
+}
+
+void draft_listed_picture(struct draft *draft, const struct importer *importer, const char *list, const char *path,
+                          size_t length) {
+    const char *root = importer->options->images_root;
+    char *folder = root ? xstrdup(root) : xstrndup(list, (size_t)(path_base(list) - list));
+    char *name = xstrndup(path, length), *joined = path_join(*folder ? folder : ".", name);
+    if (length)
+        draft_picture_file(draft, joined);
+    else
+        draft_defect(draft, "no picture is named");
+    free(folder);
+    free(name);
+    free(joined);
+}

@@ -1,0 +1,41 @@
+// A sample while an importer gathers it. It owns all that is put into it; zero-initialise, draft_clear before each
+// sample, draft_release at the end.
+#pragma once
+
+#include "dataset/import/importer.h"
+
+struct texts {
+    struct span *item;
+    int count, capacity;
+};
+
+struct draft {
+    struct buffer name, id; // NUL-terminated texts
+    struct buffer picture;
+    int picture_key; // place in the importer's list of the key that gave the picture, −1: none did
+    struct texts captions, labels;
+    int64_t class;
+    char *defect; // the first one
+};
+
+void draft_clear(struct draft *draft);
+void draft_release(struct draft *draft);
+int draft_give(const struct draft *draft, struct importer *importer); // as importer_give
+
+void draft_caption(struct draft *draft, const void *text, size_t size);
+void draft_label(struct draft *draft, const void *text, size_t size);
+// Captions or labels of a text file: its lines that are not empty, or the first of them only. A file without any gives
+// one empty text, so that it is told from a file that is not there.
+void draft_lines(struct texts *texts, const void *text, size_t size, bool first_only);
+// A text that must be a whole number from 0; anything else is a defect.
+void draft_class(struct draft *draft, const void *text, size_t size);
+void draft_defect(struct draft *draft, const char *format, ...) PRINTF_LIKE(2, 3);
+
+// The picture file at `path`, or a defect.
+void draft_picture_file(struct draft *draft, const char *path);
+// The same of a path that `list` names: under images_root, else beside the list.
+void draft_listed_picture(struct draft *draft, const struct importer *importer, const char *list, const char *path,
+                          size_t length);
+
+// Replaces `bytes` by a regular file of at most `limit` bytes; NULL, or why not, which the caller frees.
+char *load_file(struct buffer *bytes, const char *path, size_t limit);

@@ -1,0 +1,109 @@
+// A folder, walked in the order of its names: each picture with the text files beside it that have its name.
+#include <ctype.h>
+#include <errno.h>
+#include <fts.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "dataset/import/draft.h"
+#include "dataset/import/formats.h"
+
+#define TEXT_BYTES_LIMIT (1u << 20)
+
+struct walk {
+    struct importer *importer;
+    const char *root;
+    struct draft draft;
+    struct buffer text;
+};
+
+// The length of `path` before its last dot, and the suffix behind it in lower case; the whole path when it has none.
+static size_t split_suffix(struct buffer *suffix, const char *path) {
+    const char *dot = strrchr(path_base(path), '.');
+    buffer_clear(suffix);
+    for (const char *at = dot ? dot + 1 : ""; *at; at++)
+        buffer_append(suffix, &(char){(char)tolower((unsigned char)*at)}, 1);
+    return dot ? (size_t)(dot - path) : strlen(path);
+}
+
+// Reads the text file beside a picture whose suffix is `key` into walk->text; false if there is none.
+static bool read_beside(struct walk *walk, const char *stem, const char *key) {
+    char *path = xformat("%s.%s", stem, key);
+    const bool exists = file_exists(path);
+    char *defect = exists ? load_file(&walk->text, path, TEXT_BYTES_LIMIT) : NULL;
+    if (defect) draft_defect(&walk->draft, "%s %s", path, defect);
+    const bool read = exists && !defect;
+    free(defect);
+    free(path);
+    return read;
+}
+
+static void add_texts(struct walk *walk, const char *stem, const struct strings *keys, struct texts *texts) {
+    for (size_t i = 0; i < keys->count; i++)
+        if (read_beside(walk, stem, keys->item[i]))
+            draft_lines(texts, walk->text.bytes, walk->text.size, walk->importer->options->first_line);
+}
+
+static void add_class(struct walk *walk, const char *stem) {
+    const struct strings *keys = &walk->importer->class_keys;
+    for (size_t i = 0; i < keys->count && walk->draft.class < 0; i++)
+        if (read_beside(walk, stem, keys->item[i])) draft_class(&walk->draft, walk->text.bytes, walk->text.size);
+}
+
+static int give_picture(struct walk *walk, const char *path, size_t stem_length) {
+    struct draft *draft = &walk->draft;
+    const size_t root_length = strlen(walk->root) + 1;
+    char *stem = xstrndup(path, stem_length);
+    draft_clear(draft);
+    buffer_text(&draft->name, path);
+    buffer_text(&draft->id, stem + root_length);
+    draft_picture_file(draft, path);
+    add_texts(walk, stem, &walk->importer->caption_keys, &draft->captions);
+    add_texts(walk, stem, &walk->importer->label_keys, &draft->labels);
+    add_class(walk, stem);
+    free(stem);
+    return draft_give(draft, walk->importer);
+}
+
+static int visit(struct walk *walk, const FTSENT *entry) {
+    if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
+        return error(EXIT_DATA, "%s: cannot be read: %s", entry->fts_path, strerror(entry->fts_errno));
+    if (entry->fts_info != FTS_F) return 0;
+    const size_t stem = split_suffix(&walk->text, entry->fts_path);
+    importer_saw(walk->importer, walk->text.bytes ? walk->text.bytes : "", walk->text.size);
+    if (importer_key(&walk->importer->image_keys, walk->text.bytes, walk->text.size) < 0) return 0;
+    return give_picture(walk, entry->fts_path, stem);
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b) {
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static int run(struct importer *importer, const char *path) {
+    if (!directory_exists(path)) return error(EXIT_DATA, "%s: no such folder", path);
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    char *root = xstrndup(path, length);
+    struct walk walk = {.importer = importer, .root = root};
+    FTS *tree = fts_open((char *const[]){root, NULL}, FTS_LOGICAL | FTS_NOCHDIR, by_name);
+    if (!tree) bug("fts_open: %s", strerror(errno));
+    int status = 0;
+    for (FTSENT *entry; !status && (entry = fts_read(tree));) status = visit(&walk, entry);
+    fts_close(tree);
+    draft_release(&walk.draft);
+    buffer_release(&walk.text);
+    free(root);
+    return status;
+}
+
+const struct import_format import_folder = {
+    .name = "folder",
+    .summary = "a folder of pictures, each with a text file beside it that has its name",
+    .keys = "suffixes",
+    .image_key = "jpg;jpeg;png;webp",
+    .caption_key = "txt",
+    .class_key = "cls",
+    .run = run,
+};

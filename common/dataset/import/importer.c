@@ -1,0 +1,96 @@
+#include "dataset/import/importer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+#define PROBE_SAMPLES 100 // the first ones, of which one at least must match
+#define PROBE_KEYS 40     // listed at most
+
+int importer_key(const struct strings *keys, const char *key, size_t length) {
+    for (size_t i = 0; i < keys->count; i++)
+        if (strlen(keys->item[i]) == length && !memcmp(keys->item[i], key, length)) return (int)i;
+    return -1;
+}
+
+void importer_saw(struct importer *importer, const char *key, size_t length) {
+    struct strings *keys = &importer->seen.keys;
+    if (importer->seen.matched || keys->count == PROBE_KEYS) return;
+    if (importer_key(keys, key, length) < 0) strings_add(keys, key, length);
+}
+
+static bool has_text(const struct record *record) {
+    return record->caption_count || record->label_count || record->answer_count || record->class >= 0;
+}
+
+static bool matches(const struct import_sample *sample) {
+    const bool has_picture = sample->record.image.size || sample->record.image_count || sample->pixels.bytes;
+    return has_picture && has_text(&sample->record) && !sample->defect;
+}
+
+static void note_sample(struct importer *importer, const struct import_sample *sample) {
+    importer->seen.samples++;
+    importer->seen.matched += matches(sample);
+    if (sample->defect && !importer->seen.defect)
+        importer->seen.defect = xformat("%s: %s", sample->name, sample->defect);
+}
+
+// Puts the name of the sample's class before its labels, into `labels`, which the caller frees.
+static const char *add_class_name(const struct importer *importer, struct record *record, struct span **labels) {
+    *labels = NULL;
+    const struct strings *names = importer->options->class_names;
+    if (!names || record->class < 0) return NULL;
+    if (record->class >= (int64_t)names->count) return "its class is beyond the list of class names";
+    const char *name = names->item[record->class];
+    *labels = xcalloc((size_t)record->label_count + 1, sizeof **labels);
+    (*labels)[0] = (struct span){name, strlen(name)};
+    if (record->label_count) memcpy(*labels + 1, record->labels, (size_t)record->label_count * sizeof **labels);
+    record->labels = *labels;
+    record->label_count++;
+    return NULL;
+}
+
+static const char *check_counts(const struct record *record) {
+    if (record->caption_count > RECORD_TEXTS_LIMIT) return "it has more captions than a record holds";
+    if (record->label_count > RECORD_TEXTS_LIMIT) return "it has more labels than a record holds";
+    return NULL;
+}
+
+static void append_keys(struct buffer *text, const char *what, const struct strings *keys) {
+    if (keys->count) buffer_text(text, what);
+    for (size_t i = 0; i < keys->count; i++) buffer_format(text, "%s%s", i ? ", " : "", keys->item[i]);
+}
+
+int importer_nothing(const struct importer *importer) {
+    struct buffer text = {0};
+    if (importer->seen.samples)
+        buffer_format(&text, "none of the first %lld records is", (long long)importer->seen.samples);
+    else
+        buffer_text(&text, "there is not");
+    buffer_text(&text, " a picture with a caption, label or class");
+    append_keys(&text, "; looked for pictures in ", &importer->image_keys);
+    append_keys(&text, ", captions in ", &importer->caption_keys);
+    append_keys(&text, ", labels in ", &importer->label_keys);
+    append_keys(&text, ", classes in ", &importer->class_keys);
+    if (importer->seen.keys.count) buffer_format(&text, "; the %s seen are ", importer->format->keys);
+    append_keys(&text, "", &importer->seen.keys);
+    if (importer->seen.defect) buffer_format(&text, "; e.g. %s", importer->seen.defect);
+    int status = error(EXIT_DATA, "%s: %s", importer->path, text.bytes);
+    buffer_release(&text);
+    return status;
+}
+
+int importer_give(struct importer *importer, const struct import_sample *sample) {
+    struct import_sample given = *sample;
+    struct span *labels;
+    const char *defect = add_class_name(importer, &given.record, &labels);
+    if (!defect) defect = check_counts(&given.record);
+    if (!given.defect) given.defect = defect;
+    note_sample(importer, &given);
+    int status = importer->sink(importer->context, &given);
+    free(labels);
+    if (!status && importer->seen.samples == PROBE_SAMPLES && !importer->seen.matched)
+        status = importer_nothing(importer);
+    return status;
+}

@@ -1,0 +1,31 @@
+// What the importers share: their options, taken apart, and the way to the sink.
+#pragma once
+
+#include "dataset/import.h"
+
+struct importer {
+    const struct import_format *format;
+    const struct import_options *options;
+    struct strings image_keys, caption_keys, label_keys, class_keys;
+    import_sink *sink;
+    void *context;
+    const char *path; // being read
+    struct {
+        int64_t samples, matched;
+        struct strings keys; // distinct ones, as the data has them
+        char *defect;        // of the first sample that had one
+    } seen;
+};
+
+// Notes a key that the data has, for the report when nothing matches.
+void importer_saw(struct importer *importer, const char *key, size_t length);
+
+// Gives a sample to the sink, with the name of its class among its labels. 0, what the sink returned, or -EXIT_DATA
+// when this is the 100th and none matched.
+int importer_give(struct importer *importer, const struct import_sample *sample);
+
+// -EXIT_DATA, reported: what was looked for, and what was seen instead.
+int importer_nothing(const struct importer *importer);
+
+// The place of `key` in a key list, −1 if it is not there.
+int importer_key(const struct strings *keys, const char *key, size_t length);

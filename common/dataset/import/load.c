@@ -1,0 +1,39 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dataset/import/draft.h"
+
+static char *read_all(struct buffer *bytes, int descriptor, size_t size) {
+    buffer_reserve(bytes, size);
+    while (bytes->size < size) {
+        ssize_t count = read(descriptor, bytes->bytes + bytes->size, size - bytes->size);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return xformat("cannot be read: %s", strerror(errno));
+        if (!count) return xstrdup("shrank while it was read");
+        bytes->size += (size_t)count;
+    }
+    bytes->bytes[size] = 0;
+    return NULL;
+}
+
+static char *read_file(struct buffer *bytes, int descriptor, size_t limit) {
+    struct stat about;
+    if (fstat(descriptor, &about)) return xformat("cannot be read: %s", strerror(errno));
+    if (!S_ISREG(about.st_mode)) return xstrdup("is not a file");
+    if ((uint64_t)about.st_size > limit)
+        return xformat("has %lld bytes, more than %zu", (long long)about.st_size, limit);
+    return read_all(bytes, descriptor, (size_t)about.st_size);
+}
+
+char *load_file(struct buffer *bytes, const char *path, size_t limit) {
+    buffer_clear(bytes);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return xformat("cannot be opened: %s", strerror(errno));
+    char *defect = read_file(bytes, descriptor, limit);
+    if (defect) buffer_clear(bytes);
+    close(descriptor);
+    return defect;
+}

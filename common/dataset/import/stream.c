@@ -1,0 +1,97 @@
+#include "dataset/import/stream.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+#define BLOCK_BYTES (64 << 10)
+
+struct stream {
+    struct archive *archive;
+    char *path;
+    int status;
+    uint8_t block[BLOCK_BYTES];
+    size_t at, filled;
+    bool is_empty; // libarchive wants no data asked of it then
+};
+
+static int failed(struct stream *stream) {
+    return stream->status = error(EXIT_DATA, "%s: %s", stream->path, archive_error_string(stream->archive));
+}
+
+int stream_open(struct stream **stream, const char *path) {
+    struct stream *new = *stream = xcalloc(1, sizeof *new);
+    const bool is_stdin = !strcmp(path, "-");
+    struct archive_entry *entry;
+    new->path = xstrdup(is_stdin ? "stdin" : path);
+    new->archive = archive_read_new();
+    archive_read_support_filter_all(new->archive);
+    archive_read_support_format_raw(new->archive);
+    archive_read_support_format_empty(new->archive);
+    int code = archive_read_open_filename(new->archive, is_stdin ? NULL : path, BLOCK_BYTES);
+    if (code == ARCHIVE_OK) code = archive_read_next_header(new->archive, &entry);
+    new->is_empty = code == ARCHIVE_EOF;
+    if (code == ARCHIVE_OK || code == ARCHIVE_EOF) return 0;
+    int status = failed(new);
+    stream_close(stream);
+    return status;
+}
+
+void stream_close(struct stream **stream) {
+    archive_read_free((*stream)->archive);
+    free((*stream)->path);
+    free(*stream);
+    *stream = NULL;
+}
+
+static bool fill(struct stream *stream) {
+    if (stream->status || stream->is_empty) return false;
+    const la_ssize_t count = archive_read_data(stream->archive, stream->block, BLOCK_BYTES);
+    if (count < 0) failed(stream);
+    stream->at = 0;
+    stream->filled = count > 0 ? (size_t)count : 0;
+    return count > 0;
+}
+
+int stream_byte(struct stream *stream) {
+    if (stream->at == stream->filled && !fill(stream)) return STREAM_END;
+    return stream->block[stream->at++];
+}
+
+size_t stream_look(struct stream *stream, const char **bytes) {
+    if (stream->at == stream->filled && !fill(stream)) return 0;
+    *bytes = (const char *)stream->block + stream->at;
+    return stream->filled - stream->at;
+}
+
+size_t stream_read(struct stream *stream, void *bytes, size_t size) {
+    size_t done = 0;
+    while (done < size && (stream->at < stream->filled || fill(stream))) {
+        const size_t left = stream->filled - stream->at, count = left < size - done ? left : size - done;
+        memcpy((uint8_t *)bytes + done, stream->block + stream->at, count);
+        stream->at += count;
+        done += count;
+    }
+    return done;
+}
+
+bool stream_line(struct stream *stream, struct buffer *line, size_t limit) {
+    int byte;
+    buffer_clear(line);
+    while ((byte = stream_byte(stream)) != STREAM_END && byte != '\n') {
+        if (line->size == limit) {
+            stream->status = error(EXIT_DATA, "%s: a line has more than %zu bytes", stream->path, limit);
+            return false;
+        }
+        buffer_append(line, &(char){(char)byte}, 1);
+    }
+    if (line->size && line->bytes[line->size - 1] == '\r') line->bytes[--line->size] = 0;
+    return !stream->status && (line->size || byte == '\n');
+}
+
+int stream_status(const struct stream *stream) {
+    return stream->status;
+}

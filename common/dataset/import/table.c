@@ -1,0 +1,125 @@
+// A list with a row per picture, comma- or tab-separated: open_clip's CSV and its relatives.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "dataset/import/csv.h"
+#include "dataset/import/draft.h"
+#include "dataset/import/formats.h"
+
+// The columns that keys name: [count] cell numbers.
+struct columns {
+    int *cell, count;
+};
+
+struct table {
+    struct importer *importer;
+    struct csv csv;
+    struct strings names; // of the columns
+    struct columns image, captions, labels, class;
+    struct draft draft;
+};
+
+static void name_columns(struct table *table) {
+    const char *columns = table->importer->options->columns;
+    for (const char *rest = columns; rest && *rest;) {
+        const size_t length = strcspn(rest, ";,");
+        strings_add(&table->names, rest, length);
+        rest += length + (rest[length] != 0);
+    }
+    if (columns || !csv_next(&table->csv)) return;
+    for (int i = 0; i < table->csv.cells; i++) {
+        const struct span name = csv_cell(&table->csv, i);
+        strings_add(&table->names, name.bytes, name.size);
+    }
+}
+
+static struct columns find_columns(const struct table *table, const struct strings *keys) {
+    struct columns columns = {xcalloc(keys->count + 1, sizeof *columns.cell), 0};
+    for (size_t i = 0; i < keys->count; i++) {
+        const int cell = importer_key(&table->names, keys->item[i], strlen(keys->item[i]));
+        if (cell >= 0)
+            columns.cell[columns.count++] = cell;
+        else
+            note("%s: has no column %s", table->csv.path, keys->item[i]);
+    }
+    return columns;
+}
+
+static int map_columns(struct table *table) {
+    struct importer *importer = table->importer;
+    for (size_t i = 0; i < table->names.count; i++)
+        importer_saw(importer, table->names.item[i], strlen(table->names.item[i]));
+    table->image = find_columns(table, &importer->image_keys);
+    table->captions = find_columns(table, &importer->caption_keys);
+    table->labels = find_columns(table, &importer->label_keys);
+    table->class = find_columns(table, &importer->class_keys);
+    const bool has_text = table->captions.count + table->labels.count + table->class.count;
+    return table->image.count && has_text ? 0 : importer_nothing(importer);
+}
+
+static void add_cells(struct table *table, const struct columns *columns,
+                      void (*add)(struct draft *draft, const void *text, size_t size)) {
+    for (int i = 0; i < columns->count; i++) {
+        const struct span text = csv_cell(&table->csv, columns->cell[i]);
+        if (text.size) add(&table->draft, text.bytes, text.size);
+    }
+}
+
+// The first of the picture columns that is not empty.
+static struct span picture_of(const struct table *table) {
+    struct span picture = {0};
+    for (int i = 0; i < table->image.count && !picture.size; i++) picture = csv_cell(&table->csv, table->image.cell[i]);
+    return picture;
+}
+
+static int give_row(struct table *table) {
+    struct draft *draft = &table->draft;
+    draft_clear(draft);
+    buffer_format(&draft->name, "%s: line %lld", table->csv.path, (long long)table->csv.line);
+    if ((size_t)table->csv.cells < table->names.count) {
+        draft_defect(draft, "has %d columns, not %zu", table->csv.cells, table->names.count);
+        return draft_give(draft, table->importer);
+    }
+    const struct span picture = picture_of(table);
+    buffer_append(&draft->id, picture.bytes, picture.size);
+    draft_listed_picture(draft, table->importer, table->csv.path, picture.bytes, picture.size);
+    add_cells(table, &table->captions, draft_caption);
+    add_cells(table, &table->labels, draft_label);
+    add_cells(table, &table->class, draft_class);
+    return draft_give(draft, table->importer);
+}
+
+static int read_table(struct table *table) {
+    name_columns(table);
+    int status = table->csv.status;
+    if (!status) status = map_columns(table);
+    while (!status && csv_next(&table->csv)) status = give_row(table);
+    return status ? status : table->csv.status;
+}
+
+static int run(struct importer *importer, const char *path) {
+    const char *separator = importer->options->separator;
+    if (separator && strlen(separator) != 1)
+        return error(EXIT_USAGE, "the separator \"%s\" is not one character", separator);
+    struct table table = {.importer = importer};
+    int status = csv_open(&table.csv, path, separator ? *separator : 0);
+    if (!status) status = read_table(&table);
+    csv_close(&table.csv);
+    strings_release(&table.names);
+    free(table.image.cell);
+    free(table.captions.cell);
+    free(table.labels.cell);
+    free(table.class.cell);
+    draft_release(&table.draft);
+    return status;
+}
+
+const struct import_format import_csv = {
+    .name = "csv",
+    .summary = "a list with a picture's path and its captions in each row, comma- or tab-separated",
+    .keys = "columns",
+    .image_key = "filepath",
+    .caption_key = "title",
+    .run = run,
+};

@@ -1,0 +1,169 @@
+// Tar shards as webdataset and img2dataset write them: adjacent members with the same name up to the first dot are one
+// sample, and a sample never goes on in the next shard.
+#include <archive.h>
+#include <archive_entry.h>
+#include <ctype.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "dataset/import/draft.h"
+#include "dataset/import/fields.h"
+#include "dataset/import/formats.h"
+
+#define TEXT_BYTES_LIMIT (16u << 20)
+#define BLOCK_BYTES (256 << 10)
+
+struct shard {
+    struct importer *importer;
+    const char *path;
+    struct archive *archive;
+    struct buffer key, suffix; // of the member: up to and behind the first dot of its name, the latter in lower case
+    struct buffer bytes;       // of a text member
+    struct draft draft;        // of the members so far; its id is their key
+    bool is_open;              // the draft has a member
+};
+
+static int failed(const struct shard *shard) {
+    return error(EXIT_DATA, "%s: %s", shard->path, archive_error_string(shard->archive));
+}
+
+// webdataset's own members ("__len__") and hidden files ("._0001.jpg") belong to no sample.
+static bool is_sample(const char *base) {
+    return *base && *base != '.' && strncmp(base, "__", 2) != 0;
+}
+
+static void split_name(struct shard *shard, const char *name, const char *base) {
+    const size_t stem = (size_t)(base - name) + strcspn(base, ".");
+    buffer_clear(&shard->key);
+    buffer_clear(&shard->suffix);
+    buffer_append(&shard->key, name, stem);
+    for (const char *at = name + stem + (name[stem] == '.'); *at; at++)
+        buffer_append(&shard->suffix, &(char){(char)tolower((unsigned char)*at)}, 1);
+    buffer_append(&shard->suffix, "", 0);
+}
+
+// Replaces `bytes` by the member's content, whose claimed size is not believed. A member over the limit is a defect.
+static int read_member(struct shard *shard, struct buffer *bytes, size_t limit) {
+    la_ssize_t count;
+    buffer_clear(bytes);
+    do {
+        buffer_reserve(bytes, BLOCK_BYTES);
+        count = archive_read_data(shard->archive, bytes->bytes + bytes->size, BLOCK_BYTES);
+        if (count < 0) return failed(shard);
+        bytes->size += (size_t)count;
+    } while (count && bytes->size <= limit);
+    bytes->bytes[bytes->size] = 0;
+    if (bytes->size > limit) {
+        draft_defect(&shard->draft, "its %s has more than %zu bytes", shard->suffix.bytes, limit);
+        buffer_clear(bytes);
+    }
+    return 0;
+}
+
+// A sample may have several pictures under different suffixes: the one that the key list names first is taken.
+static int take_picture(struct shard *shard, int place) {
+    struct draft *draft = &shard->draft;
+    if (draft->picture_key >= 0 && draft->picture_key <= place) return 0;
+    draft->picture_key = place;
+    return read_member(shard, &draft->picture, RECORD_BYTES_LIMIT);
+}
+
+static void take_json(struct shard *shard) {
+    const char *key = shard->importer->options->json_text_key;
+    json_error_t place;
+    json_t *object = json_loadb(shard->bytes.bytes, shard->bytes.size, 0, &place);
+    if (!object) draft_defect(&shard->draft, "its json: %s", place.text);
+    const json_t *value = json_object_get(object, key);
+    if (value) fields_add(value, key, &shard->draft, draft_caption);
+    json_decref(object);
+}
+
+static bool is_wanted(const struct shard *shard, const struct strings *keys) {
+    return importer_key(keys, shard->suffix.bytes, shard->suffix.size) >= 0;
+}
+
+static int take_text(struct shard *shard) {
+    struct importer *importer = shard->importer;
+    const struct import_options *options = importer->options;
+    const bool is_json = options->json_text_key && !strcmp(shard->suffix.bytes, "json");
+    const bool is_caption = !options->json_text_key && is_wanted(shard, &importer->caption_keys);
+    const bool is_label = is_wanted(shard, &importer->label_keys), is_class = is_wanted(shard, &importer->class_keys);
+    if (!is_json && !is_caption && !is_label && !is_class) return 0;
+    struct draft *draft = &shard->draft;
+    int status = read_member(shard, &shard->bytes, TEXT_BYTES_LIMIT);
+    if (status) return status;
+    const char *text = shard->bytes.bytes;
+    const size_t size = shard->bytes.size;
+    if (is_json) take_json(shard);
+    if (is_caption) draft_lines(&draft->captions, text, size, options->first_line);
+    if (is_label) draft_lines(&draft->labels, text, size, options->first_line);
+    if (is_class && draft->class < 0) draft_class(draft, text, size);
+    return 0;
+}
+
+static int close_sample(struct shard *shard) {
+    if (!shard->is_open) return 0;
+    shard->is_open = false;
+    return draft_give(&shard->draft, shard->importer);
+}
+
+// Begins a sample with the member's key, unless it belongs to the one that is open.
+static int open_sample(struct shard *shard) {
+    struct draft *draft = &shard->draft;
+    if (shard->is_open && draft->id.size == shard->key.size && !strcmp(draft->id.bytes, shard->key.bytes)) return 0;
+    int status = close_sample(shard);
+    draft_clear(draft);
+    buffer_append(&draft->id, shard->key.bytes, shard->key.size);
+    buffer_format(&draft->name, "%s: %s", path_base(shard->path), shard->key.bytes);
+    shard->is_open = true;
+    return status;
+}
+
+static int take_member(struct shard *shard, struct archive_entry *entry) {
+    const char *name = archive_entry_pathname(entry);
+    if (!name) name = archive_entry_pathname_utf8(entry);
+    if (!name) return error(EXIT_DATA, "%s: a member has a name that is not text", shard->path);
+    if (archive_entry_filetype(entry) != AE_IFREG || !is_sample(path_base(name))) return 0;
+    split_name(shard, name, path_base(name));
+    importer_saw(shard->importer, shard->suffix.bytes, shard->suffix.size);
+    int status = open_sample(shard);
+    if (status) return status;
+    const int picture = importer_key(&shard->importer->image_keys, shard->suffix.bytes, shard->suffix.size);
+    return picture >= 0 ? take_picture(shard, picture) : take_text(shard);
+}
+
+static int read_members(struct shard *shard) {
+    struct archive_entry *entry;
+    int code, status = 0;
+    while (!status && (code = archive_read_next_header(shard->archive, &entry)) != ARCHIVE_EOF)
+        status = code < ARCHIVE_WARN ? failed(shard) : take_member(shard, entry);
+    return status ? status : close_sample(shard);
+}
+
+static int run(struct importer *importer, const char *path) {
+    const bool is_stdin = !strcmp(path, "-");
+    struct shard shard = {.importer = importer, .path = is_stdin ? "stdin" : path, .archive = archive_read_new()};
+    archive_read_support_filter_all(shard.archive);
+    archive_read_support_format_tar(shard.archive);
+    int code = archive_read_open_filename(shard.archive, is_stdin ? NULL : path, BLOCK_BYTES);
+    int status = code == ARCHIVE_OK ? read_members(&shard) : failed(&shard);
+    archive_read_free(shard.archive);
+    buffer_release(&shard.key);
+    buffer_release(&shard.suffix);
+    buffer_release(&shard.bytes);
+    draft_release(&shard.draft);
+    return status;
+}
+
+const struct import_format import_tar = {
+    .name = "tar",
+    .summary = "webdataset or img2dataset shards, plain or compressed",
+    .keys = "suffixes",
+    .image_key = "jpg;jpeg;png;webp",
+    .caption_key = "txt",
+    .class_key = "cls",
+    .run = run,
+};

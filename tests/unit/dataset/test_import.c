@@ -1,0 +1,489 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "dataset/import.h"
+#include "dataset/store.h"
+
+static char folder[] = "/tmp/coca-import-XXXXXX";
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    return directory_remove(folder);
+}
+
+// Leaves an empty folder for the next test.
+static int empty_folder(void **state) {
+    (void)state;
+    return directory_remove(folder) || directory_make(folder);
+}
+
+static char *in_folder(const char *name) {
+    return path_join(folder, name);
+}
+
+static void write_bytes(const char *name, const void *bytes, size_t size) {
+    char *path = in_folder(name);
+    for (char *slash = strchr(path + strlen(folder) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        assert_int_equal(directory_make(path), 0);
+        *slash = '/';
+    }
+    assert_int_equal(file_write(path, bytes, size), 0);
+    free(path);
+}
+
+static void write_text(const char *name, const char *text) {
+    write_bytes(name, text, strlen(text));
+}
+
+// What the sink saw, a line per sample: "id image=BYTES WxHxC captions labels class defect", absent parts left out.
+static struct buffer seen;
+static int sink_status;
+
+static void append_texts(const char *what, const struct span *texts, int count) {
+    for (int i = 0; i < count; i++)
+        buffer_format(&seen, "%s%.*s", i ? "|" : what, (int)texts[i].size, (const char *)texts[i].bytes);
+}
+
+static int see(void *context, const struct import_sample *sample) {
+    (void)context;
+    const struct record *record = &sample->record;
+    assert_non_null(sample->name);
+    buffer_format(&seen, "%.*s", (int)record->id.size, (const char *)record->id.bytes);
+    if (record->image.size)
+        buffer_format(&seen, " image=%.*s", (int)record->image.size, (const char *)record->image.bytes);
+    if (sample->pixels.bytes)
+        buffer_format(&seen, " pixels=%dx%dx%d:%d,%d", sample->pixels.width, sample->pixels.height,
+                      sample->pixels.channels, sample->pixels.bytes[0], sample->pixels.bytes[1]);
+    append_texts(" captions=", record->captions, record->caption_count);
+    append_texts(" labels=", record->labels, record->label_count);
+    if (record->class >= 0) buffer_format(&seen, " class=%lld", (long long)record->class);
+    if (sample->defect) buffer_text(&seen, " defect");
+    buffer_text(&seen, "\n");
+    return sink_status;
+}
+
+static int run_paths(const char *format, struct import_options options, const struct strings *paths) {
+    buffer_clear(&seen);
+    buffer_text(&seen, "");
+    return import_run(import_find(format), &options, paths, see, NULL);
+}
+
+static int run(const char *format, struct import_options options, const char *name) {
+    struct strings paths = {0};
+    char *path = in_folder(name);
+    strings_add_text(&paths, path);
+    int status = run_paths(format, options, &paths);
+    strings_release(&paths);
+    free(path);
+    return status;
+}
+
+static void assert_import(const char *format, struct import_options options, const char *name, const char *expected) {
+    assert_int_equal(run(format, options, name), 0);
+    assert_string_equal(seen.bytes, expected);
+}
+
+#define OPTIONS(...) ((struct import_options){__VA_ARGS__})
+#define NO_OPTIONS ((struct import_options){0})
+
+static void test_folder(void **state) {
+    (void)state;
+    write_text("set/b/two.PNG", "P2");
+    write_text("set/b/two.txt", "second\n\n  third\n");
+    write_text("set/a.jpg", "P1");
+    write_text("set/a.txt", "first\r\n");
+    write_text("set/a.cls", "7\n");
+    write_text("set/c.webp", "P3");
+    write_text("set/d.png", "P4");
+    write_text("set/d.txt", "\n \n");
+    write_text("set/readme.md", "nothing");
+    assert_import("folder", NO_OPTIONS, "set",
+                  "a image=P1 captions=first\r class=7\n"
+                  "b/two image=P2 captions=second|  third\n"
+                  "c image=P3\n"
+                  "d image=P4 captions=\n");
+    assert_import("folder", OPTIONS(.first_line = true, .image_key = "png"), "set/",
+                  "b/two image=P2 captions=second\n"
+                  "d image=P4 captions=\n");
+}
+
+static void test_folder_that_matches_nothing(void **state) {
+    (void)state;
+    write_text("set/a.jpg", "P1");
+    assert_int_equal(run("folder", NO_OPTIONS, "set"), -EXIT_DATA); // no text
+    assert_int_equal(run("folder", OPTIONS(.image_key = "gif"), "set"), -EXIT_DATA);
+    assert_int_equal(run("folder", NO_OPTIONS, "nowhere"), -EXIT_DATA);
+    assert_int_equal(run("folder", NO_OPTIONS, "set/a.jpg"), -EXIT_DATA);
+}
+
+static void write_idx(const char *name, const uint8_t *dims, int dim_count, const uint8_t *data, size_t size) {
+    struct buffer bytes = {0};
+    buffer_append(&bytes, (uint8_t[]){0, 0, 8, (uint8_t)dim_count}, 4);
+    for (int i = 0; i < dim_count; i++) buffer_append(&bytes, (uint8_t[]){0, 0, 0, dims[i]}, 4);
+    buffer_append(&bytes, data, size);
+    write_bytes(name, bytes.bytes, bytes.size);
+    buffer_release(&bytes);
+}
+
+static const uint8_t counting[64] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18};
+
+static void test_idx(void **state) {
+    (void)state;
+    struct strings names = {0};
+    strings_add_text(&names, "cat");
+    strings_add_text(&names, "dog");
+    write_idx("images-idx3-ubyte", (uint8_t[]){3, 2, 3}, 3, counting, 18);
+    write_idx("labels-idx1-ubyte", (uint8_t[]){3}, 1, (uint8_t[]){1, 0, 1}, 3);
+    assert_import("idx", OPTIONS(.class_names = &names), "images-idx3-ubyte",
+                  "000000 pixels=3x2x1:0,1 labels=dog class=1\n"
+                  "000001 pixels=3x2x1:6,7 labels=cat class=0\n"
+                  "000002 pixels=3x2x1:12,13 labels=dog class=1\n");
+    write_idx("colour", (uint8_t[]){1, 1, 2, 3}, 4, counting, 6);
+    write_idx("one", (uint8_t[]){1}, 1, (uint8_t[]){5}, 1);
+    char *labels = in_folder("one");
+    assert_import("idx", OPTIONS(.labels_path = labels), "colour", "000000 pixels=2x1x3:0,1 class=5\n");
+    assert_int_equal(run("idx", NO_OPTIONS, "colour"), -EXIT_USAGE); // whose labels file cannot be guessed
+    assert_int_equal(run("idx", OPTIONS(.labels_path = labels), "one"), -EXIT_DATA);
+    assert_int_equal(run("idx", OPTIONS(.labels_path = labels), "images-idx3-ubyte"), -EXIT_DATA); // 1 for 3
+    free(labels);
+    strings_release(&names);
+}
+
+static void test_idx_cut_anywhere(void **state) {
+    (void)state;
+    char *path = in_folder("images-idx3-ubyte");
+    write_idx("images-idx3-ubyte", (uint8_t[]){3, 2, 3}, 3, counting, 18);
+    write_idx("labels-idx1-ubyte", (uint8_t[]){3}, 1, (uint8_t[]){1, 0, 1}, 3);
+    for (off_t size = 4 + 3 * 4 + 18 - 1; size >= 0; size--) {
+        assert_int_equal(truncate(path, size), 0);
+        assert_int_equal(run("idx", NO_OPTIONS, "images-idx3-ubyte"), -EXIT_DATA);
+    }
+    free(path);
+}
+
+static void test_idx_header_that_lies(void **state) {
+    (void)state;
+    write_bytes("x-images-idx3", "\0\0\x08\x03\0\0\0\x01\xff\xff\xff\xff\xff\xff\xff\xff", 16);
+    write_bytes("x-labels-idx1", "\0\0\x08\x01\0\0\0\x01\x01", 9);
+    assert_int_equal(run("idx", NO_OPTIONS, "x-images-idx3"), -EXIT_DATA);
+    write_bytes("x-images-idx3", "\0\0\x0d\x03\0\0\0\x01\0\0\0\x01\0\0\0\x01\0", 17); // of floats
+    assert_int_equal(run("idx", NO_OPTIONS, "x-images-idx3"), -EXIT_DATA);
+}
+
+static void test_csv(void **state) {
+    (void)state;
+    write_text("p/1.jpg", "P1");
+    write_text("p/2.jpg", "P2");
+    write_text("list.csv", "\xef\xbb\xbf"
+                           "id,filepath,title,more,kind\r\n"
+                           "1,p/1.jpg,\"a \"\"red\"\" frog,\nsitting\",green,3\r\n"
+                           "\r\n"
+                           "2,p/2.jpg,plain,,0\n"
+                           "3,p/none.jpg,lost,x,1\n"
+                           "4,,nameless,x,1\n"
+                           "5,p/1.jpg\n"
+                           "6,p/1.jpg,kind is bad,,many");
+    assert_import("csv", OPTIONS(.caption_key = "title;more", .class_key = "kind"), "list.csv",
+                  "p/1.jpg image=P1 captions=a \"red\" frog,\nsitting|green class=3\n"
+                  "p/2.jpg image=P2 captions=plain class=0\n"
+                  "p/none.jpg captions=lost|x class=1 defect\n"
+                  " captions=nameless|x class=1 defect\n"
+                  " defect\n"
+                  "p/1.jpg image=P1 captions=kind is bad defect\n");
+}
+
+static void test_tsv_with_and_without_header(void **state) {
+    (void)state;
+    write_text("p/1.jpg", "P1");
+    write_text("list.csv", "filepath\ttitle\np/1.jpg\ta, b\n");
+    assert_import("csv", NO_OPTIONS, "list.csv", "p/1.jpg image=P1 captions=a, b\n");
+    write_text("elsewhere/list.tsv", "a caption\t1.jpg\n");
+    char *root = in_folder("p");
+    assert_import("csv",
+                  OPTIONS(.columns = "caption,url", .image_key = "url", .caption_key = "caption", .images_root = root),
+                  "elsewhere/list.tsv", "1.jpg image=P1 captions=a caption\n");
+    free(root);
+}
+
+static void test_csv_that_matches_nothing(void **state) {
+    (void)state;
+    write_text("list.csv", "path,text\n1.jpg,x\n");
+    assert_int_equal(run("csv", NO_OPTIONS, "list.csv"), -EXIT_DATA);
+    assert_string_equal(seen.bytes, ""); // known from the header line alone
+    write_text("list.csv", "");
+    assert_int_equal(run("csv", NO_OPTIONS, "list.csv"), -EXIT_DATA);
+    write_text("list.csv", "filepath,title\n1.jpg,\"never closed\n");
+    assert_int_equal(run("csv", NO_OPTIONS, "list.csv"), -EXIT_DATA);
+    assert_int_equal(run("csv", OPTIONS(.separator = "ab"), "list.csv"), -EXIT_USAGE);
+}
+
+static void test_jsonl(void **state) {
+    (void)state;
+    write_text("1.jpg", "P1");
+    write_text("list.jsonl", "{\"filepath\": \"1.jpg\", \"title\": \"one\", \"tags\": [\"a\", \"b\"], \"n\": 4}\n"
+                             "\n"
+                             "{\"filepath\": \"1.jpg\", \"title\": [\"one\", \"two\"], \"tags\": null, \"n\": \"5\"}\n"
+                             "{\"filepath\": \"1.jpg\", \"title\": 7}\n"
+                             "{\"filepath\": \n"
+                             "[1]\n"
+                             "{\"title\": \"lost\", \"n\": -1}");
+    assert_import("jsonl", OPTIONS(.label_key = "tags", .class_key = "n"), "list.jsonl",
+                  "1.jpg image=P1 captions=one labels=a|b class=4\n"
+                  "1.jpg image=P1 captions=one|two class=5\n"
+                  "1.jpg image=P1 defect\n"
+                  " defect\n"
+                  " defect\n"
+                  " captions=lost defect\n");
+}
+
+static void test_first_100_records_must_match_something(void **state) {
+    (void)state;
+    struct buffer text = {0};
+    for (int i = 0; i < 100; i++) buffer_text(&text, "{\"picture\": \"1.jpg\", \"caption\": \"x\"}\n");
+    buffer_text(&text, "{\"filepath\": \"1.jpg\", \"title\": \"one\"}\n");
+    write_text("1.jpg", "P1");
+    write_text("list.jsonl", text.bytes);
+    assert_int_equal(run("jsonl", NO_OPTIONS, "list.jsonl"), -EXIT_DATA);
+    assert_null(strstr(seen.bytes, "one"));
+    assert_int_equal(run("jsonl", OPTIONS(.image_key = "picture", .caption_key = "caption"), "list.jsonl"), 0);
+    buffer_release(&text);
+}
+
+static void test_coco(void **state) {
+    (void)state;
+    write_text("val/7.jpg", "P7");
+    write_text("val/3.jpg", "P3");
+    write_text("captions.json",
+               "{\"info\": 1, \"images\": [{\"id\": 7, \"file_name\": \"7.jpg\"},"
+               "{\"id\": 3, \"file_name\": \"3.jpg\"}, {\"id\": 9}],"
+               "\"annotations\": [{\"image_id\": 3, \"caption\": \"c\"}, {\"image_id\": 7, \"caption\": "
+               "\"a\"}, {\"image_id\": 7, \"caption\": \"b\"}, {\"image_id\": 8, \"caption\": \"z\"}]}");
+    char *root = in_folder("val");
+    assert_import("coco", OPTIONS(.images_root = root), "captions.json",
+                  "7 image=P7 captions=a|b\n"
+                  "3 image=P3 captions=c\n"
+                  " defect\n");
+    free(root);
+    write_text("other.json", "{\"pictures\": []}");
+    assert_int_equal(run("coco", NO_OPTIONS, "other.json"), -EXIT_DATA);
+    write_text("other.json", "[1, 2");
+    assert_int_equal(run("coco", NO_OPTIONS, "other.json"), -EXIT_DATA);
+}
+
+struct member {
+    const char *name, *content;
+};
+
+static void write_tar(const char *name, const struct member *member, int count) {
+    char *path = in_folder(name);
+    struct archive *archive = archive_write_new();
+    archive_write_set_format_ustar(archive);
+    if (strstr(name, ".gz")) archive_write_add_filter_gzip(archive);
+    assert_int_equal(archive_write_open_filename(archive, path), ARCHIVE_OK);
+    for (int i = 0; i < count; i++) {
+        struct archive_entry *entry = archive_entry_new();
+        archive_entry_set_pathname(entry, member[i].name);
+        archive_entry_set_filetype(entry, AE_IFREG);
+        archive_entry_set_perm(entry, 0644);
+        archive_entry_set_size(entry, (la_int64_t)strlen(member[i].content));
+        assert_int_equal(archive_write_header(archive, entry), ARCHIVE_OK);
+        archive_write_data(archive, member[i].content, strlen(member[i].content));
+        archive_entry_free(entry);
+    }
+    assert_int_equal(archive_write_free(archive), ARCHIVE_OK);
+    free(path);
+}
+
+#define TAR(name, ...)                                                                                                 \
+    write_tar(name, (struct member[]){__VA_ARGS__}, (int)(sizeof(struct member[]){__VA_ARGS__} / sizeof(struct member)))
+
+static void test_tar(void **state) {
+    (void)state;
+    TAR("0.tar.gz", {"000.jpg", "P0"}, {"000.txt", "zero"}, {"000.json", "{\"caption\": [\"j\", \"k\"]}"},
+        {"001.JPG", "P1"}, {"001.txt", "one\nuno"}, {"001.cls", "4"}, {"__len__", "2"}, {"a/001.txt", "elsewhere"},
+        {"a/001.png", "PA"}, {"._002.jpg", "hidden"}, {"003.txt", "alone"}, {"004.input.jpg", "P4"});
+    assert_import("tar", NO_OPTIONS, "0.tar.gz",
+                  "000 image=P0 captions=zero\n"
+                  "001 image=P1 captions=one|uno class=4\n"
+                  "a/001 image=PA captions=elsewhere\n"
+                  "003 captions=alone\n"
+                  "004\n");
+    assert_import("tar", OPTIONS(.json_text_key = "caption", .image_key = "input.jpg;jpg"), "0.tar.gz",
+                  "000 image=P0 captions=j|k\n"
+                  "001 image=P1 class=4\n"
+                  "a/001\n"
+                  "003\n"
+                  "004 image=P4\n");
+}
+
+static void test_tar_groups_adjacent_members_only_and_never_across_shards(void **state) {
+    (void)state;
+    TAR("0.tar", {"0.jpg", "P0"}, {"0.txt", "zero"}, {"1.jpg", "P1"});
+    TAR("1.tar", {"1.txt", "one"}, {"2.jpg", "P2"}, {"3.txt", "three"}, {"2.txt", "two"});
+    assert_import("tar", NO_OPTIONS, "{0..1}.tar",
+                  "0 image=P0 captions=zero\n"
+                  "1 image=P1\n"
+                  "1 captions=one\n"
+                  "2 image=P2\n"
+                  "3 captions=three\n"
+                  "2 captions=two\n");
+}
+
+static void test_tar_takes_the_picture_named_first(void **state) {
+    (void)state;
+    TAR("0.tar", {"0.png", "PNG"}, {"0.jpg", "JPG"}, {"0.webp", "WEBP"}, {"0.txt", "x"});
+    assert_import("tar", OPTIONS(.image_key = "webp;jpg;png"), "0.tar", "0 image=WEBP captions=x\n");
+    assert_import("tar", OPTIONS(.image_key = "jpg;png;webp"), "0.tar", "0 image=JPG captions=x\n");
+}
+
+static void test_tar_with_other_suffixes_is_refused(void **state) {
+    (void)state;
+    TAR("0.tar", {"0.input.jpg", "P0"}, {"0.outputs.txt", "zero"});
+    assert_int_equal(run("tar", NO_OPTIONS, "0.tar"), -EXIT_DATA);
+    assert_import("tar", OPTIONS(.image_key = "input.jpg", .caption_key = "outputs.txt"), "0.tar",
+                  "0 image=P0 captions=zero\n");
+}
+
+static void test_cut_tars_are_data_errors(void **state) {
+    (void)state;
+    TAR("0.tar", {"0.jpg", "P0"}, {"0.txt", "zero"});
+    TAR("0.tar.gz", {"0.jpg", "P0"}, {"0.txt", "zero"});
+    char *plain = in_folder("0.tar"), *packed = in_folder("0.tar.gz");
+    for (off_t size = 1500; size > 0; size -= 125) { // the second content begins at 1536
+        assert_int_equal(truncate(plain, size), 0);
+        assert_int_equal(run("tar", NO_OPTIONS, "0.tar"), -EXIT_DATA);
+    }
+    struct buffer file = {0};
+    assert_int_equal(file_read(packed, 1 << 20, &file), 0);
+    for (off_t size = (off_t)file.size - 20; size >= 0; size -= 7) {
+        assert_int_equal(truncate(packed, size), 0);
+        assert_int_equal(run("tar", NO_OPTIONS, "0.tar.gz"), -EXIT_DATA);
+    }
+    write_text("0.tar", "this is not a tar at all");
+    assert_int_equal(run("tar", NO_OPTIONS, "0.tar"), -EXIT_DATA);
+    assert_int_equal(run("tar", NO_OPTIONS, "missing.tar"), -EXIT_DATA);
+    buffer_release(&file);
+    free(plain);
+    free(packed);
+}
+
+static void test_dataset(void **state) {
+    (void)state;
+    char *path = in_folder("set");
+    struct store_writer *writer;
+    struct span caption = {"a frog", 6};
+    struct record record = RECORD_EMPTY;
+    record.image = (struct span){"P1", 2};
+    record.captions = &caption;
+    record.caption_count = 1;
+    record.id = (struct span){"x", 1};
+    assert_int_equal(store_writer_open(&writer, path, 10, false), 0);
+    assert_int_equal(store_writer_add(writer, &record), 0);
+    assert_int_equal(store_writer_commit(&writer), 0);
+    assert_import("dataset", NO_OPTIONS, "set", "x image=P1 captions=a frog\n");
+    free(path);
+}
+
+static void test_several_paths(void **state) {
+    (void)state;
+    TAR("a00.tar", {"0.jpg", "P0"}, {"0.txt", "zero"});
+    TAR("a01.tar", {"1.jpg", "P1"}, {"1.txt", "one"});
+    TAR("b.tar", {"2.jpg", "P2"}, {"2.txt", "two"});
+    TAR("{0..1}.tar", {"3.jpg", "P3"}, {"3.txt", "three"});
+    struct strings paths = {0};
+    char *joined = xformat("%s/a{00..01}.tar::%s/{b,a00}.tar", folder, folder), *literal = in_folder("{0..1}.tar");
+    strings_add_text(&paths, joined);
+    strings_add_text(&paths, literal);
+    assert_int_equal(run_paths("tar", NO_OPTIONS, &paths), 0);
+    assert_string_equal(seen.bytes, "0 image=P0 captions=zero\n"
+                                    "1 image=P1 captions=one\n"
+                                    "2 image=P2 captions=two\n"
+                                    "0 image=P0 captions=zero\n"
+                                    "3 image=P3 captions=three\n");
+    strings_clear(&paths);
+    strings_add_text(&paths, "{0..99999999999}.tar");
+    assert_int_equal(run_paths("tar", NO_OPTIONS, &paths), -EXIT_USAGE);
+    strings_clear(&paths);
+    assert_int_equal(run_paths("tar", NO_OPTIONS, &paths), -EXIT_USAGE);
+    strings_release(&paths);
+    free(joined);
+    free(literal);
+}
+
+static void test_the_sinks_status_ends_the_import(void **state) {
+    (void)state;
+    TAR("0.tar", {"0.jpg", "P0"}, {"0.txt", "zero"}, {"1.jpg", "P1"}, {"1.txt", "one"});
+    sink_status = -EXIT_RUN;
+    int status = run("tar", NO_OPTIONS, "0.tar");
+    sink_status = 0;
+    assert_int_equal(status, -EXIT_RUN);
+    assert_string_equal(seen.bytes, "0 image=P0 captions=zero\n");
+}
+
+static void test_a_class_beyond_the_names_is_a_defect(void **state) {
+    (void)state;
+    struct strings names = {0};
+    strings_add_text(&names, "cat");
+    TAR("0.tar", {"0.jpg", "P0"}, {"0.cls", "0"}, {"1.jpg", "P1"}, {"1.cls", "1"}, {"2.jpg", "P2"}, {"2.cls", "x"});
+    assert_import("tar", OPTIONS(.class_names = &names), "0.tar",
+                  "0 image=P0 labels=cat class=0\n"
+                  "1 image=P1 class=1 defect\n"
+                  "2 image=P2 defect\n");
+    strings_release(&names);
+}
+
+static void test_find(void **state) {
+    (void)state;
+    for (const struct import_format *const *format = import_formats; *format; format++)
+        assert_ptr_equal(import_find((*format)->name), *format);
+    assert_null(import_find("parquet"));
+}
+
+static int release_seen(void **state) {
+    buffer_release(&seen);
+    return remove_folder(state);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_teardown(name, empty_folder)
+    const struct CMUnitTest tests[] = {
+        TEST(test_folder),
+        TEST(test_folder_that_matches_nothing),
+        TEST(test_idx),
+        TEST(test_idx_cut_anywhere),
+        TEST(test_idx_header_that_lies),
+        TEST(test_csv),
+        TEST(test_tsv_with_and_without_header),
+        TEST(test_csv_that_matches_nothing),
+        TEST(test_jsonl),
+        TEST(test_first_100_records_must_match_something),
+        TEST(test_coco),
+        TEST(test_tar),
+        TEST(test_tar_groups_adjacent_members_only_and_never_across_shards),
+        TEST(test_tar_takes_the_picture_named_first),
+        TEST(test_tar_with_other_suffixes_is_refused),
+        TEST(test_cut_tars_are_data_errors),
+        TEST(test_dataset),
+        TEST(test_several_paths),
+        TEST(test_the_sinks_status_ends_the_import),
+        TEST(test_a_class_beyond_the_names_is_a_defect),
+        TEST(test_find),
+    };
+    return cmocka_run_group_tests(tests, make_folder, release_seen);
+}
