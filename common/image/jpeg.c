@@ -1,0 +1,155 @@
+// JPEG by libjpeg-turbo. Its errors, and those of its warnings that mean damaged pixels, come back by longjmp.
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+// After jpeglib.h, which it needs.
+#include <jerror.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "image/codec.h"
+#include "image/exif.h"
+
+enum {
+    SCAN_LIMIT = 500, // a progressive file of more scans costs hours and is nobody's photograph
+    SCALE_LIMIT = 4,  // libjpeg-turbo has fast inverse transforms for whole, half and quarter size
+    CROP_MARGIN = 2,  // fancy upsampling reads one chroma sample, two pixels, beyond each side
+};
+
+struct jpeg_state {
+    struct jpeg_decompress_struct decoder;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf escape;
+    struct picture *picture;
+    bool decoding;    // past the headers
+    uint8_t *samples; // [ROW_BATCH, output_width, output_components]
+};
+
+_Noreturn static void give_up(j_common_ptr decoder) {
+    struct jpeg_state *state = decoder->client_data;
+    int code = decoder->err->msg_code;
+    char text[JMSG_LENGTH_MAX];
+    decoder->err->format_message(decoder, text);
+    picture_refuse(state->picture, "%s JPEG: %s",
+                   code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER ? "truncated" : "bad", text);
+    longjmp(state->escape, 1);
+}
+
+// Whether a warning leaves the pixels whole. Stray bytes between header segments are padding; between coded ones they
+// are what a damaged code left over.
+static bool warning_is_harmless(const struct jpeg_state *state, int code) {
+    switch (code) {
+    case JWRN_ADOBE_XFORM:
+    case JWRN_JFIF_MAJOR:
+    case JWRN_NOT_SEQUENTIAL:
+    case JWRN_BOGUS_ICC: return true;
+    case JWRN_EXTRANEOUS_DATA: return !state->decoding;
+    default: return false;
+    }
+}
+
+static void on_message(j_common_ptr decoder, int level) {
+    if (level < 0 && !warning_is_harmless(decoder->client_data, decoder->err->msg_code)) give_up(decoder);
+}
+
+static void on_progress(j_common_ptr decoder) {
+    struct jpeg_state *state = decoder->client_data;
+    if (state->decoder.input_scan_number <= SCAN_LIMIT) return;
+    picture_refuse(state->picture, "bad JPEG: more than %d scans", SCAN_LIMIT);
+    longjmp(state->escape, 1);
+}
+
+static int orientation_of(const struct jpeg_decompress_struct *decoder) {
+    for (jpeg_saved_marker_ptr marker = decoder->marker_list; marker; marker = marker->next) {
+        if (marker->data_length >= 6 && !memcmp(marker->data, "Exif\0\0", 6))
+            return exif_orientation(marker->data, marker->data_length);
+    }
+    return 1;
+}
+
+static int jpeg_open(struct picture *picture) {
+    struct jpeg_state *state = xcalloc(1, sizeof *state);
+    struct jpeg_decompress_struct *decoder = &state->decoder;
+    picture->state = state;
+    state->picture = picture;
+    decoder->err = jpeg_std_error(&state->errors);
+    decoder->client_data = state;
+    state->errors.error_exit = give_up;
+    state->errors.emit_message = on_message;
+    state->progress.progress_monitor = on_progress;
+    if (setjmp(state->escape)) return -EXIT_DATA;
+    jpeg_create_decompress(decoder);
+    decoder->progress = &state->progress;
+    jpeg_mem_src(decoder, picture->bytes, picture->size);
+    jpeg_save_markers(decoder, JPEG_APP0 + 1, 0xffff);
+    jpeg_read_header(decoder, TRUE);
+    picture->width = (int)decoder->image_width;
+    picture->height = (int)decoder->image_height;
+    picture->orientation = orientation_of(decoder);
+    return 0;
+}
+
+static bool has_black(const struct jpeg_decompress_struct *decoder) {
+    return decoder->jpeg_color_space == JCS_CMYK || decoder->jpeg_color_space == JCS_YCCK;
+}
+
+// CMYK as Adobe and everyone after it writes it to JPEG: inverted, 255 is no ink. In place, 4 bytes to 3.
+static void cmyk_to_rgb(uint8_t *row, size_t width) {
+    for (size_t i = 0; i < width; i++) {
+        unsigned white = row[4 * i + 3];
+        for (size_t c = 0; c < 3; c++) row[3 * i + c] = (uint8_t)(white - divide_255((255u - row[4 * i + c]) * white));
+    }
+}
+
+static void read_batch(struct jpeg_state *state, size_t stride, JDIMENSION count) {
+    struct jpeg_decompress_struct *decoder = &state->decoder;
+    JSAMPROW rows[ROW_BATCH];
+    for (JDIMENSION i = 0; i < count; i++) rows[i] = state->samples + i * stride;
+    for (JDIMENSION done = 0; done < count;) done += jpeg_read_scanlines(decoder, rows + done, count - done);
+    if (!has_black(decoder)) return;
+    for (JDIMENSION i = 0; i < count; i++) cmyk_to_rgb(rows[i], decoder->output_width);
+}
+
+// Narrows the decoded columns to those of the part; returns the first one decoded.
+static JDIMENSION crop_columns(struct jpeg_decompress_struct *decoder, struct rect part) {
+    JDIMENSION left = (JDIMENSION)(part.left > CROP_MARGIN ? part.left - CROP_MARGIN : 0);
+    JDIMENSION right = (JDIMENSION)(part.left + part.width + CROP_MARGIN);
+    if (right > decoder->output_width) right = decoder->output_width;
+    JDIMENSION width = right - left;
+    if (width < decoder->output_width) jpeg_crop_scanline(decoder, &left, &width);
+    return left;
+}
+
+static int jpeg_decode(struct picture *picture, int scale, struct rect part, struct row_sink sink) {
+    struct jpeg_state *state = picture->state;
+    struct jpeg_decompress_struct *decoder = &state->decoder;
+    if (setjmp(state->escape)) return -EXIT_DATA;
+    state->decoding = true;
+    decoder->scale_num = 1;
+    decoder->scale_denom = (unsigned)scale;
+    decoder->out_color_space = has_black(decoder) ? JCS_CMYK : JCS_RGB;
+    jpeg_start_decompress(decoder);
+    JDIMENSION first = crop_columns(decoder, part);
+    if (part.top) jpeg_skip_scanlines(decoder, (JDIMENSION)part.top);
+    size_t stride = (size_t)decoder->output_width * (size_t)decoder->output_components;
+    state->samples = xmalloc(ROW_BATCH * stride);
+    for (int done = 0; done < part.height; done += ROW_BATCH) {
+        int count = part.height - done < ROW_BATCH ? part.height - done : ROW_BATCH;
+        read_batch(state, stride, (JDIMENSION)count);
+        sink.rows(sink.context, state->samples + 3 * ((size_t)part.left - first), stride, count);
+    }
+    return 0;
+}
+
+static void jpeg_close(struct picture *picture) {
+    struct jpeg_state *state = picture->state;
+    jpeg_destroy_decompress(&state->decoder);
+    free(state->samples);
+    free(state);
+}
+
+const struct codec codec_jpeg = {"JPEG", SCALE_LIMIT, jpeg_open, jpeg_decode, jpeg_close};

@@ -1,0 +1,75 @@
+#include "image/resize_axis.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+#define CUBIC_SUPPORT 2.0
+
+// The weight at distance x from the centre, in units of the (stretched) grid; no branches, so that it runs as vectors.
+static inline double cubic(double x) {
+    x = fabs(x);
+    double near = (1.5 * x - 2.5) * x * x + 1;
+    double far = (((x - 5) * x + 8) * x - 4) * -0.5;
+    return x < 1 ? near : x < 2 ? far : 0;
+}
+
+struct stretch {
+    double low, scale, support, frequency;
+};
+
+static struct stretch stretch_of(const struct axis_map *map) {
+    double scale = (double)((float)map->high - (float)map->low) / map->target, shrink = scale < 1 ? 1 : scale;
+    return (struct stretch){(float)map->low, scale, CUBIC_SUPPORT * shrink, 1 / shrink};
+}
+
+static double centre_of(const struct stretch *stretch, int output) {
+    return stretch->low + (output + 0.5) * stretch->scale;
+}
+
+// Source elements [*from, *to) that output `output` reads.
+static void reach(const struct stretch *stretch, int source, int output, int *from, int *to) {
+    double centre = centre_of(stretch, output);
+    *from = (int)fmax(0, centre - stretch->support + 0.5);
+    *to = (int)fmin(source, centre + stretch->support + 0.5);
+}
+
+// taps [count]: weights of the elements from `from` on, in fixed point. `exact` [count] is scratch.
+static void weigh(int32_t *taps, double *exact, int count, int from, double centre, double frequency) {
+    double sum = 0;
+    for (int t = 0; t < count; t++) exact[t] = cubic((t + from - centre + 0.5) * frequency);
+    for (int t = 0; t < count; t++) sum += exact[t];
+    for (int t = 0; t < count; t++) {
+        double weight = exact[t] / sum * (1 << WEIGHT_BITS);
+        taps[t] = (int32_t)(weight + copysign(0.5, weight));
+    }
+}
+
+void axis_begin(struct axis *axis, const struct axis_map *map, int align) {
+    struct stretch stretch = stretch_of(map);
+    int longest = (int)ceil(stretch.support) * 2 + 1, from, to;
+    int groups = (longest + align - 1 + 3) / 4, rows = (map->size + 3) & ~3;
+    double *exact = xmalloc((size_t)longest * sizeof *exact);
+    *axis = (struct axis){.size = map->size, .groups = groups};
+    axis->start = xcalloc((size_t)rows, sizeof *axis->start);
+    axis->taps = xcalloc((size_t)rows, sizeof *axis->taps);
+    axis->weights = xcalloc((size_t)rows, sizeof *axis->weights * 4 * (size_t)groups);
+    reach(&stretch, map->source, map->first, &axis->first, &to);
+    for (int i = 0; i < map->size; i++) {
+        reach(&stretch, map->source, map->first + i, &from, &to);
+        int lead = (from - axis->first) % align;
+        axis->start[i] = from - axis->first - lead;
+        axis->taps[i] = to - from + lead;
+        weigh(axis->weights + (size_t)i * 4 * (size_t)groups + lead, exact, to - from, from,
+              centre_of(&stretch, map->first + i), stretch.frequency);
+    }
+    axis->count = to - axis->first;
+    free(exact);
+}
+
+void axis_end(struct axis *axis) {
+    free(axis->start);
+    free(axis->taps);
+    free(axis->weights);
+}

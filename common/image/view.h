@@ -1,0 +1,14 @@
+// Where the views of image.h lie in a picture.
+#pragma once
+
+#include "image/codec.h"
+
+// The rectangle of torchvision's RandomResizedCrop.get_params in a picture of width and height: ten tries of a uniform
+// area and a log-uniform aspect ratio, then the largest centred rectangle of an allowed ratio. Draws by `key`.
+struct rect view_random_crop(const struct view_options *options, struct random_key key, int width, int height);
+
+bool view_is_flipped(const struct view_options *options, struct random_key key);
+
+// Output sides of torchvision's Resize(size), and the middle size x size of them, as its CenterCrop.
+void view_short_side(int size, int width, int height, int *to_width, int *to_height);
+struct rect view_centre(int size, int width, int height);
