@@ -38,7 +38,7 @@ include common/rooms.mk
 
 .DEFAULT_GOAL := all
 
-.PHONY: all help check check-headers clean libs unit-programs fuzz bench
+.PHONY: all help check check-headers clean libs unit-programs fuzz bench dist
 all: $(addprefix $(BUILD)/bin/,$(STAGES))
 libs: $(ALL_LIBS)
 
@@ -48,6 +48,7 @@ help:
 	@echo "make check-headers        each header compiles alone"
 	@echo "make fuzz                 each target of tests/fuzz for FUZZ_SECONDS (20); make fuzz-NAME"
 	@echo "make bench                speed against limits, in this machine's own terms"
+	@echo "make dist                 dist/: a folder that runs on any x86-64 Linux (needs patchelf)"
 	@echo "make clean"
 	@echo "DEVELOPER=1               warnings are errors"
 	@echo "SANITIZE=address,undefined BUILD=build-sanitize   a build with the sanitizers"
@@ -71,5 +72,15 @@ fuzz-%: $(BUILD)-fuzz/%
 	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -close_fd_mask=3 \
 	    -artifact_prefix=$(BUILD)-fuzz/$*- $(BUILD)-fuzz/corpus/$* tests/fuzz/corpus/$* || \
 	    { echo "FAILED: fuzz target $*; the input lies in $(BUILD)-fuzz/$*-*"; exit 1; }
+# Every measurement is made even when an earlier one falls short; the exit code tells whether one did.
+bench: all $(addprefix $(BUILD)/bench/,$(BENCHES))
+	$(Q)BUILD=$(BUILD) tests/bench/run.sh $(addprefix $(BUILD)/bench/,$(BENCHES))
+
+# A folder that runs on any x86-64 Linux: executables, their libraries, scripts, presets.
+dist: all
+	$(Q)rm -rf dist && mkdir -p dist/bin dist/lib && cp -r pipelines data dist/ && cp $(BUILD)/bin/* dist/bin/
+	$(Q)ldd dist/bin/* | awk '$$2 == "=>" && $$3 ~ /^\// {print $$3}' | sort -u | \
+	    grep -vE '/(libc|libm|libpthread|libdl|librt|ld-linux[^/]*)\.so' | xargs cp -t dist/lib
+	$(Q)for f in dist/bin/* dist/lib/*; do patchelf --set-rpath '$$ORIGIN/../lib' $$f; done
 clean:
 	rm -rf $(BUILD)

@@ -59,6 +59,11 @@ $(BUILD)/lib/libops64.a: $(patsubst %.c,$(BUILD)/real64/%.o,$(REAL64_SOURCES))
 $(BUILD)/tests/ops64/%: $(BUILD)/real64/tests/unit/ops64/%.o $(BUILD)/lib/libops64.a $(call room_libs,tensor base)
 	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ -lcmocka $(SYSLIBS) -o $@
 
+# Benchmarks: tests/bench/bench_NAME.c with every room; each prints its figures and exits 1 below its limit.
+BENCHES := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ALL_LIBS)
+	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ $(SYSLIBS) -o $@
+
 # Fuzz targets: tests/fuzz/fuzz_NAME.c with every room, under libFuzzer and the sanitizers. clang, since gcc has no libFuzzer.
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CC      := clang -std=c11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fopenmp-simd
