@@ -19,19 +19,21 @@ struct run_options run_options;
 #define CHOICE(name, member, words, fallback, help, marks)                                                             \
     { name, OPTION_CHOICE, FIELD(member), words, fallback, 0, 0, help, marks }
 
+#define FLAG(name, member, help, marks)                                                                                \
+    { name, OPTION_FLAG, FIELD(member), NULL, NULL, 0, 0, help, marks }
+
 static const struct option table[] = {
     HEADING("Model and data"),
-    TEXT("model", model, "NAME|FILE", "coca_tiny", "preset of data/models, or a configuration in JSON",
-         OPTION_IDENTITY),
-    TEXT("tokenizer", tokenizer, "FILE", NULL, "vocabulary: a SentencePiece .model", OPTION_IDENTITY),
+    TEXT("model", model, "NAME|FILE", "coca_tiny", "preset of data/models, or a configuration in JSON", RUN_PATH),
+    TEXT("tokenizer", tokenizer, "FILE", NULL, "vocabulary: a SentencePiece .model", RUN_PATH),
     TEXT("pretrained", pretrained, "FILE|DIR", NULL,
-         "weights to start from: a model folder, a checkpoint, a .safetensors", 0),
-    TEXT("train-data", train_data, "DIR[::DIR...]", NULL, "datasets", OPTION_IDENTITY),
+         "weights to start from: a model folder, a checkpoint, a .safetensors", RUN_PATH),
+    TEXT("train-data", train_data, "DIR[::DIR...]", NULL, "datasets", RUN_PATH),
     TEXT("train-data-weights", train_data_weights, "N[::N...]", NULL,
          "share of each dataset in every batch, whole numbers; all 1 when left out", OPTION_IDENTITY),
     TEXT("prompts", prompts, "FILE", NULL,
-         "templates for pictures that have label names, one per line, the names at {}", OPTION_IDENTITY),
-    TEXT("val-data", val_data, "DIR", NULL, "held-out pairs for --val-frequency", 0),
+         "templates for pictures that have label names, one per line, the names at {}", RUN_PATH),
+    TEXT("val-data", val_data, "DIR", NULL, "held-out pairs for --val-frequency", RUN_PATH),
     INT("seed", seed, "N", "0", 0, 9007199254740992.0, "of initial weights, order and augmentation", OPTION_IDENTITY),
     REAL("aug-scale-low", crop_scale_low, "SHARE", "0.9", 0.01, 1, "smallest area of a random crop", OPTION_IDENTITY),
     REAL("aug-scale-high", crop_scale_high, "SHARE", "1", 0.01, 1, "largest area of a random crop", OPTION_IDENTITY),
@@ -77,8 +79,7 @@ static const struct option table[] = {
          "global gradient norm above which gradients are scaled; 0: never", OPTION_IDENTITY),
     REAL("ema-decay", ema_decay, "DECAY", "0", 0, 0.9999999, "keep a moving average of the weights; 0: none",
          OPTION_IDENTITY),
-    {"adafactor-bf16-momentum", OPTION_FLAG, FIELD(adafactor_bf16_momentum), NULL, NULL, 0, 0,
-       "keep Adafactor's momentum in bf16", OPTION_IDENTITY},
+    FLAG("adafactor-bf16-momentum", adafactor_bf16_momentum, "keep Adafactor's momentum in bf16", OPTION_IDENTITY),
     INT("max-skipped", max_skipped, "N", "10", 1, 1e9, "steps in a row that may be skipped as not finite", 0),
     REAL("max-drop-rate", max_drop_rate, "SHARE", "0.1", 0, 1, "of samples that may fail to decode before the run ends",
          0),
@@ -88,21 +89,28 @@ static const struct option table[] = {
     INT("val-frequency", val_frequency, "STEPS", "0", 0, 1e12, "between evaluations of the newest checkpoint; 0: none",
         0),
     INT("log-every-n-steps", log_every, "STEPS", "10", 1, 1e9, "between lines of the log", 0),
-    TEXT("dump", dump, "DIR", NULL, "write gradients and outputs of one step there", OPTION_LOCAL),
-    INT("dump-step", dump_step, "STEP", "0", 0, 1e12, "which step, from 0", OPTION_LOCAL),
-    INT("dump-limit", dump_limit, "NUMBERS", "100000000", 0, 1e12, "largest logits tensor that is dumped",
-        OPTION_LOCAL),
+    TEXT("dump", dump, "DIR", NULL, "write gradients and outputs of one step there", RUN_PATH),
+    INT("dump-step", dump_step, "STEP", "0", 0, 1e12, "which step, from 0", 0),
+    INT("dump-limit", dump_limit, "NUMBERS", "100000000", 0, 1e12, "largest logits tensor that is dumped", 0),
+    HEADING("Debugging"),
+    INT("first-step", first_step, "STEP", "0", 0, 1e12,
+        "a stage whose edges are recordings begins there, and ends before --steps", OPTION_LOCAL),
+    FLAG("evaluate", evaluate, "losses over held-out pairs: no gradients, no optimizer", OPTION_LOCAL),
     HEADING("Edges: ipc://PATH, tcp://HOST:PORT, file:PATH or - (stdin or stdout)"),
-    TEXT("images", images, "ADDRESS", NULL, "decode to image-encode: pixels u8 [B,S,S,3]", OPTION_LOCAL),
-    TEXT("tokens", tokens, "ADDRESS", NULL, "tokenize to text-decode: tokens i32 [B,T]", OPTION_LOCAL),
-    TEXT("features", features, "ADDRESS", NULL, "image-encode to text-decode: features [B,N,D]", OPTION_LOCAL),
+    TEXT("images", images, "ADDRESS", NULL, "decode to image-encode: pixels u8 [B,S,S,3]", OPTION_LOCAL | RUN_ADDRESS),
+    TEXT("tokens", tokens, "ADDRESS", NULL, "tokenize to text-decode: tokens i32 [B,T]", OPTION_LOCAL | RUN_ADDRESS),
+    TEXT("features", features, "ADDRESS", NULL, "image-encode to text-decode: features [B,N,D]",
+         OPTION_LOCAL | RUN_ADDRESS),
     TEXT("features-grad", features_grad, "ADDRESS", NULL, "text-decode to image-encode: d_features [B,N,D]",
-         OPTION_LOCAL),
+         OPTION_LOCAL | RUN_ADDRESS),
     TEXT("embeddings", embeddings, "ADDRESS", NULL, "both encoders to loss or score: embedding f32 [B,E]",
-         OPTION_LOCAL),
-    TEXT("embeddings-grad", embeddings_grad, "ADDRESS", NULL, "loss to both: d_embedding f32 [B,E]", OPTION_LOCAL),
-    TEXT("captions", captions, "ADDRESS", NULL, "text-decode to score, file or stdout: tokens, text", OPTION_LOCAL),
-    TEXT("control", control, "ADDRESS", NULL, "stateful stages and loss: the step protocol", OPTION_LOCAL),
+         OPTION_LOCAL | RUN_ADDRESS),
+    TEXT("embeddings-grad", embeddings_grad, "ADDRESS", NULL, "loss to both: d_embedding f32 [B,E]",
+         OPTION_LOCAL | RUN_ADDRESS),
+    TEXT("captions", captions, "ADDRESS", NULL, "text-decode to score, file or stdout: tokens, text",
+         OPTION_LOCAL | RUN_ADDRESS),
+    TEXT("control", control, "ADDRESS", NULL, "stateful stages and loss: the step protocol",
+         OPTION_LOCAL | RUN_ADDRESS),
 };
 
 struct option_table run_options_table = {table, (int)(sizeof table / sizeof *table), &run_options, NULL};
@@ -120,11 +128,16 @@ int run_options_from_run(void) {
     return status;
 }
 
-static int check_length(void) {
+int run_options_check_length(void) {
     int given = (run_options.steps > 0) + (run_options.seconds > 0) + (run_options.epochs > 0);
     if (given == 1) return 0;
     return error(EXIT_USAGE, "give one of --steps, --seconds and --epochs (%s)",
                  given ? "several were given" : "none was given");
+}
+
+bool run_trains(void) {
+    const struct run_options *o = &run_options;
+    return !o->evaluate && (o->control || o->features_grad || o->embeddings_grad);
 }
 
 int run_options_check(void) {
@@ -138,7 +151,7 @@ int run_options_check(void) {
     if (o->crop_scale_low > o->crop_scale_high) return error(EXIT_USAGE, "--aug-scale-low is above --aug-scale-high");
     if (o->seconds > 0 && o->warmup >= 1)
         return error(EXIT_USAGE, "with --seconds, --warmup is a share of the time: below 1, not %g", o->warmup);
-    return check_length();
+    return 0;
 }
 
 int run_microbatches(void) {

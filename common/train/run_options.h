@@ -9,6 +9,9 @@ enum { OPTIMIZER_ADAMW, OPTIMIZER_ADAFACTOR };
 enum { SCHEDULE_CONST, SCHEDULE_LINEAR, SCHEDULE_COSINE };
 enum { RECOMPUTE_NONE, RECOMPUTE_MICROBATCH };
 
+// Marks beside option.h's, for texts that name files: a PATH or PATH::PATH…, an edge's file:PATH.
+enum { RUN_PATH = 16, RUN_ADDRESS = 32 };
+
 struct run_options {
     // What
     char *model, *tokenizer, *pretrained;
@@ -38,6 +41,9 @@ struct run_options {
     int64_t save_frequency, keep, val_frequency, log_every;
     char *dump;
     int64_t dump_step, dump_limit;
+    // Debugging
+    int64_t first_step;
+    bool evaluate;
     // Edges; an edge left out is skipped
     char *images, *tokens, *features, *features_grad, *embeddings, *embeddings_grad, *captions, *control;
 };
@@ -49,8 +55,16 @@ extern struct option_table run_options_table;
 // 0 or -EXIT_DATA.
 int run_options_from_run(void);
 
-// Checks what one row cannot: exactly one of steps, seconds and epochs, G a multiple of B, … 0 or -EXIT_USAGE.
+// Makes every path absolute, from the current directory.
+void run_options_absolute(void);
+
+// Checks what one row cannot, G a multiple of B, …; the second: exactly one of steps, seconds and epochs. 0 or
+// -EXIT_USAGE.
 int run_options_check(void);
+int run_options_check_length(void);
+
+// Whether this process computes gradients: under a conductor, unless it evaluates, or alone when gradients arrive.
+bool run_trains(void);
 
 int run_microbatches(void); // M = G / B
 // Threads of "IMAGE,TEXT" for a role; 0 (all cores) when not given.

@@ -1,0 +1,86 @@
+#include "train/conductor.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "stage/stage.h"
+#include "train/checkpoint.h"
+#include "train/export.h"
+#include "train/run_options.h"
+#include "train/run_start.h"
+#include "train/training.h"
+
+int64_t conductor_bytes(const struct part *part, bool train) {
+    if (run_options.contrastive_weight == 0) return 0;
+    return gather_bytes(run_options.batch_size, part->config.embed_dim, train);
+}
+
+static int on_signal(void *context, int signal) {
+    struct training *training = context;
+    training->signal = signal;
+    return 0;
+}
+
+static struct schedule schedule_of_run(void) {
+    return (struct schedule){.kind = run_options.schedule,
+                             .base = run_options.lr,
+                             .warmup = run_options.warmup,
+                             .steps = run_start.steps,
+                             .seconds = run_options.seconds};
+}
+
+// Where a run goes on.
+static int take_up(struct training *training) {
+    struct checkpoint checkpoint = {0};
+    int status = run_start.checkpoint[0] ? checkpoint_read(&checkpoint, run_start.checkpoint) : 0;
+    training->step = checkpoint.step;
+    training->samples = checkpoint.samples;
+    training->elapsed_before = checkpoint.elapsed;
+    return status;
+}
+
+static bool is_over(const struct training *t) {
+    return t->schedule.steps ? t->step >= t->schedule.steps : t->elapsed_before >= t->schedule.seconds;
+}
+
+static int take_steps(struct training *training) {
+    bool last = is_over(training);
+    int status = 0;
+    if (last) note("nothing is left to do: the run has had its %" PRId64 " steps", training->step);
+    training->begun = training->step_begun = clock_seconds();
+    while (!last && !status) status = training_step(training, &last);
+    return status;
+}
+
+// Followers leave when control ends; the model is put together after that.
+static int finish(struct training *training) {
+    int status = edge_end(training->conductor->control);
+    if (status || training->signal) {
+        stage_exit_signal(training->signal);
+        return status;
+    }
+    char *checkpoint = checkpoint_path(".", training->step);
+    status = export_model(checkpoint, "model");
+    free(checkpoint);
+    return status;
+}
+
+int conductor_train(struct conductor *conductor) {
+    struct training training = {.conductor = conductor, .schedule = schedule_of_run()};
+    int status = take_up(&training);
+    if (status) return status;
+    if (conductor->embeddings)
+        training.gather =
+            gather_new(conductor->part->ops, run_options.batch_size, conductor->part->config.embed_dim, true);
+    stage_signal_policy(STAGE_REQUEST, on_signal, &training);
+    training.progress = progress_new("train", training.schedule.steps * run_options.batch_size, "samples");
+    status = drops_open(&training.drops, "drops.jsonl");
+    if (!status) status = take_steps(&training);
+    progress_done(&training.progress);
+    if (!status) status = finish(&training);
+    drops_close(&training.drops);
+    gather_free(&training.gather);
+    return status;
+}

@@ -1,0 +1,20 @@
+// loss's side of the protocol: conducts the steps of a run (design section 4).
+#pragma once
+
+#include "train/part.h"
+#include "wire/hub.h"
+
+struct conductor {
+    struct hub *hub;
+    struct part *part; // logit_scale
+    struct edge *control;
+    struct edge *embeddings, *embeddings_grad; // NULL without the contrastive loss
+};
+
+// Trains from the run's start to its end: the last step, the time, a signal. 0 or -exit_code.
+int conductor_train(struct conductor *conductor);
+
+// Losses without gradients over held-out data, to its end; prints one JSON object on stdout. 0 or -exit_code.
+int conductor_evaluate(struct conductor *conductor);
+
+int64_t conductor_bytes(const struct part *part, bool train); // of the gathered batch

@@ -1,0 +1,103 @@
+#include "train/follower_step.h"
+
+#include <inttypes.h>
+
+#include "train/dump.h"
+
+static void collect_drops(const struct message *message, struct strings *drops) {
+    const char *line;
+    for (int i = 0; drops && (line = message_string(message, TENSOR_DROPS, i)); i++) strings_add_text(drops, line);
+}
+
+static int take_one(const struct follower_step *step, struct edge *edge, bool pulled, int microbatch,
+                    struct message **message) {
+    if (pulled && step->first) {
+        *message = *step->first;
+        *step->first = NULL;
+        return 0;
+    }
+    if (pulled && step->prefetch) prefetch_reach(step->prefetch, &step->order, microbatch);
+    int status = hub_take(step->follower->hub, edge, MESSAGE_DATA, NULL, step->order.step, microbatch, message);
+    if (status == HUB_END && step->open_end) {
+        *message = message_new(MESSAGE_DATA, (struct unit){.step = step->order.step, .microbatch = microbatch});
+        return 0;
+    }
+    if (status == HUB_END && !pulled && !edge_is_recording(edge))
+        return error(EXIT_PEER, "step %" PRId64 ", microbatch %d: the %s edge ended within the step", step->order.step,
+                     microbatch, edge_name(edge));
+    if (!status && pulled) collect_drops(*message, step->drops);
+    return status;
+}
+
+static int take_all(const struct follower_step *step, const struct phase *phase, int microbatch,
+                    struct message *taken[PHASE_EDGES]) {
+    bool pulled = phase == step->follower->phase;
+    int status = 0;
+    for (int i = 0; i < PHASE_EDGES && !status; i++)
+        if (phase->take[i]) status = take_one(step, phase->take[i], pulled, microbatch, &taken[i]);
+    return status;
+}
+
+static struct work work_of(const struct follower_step *step, int microbatch, int slot) {
+    return (struct work){.step = step->order.step,
+                         .microbatch = microbatch,
+                         .microbatches = step->order.microbatches,
+                         .slot = slot,
+                         .batch = step->order.batch,
+                         .train = step->train,
+                         .dump = step->order.dump};
+}
+
+static int run_one(const struct follower_step *step, const struct phase *phase, int microbatch, int slot) {
+    struct message *taken[PHASE_EDGES] = {NULL, NULL};
+    struct work work = work_of(step, microbatch, slot);
+    int status = take_all(step, phase, microbatch, taken);
+    if (!status) status = phase->run(step->follower->context, &work, taken);
+    for (int i = 0; i < PHASE_EDGES; i++)
+        if (taken[i]) message_free(&taken[i]);
+    return status;
+}
+
+static int run_phase(const struct follower_step *step, const struct phase *phase) {
+    const struct follower *follower = step->follower;
+    struct work work = work_of(step, follower->rank, 0);
+    int status = phase->begin ? phase->begin(follower->context, &work) : 0;
+    for (int m = follower->rank; m < step->order.microbatches && !status; m += follower->ranks)
+        status = run_one(step, phase, m, m / follower->ranks);
+    return status;
+}
+
+int follower_phases(const struct follower_step *step) {
+    int status = 0;
+    for (int i = 0; i < step->follower->phases && !status; i++) {
+        const struct phase *phase = &step->follower->phase[i];
+        if (phase->enabled && (step->train || !phase->backward)) status = run_phase(step, phase);
+    }
+    return status;
+}
+
+int follower_unit(const struct follower_step *step, int microbatch) {
+    int status = 0;
+    for (int i = 0; i < step->follower->phases && !status; i++) {
+        const struct phase *phase = &step->follower->phase[i];
+        if (phase->enabled && !phase->backward) status = run_one(step, phase, microbatch, 0);
+    }
+    return status;
+}
+
+int follower_dump(struct follower *follower) {
+    struct tensor outputs[DUMP_OUTPUTS];
+    return dump_write_part(follower->part, outputs, follower->outputs(follower->context, outputs));
+}
+
+int follower_ended(const struct follower *follower, int64_t step) {
+    return error(EXIT_DATA, "%s ends at step %" PRId64, edge_name(follower->phase->take[0]), step);
+}
+
+int follower_run(struct follower *follower) {
+    // Replicas come later: this process has every microbatch.
+    follower->rank = 0;
+    follower->ranks = 1;
+    if (follower->control) return follower_conducted(follower);
+    return follower->served ? follower_served(follower) : follower_alone(follower);
+}

@@ -1,0 +1,23 @@
+#include "train/outputs.h"
+
+#include <inttypes.h>
+
+#include "train/run_options.h"
+
+struct message *output_new(const struct work *work, const struct message *input) {
+    struct message *message = message_new(MESSAGE_DATA, input->unit);
+    message->microbatches = work->microbatches;
+    ids_pass(message, input);
+    tensor_pass(message, input, TENSOR_NAMES);
+    return message;
+}
+
+int input_tensor(const struct work *work, const struct message *input, const char *name, enum dtype dtype,
+                 struct shape shape, const void **data) {
+    int32_t samples = input->unit.samples;
+    *data = NULL;
+    if (samples > run_options.microbatch || (work->train && samples != run_options.microbatch))
+        return error(EXIT_USAGE, "step %" PRId64 ", microbatch %d has %d samples and --microbatch is %" PRId64,
+                     work->step, work->microbatch, samples, run_options.microbatch);
+    return samples ? message_tensor(input, name, dtype, shape, data) : 0;
+}

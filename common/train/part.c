@@ -1,0 +1,167 @@
+#include "train/part.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "train/checkpoint.h"
+#include "train/pretrained.h"
+#include "train/run_options.h"
+#include "train/run_start.h"
+
+// A run has its own copy of the configuration. Elsewhere weights bring theirs, unless --model was given.
+static int model_path(char **path) {
+    bool given = option_given(&run_options_table, &run_options.model);
+    if (!given && run_start.id[0]) {
+        *path = xstrdup("model.json");
+        return 0;
+    }
+    bool from_weights = !given && run_options.pretrained;
+    return model_resolve(path, from_weights ? NULL : run_options.model, run_options.pretrained);
+}
+
+static int read_config(struct model_config *config) {
+    char *path = NULL;
+    int status = model_path(&path);
+    if (!status) status = model_config_read(config, path);
+    free(path);
+    return status;
+}
+
+static int read_checkpoint_files(struct part *part, const struct checkpoint *checkpoint, const char *directory) {
+    char *optimizer = xformat("%s/%s.optimizer.safetensors", directory, part->name);
+    char *average_name = xformat("%s.ema.safetensors", part->name), *average = path_join(directory, average_name);
+    int status = pretrained_load(part->params, directory, false);
+    if (!status && part->optimizer) {
+        optimizer_start(part->optimizer);
+        status = optimizer_read(part->optimizer, optimizer);
+        if (!status && optimizer_average(part->optimizer) && checkpoint_file(checkpoint, average_name))
+            status = optimizer_average_read(part->optimizer, average);
+    }
+    free(optimizer);
+    free(average_name);
+    free(average);
+    return status;
+}
+
+static int resume(struct part *part, const char *directory) {
+    struct checkpoint checkpoint;
+    int status = checkpoint_read(&checkpoint, directory);
+    if (status) return status;
+    if (checkpoint.model != part->config.fingerprint)
+        return error(EXIT_USAGE, "%s holds the weights of another model than model.json", directory);
+    char *prefix = xformat("%s.", part->name);
+    status = checkpoint_verify(&checkpoint, directory, prefix);
+    free(prefix);
+    return status ? status : read_checkpoint_files(part, &checkpoint, directory);
+}
+
+static int fill(struct part *part) {
+    if (run_start.checkpoint[0]) return resume(part, run_start.checkpoint);
+    if (run_options.pretrained) {
+        int status = pretrained_load(part->params, run_options.pretrained, !part->optimizer);
+        if (status) return status;
+    } else {
+        params_initialize(part->params, (uint64_t)run_options.seed);
+    }
+    if (part->optimizer) optimizer_start(part->optimizer);
+    return 0;
+}
+
+int part_open(struct part *part, enum model_part which, int threads) {
+    // The contrastive loss computes in f32 whatever the encoders do.
+    bool bf16 = run_options.precision == PRECISION_BF16 && which != PART_LOSS;
+    *part = (struct part){.name = part_names[which], .which = which};
+    int status = read_config(&part->config);
+    return status ? status : ops_open(&part->ops, run_options.device, bf16 ? DT_BF16 : DT_REAL, threads);
+}
+
+int part_load(struct part *part, bool train) {
+    part->params = params_new(part->ops, &part->config, part->which, train);
+    part->sum = ops_allocate(part->ops, sizeof *part->sum);
+    if (train) {
+        struct optimizer_settings settings = optimizer_settings_of_run();
+        part->optimizer = optimizer_new(part->params, &settings);
+    }
+    return fill(part);
+}
+
+void part_close(struct part *part) {
+    if (part->optimizer) optimizer_free(&part->optimizer);
+    if (part->params) params_free(&part->params);
+    if (part->sum) ops_release(part->ops, part->sum);
+    if (part->ops) ops_close(&part->ops);
+    *part = (struct part){0};
+}
+
+int64_t part_count(const struct part *part) {
+    struct params *layout = params_layout(&part->config, part->which);
+    int64_t count = params_count(layout);
+    params_free(&layout);
+    return count;
+}
+
+int64_t part_bytes(const struct part *part, bool train) {
+    struct params *layout = params_layout(&part->config, part->which);
+    struct optimizer_settings settings = optimizer_settings_of_run();
+    int64_t block = layout->elements * (int64_t)sizeof(real), optimizer = optimizer_bytes(layout, &settings);
+    int64_t bytes = block;
+    if (part->ops->dtype != DT_REAL) bytes += layout->elements * (int64_t)dtype_size(part->ops->dtype);
+    // The largest file of a checkpoint, the optimizer's, is written from a copy in host memory and read again.
+    if (train) bytes += block + 3 * optimizer;
+    params_free(&layout);
+    return bytes;
+}
+
+static double squares(const struct part *part, const real *gradient, int64_t n) {
+    struct ops *ops = part->ops;
+    double sum = 0;
+    ops->zero(ops, part->sum, sizeof *part->sum);
+    ops->sum_squares(ops, part->sum, gradient, n);
+    ops->download(ops, &sum, part->sum, sizeof sum);
+    return sum;
+}
+
+double part_gradient_squares(const struct part *part) {
+    return squares(part, part->params->gradient, part->params->elements);
+}
+
+const char *part_bad_gradient(const struct part *part) {
+    for (int i = 0; i < part->params->count; i++) {
+        const struct param *param = &part->params->item[i];
+        if (!isfinite(squares(part, part->params->gradient + param->offset, shape_count(param->shape))))
+            return param->name;
+    }
+    return "";
+}
+
+typedef int write_function(const struct part *part, const char *path, struct written_file *file);
+
+static int write_masters(const struct part *part, const char *path, struct written_file *file) {
+    return params_write(part->params, part->params->master, path, &file->checksum, &file->size);
+}
+
+static int write_optimizer(const struct part *part, const char *path, struct written_file *file) {
+    return optimizer_write(part->optimizer, path, &file->checksum, &file->size);
+}
+
+static int write_average(const struct part *part, const char *path, struct written_file *file) {
+    return optimizer_average_write(part->optimizer, path, &file->checksum, &file->size);
+}
+
+static int write_one(const struct part *part, const char *directory, const char *ending, write_function *write,
+                     struct written *written) {
+    char *name = xformat("%s%s.safetensors", part->name, ending), *path = path_join(directory, name);
+    int status = write(part, path, written_add(written, name));
+    free(name);
+    free(path);
+    return status;
+}
+
+int part_write(const struct part *part, const char *directory, struct written *written) {
+    int status = write_one(part, directory, "", write_masters, written);
+    if (!status) status = write_one(part, directory, ".optimizer", write_optimizer, written);
+    if (!status && optimizer_average(part->optimizer))
+        status = write_one(part, directory, ".ema", write_average, written);
+    return status;
+}

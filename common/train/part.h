@@ -1,0 +1,36 @@
+// One part of the model as a process holds it: configuration, backend, parameters, and when it trains an optimizer.
+// Image encoder, text decoder and temperature are started, saved and resumed alike.
+#pragma once
+
+#include "train/optimizer.h"
+#include "train/protocol.h"
+
+struct part {
+    const char *name; // of its files: "image", "text", "loss"
+    enum model_part which;
+    struct model_config config;
+    struct ops *ops;
+    struct params *params;       // NULL before part_load
+    struct optimizer *optimizer; // NULL without training
+    double *sum;                 // one number in backend memory
+};
+
+// Reads the configuration and opens the backend, as the run options say. 0 or -exit_code; part_close in any case.
+int part_open(struct part *part, enum model_part which, int threads);
+
+// Allocates parameters and optimizer, and fills them from the checkpoint that the run goes on from, else from
+// --pretrained, else from the seed. 0 or -exit_code.
+int part_load(struct part *part, bool train);
+void part_close(struct part *part);
+
+int64_t part_count(const struct part *part); // trainable numbers
+// Parameters, gradients, optimizer, and what writing them to a checkpoint takes; before part_load too.
+int64_t part_bytes(const struct part *part, bool train);
+
+double part_gradient_squares(const struct part *part); // Σ g²
+// The first parameter whose gradient is not finite, or "".
+const char *part_bad_gradient(const struct part *part);
+
+// Writes NAME.safetensors, NAME.optimizer.safetensors and NAME.ema.safetensors into `directory`, fsynced. 0 or
+// -EXIT_RUN.
+int part_write(const struct part *part, const char *directory, struct written *written);

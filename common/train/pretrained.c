@@ -1,0 +1,124 @@
+#include "train/pretrained.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "train/checkpoint.h"
+
+const char *const part_names[] = {[PART_IMAGE] = "image", [PART_TEXT] = "text", [PART_LOSS] = "loss"};
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && !strcmp(text + length - tail, end);
+}
+
+// The folder of `path`: itself when it is one; the caller frees.
+static char *folder_of(const char *path) {
+    const char *base = path_base(path);
+    if (directory_exists(path)) return xstrdup(path);
+    return base == path ? xstrdup(".") : xstrndup(path, (size_t)(base - path));
+}
+
+// data/models stands two levels above the executables of a build, one above those of a distribution.
+static char *find_preset(const char *name) {
+    static const char *const places[] = {"../../data/models", "../data/models"};
+    char program[PATH_MAX] = "";
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    char *folder = xstrndup(program, length > 0 ? (size_t)(path_base(program) - program) : 0), *found = NULL;
+    for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
+        char *path = xformat("%s%s/%s.json", folder, places[i], name);
+        found = realpath(path, NULL);
+        free(path);
+    }
+    free(folder);
+    return found;
+}
+
+static int resolve_named(char **path, const char *model) {
+    bool is_file = strchr(model, '/') || ends_with(model, ".json");
+    *path = is_file ? xstrdup(model) : find_preset(model);
+    if (*path && file_exists(*path)) return 0;
+    if (is_file) return error(EXIT_USAGE, "--model %s: no such file", model);
+    return error(EXIT_USAGE,
+                 "--model %s: no such preset in data/models beside the executables; a configuration file of "
+                 "one's own ends in .json",
+                 model);
+}
+
+// Beside the weights, or two levels above a checkpoint, in its run directory.
+static char *find_beside(const char *pretrained, const char *name, const char *name_in_run) {
+    char *folder = folder_of(pretrained);
+    char *path = path_join(folder, name);
+    if (!file_exists(path)) {
+        free(path);
+        path = xformat("%s/../../%s", folder, name_in_run);
+    }
+    free(folder);
+    if (file_exists(path)) return path;
+    free(path);
+    return NULL;
+}
+
+int model_resolve(char **path, const char *model, const char *pretrained) {
+    if (model) return resolve_named(path, model);
+    *path = find_beside(pretrained, PRETRAINED_CONFIG, "model.json");
+    if (*path) return 0;
+    return error(EXIT_USAGE, "--pretrained %s: no " PRETRAINED_CONFIG " beside it; give --model too", pretrained);
+}
+
+char *pretrained_tokenizer(const char *pretrained) {
+    return find_beside(pretrained, PRETRAINED_TOKENIZER, PRETRAINED_TOKENIZER);
+}
+
+static int load_file(struct params *params, const char *path) {
+    struct safetensors file;
+    int status = safetensors_open(&file, path);
+    if (status) return status;
+    status = params_load(params, &file, path, true);
+    safetensors_close(&file);
+    return status;
+}
+
+static int load_checkpoint(struct params *params, const char *directory, bool average) {
+    const char *part = part_names[params->part];
+    struct checkpoint checkpoint;
+    int status = checkpoint_read(&checkpoint, directory);
+    if (status) return status;
+    char *name = xformat("%s.ema.safetensors", part);
+    if (!average || !checkpoint_file(&checkpoint, name)) {
+        free(name);
+        name = xformat("%s.safetensors", part);
+    }
+    char *path = path_join(directory, name);
+    status = checkpoint_verify(&checkpoint, directory, name);
+    if (!status) status = load_file(params, path);
+    free(path);
+    free(name);
+    return status;
+}
+
+static int load_folder(struct params *params, const char *folder, bool average) {
+    char *weights = path_join(folder, PRETRAINED_WEIGHTS), *manifest = path_join(folder, "manifest.json");
+    int status;
+    if (file_exists(weights))
+        status = load_file(params, weights);
+    else if (file_exists(manifest))
+        status = load_checkpoint(params, folder, average);
+    else
+        status = error(EXIT_USAGE,
+                       "--pretrained %s: neither a model folder (no " PRETRAINED_WEIGHTS
+                       ") nor a checkpoint (no manifest.json)",
+                       folder);
+    free(weights);
+    free(manifest);
+    return status;
+}
+
+int pretrained_load(struct params *params, const char *pretrained, bool average) {
+    if (directory_exists(pretrained)) return load_folder(params, pretrained, average);
+    if (file_exists(pretrained)) return load_file(params, pretrained);
+    return error(EXIT_USAGE, "--pretrained %s: no such file or folder", pretrained);
+}

@@ -1,0 +1,88 @@
+// The messages of a training step (design section 4): what they hold, and their names on the wire.
+//
+// pack functions make a message for edge_send; unpack functions read a peer's and return 0 or -EXIT_RUN, reported.
+#pragma once
+
+#include "base/memory.h"
+#include "wire/message.h"
+
+#define ROLE_IMAGE "image-encode"
+#define ROLE_TEXT "text-decode"
+#define ROLE_LOSS "loss"
+
+// Tensors of data messages; shapes in design section 3.
+#define TENSOR_PIXELS "pixels"
+#define TENSOR_TOKENS "tokens"
+#define TENSOR_FEATURES "features"
+#define TENSOR_D_FEATURES "d_features"
+#define TENSOR_EMBEDDING "embedding"
+#define TENSOR_D_EMBEDDING "d_embedding"
+#define TENSOR_IDS "ids"
+#define TENSOR_NAMES "names"
+#define TENSOR_TEXT "text"
+#define TENSOR_DROPS "drops"
+
+// loss → followers: a step begins.
+struct step_order {
+    int64_t step, first, batch; // s, n0, G
+    int microbatches;           // M
+    int64_t steps;              // N, 0 when the clock decides
+    double lr;
+    bool evaluate; // no gradients: neither norm nor scale follow
+    bool dump;     // gradients and outputs are written aside
+};
+struct message *step_pack(const struct step_order *order);
+int step_unpack(const struct message *message, struct step_order *order);
+
+// text-decode → loss, for each of its microbatches.
+struct caption_report {
+    double nll;      // Σ −log p over the targets
+    int64_t targets; // valid ones
+};
+struct message *caption_pack(const struct caption_report *report, struct unit unit);
+int caption_unpack(const struct message *message, struct caption_report *report);
+
+// follower → loss, after its last backward pass of the step.
+struct norm_report {
+    double squares;        // Σ g² over its gradients, after the sum over replicas
+    char bad[TENSOR_NAME]; // the first tensor whose gradient is not finite, or ""
+};
+// `drops`: JSON lines of samples that were replaced, as the step's data messages brought them.
+struct message *norm_pack(const struct norm_report *report, int64_t step, const struct strings *drops);
+int norm_unpack(const struct message *message, struct norm_report *report);
+
+// loss → followers: what becomes of the step's gradients, and what then.
+struct scale_order {
+    double clip, norm; // factor of the gradients; their global norm
+    bool skip;         // not finite: no update
+    bool last, checkpoint;
+};
+struct message *scale_pack(const struct scale_order *order, int64_t step);
+int scale_unpack(const struct message *message, struct scale_order *order);
+
+// Files that a stage wrote for a checkpoint.
+struct written_file {
+    char name[64];
+    int64_t size;
+    uint64_t checksum; // XXH64
+};
+struct written {
+    struct written_file file[12];
+    int count;
+};
+struct written_file *written_add(struct written *written, const char *name); // bug() when full
+
+// follower → loss, when the step was the last, or asked for a checkpoint or a dump.
+struct message *done_pack(const struct written *written, int64_t step);
+int done_unpack(const struct message *message, struct written *written);
+
+// follower → loss: a signal asks for a clean end.
+struct message *stop_pack(int signal);
+int stop_unpack(const struct message *message, int *signal);
+
+// Copies `ids`, when the message has them.
+void ids_pass(struct message *to, const struct message *from);
+// 0, or -EXIT_RUN naming the unit when both messages have `ids` and they differ.
+int ids_compare(const struct message *a, const struct message *b);
+// Copies a tensor of the message, when it is there.
+void tensor_pass(struct message *to, const struct message *from, const char *name);

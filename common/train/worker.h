@@ -1,0 +1,35 @@
+// A stateless worker: answers each unit it is asked for with a message that is a function of the unit alone. On a
+// recording, where nobody asks, it makes the units in order.
+#pragma once
+
+#include "stage/option.h"
+#include "wire/hub.h"
+
+// Beside the run options: which samples a worker makes, when not those of the run's plan.
+struct worker_options {
+    char *data; // the records of datasets in order, one pass
+    char *list; // the lines of a file
+};
+extern struct worker_options worker_options;
+extern struct option_table worker_options_table;
+bool worker_trains(void);      // neither is given, nor --evaluate
+const char *worker_data(void); // the datasets: --train-data, --data, or for --evaluate without it --val-data; or NULL
+
+#define WORKER_REASON 160
+struct worker_row {
+    int64_t id;
+    const char *name;            // of a list: its line, borrowed until the next row; else NULL
+    char dropped[WORKER_REASON]; // why the row holds a replacement, or ""
+};
+
+struct worker {
+    const char *edge, *address;
+    // How many samples there are, and whether more may come. 0 or -exit_code.
+    int (*count)(int64_t *samples, bool *growing);
+    void *(*add)(struct message *message, int samples); // adds the tensor that the rows go to, returns its memory
+    // Makes sample n in row `row`. 0 or -exit_code.
+    int (*make)(void *tensor, int row, int64_t n, struct worker_row *about);
+};
+
+// Works until the consumer ends, or the recording is whole. 0 or -exit_code.
+int worker_run(struct hub *hub, const struct worker *worker);

@@ -1,0 +1,251 @@
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "model/towers.h"
+#include "stage/stage.h"
+#include "train/edges.h"
+#include "train/follower.h"
+#include "train/memory.h"
+#include "train/outputs.h"
+#include "train/run_options.h"
+#include "train/run_start.h"
+
+static const char manual[] =
+    "The vision transformer with both attentional poolers: pictures in, features and an embedding out, and back.\n"
+    "\n"
+    "  images           in   pixels u8 [B,S,S,3] RGB, ids i64 [B]\n"
+    "  features         out  features f32|bf16 [B,N,D]\n"
+    "  embeddings       out  embedding f32 [B,E], of length 1\n"
+    "  features-grad    in   d_features, as features\n"
+    "  embeddings-grad  in   d_embedding f32 [B,E]\n"
+    "  control               the step protocol, when coca-loss conducts\n"
+    "\n"
+    "With --control it trains: the run directory says how. Without, it serves features or embeddings to a consumer "
+    "that\n"
+    "asks for them on a socket, or goes through a recording of pictures to its end, writing what has an address; with\n"
+    "recorded gradients it runs backward too, by whole steps, and --dump writes what came out.\n"
+    "\n"
+    "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad input, 4 peer lost, 130 and 143 signals.\n"
+    "\n"
+    "Example:\n"
+    "  coca-image-encode --model coca_tiny --microbatch 32 --images file:images.rec --embeddings file:embeddings.rec";
+
+static struct image_encode {
+    struct part part;
+    struct image_tower *tower;
+    struct edge *images, *features, *features_grad, *embeddings, *embeddings_grad, *control;
+    bool train;
+    int sets;              // activation sets of the tower
+    struct message **kept; // [M] pictures for a second forward pass
+    int held;              // microbatch whose activations are in the only set
+    float *dumped;         // [G,N,D] features of a dumped step
+} self;
+
+// ---- before sockets
+
+static int sets_for(int recompute, int64_t microbatch) {
+    return self.train && recompute == RECOMPUTE_NONE ? (int)(run_options.batch_size / microbatch) : 1;
+}
+
+static int ahead(void) {
+    return (int)(run_options.window * run_options.workers);
+}
+
+static int64_t need(void *context, int recompute, int64_t microbatch) {
+    (void)context;
+    const struct model_config *config = &self.part.config;
+    struct tower_plan plan = {(int)microbatch, sets_for(recompute, microbatch), self.train};
+    int64_t pixels = 3LL * config->vision.image_size * config->vision.image_size;
+    int64_t features =
+        (int64_t)config_feature_tokens(config) * config->decoder.width * (int64_t)dtype_size(self.part.ops->dtype);
+    int64_t kept = self.train && recompute == RECOMPUTE_MICROBATCH ? run_options.batch_size : 0;
+    int64_t queued = self.train ? run_options.batch_size : microbatch;
+    return part_bytes(&self.part, self.train) + image_tower_bytes(config, self.part.ops->dtype, plan) +
+           pixels * (kept + (ahead() + 1) * microbatch) + 2 * features * queued;
+}
+
+static void say_share(void) {
+    const struct vision_config *vision = &self.part.config.vision;
+    note("paper family, image half: %" PRId64 " parameters; pixels are (x/255 - mean)/std, mean %g %g %g, std %g %g %g",
+         part_count(&self.part), vision->mean[0], vision->mean[1], vision->mean[2], vision->std[0], vision->std[1],
+         vision->std[2]);
+}
+
+static int load(void) {
+    int status = part_load(&self.part, self.train);
+    if (status) return status;
+    self.sets = sets_for(run_options.recompute, run_options.microbatch);
+    struct tower_plan plan = {(int)run_options.microbatch, self.sets, self.train};
+    self.tower = image_tower_new(&self.part.config, self.part.params, plan);
+    self.kept = xcalloc((size_t)run_microbatches(), sizeof *self.kept);
+    self.held = -1;
+    return 0;
+}
+
+static int prepare(const struct strings *operands) {
+    (void)operands;
+    int status = run_start_read();
+    if (!status) status = run_options_check();
+    if (status) return status;
+    self.train = run_trains();
+    status = part_open(&self.part, PART_IMAGE, run_threads(ROLE_IMAGE));
+    if (status) return status;
+    say_share();
+    stage_identify(run_start.id, self.part.config.fingerprint);
+    status = memory_announce(need, NULL);
+    return status ? status : load();
+}
+
+// ---- the passes over one microbatch
+
+static struct shape features_shape(int64_t B) {
+    return SHAPE(B, config_feature_tokens(&self.part.config), self.part.config.decoder.width);
+}
+
+static int take_pixels(const struct work *work, const struct message *images, const void **pixels) {
+    int64_t S = self.part.config.vision.image_size;
+    return input_tensor(work, images, TENSOR_PIXELS, DT_U8, SHAPE(images->unit.samples, S, S, 3), pixels);
+}
+
+static int set_of(const struct work *work) {
+    return self.sets > 1 ? work->slot : 0;
+}
+
+static void dump_features(const struct work *work, int64_t B, const void *features) {
+    int64_t row = shape_count(features_shape(1));
+    if (!self.dumped) self.dumped = xcalloc((size_t)(work->batch * row), sizeof *self.dumped);
+    dtype_convert(self.dumped + work->microbatch * B * row, DT_F32, features, self.part.ops->dtype, (size_t)(B * row));
+}
+
+// Keeps the pictures when the activations will not last until the backward pass.
+static void keep(const struct work *work, struct message **images) {
+    self.held = work->microbatch;
+    if (!work->train || work->microbatches <= self.sets) return;
+    self.kept[work->slot] = *images;
+    *images = NULL;
+}
+
+static int forward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
+    (void)context;
+    const void *pixels;
+    int status = take_pixels(work, taken[0], &pixels);
+    if (status) return status;
+    int B = taken[0]->unit.samples;
+    struct message *features = self.features ? output_new(work, taken[0]) : NULL;
+    struct message *embeddings = self.embeddings ? output_new(work, taken[0]) : NULL;
+    void *feature_rows =
+        features ? message_add(features, TENSOR_FEATURES, self.part.ops->dtype, features_shape(B)) : NULL;
+    void *embedding_rows =
+        embeddings ? message_add(embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, self.part.config.embed_dim)) : NULL;
+    if (B) image_tower_forward(self.tower, set_of(work), B, pixels, feature_rows, embedding_rows);
+    if (work->dump && feature_rows) dump_features(work, B, feature_rows);
+    keep(work, &taken[0]);
+    if (embeddings) status = edge_send(self.embeddings, NULL, &embeddings);
+    if (features && !status) status = edge_send(self.features, ROLE_TEXT, &features);
+    if (features) message_free(&features);
+    return status;
+}
+
+// Fills the set again when it does not hold this microbatch.
+static int recompute(const struct work *work) {
+    struct message **images = &self.kept[work->slot];
+    const void *pixels;
+    if (!*images) return 0;
+    int status = take_pixels(work, *images, &pixels);
+    if (!status && self.held != work->microbatch)
+        image_tower_forward(self.tower, 0, (*images)->unit.samples, pixels, NULL, NULL);
+    self.held = work->microbatch;
+    message_free(images);
+    return status;
+}
+
+static int backward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
+    (void)context;
+    const void *d_features = NULL, *d_embedding = NULL;
+    int64_t B = run_options.microbatch;
+    int status = 0;
+    if (taken[0])
+        status = input_tensor(work, taken[0], TENSOR_D_FEATURES, self.part.ops->dtype, features_shape(B), &d_features);
+    if (taken[1] && !status)
+        status = input_tensor(work, taken[1], TENSOR_D_EMBEDDING, DT_F32, SHAPE(B, self.part.config.embed_dim),
+                              &d_embedding);
+    if (!status) status = recompute(work);
+    if (!status) image_tower_backward(self.tower, set_of(work), d_features, d_embedding);
+    return status;
+}
+
+static int outputs(void *context, struct tensor *tensor) {
+    (void)context;
+    if (!self.dumped) return 0;
+    *tensor = (struct tensor){
+        .name = "features", .dtype = DT_F32, .shape = features_shape(run_options.batch_size), .data = self.dumped};
+    return 1;
+}
+
+// ---- sockets
+
+static int open_edges(struct hub *hub) {
+    static const char *const text[] = {ROLE_TEXT, NULL};
+    const struct run_options *o = &run_options;
+    bool conducted = o->control, caption = o->caption_weight > 0, contrastive = o->contrastive_weight > 0;
+    bool train = conducted && self.train;
+    enum edge_manner to_text = conducted ? EDGE_BIND : EDGE_SERVE, to_loss = conducted ? EDGE_CONNECT : EDGE_SERVE;
+    const struct edge_row rows[] = {
+        {&self.images,          true,                     {"images", o->images, EDGE_PULL, EDGE_IN, (int)o->window, NULL} },
+        {&self.features,        conducted && caption,     {"features", o->features, to_text, EDGE_OUT, 0, text}           },
+        {&self.features_grad,   train && caption,         {"features-grad", o->features_grad, EDGE_BIND, EDGE_IN, 0, text}},
+        {&self.embeddings,      conducted && contrastive, {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL}       },
+        {&self.embeddings_grad,
+         train && contrastive,
+         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL}                                          },
+        {&self.control,         false,                    {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL}       },
+    };
+    return edges_open(hub, rows, sizeof rows / sizeof *rows);
+}
+
+static int drive(struct hub *hub) {
+    const struct phase phases[] = {
+        {"forward",  {self.images, NULL},                        true, false, NULL, forward },
+        {"backward", {self.features_grad, self.embeddings_grad}, true, true,  NULL, backward},
+    };
+    struct follower follower = {.hub = hub,
+                                .part = &self.part,
+                                .control = self.control,
+                                .ahead = ahead(),
+                                .phase = phases,
+                                .phases = 2,
+                                .outputs = outputs};
+    int status = edges_served(&follower.served, self.control, self.features, self.embeddings);
+    return status ? status : follower_run(&follower);
+}
+
+static void release(void) {
+    for (int m = 0; m < run_microbatches(); m++)
+        if (self.kept[m]) message_free(&self.kept[m]);
+    free(self.kept);
+    free(self.dumped);
+    image_tower_free(&self.tower);
+    part_close(&self.part);
+}
+
+static int run(struct hub *hub) {
+    int status = open_edges(hub);
+    if (!status) stage_ready();
+    if (!status) status = hub_meet(hub);
+    if (!status) status = drive(hub);
+    release();
+    return status;
+}
+
+int main(int argc, char **argv) {
+    static const struct stage stage = {.name = "coca-image-encode",
+                                       .role = ROLE_IMAGE,
+                                       .summary = "pictures to features and embeddings, forward and backward",
+                                       .manual = manual,
+                                       .tables = &run_options_table,
+                                       .table_count = 1,
+                                       .prepare = prepare,
+                                       .run = run};
+    return stage_main(&stage, argc, argv);
+}
