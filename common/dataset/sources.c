@@ -96,7 +96,7 @@ static int count_captions(struct sources *sources) {
 }
 
 static int open_datasets(struct sources *sources, const struct sources_options *options) {
-    if (!options->directories) return error(EXIT_USAGE, "no dataset was named");
+    if (!options->directories) return error(EXIT_USAGE, "no dataset was named: --train-data, --data and --list do so");
     int status = open_stores(sources, options);
     if (!status) status = make_plan(sources, options);
     if (!status && sources->order == SOURCES_EACH_CAPTION) status = count_captions(sources);

@@ -1,0 +1,150 @@
+// coca-decode: pictures in, pixels out. The manual page is below.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "coca-decode/picture_file.h"
+#include "dataset/sources.h"
+#include "image/image.h"
+#include "stage/stage.h"
+#include "train/protocol.h"
+#include "train/run_model.h"
+#include "train/run_options.h"
+#include "train/worker.h"
+
+static const char manual[] =
+    "Decodes, crops and resizes pictures. Of the images edge it serves, microbatch (s, m) of B samples holds\n"
+    "\n"
+    "  pixels  u8 [B,S,S,3]  RGB, S the model's image size\n"
+    "  ids     i64 [B]       source << 48 | record; of --list the line, from 0\n"
+    "  names   B strings     of --list: its lines\n"
+    "  drops   strings       a JSON object for each picture that could not be had: edge, id, source, record, reason.\n"
+    "                        Its row is grey.\n"
+    "\n"
+    "An answer depends on (s, m) and the data alone, so any number of workers may serve one edge, and come and go.\n"
+    "Training takes the samples of the plan (--train-data, --train-data-weights, --seed) with random crops; --data "
+    "takes\n"
+    "a dataset once, in order, and --list pictures by path, both with open_clip's centre crop. On a recording "
+    "(file:PATH\n"
+    "or -) it makes steps --first-step up to --steps in order, or the whole pass. One process computes with one "
+    "thread;\n"
+    "start more for more.\n"
+    "\n"
+    "Examples:\n"
+    "  coca-decode --images file:images.rec --train-data data/clipart/train --model coca_tiny --steps 2\n"
+    "  ls -d \"$PWD\"/*.jpg >list; touch list.closed; coca-decode --images - --list list | coca-tap watch -\n"
+    "\n"
+    "Exit codes: 0 done, 2 bad usage, 3 a dataset or list that is damaged, 4 the consumer was lost.";
+
+enum { GREY = 128 }; // of a picture that could not be had
+
+static struct { char *root; } own;
+static const struct option own_rows[] = {
+    {"root", OPTION_TEXT, offsetof(__typeof__(own), root), "DIR", NULL, 0, 0,
+     "folder that relative paths of --list are under; without it the run directory", OPTION_LOCAL},
+};
+
+enum { OWN, WORKER, RUN, TABLES };
+static struct option_table tables[TABLES] = {
+    [OWN] = {own_rows, sizeof own_rows / sizeof *own_rows, &own, NULL}
+};
+
+static struct sources *sources;
+static struct view_options view;
+static struct buffer picture; // read from a path
+
+static int open_sources(void) {
+    static const char *const needs[] = {"image", NULL};
+    const bool trains = worker_trains();
+    const struct sources_options options = {
+        .list = worker_options.list,
+        .directories = worker_data(),
+        .weights = trains ? run_options.train_data_weights : NULL,
+        .seed = (uint64_t)run_options.seed,
+        .order = trains ? SOURCES_SHUFFLED : SOURCES_IN_ORDER,
+        .needs = needs,
+    };
+    return sources_open(&sources, &options);
+}
+
+static int prepare(const struct strings *operands) {
+    struct model_config model;
+    (void)operands;
+    int status = run_join(&model, &tables[RUN]);
+    if (status) return status;
+    view = (struct view_options){.kind = worker_trains() ? VIEW_RANDOM_CROP : VIEW_CENTRE_CROP,
+                                 .size = model.vision.image_size,
+                                 .scale_low = run_options.crop_scale_low,
+                                 .scale_high = run_options.crop_scale_high,
+                                 .ratio_low = 3.0 / 4,
+                                 .ratio_high = 4.0 / 3,
+                                 .flip = run_options.flip};
+    return open_sources();
+}
+
+static void *add_pixels(struct message *message, int samples) {
+    return message_add(message, TENSOR_PIXELS, DT_U8, SHAPE(samples, view.size, view.size, 3));
+}
+
+// The sample's encoded bytes. 0, or -EXIT_DATA with `reason`.
+static int find_picture(const struct sample *sample, struct span *bytes, char reason[WORKER_REASON]) {
+    if (sample->line) {
+        char *path = path_join(own.root ? own.root : ".", sample->line);
+        int status = picture_file_read(path, &picture, reason);
+        free(path);
+        *bytes = (struct span){picture.bytes, picture.size};
+        return status;
+    }
+    *bytes = sample->record.image;
+    if (bytes->size) return 0;
+    snprintf(reason, WORKER_REASON, "%s", *sample->reason ? sample->reason : "the record has no picture");
+    return -EXIT_DATA;
+}
+
+static void make_view(uint8_t *pixels, const struct sample *sample, char reason[WORKER_REASON]) {
+    struct span bytes;
+    int status = find_picture(sample, &bytes, reason);
+    if (!status) status = image_view(pixels, &view, sample_key(sample, SAMPLE_VIEW), bytes.bytes, bytes.size, reason);
+    if (status) memset(pixels, GREY, (size_t)view.size * (size_t)view.size * 3);
+}
+
+static int make(void *tensor, int row, int64_t n, struct worker_row *about) {
+    struct sample sample;
+    uint8_t *pixels = (uint8_t *)tensor + (size_t)row * (size_t)view.size * (size_t)view.size * 3;
+    int status = sources_read(sources, n, &sample);
+    if (status) return status;
+    about->id = sample.id;
+    about->name = sample.line;
+    make_view(pixels, &sample, about->dropped);
+    sample_release(&sample);
+    return 0;
+}
+
+static int count(int64_t *samples, bool *growing) {
+    return sources_count(sources, samples, growing);
+}
+
+static int run(struct hub *hub) {
+    const struct worker worker = {
+        .edge = "images", .address = run_options.images, .count = count, .add = add_pixels, .make = make};
+    int status = worker_run(hub, &worker);
+    sources_close(&sources);
+    buffer_release(&picture);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    static const struct stage stage = {
+        .name = "coca-decode",
+        .summary = "pictures in, pixels out",
+        .manual = manual,
+        .tables = tables,
+        .table_count = TABLES,
+        .prepare = prepare,
+        .run = run,
+    };
+    tables[WORKER] = worker_options_table;
+    tables[RUN] = run_options_table;
+    return stage_main(&stage, argc, argv);
+}
