@@ -194,7 +194,7 @@ static int read_model(struct model_config *config, const json_t *object, const c
                      family, strcmp(family, "open_clip") ? "" : ", and a file without it is open_clip's");
     config->family = FAMILY_PAPER;
     config->embed_dim = read_needed(&section, "embed_dim", WIDTH_MAX);
-    config->activation = json_fields_bool(fields, "quick_gelu", false) ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU;
+    config->activation = ACTIVATION_GELU;
     const json_t *vision = json_fields_object(fields, "vision_cfg"), *text = json_fields_object(fields, "text_cfg");
     const json_t *decoder = json_fields_object(fields, "multimodal_cfg");
     ignore_keys(&section, (const char *const[]){"custom_text", NULL});

@@ -287,9 +287,9 @@ def random_batch(config, lengths, generator):
 
 
 def numpy_of(tensors):
-    kind = {torch.float64: np.float32}
-    return {name: np.ascontiguousarray(t.detach().numpy().astype(kind.get(t.dtype, t.numpy(force=True).dtype)))
-            for name, t in tensors.items()}
+    """float64 becomes float32; contiguous, and a scalar stays one."""
+    arrays = {name: tensor.detach().numpy() for name, tensor in tensors.items()}
+    return {name: a.astype(np.float32 if a.dtype == np.float64 else a.dtype, order="C") for name, a in arrays.items()}
 
 
 def make(folder, config, lengths, training, seed):

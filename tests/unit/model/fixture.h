@@ -174,8 +174,8 @@ static struct turn turn_of(const struct model *model, const struct outcome *outc
                          .logits = outcome->logits + first * (golden->T - 1) * golden->V,
                          .features = outcome->features + features,
                          .d_features = outcome->d_features + features,
-                         .d_states = outcome->d_states +
-                                     m * text_state_bytes(&golden->config, model->ops->dtype, model->batch),
+                         .d_states =
+                             outcome->d_states + m * text_state_bytes(&golden->config, model->ops->dtype, model->batch),
                          .set = model->sets > 1 ? m : 0};
 }
 
@@ -190,8 +190,8 @@ static void forward_image(struct model *model, const struct turn *turn) {
 // The multimodal half, forward and backward. With one set the unimodal half is run a second time before it.
 static double caption(struct model *model, const struct turn *turn, double scale) {
     if (model->sets == 1) forward_text(model, turn);
-    struct caption_result result = text_tower_caption(model->text_tower, turn->set, turn->features, scale,
-                                                      turn->d_features, turn->logits);
+    struct caption_result result =
+        text_tower_caption(model->text_tower, turn->set, turn->features, scale, turn->d_features, turn->logits);
     text_tower_save_state_gradient(model->text_tower, turn->set, turn->d_states);
     return result.nll;
 }

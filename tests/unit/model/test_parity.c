@@ -40,8 +40,7 @@ static double number_of(const json_t *object, const char *key) {
 
 static void compare_losses(const struct model *model, const struct outcome *outcome, size_t step, double tolerance) {
     const json_t *wanted = golden_step(model->golden, step);
-    assert_near_number("contrastive_loss", outcome->contrastive_loss, number_of(wanted, "contrastive_loss"),
-                       tolerance);
+    assert_near_number("contrastive_loss", outcome->contrastive_loss, number_of(wanted, "contrastive_loss"), tolerance);
     assert_near_number("caption_loss", outcome->caption_loss, number_of(wanted, "caption_loss"), tolerance);
     assert_near_number("loss", outcome->loss, number_of(wanted, "loss"), tolerance);
 }
@@ -123,8 +122,7 @@ static void check_four_steps(const struct golden *golden, const char *device, en
     outcome_init(&outcome, &model);
     struct params *part[] = {model.image, model.text, model.loss};
     real *moments[3];
-    for (int i = 0; i < 3; i++)
-        moments[i] = ops_allocate(part[i]->ops, 2 * (size_t)part[i]->elements * sizeof(real));
+    for (int i = 0; i < 3; i++) moments[i] = ops_allocate(part[i]->ops, 2 * (size_t)part[i]->elements * sizeof(real));
     for (int s = 0; s < 4; s++) {
         const json_t *wanted = golden_step(golden, (size_t)s);
         run_step(&model, &outcome);
@@ -133,8 +131,7 @@ static void check_four_steps(const struct golden *golden, const char *device, en
         assert_near_number("logit_scale", exp(scalar_of(model.loss, model.loss->master)),
                            number_of(wanted, "logit_scale"), 1e-5);
         struct adamw_step step = adamw_step_of(golden, s + 1, outcome.grad_norm);
-        for (int i = 0; i < 3; i++)
-            update_part(golden, part[i], moments[i], moments[i] + part[i]->elements, step);
+        for (int i = 0; i < 3; i++) update_part(golden, part[i], moments[i], moments[i] + part[i]->elements, step);
     }
     for (int i = 0; i < 3; i++) ops_release(part[i]->ops, moments[i]);
     outcome_release(&outcome);

@@ -1,0 +1,271 @@
+// The table of parameters: the paper's counts, the layout, initial values, files.
+#include "fixture.h"
+
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/random.h"
+
+static void read_preset(struct model_config *config, const char *name) {
+    char *path = xformat("../data/models/%s.json", name);
+    assert_int_equal(model_config_read(config, path), 0);
+    free(path);
+}
+
+static bool starts_with(const char *name, const char *start) {
+    return !strncmp(name, start, strlen(start));
+}
+
+// Trainable numbers without poolers and the two projections to the embedding, which the paper leaves out.
+static int64_t count_as_the_paper(const struct model_config *config, enum model_part part) {
+    struct params *params = params_layout(config, part);
+    int64_t count = 0;
+    for (int i = 0; i < params->count; i++) {
+        const char *name = params->item[i].name;
+        bool left_out = starts_with(name, "visual.attn_pool") || !strcmp(name, "visual.proj") ||
+                        !strcmp(name, "text.text_projection");
+        if (!left_out) count += shape_count(params->item[i].shape);
+    }
+    params_free(&params);
+    return count;
+}
+
+static void assert_millions(int64_t count, double millions, double rounding) {
+    if (fabs((double)count / 1e6 - millions) > rounding)
+        fail_msg("%lld parameters, not %.1fM", (long long)count, millions);
+}
+
+static void test_counts_are_the_papers(void **state) {
+    (void)state;
+    struct model_config config;
+    read_preset(&config, "coca_base");
+    assert_millions(count_as_the_paper(&config, PART_IMAGE), 86.0, 0.05);
+    assert_millions(count_as_the_paper(&config, PART_TEXT), 296.9, 0.05);
+    read_preset(&config, "coca_large");
+    assert_millions(count_as_the_paper(&config, PART_IMAGE), 303.6, 0.05);
+    assert_millions(count_as_the_paper(&config, PART_TEXT), 483.9, 0.05);
+    read_preset(&config, "coca_2b");
+    assert_millions(count_as_the_paper(&config, PART_IMAGE), 1012, 0.5);
+    assert_millions(count_as_the_paper(&config, PART_TEXT), 1180, 0.5);
+}
+
+static void test_names_and_shapes_are_the_golden_ones(void **state) {
+    (void)state;
+    for (size_t i = 0; i < GOLDEN_COUNT; i++) {
+        struct golden golden;
+        size_t count = 0;
+        golden_open(&golden, golden_names[i]);
+        for (enum model_part part = PART_IMAGE; part <= PART_LOSS; part++) {
+            struct params *params = params_layout(&golden.config, part);
+            for (int k = 0; k < params->count; k++) {
+                const struct tensor *tensor = safetensors_find(&golden.weights, params->item[k].name);
+                if (!tensor) fail_msg("%s is not in the golden file", params->item[k].name);
+                assert_true(shape_equal(tensor->shape, params->item[k].shape));
+            }
+            count += (size_t)params->count;
+            params_free(&params);
+        }
+        assert_int_equal(count, golden.weights.count);
+        golden_close(&golden);
+    }
+}
+
+static struct ops *open_reference(void) {
+    struct ops *ops;
+    assert_int_equal(ops_open(&ops, "reference", DT_REAL, 1), 0);
+    return ops;
+}
+
+static void test_layout(void **state) {
+    (void)state;
+    struct golden golden;
+    golden_open(&golden, "narrow_vision");
+    struct params *params = params_layout(&golden.config, PART_IMAGE);
+    const struct param *k = params_find(params, "visual.attn_pool.attn.k_proj_weight");
+    const struct param *v = params_find(params, "visual.attn_pool.attn.v_proj_weight");
+    assert_int_equal(v->offset, k->offset + shape_count(k->shape));
+    for (int i = 0; i + 1 < params->count; i++)
+        assert_true(params->item[i + 1].offset >= params->item[i].offset + shape_count(params->item[i].shape));
+    const struct param *last = &params->item[params->count - 1];
+    assert_true(params->elements >= last->offset + shape_count(last->shape));
+    params_free(&params);
+    golden_close(&golden);
+}
+
+static void test_decay(void **state) {
+    (void)state;
+    static const struct {
+        enum model_part part;
+        const char *name;
+        bool decay;
+    } row[] = {
+        {PART_IMAGE, "visual.conv1.weight",                            true },
+        {PART_IMAGE, "visual.ln_post.weight",                          false},
+        {PART_IMAGE, "visual.attn_pool.query",                         true },
+        {PART_IMAGE, "visual.transformer.resblocks.0.mlp.c_fc.bias",   false},
+        {PART_TEXT,  "text.cls_emb",                                   false},
+        {PART_TEXT,  "text.positional_embedding",                      true },
+        {PART_TEXT,  "text_decoder.cross_attn.0.attn.out_proj.weight", true },
+        {PART_LOSS,  "logit_scale",                                    false},
+    };
+    struct model_config config;
+    read_preset(&config, "coca_tiny");
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct params *params = params_layout(&config, row[i].part);
+        const struct param *param = params_find(params, row[i].name);
+        assert_non_null(param);
+        if (param->decay != row[i].decay) fail_msg("decay of %s", row[i].name);
+        params_free(&params);
+    }
+}
+
+static double deviation_of(const struct params *params, const char *name, double mean) {
+    const struct param *param = params_find(params, name);
+    double sum = 0;
+    int64_t n = shape_count(param->shape);
+    for (int64_t i = 0; i < n; i++) sum += pow(params->master[param->offset + i] - mean, 2);
+    return sqrt(sum / (double)n);
+}
+
+static void test_initial_values(void **state) {
+    (void)state;
+    struct model_config config;
+    read_preset(&config, "coca_tiny");
+    struct ops *ops = open_reference();
+    struct params *text = params_new(ops, &config, PART_TEXT, false),
+                  *loss = params_new(ops, &config, PART_LOSS, false);
+    params_initialize(text, 7);
+    params_initialize(loss, 7);
+    double D = config.text.width, proj = pow(D, -0.5) * pow(2 * config.text.layers, -0.5);
+    assert_near_number("token embedding", deviation_of(text, "text.token_embedding.weight", 0), 0.02, 0.01);
+    assert_near_number("in_proj", deviation_of(text, "text.transformer.resblocks.1.attn.in_proj_weight", 0),
+                       pow(D, -0.5), 0.02);
+    assert_near_number("out_proj", deviation_of(text, "text.transformer.resblocks.1.attn.out_proj.weight", 0), proj,
+                       0.03);
+    assert_near_number("c_fc", deviation_of(text, "text.transformer.resblocks.0.mlp.c_fc.weight", 0), pow(2 * D, -0.5),
+                       0.02);
+    assert_true(deviation_of(text, "text.ln_final.weight", 1) == 0);
+    assert_true(deviation_of(text, "text.ln_final.bias", 0) == 0);
+    assert_near_number("temperature", exp(-loss->master[0]), 0.07, 1e-6);
+    params_free(&text);
+    params_free(&loss);
+    ops_close(&ops);
+}
+
+// A tensor's initial values follow from the seed and its name: not from the model around it.
+static void test_initial_values_follow_the_name(void **state) {
+    (void)state;
+    struct model_config config, deeper;
+    read_preset(&config, "coca_tiny");
+    deeper = config;
+    deeper.vision.layers++;
+    struct ops *ops = open_reference();
+    struct params *params[] = {params_new(ops, &config, PART_IMAGE, false), params_new(ops, &deeper, PART_IMAGE, false),
+                               params_new(ops, &config, PART_IMAGE, false)};
+    params_initialize(params[0], 7);
+    params_initialize(params[1], 7);
+    params_initialize(params[2], 8);
+    size_t bytes = (size_t)(config.decoder.width * config.embed_dim) * sizeof(real);
+    struct weight proj[3];
+    for (int i = 0; i < 3; i++) proj[i] = params_weight(params[i], "visual.%s", "proj");
+    assert_memory_equal(proj[0].master, proj[1].master, bytes);
+    assert_memory_not_equal(proj[0].master, proj[2].master, bytes);
+    for (int i = 0; i < 3; i++) params_free(&params[i]);
+    ops_close(&ops);
+}
+
+static char folder[] = "/tmp/coca-params-XXXXXX";
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    return directory_remove(folder);
+}
+
+static void test_file_round_trip(void **state) {
+    (void)state;
+    struct model_config config;
+    struct safetensors file;
+    uint64_t checksum;
+    int64_t size;
+    read_preset(&config, "coca_tiny");
+    struct ops *ops = open_reference();
+    struct params *a = params_new(ops, &config, PART_IMAGE, false), *b = params_new(ops, &config, PART_IMAGE, false);
+    char *path = path_join(folder, "image.safetensors");
+    params_initialize(a, 3);
+    assert_int_equal(params_write(a, a->master, path, &checksum, &size), 0);
+    assert_int_equal(safetensors_open(&file, path), 0);
+    assert_int_equal(params_load(b, &file, path, true), 0);
+    assert_memory_equal(a->master, b->master, (size_t)a->elements * sizeof(real));
+    safetensors_close(&file);
+    params_free(&a);
+    params_free(&b);
+    ops_close(&ops);
+    free(path);
+}
+
+// The file of another model, or of another part, is refused as a whole and changes nothing.
+static void test_files_that_do_not_fit(void **state) {
+    (void)state;
+    struct golden golden, other;
+    golden_open(&golden, "narrow_vision");
+    golden_open(&other, "wide_vision");
+    struct ops *ops = open_reference();
+    struct params *params = params_new(ops, &golden.config, PART_TEXT, false);
+    assert_int_equal(params_load(params, &other.weights, "other", false), -EXIT_USAGE);
+    assert_int_equal(params_load(params, &golden.batch, "batch", false), -EXIT_USAGE);
+    for (int64_t i = 0; i < params->elements; i++) assert_true(params->master[i] == 0);
+    params_free(&params);
+    ops_close(&ops);
+    golden_close(&golden);
+    golden_close(&other);
+}
+
+// A scalar may have shape [1]; strangers count only with `exact`, and only under the part's own prefixes.
+static void test_scalars_and_strangers(void **state) {
+    (void)state;
+    struct model_config config;
+    struct safetensors file;
+    float number = 3, extra = 4;
+    struct tensor tensor[] = {
+        {"logit_scale",      DT_F32, SHAPE(1), &number},
+        {"visual.other",     DT_F32, SHAPE(1), &extra },
+        {"logit_scale_bias", DT_F32, SHAPE(1), &extra }
+    };
+    char *path = path_join(folder, "loss.safetensors");
+    read_preset(&config, "coca_tiny");
+    struct ops *ops = open_reference();
+    struct params *params = params_new(ops, &config, PART_LOSS, false);
+    assert_int_equal(safetensors_write(path, tensor, 3, NULL, 0, NULL, NULL), 0);
+    assert_int_equal(safetensors_open(&file, path), 0);
+    assert_int_equal(params_load(params, &file, path, true), -EXIT_USAGE);
+    assert_int_equal(params_load(params, &file, path, false), 0);
+    assert_true(params->master[0] == 3);
+    safetensors_close(&file);
+    assert_int_equal(safetensors_write(path, tensor, 2, NULL, 0, NULL, NULL), 0);
+    assert_int_equal(safetensors_open(&file, path), 0);
+    assert_int_equal(params_load(params, &file, path, true), 0);
+    safetensors_close(&file);
+    params_free(&params);
+    ops_close(&ops);
+    free(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts_are_the_papers),
+        cmocka_unit_test(test_names_and_shapes_are_the_golden_ones),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_decay),
+        cmocka_unit_test(test_initial_values),
+        cmocka_unit_test(test_initial_values_follow_the_name),
+        cmocka_unit_test(test_file_round_trip),
+        cmocka_unit_test(test_files_that_do_not_fit),
+        cmocka_unit_test(test_scalars_and_strangers),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
