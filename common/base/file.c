@@ -13,6 +13,7 @@ static const char *remedy(int failure) {
     switch (failure) {
     case ENOENT: return "; check the name, and that its directory exists";
     case ENOTDIR: return "; a part of its path is no directory";
+    case EEXIST: return "; a file of that name is in the way";
     case EISDIR: return "; name a file in it";
     case EACCES:
     case EPERM: return "; check the permissions, or name another place";
@@ -181,7 +182,7 @@ int file_write(const char *path, const void *bytes, size_t size) {
     struct aside aside;
     int status = aside_open(&aside, path);
     if (status) return status;
-    fwrite(bytes, 1, size, aside.file);
+    if (size) fwrite(bytes, 1, size, aside.file);
     return aside_commit(&aside);
 }
 
