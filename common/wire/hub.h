@@ -11,6 +11,10 @@
 // linger, MAXMSGSIZE.
 //
 // An edge whose address is file:PATH or "-" is a recording: an input is read in order, an output written.
+//
+// Every limit in seconds counts time spent waiting: a process that computes for minutes, or is stopped, runs out of
+// none. A failure (a lost peer, a refusal, a malformed message on a stateful edge) is reported once; from then on every
+// wait returns it.
 #pragma once
 
 #include "base/memory.h"
@@ -29,16 +33,19 @@ struct hub_config {
     double request_timeout;       // seconds until a request goes to another worker
     double stall_timeout;         // seconds without any arrival: -EXIT_PEER, printing what is awaited
     int64_t message_limit;        // bytes of one frame: ZMQ_MAXMSGSIZE
-    const char *keys;             // folder of CURVE keys, or NULL
+    const char *keys;             // folder of CURVE keys, or NULL; see keys.h
     bool insecure;                // tcp beyond loopback without keys
-    const struct strings *record; // "EDGE=FILE": what an input edge delivers is written there too
+    const struct strings *record; // "EDGE=FILE": what hub_take returns of an edge is written there too; or NULL
 };
 
-struct hub *hub_new(const struct hub_config *config);
+struct hub *hub_new(const struct hub_config *config); // what the configuration points to outlives the hub
 
 // Says `end` on every edge that was not ended, lets messages out within the linger time, frees. 0, or -EXIT_RUN when a
 // recording could not be finished.
 int hub_close(struct hub **hub);
+
+// The end after a failure: only workers are told `end`; stateful peers notice the loss, recordings stay without `end`.
+void hub_abandon(struct hub **hub);
 
 // Calls back from inside a wait when `fd` is readable or hung up. Returning nonzero makes the wait return that value.
 void hub_watch(struct hub *hub, int fd, int (*callback)(void *context), void *context);
@@ -76,18 +83,23 @@ void edge_want(struct edge *edge, const char *role, struct unit unit);
 
 // The message (kind, from `role`, step, microbatch) of the edge. role NULL: any sender; step −1: any. The caller frees
 // *message. HUB_END: the edge ended, or the unit lies beyond the data. A recording that ends before the step is HUB_END
-// when nothing of the step was read (the caller decides whether that is "ends at step N").
+// when nothing of the step was read (the caller decides whether that is "ends at step N"), -EXIT_DATA when it lacks a
+// microbatch below its own M or the whole of an earlier step. A pulled edge's unit must have been wanted; none is taken
+// twice.
 int hub_take(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
              int32_t microbatch, struct message **message);
 // Whether hub_take would return at once; serves the sockets without waiting.
 bool hub_ready(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
                int32_t microbatch);
 
-// EDGE_SERVE: the next request. HUB_END when the consumer ended. Time waited here counts as blocked on output.
+// EDGE_SERVE: the next request, in order of arrival; not for recordings, whose producer counts its units itself.
+// HUB_END when the consumer ended. Time waited here counts as blocked on output. Answered by edge_send with the data,
+// or with a MESSAGE_END of the same unit when that lies beyond the data.
 int hub_next_ask(struct hub *hub, struct edge *edge, struct unit *unit);
 
 // Sends and nulls the message, filling in run, generation, from, rank. `role` names the peer of an EDGE_BIND edge;
-// NULL elsewhere. 0, -EXIT_PEER (the peer is gone), -EXIT_RUN (recording), HUB_END (the reader of a pipe left).
+// NULL elsewhere. 0, -EXIT_PEER (the peer is gone), -EXIT_RUN (recording), HUB_END (the reader of a pipe left). An
+// answer whose consumer is gone is dropped: hub_next_ask deals with that.
 int edge_send(struct edge *edge, const char *role, struct message **message);
 // Says `end` to the peers, or closes the recording.
 int edge_end(struct edge *edge);

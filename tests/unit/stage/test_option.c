@@ -52,12 +52,12 @@ static int teardown(void **state) {
     return 0;
 }
 
-static int parse(struct strings *operands, char **argv) {
+static int parse(struct strings *operands, const char *const *argv) {
     int argc = 0;
     while (argv[argc]) argc++;
-    return options_parse(tables, 2, argc, argv, operands);
+    return options_parse(tables, 2, argc, (char **)argv, operands);
 }
-#define PARSE(operands, ...) parse(operands, (char *[]){"program", __VA_ARGS__, NULL})
+#define PARSE(operands, ...) parse(operands, (const char *const[]){"program", __VA_ARGS__, NULL})
 
 static void test_defaults(void **state) {
     (void)state;

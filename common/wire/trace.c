@@ -1,0 +1,38 @@
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "wire/hub_private.h"
+
+const char *identity_text(const struct identity *identity, char text[2 * IDENTITY_LIMIT + 1]) {
+    text[0] = 0;
+    for (size_t i = 0; i < identity->size; i++) sprintf(text + 2 * i, "%02x", identity->bytes[i]);
+    return text;
+}
+
+bool complaint_due(struct hub *hub) {
+    double now = clock_seconds();
+    if (hub->complained > 0 && now - hub->complained < 1) {
+        hub->unsaid++;
+        return false;
+    }
+    hub->complained = now;
+    return true;
+}
+
+void trace_message(const struct edge *edge, const char *direction, const char *peer, const struct message *message) {
+    struct buffer line = {0};
+    char shape[SHAPE_TEXT];
+    int64_t bytes = 0;
+    if (!edge->hub->trace) return;
+    for (int i = 0; i < message->tensor_count; i++) bytes += tensor_bytes(&message->tensor[i]);
+    buffer_format(&line, "%s %s %s %s (%lld, %d) %s %lld bytes", edge->hub->config.role, direction, edge->name,
+                  message_kind_name(message->kind), (long long)message->unit.step, message->unit.microbatch, peer,
+                  (long long)bytes);
+    for (int i = 0; i < message->tensor_count; i++)
+        buffer_format(&line, " %s %s %s", message->tensor[i].name, dtype_name(message->tensor[i].dtype),
+                      shape_format(message->tensor[i].shape, shape));
+    buffer_text(&line, "\n");
+    fputs(line.bytes, stderr);
+    buffer_release(&line);
+}
