@@ -6,7 +6,7 @@ static struct linear part_of(struct weight weight, struct weight bias, int64_t I
 
 struct attention attention_find(const struct params *params, const char *prefix, int64_t D, int64_t K, int heads) {
     char name[TENSOR_NAME];
-    snprintf(name, sizeof name, "%s.out_proj", prefix);
+    param_name(name, "%s.out_proj", prefix);
     struct attention attention = {.out = linear_find(params, name, D, D), .D = D, .heads = heads};
     enum dtype dtype = params->ops->dtype;
     struct weight bias = params_weight(params, "%s.in_proj_bias", prefix), kv_bias = weight_at(bias, dtype, D);

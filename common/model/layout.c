@@ -50,18 +50,15 @@ static void append(struct params *params, const char *name, struct shape shape, 
                             .decay = decays(name, shape.rank),
                             .mean = mean,
                             .deviation = deviation};
-    snprintf(param->name, sizeof param->name, "%s", name);
+    param_name(param->name, "%s", name);
     params->elements += shape_count(shape);
 }
-
-#define NAMED(name, prefix, suffix)                                                                                    \
-    char name[TENSOR_NAME];                                                                                            \
-    snprintf(name, sizeof name, "%s%s", prefix, suffix)
 
 // Directly behind the tensor before it, so that one linear map can run over both.
 static void add_adjacent(struct params *params, const char *prefix, const char *suffix, struct shape shape,
                          double deviation) {
-    NAMED(name, prefix, suffix);
+    char name[TENSOR_NAME];
+    param_name(name, "%s%s", prefix, suffix);
     append(params, name, shape, 0, deviation);
 }
 
@@ -71,7 +68,8 @@ static void add(struct params *params, const char *prefix, const char *suffix, s
 }
 
 static void add_norm(struct params *params, const char *prefix, const char *suffix, int64_t D) {
-    NAMED(name, prefix, suffix);
+    char name[TENSOR_NAME];
+    param_name(name, "%s%s", prefix, suffix);
     add(params, name, ".weight", SHAPE(D), 0);
     params->item[params->count - 1].mean = 1;
     add(params, name, ".bias", SHAPE(D), 0);
@@ -79,7 +77,8 @@ static void add_norm(struct params *params, const char *prefix, const char *suff
 
 // torch.nn.MultiheadAttention with keys and values of width K.
 static void add_attention(struct params *params, const char *prefix, int64_t D, int64_t K, double in, double out) {
-    NAMED(name, prefix, ".attn");
+    char name[TENSOR_NAME];
+    param_name(name, "%s%s", prefix, ".attn");
     if (K == D) {
         add(params, name, ".in_proj_weight", SHAPE(3 * D, D), in);
     } else {
@@ -111,7 +110,7 @@ static void add_transformer(struct params *params, const char *prefix, int layer
                             struct deviations deviations) {
     for (int i = 0; i < layers; i++) {
         char block[TENSOR_NAME];
-        snprintf(block, sizeof block, "%s.resblocks.%d", prefix, i);
+        param_name(block, "%s.resblocks.%d", prefix, i);
         add_self_attention(params, block, D, &deviations);
         add_mlp(params, block, D, hidden, &deviations);
     }
@@ -155,8 +154,8 @@ static void add_multimodal(struct params *params, const struct model_config *con
     struct deviations deviations = text_deviations(D, decoder->layers);
     for (int i = 0; i < decoder->layers; i++) {
         char self[TENSOR_NAME], cross[TENSOR_NAME];
-        snprintf(self, sizeof self, "text_decoder.resblocks.%d", i);
-        snprintf(cross, sizeof cross, "text_decoder.cross_attn.%d", i);
+        param_name(self, "text_decoder.resblocks.%d", i);
+        param_name(cross, "text_decoder.cross_attn.%d", i);
         add_self_attention(params, self, D, &deviations);
         add_self_attention(params, cross, D, &deviations);
         add_norm(params, cross, ".ln_1_kv", D);

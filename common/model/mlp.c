@@ -3,8 +3,8 @@
 struct mlp mlp_find(const struct params *params, const char *prefix, int64_t D, int64_t hidden,
                     enum activation activation) {
     char c_fc[TENSOR_NAME], c_proj[TENSOR_NAME];
-    snprintf(c_fc, sizeof c_fc, "%s.mlp.c_fc", prefix);
-    snprintf(c_proj, sizeof c_proj, "%s.mlp.c_proj", prefix);
+    param_name(c_fc, "%s.mlp.c_fc", prefix);
+    param_name(c_proj, "%s.mlp.c_proj", prefix);
     return (struct mlp){norm_find(params, prefix, "ln_2", D), linear_find(params, c_fc, D, hidden),
                         linear_find(params, c_proj, hidden, D), activation};
 }

@@ -46,11 +46,23 @@ const struct param *params_find(const struct params *params, const char *name) {
     return NULL;
 }
 
+static void format_name(char name[TENSOR_NAME], const char *format, va_list list) {
+    int length = vsnprintf(name, TENSOR_NAME, format, list);
+    if (length < 0 || length >= TENSOR_NAME) bug("a tensor's name is too long: %s", name);
+}
+
+void param_name(char name[TENSOR_NAME], const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    format_name(name, format, list);
+    va_end(list);
+}
+
 struct weight params_weight(const struct params *params, const char *format, ...) {
     char name[TENSOR_NAME];
     va_list list;
     va_start(list, format);
-    vsnprintf(name, sizeof name, format, list);
+    format_name(name, format, list);
     va_end(list);
     const struct param *param = params_find(params, name);
     if (!param) bug("no parameter %s", name);

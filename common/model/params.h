@@ -40,6 +40,7 @@ struct params *params_layout(const struct model_config *config, enum model_part 
 struct params *params_new(struct ops *ops, const struct model_config *config, enum model_part part, bool train);
 void params_free(struct params **params);
 
+void param_name(char name[TENSOR_NAME], const char *format, ...) PRINTF_LIKE(2, 3); // bug() when it does not fit
 struct weight params_weight(const struct params *params, const char *format, ...) PRINTF_LIKE(2, 3); // bug() if none
 const struct param *params_find(const struct params *params, const char *name);                      // NULL if none
 int64_t params_count(const struct params *params); // trainable numbers

@@ -2,7 +2,7 @@
 
 struct pooler pooler_find(const struct params *params, const char *prefix, struct pooler_dims dims) {
     char name[TENSOR_NAME];
-    snprintf(name, sizeof name, "%s.attn", prefix);
+    param_name(name, "%s.attn", prefix);
     return (struct pooler){dims, params_weight(params, "%s.query", prefix), norm_find(params, prefix, "ln_q", dims.D),
                            norm_find(params, prefix, "ln_k", dims.K),
                            attention_find(params, name, dims.D, dims.K, dims.heads)};

@@ -2,7 +2,7 @@
 
 struct self_attention self_attention_find(const struct params *params, const char *prefix, int64_t D, int heads) {
     char name[TENSOR_NAME];
-    snprintf(name, sizeof name, "%s.attn", prefix);
+    param_name(name, "%s.attn", prefix);
     return (struct self_attention){norm_find(params, prefix, "ln_1", D), attention_find(params, name, D, D, heads)};
 }
 

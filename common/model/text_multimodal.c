@@ -21,8 +21,8 @@ void multimodal_find(struct multimodal *half, const struct params *params, const
     half->layer = xcalloc((size_t)dims.layers, sizeof *half->layer);
     for (int i = 0; i < dims.layers; i++) {
         char self[TENSOR_NAME], cross[TENSOR_NAME];
-        snprintf(self, sizeof self, "text_decoder.resblocks.%d", i);
-        snprintf(cross, sizeof cross, "text_decoder.cross_attn.%d", i);
+        param_name(self, "text_decoder.resblocks.%d", i);
+        param_name(cross, "text_decoder.cross_attn.%d", i);
         half->layer[i] = (struct decoder_layer){self_attention_find(params, self, dims.D, dims.heads),
                                                 cross_attention_find(params, cross, dims.D, dims.heads),
                                                 mlp_find(params, cross, dims.D, dims.hidden, dims.activation)};

@@ -10,7 +10,7 @@ void transformer_find(struct transformer *transformer, const struct params *para
     transformer->block = xcalloc((size_t)dims.layers, sizeof *transformer->block);
     for (int i = 0; i < dims.layers; i++) {
         char name[TENSOR_NAME];
-        snprintf(name, sizeof name, "%s.resblocks.%d", prefix, i);
+        param_name(name, "%s.resblocks.%d", prefix, i);
         struct block *block = &transformer->block[i];
         block->attention = self_attention_find(params, name, dims.D, dims.heads);
         block->mlp = mlp_find(params, name, dims.D, dims.hidden, dims.activation);
