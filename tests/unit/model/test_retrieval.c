@@ -13,7 +13,7 @@
 
 #define NEAR 1e-12
 
-// Three pictures along the axes; the second has two captions, the third none of the first rank.
+// Three pictures along the axes; the second has two captions.
 static void test_places_by_hand(void **state) {
     (void)state;
     static const float image[] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
