@@ -28,7 +28,7 @@ static void header_text(struct buffer *text, const struct tensor *tensor, enum d
 static void write_elements(FILE *file, const struct tensor *tensor, enum dtype type) {
     size_t count = (size_t)shape_count(tensor->shape), size = dtype_size(type);
     if (type == tensor->dtype) {
-        fwrite(tensor->data, size, count, file);
+        if (count) fwrite(tensor->data, size, count, file);
         return;
     }
     float block[1024];

@@ -68,7 +68,10 @@ static int write_all(const char *path, const struct buffer *header, const struct
     int status = aside_open(&aside, path);
     if (status) return status;
     fwrite(header->bytes, 1, header->size, aside.file);
-    for (size_t i = 0; i < count; i++) fwrite(tensor[i].data, 1, (size_t)tensor_bytes(&tensor[i]), aside.file);
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = (size_t)tensor_bytes(&tensor[i]);
+        if (bytes) fwrite(tensor[i].data, 1, bytes, aside.file);
+    }
     return aside_commit(&aside);
 }
 
