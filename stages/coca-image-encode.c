@@ -9,7 +9,6 @@
 #include "train/memory.h"
 #include "train/outputs.h"
 #include "train/run_options.h"
-#include "train/run_start.h"
 
 static const char manual[] =
     "The vision transformer with both attentional poolers: pictures in, features and an embedding out, and back.\n"
@@ -21,15 +20,14 @@ static const char manual[] =
     "  embeddings-grad  in   d_embedding f32 [B,E]\n"
     "  control               the step protocol, when coca-loss conducts\n"
     "\n"
-    "With --control it trains: the run directory says how. Without, it serves features or embeddings to a consumer "
-    "that\n"
-    "asks for them on a socket, or goes through a recording of pictures to its end, writing what has an address; with\n"
-    "recorded gradients it runs backward too, by whole steps, and --dump writes what came out.\n"
+    "With --control it trains: the run directory says how. Without, it serves features or embeddings to a consumer\n"
+    "that asks for them on a socket, or goes through a recording of pictures to its end, writing what has an\n"
+    "address; with recorded gradients it runs backward too, by whole steps, and --dump writes what came out.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad input, 4 peer lost, 130 and 143 signals.\n"
     "\n"
     "Example:\n"
-    "  coca-image-encode --model coca_tiny --microbatch 32 --images file:images.rec --embeddings file:embeddings.rec";
+    "  coca-image-encode --model coca_tiny --microbatch 32 --images file:images.rec --embeddings file:out.rec";
 
 static struct image_encode {
     struct part part;
@@ -85,14 +83,10 @@ static int load(void) {
 
 static int prepare(const struct strings *operands) {
     (void)operands;
-    int status = run_start_read();
-    if (!status) status = run_options_check();
+    int status = part_open(&self.part, PART_IMAGE, &run_options_table);
     if (status) return status;
     self.train = run_trains();
-    status = part_open(&self.part, PART_IMAGE, run_threads(ROLE_IMAGE));
-    if (status) return status;
     say_share();
-    stage_identify(run_start.id, self.part.config.fingerprint);
     status = memory_announce(need, NULL);
     return status ? status : load();
 }

@@ -10,7 +10,7 @@
 // One microbatch in one phase.
 struct work {
     int64_t step;
-    int microbatch, microbatches; // m, M
+    int microbatch, microbatches; // m, M (0 where unknown)
     int slot;                     // of the own microbatches, from 0
     int64_t batch;                // G
     bool train, dump;

@@ -13,7 +13,10 @@ static int forward_unit(struct follower *follower, struct message **input) {
     const struct unit unit = (*input)->unit;
     struct follower_step step = {
         .follower = follower,
-        .order = {.step = unit.step, .first = unit.first, .batch = unit.samples, .microbatches = 1},
+        .order = {.step = unit.step,
+                  .first = unit.first,
+                  .batch = unit.samples,
+                  .microbatches = (*input)->microbatches},
         .first = input
     };
     return unit.step < run_options.first_step ? 0 : follower_unit(&step, unit.microbatch);

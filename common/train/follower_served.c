@@ -8,8 +8,7 @@ static int say_end(struct follower *follower, struct unit unit) {
 
 static int serve(struct follower *follower, struct unit unit) {
     struct follower_step step = {
-        .follower = follower,
-        .order = {.step = unit.step, .first = unit.first, .batch = unit.samples, .microbatches = 1}
+        .follower = follower, .order = {.step = unit.step, .first = unit.first, .batch = unit.samples}
     };
     int status = follower_unit(&step, unit.microbatch);
     return status == HUB_END ? say_end(follower, unit) : status;

@@ -6,27 +6,9 @@
 #include "base/file.h"
 #include "train/checkpoint.h"
 #include "train/pretrained.h"
+#include "train/run_model.h"
 #include "train/run_options.h"
 #include "train/run_start.h"
-
-// A run has its own copy of the configuration. Elsewhere weights bring theirs, unless --model was given.
-static int model_path(char **path) {
-    bool given = option_given(&run_options_table, &run_options.model);
-    if (!given && run_start.id[0]) {
-        *path = xstrdup("model.json");
-        return 0;
-    }
-    bool from_weights = !given && run_options.pretrained;
-    return model_resolve(path, from_weights ? NULL : run_options.model, run_options.pretrained);
-}
-
-static int read_config(struct model_config *config) {
-    char *path = NULL;
-    int status = model_path(&path);
-    if (!status) status = model_config_read(config, path);
-    free(path);
-    return status;
-}
 
 static int read_checkpoint_files(struct part *part, const struct checkpoint *checkpoint, const char *directory) {
     char *optimizer = xformat("%s/%s.optimizer.safetensors", directory, part->name);
@@ -68,12 +50,13 @@ static int fill(struct part *part) {
     return 0;
 }
 
-int part_open(struct part *part, enum model_part which, int threads) {
+int part_open(struct part *part, enum model_part which, const struct option_table *table) {
+    *part = (struct part){.name = part_names[which], .which = which};
+    int status = run_join(&part->config, table);
+    if (status) return status;
     // The contrastive loss computes in f32 whatever the encoders do.
     bool bf16 = run_options.precision == PRECISION_BF16 && which != PART_LOSS;
-    *part = (struct part){.name = part_names[which], .which = which};
-    int status = read_config(&part->config);
-    return status ? status : ops_open(&part->ops, run_options.device, bf16 ? DT_BF16 : DT_REAL, threads);
+    return ops_open(&part->ops, run_options.device, bf16 ? DT_BF16 : DT_REAL, run_threads(which == PART_TEXT));
 }
 
 int part_load(struct part *part, bool train) {

@@ -2,6 +2,7 @@
 // Image encoder, text decoder and temperature are started, saved and resumed alike.
 #pragma once
 
+#include "stage/option.h"
 #include "train/optimizer.h"
 #include "train/protocol.h"
 
@@ -15,8 +16,8 @@ struct part {
     double *sum;                 // one number in backend memory
 };
 
-// Reads the configuration and opens the backend, as the run options say. 0 or -exit_code; part_close in any case.
-int part_open(struct part *part, enum model_part which, int threads);
+// In a stage's `prepare`: joins the run (run_join) and opens the backend. 0 or -exit_code; part_close in any case.
+int part_open(struct part *part, enum model_part which, const struct option_table *table);
 
 // Allocates parameters and optimizer, and fills them from the checkpoint that the run goes on from, else from
 // --pretrained, else from the seed. 0 or -exit_code.

@@ -1,27 +1,14 @@
 #include "train/run_options.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "train/option_rows.h"
 
 struct run_options run_options;
 
 #define FIELD(member) offsetof(struct run_options, member)
-#define HEADING(text)                                                                                                  \
-    { NULL, OPTION_FLAG, 0, NULL, NULL, 0, 0, text, 0 }
-#define TEXT(name, member, argument, fallback, help, marks)                                                            \
-    { name, OPTION_TEXT, FIELD(member), argument, fallback, 0, 0, help, marks }
-#define INT(name, member, argument, fallback, low, high, help, marks)                                                  \
-    { name, OPTION_INT, FIELD(member), argument, fallback, low, high, help, marks }
-#define REAL(name, member, argument, fallback, low, high, help, marks)                                                 \
-    { name, OPTION_REAL, FIELD(member), argument, fallback, low, high, help, marks }
-#define CHOICE(name, member, words, fallback, help, marks)                                                             \
-    { name, OPTION_CHOICE, FIELD(member), words, fallback, 0, 0, help, marks }
-
-#define FLAG(name, member, help, marks)                                                                                \
-    { name, OPTION_FLAG, FIELD(member), NULL, NULL, 0, 0, help, marks }
-
 static const struct option table[] = {
     HEADING("Model and data"),
     TEXT("model", model, "NAME|FILE", "coca_tiny", "preset of data/models, or a configuration in JSON", RUN_PATH),
@@ -158,8 +145,8 @@ int run_microbatches(void) {
     return run_options.microbatch ? (int)(run_options.batch_size / run_options.microbatch) : 1;
 }
 
-int run_threads(const char *role) {
-    int image = 0, text = 0;
-    if (run_options.threads) sscanf(run_options.threads, "%d,%d", &image, &text);
-    return strcmp(role, "text-decode") ? image : text;
+int run_threads(bool text) {
+    int image_threads = 0, text_threads = 0;
+    if (run_options.threads) sscanf(run_options.threads, "%d,%d", &image_threads, &text_threads);
+    return text ? text_threads : image_threads;
 }

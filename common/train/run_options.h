@@ -67,5 +67,5 @@ int run_options_check_length(void);
 bool run_trains(void);
 
 int run_microbatches(void); // M = G / B
-// Threads of "IMAGE,TEXT" for a role; 0 (all cores) when not given.
-int run_threads(const char *role);
+// Threads of "IMAGE,TEXT": text-decode's, or image-encode's and loss's. 0 (all cores) when not given.
+int run_threads(bool text);

@@ -1,0 +1,97 @@
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "coca-loss/prepare.h"
+#include "model/contrastive.h"
+#include "stage/stage.h"
+#include "train/conductor.h"
+#include "train/edges.h"
+#include "train/memory.h"
+#include "train/run_options.h"
+#include "train/temperature.h"
+
+static const char manual[] =
+    "Conducts the steps of a training run: gathers the embeddings of the global batch, computes the contrastive loss\n"
+    "and its gradient in row blocks, owns the temperature, adds up losses and gradient norms, decides on learning\n"
+    "rate, clipping and skipping, and writes metrics.jsonl and the checkpoints' manifests.\n"
+    "\n"
+    "  embeddings       in   embedding f32 [B,E] from image-encode and text-decode\n"
+    "  embeddings-grad  out  d_embedding f32 [B,E] to both\n"
+    "  control               the step protocol with both\n"
+    "\n"
+    "With --evaluate: the losses without gradients over held-out data, in batches of --batch-size, to its end; one\n"
+    "JSON object on stdout with samples, targets, loss, contrastive_loss and caption_loss. The encoders are started\n"
+    "with --evaluate too.\n"
+    "\n"
+    "coca-loss --prepare makes the run directory before all that: `coca-loss --prepare --help`.\n"
+    "\n"
+    "Exit codes: 0 done, 1 run-time failure (also steps that are not finite), 2 usage, 3 bad input, 4 peer lost, 130\n"
+    "and 143 signals, after a checkpoint.";
+
+static struct part part;
+static bool train;
+
+static int64_t need(void *context, int recompute, int64_t microbatch) {
+    (void)context;
+    (void)recompute;
+    (void)microbatch;
+    return part_bytes(&part, train) + conductor_bytes(&part, train);
+}
+
+static void say_share(void) {
+    double caption = run_options.caption_weight, contrastive = run_options.contrastive_weight;
+    note("paper family, losses: %g x contrastive (%s of the two directions) + %g x caption (mean over the targets of "
+         "the "
+         "batch of %" PRId64 " in %d microbatches); temperature %.6g",
+         contrastive, run_options.contrastive == CONTRASTIVE_SUM ? "sum" : "mean", caption, run_options.batch_size,
+         run_microbatches(), exp(-temperature_read(&part)));
+}
+
+static int prepare(const struct strings *operands) {
+    (void)operands;
+    int status = part_open(&part, PART_LOSS, &run_options_table);
+    train = !run_options.evaluate;
+    if (!status && train) status = run_options_check_length();
+    if (!status) status = memory_announce(need, NULL);
+    if (!status) status = part_load(&part, train);
+    if (!status) say_share();
+    return status;
+}
+
+static int open_edges(struct hub *hub, struct conductor *conductor) {
+    static const char *const both[] = {ROLE_IMAGE, ROLE_TEXT, NULL};
+    const struct run_options *o = &run_options;
+    bool contrastive = o->contrastive_weight > 0;
+    const struct edge_row rows[] = {
+        {&conductor->control,         true,        {"control", o->control, EDGE_BIND, EDGE_BOTH, 0, both}    },
+        {&conductor->embeddings,      contrastive, {"embeddings", o->embeddings, EDGE_BIND, EDGE_IN, 0, both}},
+        {&conductor->embeddings_grad,
+         contrastive && train,
+         {"embeddings-grad", o->embeddings_grad, EDGE_BIND, EDGE_OUT, 0, both}                               },
+    };
+    return edges_open(hub, rows, sizeof rows / sizeof *rows);
+}
+
+static int run(struct hub *hub) {
+    struct conductor conductor = {.hub = hub, .part = &part};
+    int status = open_edges(hub, &conductor);
+    if (!status) stage_ready();
+    if (!status) status = hub_meet(hub);
+    if (!status) status = train ? conductor_train(&conductor) : conductor_evaluate(&conductor);
+    part_close(&part);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    static const struct stage stage = {.name = "coca-loss",
+                                       .role = ROLE_LOSS,
+                                       .summary = "conducts training: contrastive loss, totals, temperature",
+                                       .manual = manual,
+                                       .tables = &run_options_table,
+                                       .table_count = 1,
+                                       .prepare = prepare,
+                                       .run = run};
+    if (argc > 1 && !strcmp(argv[1], "--prepare")) return prepare_main(argc - 1, argv + 1);
+    return stage_main(&stage, argc, argv);
+}

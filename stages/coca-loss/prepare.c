@@ -1,0 +1,135 @@
+#include "prepare.h"
+
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "stage/command.h"
+#include "train/option_rows.h"
+#include "train/run_options.h"
+
+static const char manual[] =
+    "Makes the run directory RUNS/NAME, or opens it to go on with --resume, and checks every option of the run. The\n"
+    "stages, started next with --run-dir, read all they need from its run.json.\n"
+    "\n"
+    "Prints KEY=VALUE lines that a shell can eval: run_dir, run_id, first_step, resume (the checkpoint, or empty),\n"
+    "caption and contrastive (1 when that loss is on), images and tokens (recorded edges, or empty), workers,\n"
+    "tokenize_workers, image_threads, text_threads, val_data, val_frequency.\n"
+    "\n"
+    "Exit codes: 0 done, 1 unwritable, 2 usage or an existing run, 3 a dataset, checkpoint or vocabulary is damaged.\n"
+    "\n"
+    "Example:\n"
+    "  eval \"$(coca-loss --prepare --name first --train-data data/clipart/train --tokenizer en.model --steps 100)\"";
+
+static struct run_place place;
+
+#define FIELD(member) offsetof(struct run_place, member)
+static const struct option place_rows[] = {
+    HEADING("Run"),
+    TEXT("name", name, "NAME", NULL, "of the run", OPTION_LOCAL),
+    TEXT("runs", runs, "DIR", "runs", "where runs are kept", OPTION_LOCAL),
+    TEXT("resume", resume, "latest|step-N", NULL, "go on from a checkpoint of the run", OPTION_LOCAL),
+};
+
+enum { PLACE, RUN, TABLES };
+static struct option_table tables[TABLES] = {
+    [PLACE] = {place_rows, sizeof place_rows / sizeof *place_rows, &place, NULL},
+};
+
+static int available_cores(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+}
+
+// Results depend on the number of threads, so it is fixed when the run is made.
+static void fix_threads(void) {
+    int cores = available_cores();
+    if (!run_options.threads) run_options.threads = xformat("%d,%d", cores, cores);
+}
+
+static void new_id(char id[WIRE_RUN]) {
+    uint64_t bits = 0;
+    if (getrandom(&bits, sizeof bits, 0) != sizeof bits) die(EXIT_RUN, "no random numbers for a run id");
+    snprintf(id, WIRE_RUN, "%016" PRIx64, bits);
+}
+
+static int count_steps(const struct ingredients *found, int64_t *steps) {
+    int64_t samples = run_options.epochs * found->records;
+    *steps = run_options.epochs ? (samples + run_options.batch_size - 1) / run_options.batch_size : run_options.steps;
+    if (run_options.epochs && !samples) return error(EXIT_USAGE, "--epochs counts the records of --train-data");
+    return 0;
+}
+
+static void print_text(const char *key, const char *value) {
+    printf("%s='", key);
+    for (; value && *value; value++)
+        if (*value == '\'')
+            fputs("'\\''", stdout);
+        else
+            putchar(*value);
+    puts("'");
+}
+
+static void print_number(const char *key, int64_t value) {
+    printf("%s=%" PRId64 "\n", key, value);
+}
+
+static void print(const struct run_directory *run, const struct run_start *start) {
+    const struct run_options *o = &run_options;
+    print_text("run_dir", run->path);
+    print_text("run_id", start->id);
+    print_number("first_step", run->checkpoint < 0 ? 0 : run->checkpoint);
+    print_text("resume", start->checkpoint);
+    print_number("caption", o->caption_weight > 0);
+    print_number("contrastive", o->contrastive_weight > 0);
+    print_text("images", o->images);
+    print_text("tokens", o->tokens);
+    print_number("workers", o->workers);
+    print_number("tokenize_workers", o->tokenize_workers);
+    print_number("image_threads", run_threads(false));
+    print_number("text_threads", run_threads(true));
+    print_text("val_data", o->val_data);
+    print_number("val_frequency", o->val_frequency);
+}
+
+static int make(const struct run_directory *run, const struct ingredients *found) {
+    struct run_start start = {0};
+    const struct run_sources sources = {found->model, found->tokenizer};
+    new_id(start.id);
+    fix_threads();
+    int status = count_steps(found, &start.steps);
+    if (!status) status = run_directory_compare(run, found->versions);
+    if (!status) status = run_directory_write(run, &start, found->versions, &sources);
+    if (!status) print(run, &start);
+    return status;
+}
+
+static int prepare(const struct strings *operands) {
+    struct run_directory run;
+    struct ingredients found = {0};
+    (void)operands;
+    run_options_table.given = tables[RUN].given;
+    run_options_absolute();
+    int status = run_directory_open(&run, &place);
+    if (!status) status = run_options_check();
+    if (!status) status = run_options_check_length();
+    if (!status) status = ingredients_find(&found, &run);
+    if (!status) status = make(&run, &found);
+    ingredients_release(&found);
+    run_directory_close(&run);
+    return status;
+}
+
+int prepare_main(int argc, char **argv) {
+    static const struct tool tool = {.name = "coca-loss --prepare",
+                                     .summary = "makes or reopens a run directory",
+                                     .manual = manual,
+                                     .tables = tables,
+                                     .table_count = TABLES,
+                                     .run = prepare};
+    tables[RUN] = run_options_table;
+    return tool_main(&tool, argc, argv);
+}

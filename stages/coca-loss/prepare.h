@@ -1,0 +1,20 @@
+// coca-loss --prepare: makes or reopens the run directory, before any other stage starts.
+#pragma once
+
+#include <jansson.h>
+
+#include "model/config.h"
+#include "train/run_directory.h"
+
+int prepare_main(int argc, char **argv);
+
+// What a run is made of, looked at before it is made.
+struct ingredients {
+    char *model, *tokenizer; // files; tokenizer NULL when tokens are recorded
+    struct model_config config;
+    int64_t records;  // of all datasets
+    json_t *versions; // fingerprints, for run.json
+};
+// 0 or -exit_code; ingredients_release in any case.
+int ingredients_find(struct ingredients *found, const struct run_directory *run);
+void ingredients_release(struct ingredients *found);

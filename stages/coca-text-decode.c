@@ -1,0 +1,172 @@
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "coca-text-decode/text_decode.h"
+#include "stage/stage.h"
+#include "train/edges.h"
+#include "train/memory.h"
+#include "train/option_rows.h"
+#include "train/run_model.h"
+#include "train/run_options.h"
+
+static const char manual[] =
+    "Both halves of the text decoder: captions to embeddings, with features to the caption loss, and back.\n"
+    "\n"
+    "  tokens           in   tokens i32 [B,T], ids i64 [B]\n"
+    "  features         in   features f32|bf16 [B,N,D]\n"
+    "  embeddings       out  embedding f32 [B,E], of length 1\n"
+    "  features-grad    out  d_features, as features\n"
+    "  embeddings-grad  in   d_embedding f32 [B,E]\n"
+    "  captions         out  with --generate: tokens i32 [B,T], text B strings\n"
+    "  control               the step protocol, when coca-loss conducts\n"
+    "\n"
+    "With --control it trains: the run directory says how. Without, it serves text embeddings to a consumer that\n"
+    "asks for them on a socket, or goes through a recording of tokens to its end, writing what has an address and\n"
+    "printing the caption loss when features are there, which --embed leaves out. With --generate it asks for\n"
+    "features until their end and writes captions.\n"
+    "\n"
+    "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad input, 4 peer lost, 130 and 143 signals.\n"
+    "\n"
+    "Examples:\n"
+    "  coca-text-decode --model coca_tiny --microbatch 32 --tokens file:tokens.rec --embeddings file:out.rec\n"
+    "  coca-text-decode --generate --pretrained model --features file:features.rec --captions - | coca-tap watch -";
+
+struct text_decode text_decode;
+
+#define FIELD(member) offsetof(struct caption_options, member)
+static const struct option caption_rows[] = {
+    HEADING("Captions"),
+    FLAG("embed", embed, "text embeddings alone: features are not read", OPTION_LOCAL),
+    FLAG("generate", generate, "write captions for features", OPTION_LOCAL),
+    FLAG("sample", sample, "draw each token (from --seed) instead of taking the likeliest", OPTION_LOCAL),
+    REAL("temperature", temperature, "T", "1", 0.01, 100, "logits are divided by it before a draw", OPTION_LOCAL),
+    INT("top-k", top_k, "K", "0", 0, 1e9, "draw from the K likeliest tokens; 0: from all", OPTION_LOCAL),
+    REAL("top-p", top_p, "P", "1", 0.0001, 1, "draw from the likeliest tokens that hold P together", OPTION_LOCAL),
+    INT("min-length", min_length, "TOKENS", "0", 0, 65536, "shortest caption, BOS and EOS counted", OPTION_LOCAL),
+    INT("max-length", max_length, "TOKENS", "0", 0, 65536, "longest caption; 0: as the model allows", OPTION_LOCAL),
+    REAL("repetition-penalty", repetition_penalty, "FACTOR", "1", 0.01, 100,
+         "logits of tokens that stand already are divided by it (below 0 multiplied); 1: none", OPTION_LOCAL),
+};
+
+enum { CAPTIONS, RUN, TABLES };
+static struct option_table tables[TABLES] = {
+    [CAPTIONS] = {caption_rows, sizeof caption_rows / sizeof *caption_rows, &caption_options, NULL},
+};
+
+// ---- before sockets
+
+static int ahead(void) {
+    return (int)(run_options.window * run_options.tokenize_workers);
+}
+
+static int64_t need(void *context, int recompute, int64_t microbatch) {
+    (void)context;
+    const struct part *part = &text_decode.part;
+    int64_t bytes = part_bytes(part, text_decode.train);
+    if (caption_options.generate) return bytes + generator_bytes(&part->config, part->ops->dtype, (int)microbatch);
+    return bytes + passes_bytes(recompute, microbatch, ahead());
+}
+
+static int open_tokenizer(void) {
+    const struct text_config *text = &text_decode.part.config.text;
+    char *path = run_tokenizer();
+    int status = path ? tokenizer_open(&text_decode.tokenizer, path) : 0;
+    if (!status && text_decode.tokenizer)
+        status = tokenizer_check(text_decode.tokenizer,
+                                 (struct tokenizer_ids){text->vocab_size, text->pad_id, text->bos_id, text->eos_id});
+    if (!path && caption_options.generate)
+        status = error(EXIT_USAGE, "--generate needs --tokenizer FILE: no vocabulary comes with the weights");
+    free(path);
+    return status;
+}
+
+static void say_share(void) {
+    const struct text_config *text = &text_decode.part.config.text;
+    char fingerprint[HASH_TEXT_SIZE] = "none";
+    if (text_decode.tokenizer) hash_format(fingerprint, tokenizer_fingerprint(text_decode.tokenizer));
+    note("paper family, text half: %" PRId64 " parameters; position t predicts token t+1 (shifted here, once); pad %d, "
+         "bos %d, eos %d, padding is no target; CLS stands behind the last token and sees all of them and itself; "
+         "tokenizer %s",
+         part_count(&text_decode.part), text->pad_id, text->bos_id, text->eos_id, fingerprint);
+}
+
+static int load(void) {
+    int status = part_load(&text_decode.part, text_decode.train);
+    if (!status && !caption_options.generate) passes_open();
+    return status;
+}
+
+static int prepare(const struct strings *operands) {
+    (void)operands;
+    int status = part_open(&text_decode.part, PART_TEXT, &tables[RUN]);
+    if (status) return status;
+    text_decode.train = run_trains() && !caption_options.generate;
+    status = open_tokenizer();
+    if (status) return status;
+    say_share();
+    status = memory_announce(need, NULL);
+    return status ? status : load();
+}
+
+// ---- sockets
+
+static int open_caption_edges(struct hub *hub) {
+    const struct run_options *o = &run_options;
+    const struct edge_row rows[] = {
+        {&text_decode.features, true, {"features", o->features, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
+        {&text_decode.captions, true, {"captions", o->captions, EDGE_SERVE, EDGE_OUT, 0, NULL}           },
+    };
+    int status = edges_open(hub, rows, sizeof rows / sizeof *rows);
+    if (!status && !edge_is_recording(text_decode.captions))
+        status = error(EXIT_USAGE, "--captions %s: captions are written to file:PATH or -", o->captions);
+    return status;
+}
+
+static int open_edges(struct hub *hub) {
+    const struct run_options *o = &run_options;
+    bool conducted = o->control, caption = o->caption_weight > 0, contrastive = o->contrastive_weight > 0;
+    bool train = conducted && text_decode.train;
+    enum edge_manner to_loss = conducted ? EDGE_CONNECT : EDGE_SERVE;
+    const struct edge_row rows[] = {
+        {&text_decode.tokens,          true,                     {"tokens", o->tokens, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
+        {&text_decode.features,
+         conducted && caption,
+         {"features", caption_options.embed ? NULL : o->features, EDGE_CONNECT, EDGE_IN, 0, NULL}                               },
+        {&text_decode.features_grad,
+         train && caption,
+         {"features-grad", o->features_grad, EDGE_CONNECT, EDGE_OUT, 0, NULL}                                                   },
+        {&text_decode.embeddings,      conducted && contrastive, {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL}      },
+        {&text_decode.embeddings_grad,
+         train && contrastive,
+         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL}                                                },
+        {&text_decode.control,         false,                    {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL}      },
+    };
+    return edges_open(hub, rows, sizeof rows / sizeof *rows);
+}
+
+static int run(struct hub *hub) {
+    bool generate = caption_options.generate;
+    int status = generate ? open_caption_edges(hub) : open_edges(hub);
+    if (!status) stage_ready();
+    if (!status) status = hub_meet(hub);
+    if (!status) status = generate ? captions_run(hub) : passes_run(hub, ahead());
+    passes_close();
+    part_close(&text_decode.part);
+    if (text_decode.tokenizer) tokenizer_close(&text_decode.tokenizer);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    static const struct stage stage = {.name = "coca-text-decode",
+                                       .role = ROLE_TEXT,
+                                       .summary = "captions to embeddings, and with features to the caption loss, or "
+                                                  "features to captions",
+                                       .manual = manual,
+                                       .tables = tables,
+                                       .table_count = TABLES,
+                                       .prepare = prepare,
+                                       .run = run};
+    tables[RUN] = run_options_table;
+    return stage_main(&stage, argc, argv);
+}

@@ -1,0 +1,90 @@
+// --generate: the sink of a chain without training. It asks for features, microbatch by microbatch, until their end.
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "stage/progress.h"
+#include "text_decode.h"
+#include "train/outputs.h"
+#include "train/run_options.h"
+
+struct caption_options caption_options;
+
+struct captioner {
+    struct hub *hub;
+    struct generator *generator;
+    struct generate_options options;
+    int32_t wanted, next; // microbatches asked for, taken
+    int64_t captions;
+};
+
+static struct generate_options generate_options(void) {
+    const struct caption_options *o = &caption_options;
+    return (struct generate_options){.max_length = (int)o->max_length,
+                                     .min_length = (int)o->min_length,
+                                     .temperature = o->temperature,
+                                     .top_k = (int)o->top_k,
+                                     .top_p = o->top_p,
+                                     .repetition_penalty = o->repetition_penalty,
+                                     .sample = o->sample,
+                                     .seed = (uint64_t)run_options.seed};
+}
+
+static void ask_ahead(struct captioner *captioner) {
+    int64_t B = run_options.microbatch;
+    for (; captioner->wanted <= captioner->next + run_options.window; captioner->wanted++)
+        edge_want(text_decode.features, NULL, (struct unit){0, captioner->wanted, captioner->wanted * B, (int32_t)B});
+}
+
+static int take_features(struct captioner *captioner, struct message **features) {
+    struct edge *edge = text_decode.features;
+    if (edge_is_recording(edge)) return hub_take(captioner->hub, edge, MESSAGE_DATA, NULL, -1, -1, features);
+    ask_ahead(captioner);
+    return hub_take(captioner->hub, edge, MESSAGE_DATA, NULL, 0, captioner->next++, features);
+}
+
+static void add_texts(struct message *captions, const int32_t *tokens, int B, int T) {
+    struct strings texts = {0};
+    struct buffer text = {0};
+    for (int i = 0; i < B; i++) {
+        buffer_clear(&text);
+        tokenizer_decode(text_decode.tokenizer, tokens + (int64_t)i * T, T, &text);
+        strings_add(&texts, text.bytes ? text.bytes : "", text.size);
+    }
+    message_add_strings(captions, TENSOR_TEXT, (const char *const *)texts.item, B);
+    buffer_release(&text);
+    strings_release(&texts);
+}
+
+static int caption(struct captioner *captioner, const struct message *input) {
+    const struct model_config *config = &text_decode.part.config;
+    const struct work work = {.step = input->unit.step, .microbatch = input->unit.microbatch};
+    int B = input->unit.samples, T = config->text.context_length;
+    const void *features, *ids;
+    int status = input_tensor(&work, input, TENSOR_FEATURES, text_decode.part.ops->dtype,
+                              SHAPE(B, config_feature_tokens(config), config->decoder.width), &features);
+    if (!status) status = message_tensor(input, TENSOR_IDS, DT_I64, SHAPE(B), &ids);
+    if (status || !B) return status;
+    struct message *captions = output_new(&work, input);
+    int32_t *tokens = message_add(captions, TENSOR_TOKENS, DT_I32, SHAPE(B, T));
+    generator_run(captioner->generator, B, features, ids, &captioner->options, tokens);
+    add_texts(captions, tokens, B, T);
+    captioner->captions += B;
+    return edge_send(text_decode.captions, NULL, &captions);
+}
+
+int captions_run(struct hub *hub) {
+    struct captioner captioner = {.hub = hub, .options = generate_options()};
+    struct progress *progress = progress_new("caption", 0, "pictures");
+    struct message *features;
+    int status;
+    captioner.generator = generator_new(&text_decode.part.config, text_decode.part.params, (int)run_options.microbatch);
+    while (!(status = take_features(&captioner, &features))) {
+        status = caption(&captioner, features);
+        message_free(&features);
+        if (status) break;
+        progress_set(progress, captioner.captions, NULL);
+    }
+    progress_done(&progress);
+    generator_free(&captioner.generator);
+    return status;
+}
