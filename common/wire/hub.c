@@ -90,8 +90,13 @@ static int open_edge(struct edge *edge) {
     return status ? status : open_copy(edge);
 }
 
+// What a peer that ended, or never came, was to get is not waited for.
+static bool nobody_listens(const struct edge *edge) {
+    return !edge_is_router(edge) && (edge->peer_count == 0 || edge->peer[0]->state == PEER_ENDED);
+}
+
 static void edge_free(struct edge *edge, int linger_ms) {
-    socket_close(edge, linger_ms);
+    socket_close(edge, nobody_listens(edge) ? 0 : linger_ms);
     if (edge->recording) recording_abandon(&edge->recording);
     if (edge->copy) recording_abandon(&edge->copy);
     for (int i = 0; i < edge->peer_count; i++) free(edge->peer[i]);

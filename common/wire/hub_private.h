@@ -78,7 +78,6 @@ struct edge {
     struct peer **peer;
     int peer_count, peer_capacity;
     double lonely_since; // hub's clock: opened, or a peer was lost
-    bool hello_due;      // a DEALER is connected and has not said hello
     bool ended;          // by us
 
     struct inbox inbox; // of stateful edges and recordings
@@ -107,6 +106,7 @@ struct hub {
     int failure;    // reported; every wait returns it
     int interrupt;  // of a watch; the next wait returns it
     uint64_t asks;  // requests sent so far
+    int monitors;   // opened so far
     bool trace;
     double complained; // real time of the last complaint about a message
     int unsaid;        // complaints since
@@ -121,7 +121,7 @@ static inline bool edge_is_stateful(const struct edge *edge) {
 }
 
 // --- socket.c
-int socket_open(struct edge *edge);
+int socket_open(struct edge *edge); // and says hello, where it connects
 void socket_close(struct edge *edge, int linger_ms);
 // What one multipart message turned out to be: `message` NULL with a reason when it was malformed.
 struct arrival {
@@ -140,8 +140,7 @@ int socket_event(struct edge *edge);
 
 // --- peer.c
 void edge_receive(struct edge *edge); // all that has arrived
-void edge_events(struct edge *edge);  // connections gained and lost
-void edge_greet(struct edge *edge);   // a DEALER's hello, when one is due
+void edge_events(struct edge *edge);  // a DEALER's connection lost
 void edge_probe(struct edge *edge);
 struct peer *edge_peer(const struct edge *edge, const char *role);   // NULL: any; not IGNORED ones
 void edge_unreachable(struct edge *edge, struct peer *peer);         // a message could not be sent to it

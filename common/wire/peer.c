@@ -62,11 +62,12 @@ static void fail(struct hub *hub, int status) {
     if (!hub->failure) hub->failure = status;
 }
 
-// A stateful peer, or a worker, is gone without `end`.
+// A connection is no more. After an `end` that is as it should be.
 static void lose(struct edge *edge, struct peer *peer) {
     struct hub *hub = edge->hub;
+    if (peer->state == PEER_ENDED) return;
     if (edge_is_stateful(edge)) {
-        if (peer->state == PEER_ENDED || edge->ended || hub->failure) return;
+        if (edge->ended || hub->failure) return;
         fail(hub, error(EXIT_PEER, "edge %s: %s %d is gone (its log says why)", edge->name, peer->role, peer->rank));
         return;
     }
@@ -180,15 +181,6 @@ static void take_hello(struct edge *edge, const struct identity *identity, struc
         welcome(edge, identity, hello);
 }
 
-void edge_greet(struct edge *edge) {
-    const struct peer unknown = {.identity.size = 0, .role = "the other end"};
-    if (!edge->hello_due) return;
-    struct message *hello = hub_message(edge->hub, MESSAGE_HELLO);
-    message_set_text(hello, "edge", edge->name);
-    message_set_int(hello, "fingerprint", (int64_t)edge->hub->config.fingerprint);
-    if (socket_send(edge, &unknown, &hello)) edge->hello_due = false;
-}
-
 // At a DEALER, before it has a peer.
 static void take_answer(struct edge *edge, const struct arrival *arrival) {
     const struct message *message = arrival->message;
@@ -290,16 +282,19 @@ void edge_probe(struct edge *edge) {
     }
 }
 
+// A DEALER lost its connection. A worker, or who was not welcomed yet, begins anew with a fresh socket: in the old one
+// messages for the lost peer may be queued.
 static void disconnected(struct edge *edge) {
-    edge_receive(edge);
-    edge->hello_due = false;
-    edge->lonely_since = edge->hub->clock;
-    if (!edge->peer_count) return;
-    // A worker waits for its consumer to come back, and forgets what the lost one asked.
-    bool ended = edge->peer[0]->state == PEER_ENDED;
-    if (edge->manner == EDGE_SERVE) serve_forget(edge);
-    if (edge->manner == EDGE_SERVE && ended) return;
-    lose(edge, edge->peer[0]);
+    struct hub *hub = edge->hub;
+    edge_receive(edge); // it may have ended properly
+    struct peer *peer = edge->peer_count ? edge->peer[0] : NULL;
+    bool ended = peer && peer->state == PEER_ENDED;
+    if (peer) lose(edge, peer);
+    if (ended || (peer && edge_is_stateful(edge))) return;
+    serve_forget(edge);
+    socket_close(edge, 0);
+    int status = socket_open(edge);
+    if (status) fail(hub, status);
 }
 
 static void key_refused(struct edge *edge) {
@@ -310,12 +305,9 @@ static void key_refused(struct edge *edge) {
 }
 
 void edge_events(struct edge *edge) {
-    if (!edge->monitor) return;
-    for (int event; (event = socket_event(edge));) {
+    for (int event; edge->monitor && (event = socket_event(edge));) {
         if (event == ZMQ_EVENT_DISCONNECTED)
             disconnected(edge);
-        else if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-            edge->hello_due = true;
         else if (edge->endpoint.kind == ENDPOINT_TCP)
             key_refused(edge);
     }

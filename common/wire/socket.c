@@ -16,8 +16,7 @@ enum {
     HEARTBEAT_MS = 1000,
     HEARTBEAT_TIMEOUT_MS = 3000, // without a TTL, so that a job that was stopped and continued finds its peers again
     ROUTING_ID_BYTES = 16,
-    WATCHED_EVENTS = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL,
+    WATCHED_EVENTS = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL,
 };
 
 // --- Opening
@@ -41,13 +40,13 @@ static void set_router(const struct edge *edge) {
     set_int(edge->socket, ZMQ_ROUTER_HANDOVER, 1); // a peer that connects again before its loss was noticed
 }
 
-// IMMEDIATE: nothing waits for a connection that may lead to another process than the last one.
+// Not ZMQ_IMMEDIATE, which would be rid of messages queued for a lost peer: on a loss it also discards what had arrived
+// and was not received yet, the peer's `end` for one. peer.c opens a new socket instead.
 static void set_dealer(const struct edge *edge) {
     unsigned char id[ROUTING_ID_BYTES];
     if (getrandom(id, sizeof id, 0) != sizeof id) bug("getrandom: %s", strerror(errno));
     id[0] |= 1; // ids that begin with zero are ZeroMQ's own
     zmq_setsockopt(edge->socket, ZMQ_ROUTING_ID, id, sizeof id);
-    set_int(edge->socket, ZMQ_IMMEDIATE, 1);
 }
 
 static int set_keys(struct edge *edge) {
@@ -66,7 +65,7 @@ static int set_keys(struct edge *edge) {
 
 static int monitor_open(struct edge *edge) {
     char address[64];
-    snprintf(address, sizeof address, "inproc://monitor-%p", (void *)edge);
+    snprintf(address, sizeof address, "inproc://monitor-%d", edge->hub->monitors++);
     edge->monitor = zmq_socket(edge->hub->context, ZMQ_PAIR);
     if (!edge->monitor || zmq_socket_monitor(edge->socket, address, WATCHED_EVENTS) ||
         zmq_connect(edge->monitor, address))
@@ -85,7 +84,7 @@ static int bind_or_connect(struct edge *edge) {
     return error(EXIT_USAGE, "--%s %s: cannot listen: %s", edge->name, address, zmq_strerror(errno));
 }
 
-int socket_open(struct edge *edge) {
+static int open_socket(struct edge *edge) {
     edge->socket = zmq_socket(edge->hub->context, edge_is_router(edge) ? ZMQ_ROUTER : ZMQ_DEALER);
     if (!edge->socket) return error(EXIT_RUN, "edge %s: no socket: %s", edge->name, zmq_strerror(errno));
     set_common(edge);
@@ -96,6 +95,21 @@ int socket_open(struct edge *edge) {
     int status = set_keys(edge);
     if (status == 0 && !edge_is_router(edge)) status = monitor_open(edge);
     return status ? status : bind_or_connect(edge);
+}
+
+// The first message of every connection. Queued until there is one.
+static void say_hello(struct edge *edge) {
+    const struct peer unknown = {.identity.size = 0, .role = "the other end"};
+    struct message *hello = hub_message(edge->hub, MESSAGE_HELLO);
+    message_set_text(hello, "edge", edge->name);
+    message_set_int(hello, "fingerprint", (int64_t)edge->hub->config.fingerprint);
+    socket_send(edge, &unknown, &hello);
+}
+
+int socket_open(struct edge *edge) {
+    int status = open_socket(edge);
+    if (status == 0 && !edge_is_router(edge)) say_hello(edge);
+    return status;
 }
 
 void socket_close(struct edge *edge, int linger_ms) {

@@ -67,7 +67,6 @@ void hub_pass(struct hub *hub, int timeout_ms, struct awaited *awaited) {
         if (!edge->socket) continue;
         edge_receive(edge);
         edge_events(edge);
-        edge_greet(edge);
         if (probe) edge_probe(edge);
         if (edge->manner == EDGE_PULL) pull_assign(edge);
     }
