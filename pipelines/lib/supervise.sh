@@ -4,7 +4,10 @@
 #   stage NAME COMMAND ...              starts a process the job needs to its end; its words go to log/NAME.log
 #   sink NAME COMMAND ...               the same, but it keeps this script's stdout and stderr; the job ends with it
 #   workers NAME COUNT COMMAND ...      starts processes that may die and are started again
+#   take_stage_options ARGUMENT ...     sorts this script's arguments: job_options for every stage, job_arguments for the rest
 #   job_watch                           returns when the job is done, with the exit code of the stage that failed first
+#
+#   job_times                           prints where each process's time went
 #
 # Every process runs in DIR with --run-dir, --run-id, --supervisor, --ready and --counters added to its command, and in a process
 # group of its own, so that Ctrl-C reaches this script alone: the first INT or TERM is passed to the conductor (the stage
@@ -55,7 +58,7 @@ job_spawn() {
     local kind=$1 name=$2 pid
     shift 2
     local -a command=("$@" --run-dir "$job_dir" --supervisor sockets/supervisor
-        --ready "sockets/$name.ready" --counters "log/$name.counters")
+        --ready "sockets/$name.ready" --counters "log/$name.counters" "${job_options[@]}")
     set -m # a process group for it
     if [[ $kind == sink ]]; then
         "${command[@]}" 8>&- 9>&- &
@@ -161,7 +164,31 @@ job_end() {
     return 0
 }
 
-# A table of where each stage's time went, from the counters files.
-job_counters() {
-    cat "$job_dir"/log/*.counters 2>/dev/null
+# take_stage_options ARGUMENT ...: options that every stage has go to job_options, the rest to job_arguments.
+job_options=() job_arguments=()
+take_stage_options() {
+    while (($#)); do
+        case $1 in
+            --record=*) job_options+=(--record "$(absolute_recording "${1#*=}")") ;;
+            --record) job_options+=(--record "$(absolute_recording "${2-}")"); shift ;;
+            --keys) job_options+=(--keys "$(realpath -m -- "${2-}")"); shift ;;
+            --insecure | --*-timeout=* | --message-limit=*) job_options+=("$1") ;;
+            --*-timeout | --message-limit) job_options+=("$1" "${2-}"); shift ;;
+            *) job_arguments+=("$1") ;;
+        esac
+        shift
+    done
+}
+
+# EDGE=FILE with FILE seen from here, since stages work in the job's directory.
+absolute_recording() { printf '%s=%s' "${1%%=*}" "$(realpath -m -- "${1#*=}")"; }
+
+# Where each process's time went, from the counters that it wrote as it left.
+job_times() {
+    local file
+    for file in "$job_dir"/log/*.counters; do
+        [[ -s $file ]] && printf '%s\t%s\n' "$(basename "$file" .counters)" "$(tail -n 1 "$file")"
+    done | awk -F'\t' '
+        BEGIN { printf "%-16s %9s %8s %8s %8s %10s %10s\n", "process", "seconds", "busy", "waiting", "blocked", "peak MiB", "expected" }
+        { printf "%-16s %9.1f %7.1f%% %7.1f%% %7.1f%% %10.1f %10.1f\n", $1, $4, 100*$5, 100*$6, 100*$7, $12/2^20, $13/2^20 }' >&2
 }

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Trains a model: five stages, one run directory.
+#
+#   pipelines/train.sh --name RUN --train-data DIR[::DIR...] --tokenizer FILE --steps N|--seconds S|--epochs N [options]
+#   pipelines/train.sh --name RUN --images file:F --tokens file:F --steps N [options]      from recorded edges
+#   pipelines/train.sh --help                                                              every option
+#
+# RUN becomes runs/RUN (--runs DIR for another folder than runs). Options of every stage, such as --record EDGE=FILE and
+# --stall-timeout SECONDS, are handed on. Exit codes: 0 done, 1 run-time failure, 2 bad usage, 3 bad data, 4 a stage was
+# lost (go on with --resume latest), 130 and 143 after a signal and a clean drain.
+set -uo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib/supervise.sh"
+
+take_stage_options "$@"
+settings=$(coca-loss --prepare "${job_arguments[@]}") || exit
+[[ $settings == *run_dir=* ]] || { printf '%s\n' "$settings"; exit 0; } # --help
+eval "$settings"
+job_open "$run_dir"
+
+edge() { local name; for name in "$@"; do printf -- '--%s ipc://sockets/%s ' "$name" "$name"; done; }
+shared=$(edge control)
+((contrastive)) && shared+=$(edge embeddings embeddings-grad)
+((caption)) && between=$(edge features features-grad)
+
+job_conductor=loss
+sink loss coca-loss $shared
+stage image-encode coca-image-encode --images "${images:-ipc://sockets/images}" ${between:-} $shared
+stage text-decode coca-text-decode --tokens "${tokens:-ipc://sockets/tokens}" ${between:-} $shared
+[[ $images ]] || workers decode "$workers" coca-decode --images ipc://sockets/images
+[[ $tokens ]] || workers tokenize "$tokenize_workers" coca-tokenize --tokens ipc://sockets/tokens
+((val_frequency)) && validate_checkpoints "$run_dir" "$val_data" "$val_frequency"
+
+job_watch
+code=$?
+job_times
+exit "$code"
