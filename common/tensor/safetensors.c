@@ -99,9 +99,10 @@ static int check_cover(const struct safetensors *file, const unsigned char *data
                  (size_t)(data + size - at));
 }
 
+// Room for a copy that keeps the next one aligned; 0 when none is needed, never 0 for an empty tensor that lies askew.
 static size_t askew_bytes(const struct tensor *tensor) {
     bool askew = (uintptr_t)tensor->data % dtype_size(tensor->dtype) != 0;
-    return askew ? ((size_t)tensor_bytes(tensor) + 7) & ~(size_t)7 : 0;
+    return askew ? ((size_t)tensor_bytes(tensor) + 8) & ~(size_t)7 : 0;
 }
 
 static void copy_askew(struct safetensors *file) {
