@@ -52,7 +52,7 @@ static void plan_layer(struct decoder_layer_state *layer, void *in, int64_t R, i
 
 void multimodal_plan(struct multimodal_state *state, int B, const struct multimodal_dims *dims,
                      struct planner *planner) {
-    int64_t R = text_rows_captions(B, dims->T), Rk = (int64_t)B * dims->N;
+    int64_t R = text_rows_targets(B, dims->T), Rk = (int64_t)B * dims->N;
     state->features = plan_rows(planner, Rk, dims->D);
     state->in = plan_rows(planner, R, dims->D);
     norm_plan(&state->ln_final, R, dims->D, planner);
@@ -68,7 +68,7 @@ void multimodal_plan(struct multimodal_state *state, int B, const struct multimo
 
 void multimodal_plan_scratch(struct multimodal_scratch *scratch, int B, const struct multimodal_dims *dims,
                              struct planner *planner) {
-    int64_t R = text_rows_captions(B, dims->T), Rk = (int64_t)B * dims->N;
+    int64_t R = text_rows_targets(B, dims->T), Rk = (int64_t)B * dims->N;
     scratch->d_features = plan_rows(planner, Rk, dims->D);
     scratch->d_norm = plan_rows(planner, R, dims->D);
     size_t mark = arena_mark(planner->arena);
@@ -81,20 +81,19 @@ void multimodal_plan_scratch(struct multimodal_scratch *scratch, int B, const st
 }
 
 static struct attention_pattern self_pattern(const struct text_rows *rows) {
-    struct spans captions = text_rows_caption_spans(rows);
-    return (struct attention_pattern){
-        .B = rows->caption_samples, .queries = captions, .keys = captions, .causal = true};
+    struct spans targets = text_rows_target_spans(rows);
+    return (struct attention_pattern){.B = rows->B, .queries = targets, .keys = targets, .causal = true};
 }
 
 static struct attention_pattern cross_pattern(const struct text_rows *rows) {
     return (struct attention_pattern){
-        .B = rows->caption_samples, .queries = text_rows_caption_spans(rows), .keys = text_rows_feature_spans(rows)};
+        .B = rows->B, .queries = text_rows_target_spans(rows), .keys = text_rows_feature_spans(rows)};
 }
 
 void multimodal_apply(struct ops *ops, const struct multimodal *half, struct multimodal_state *state,
                       const void *features, const void *states, const struct text_rows *rows) {
     struct attention_pattern self = self_pattern(rows), cross = cross_pattern(rows);
-    int64_t R = rows->captions, Rk = cross.keys.rows, D = half->dims.D;
+    int64_t R = rows->targets, Rk = cross.keys.rows, D = half->dims.D;
     ops->upload(ops, state->features, features, (size_t)(Rk * D) * dtype_size(ops->dtype));
     ops->gather_rows(ops, state->in, states, text_rows_list(rows, ROW_STATE), R, D);
     const void *in = state->in;
@@ -114,7 +113,7 @@ void multimodal_backward(struct ops *ops, const struct multimodal *half, const s
                          struct multimodal_scratch *scratch, void *d_states, void *d_features,
                          const struct text_rows *rows) {
     struct attention_pattern self = self_pattern(rows), cross = cross_pattern(rows);
-    int64_t R = rows->captions;
+    int64_t R = rows->targets;
     size_t feature_bytes = (size_t)(cross.keys.rows * half->dims.D) * dtype_size(ops->dtype);
     ops->zero(ops, scratch->d_features, feature_bytes);
     norm_backward(ops, &half->ln_final, &state->ln_final, d_states, scratch->d_norm, state->out, R, false);

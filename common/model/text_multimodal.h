@@ -35,7 +35,7 @@ struct multimodal {
 
 struct multimodal_state {
     void *features;                    // [B·N,D]
-    void *in;                          // [R,D], the token states of the caption rows
+    void *in;                          // [R,D], the token states of the target rows
     struct decoder_layer_state *layer; // [layers]
     void *out;                         // [R,D]
     struct norm_state ln_final;
@@ -62,10 +62,10 @@ void multimodal_plan(struct multimodal_state *state, int B, const struct multimo
 void multimodal_plan_scratch(struct multimodal_scratch *scratch, int B, const struct multimodal_dims *dims,
                              struct planner *planner);
 
-// The host's features [B,N,D] and states [rows,D] of the backend → state->ln_final.out by caption row.
+// The host's features [B,N,D] and states [rows,D] of the backend → state->ln_final.out by target row.
 void multimodal_apply(struct ops *ops, const struct multimodal *half, struct multimodal_state *state,
                       const void *features, const void *states, const struct text_rows *rows);
-// scratch->d_norm, which the head left, → d_states[rows,D] by caption row and the host's d_features [B,N,D].
+// scratch->d_norm, which the head left, → d_states[rows,D] by target row and the host's d_features [B,N,D].
 void multimodal_backward(struct ops *ops, const struct multimodal *half, const struct multimodal_state *state,
                          struct multimodal_scratch *scratch, void *d_states, void *d_features,
                          const struct text_rows *rows);

@@ -5,16 +5,12 @@
 #include "base/memory.h"
 #include "model/towers.h"
 
-static int64_t fill_up(int64_t rows) {
-    return (rows + ROW_QUANTUM - 1) / ROW_QUANTUM * ROW_QUANTUM;
-}
-
 int64_t text_rows_states(int batch, int T) {
-    return fill_up((int64_t)batch * (T + 1));
+    return (int64_t)batch * (T + 1);
 }
 
-int64_t text_rows_captions(int batch, int T) {
-    return fill_up((int64_t)batch * (T - 1));
+int64_t text_rows_targets(int batch, int T) {
+    return (int64_t)batch * (T - 1);
 }
 
 static int64_t capacity(const struct text_rows *rows, enum row_list list) {
@@ -22,8 +18,8 @@ static int64_t capacity(const struct text_rows *rows, enum row_list list) {
     case ROW_TOKEN:
     case ROW_PLACE: return text_rows_states(rows->batch, rows->T);
     case ROW_STATE:
-    case ROW_TARGET: return text_rows_captions(rows->batch, rows->T);
-    default: return rows->batch + 1;
+    case ROW_TARGET: return text_rows_targets(rows->batch, rows->T);
+    default: return rows->batch;
     }
 }
 
@@ -78,40 +74,26 @@ static void add_state(struct text_rows *rows, int32_t token, int32_t place) {
     host_list(rows, ROW_PLACE)[rows->states++] = place;
 }
 
-static void add_caption_row(struct text_rows *rows, int64_t state, int32_t target) {
-    host_list(rows, ROW_STATE)[rows->captions] = (int32_t)state;
-    host_list(rows, ROW_TARGET)[rows->captions++] = target;
+static void add_target(struct text_rows *rows, int64_t state, int32_t target) {
+    host_list(rows, ROW_STATE)[rows->targets] = (int32_t)state;
+    host_list(rows, ROW_TARGET)[rows->targets++] = target;
 }
 
 static void add_caption(struct text_rows *rows, const int32_t *token, int length, int b) {
     int64_t first = rows->states;
     set_span(rows, ROW_STATE_START, ROW_STATE_COUNT, b, first, length + 1, &rows->state_max);
-    set_span(rows, ROW_CAPTION_START, ROW_CAPTION_COUNT, b, rows->captions, length - 1, &rows->caption_max);
+    set_span(rows, ROW_TARGET_START, ROW_TARGET_COUNT, b, rows->targets, length - 1, &rows->target_max);
     set_span(rows, ROW_FEATURE_START, ROW_FEATURE_COUNT, b, (int64_t)b * rows->N, rows->N, &(int){0});
     host_list(rows, ROW_CLS)[b] = (int32_t)(first + length);
     for (int t = 0; t < length; t++) add_state(rows, token[t], t);
     add_state(rows, -1, rows->T);
-    for (int t = 0; t + 1 < length; t++) add_caption_row(rows, first + t, token[t + 1]);
-    rows->targets += length - 1;
-}
-
-// Fills both kinds of rows up. A caption row of the filler may copy any state, for nothing comes back from it.
-static void add_filler(struct text_rows *rows, int32_t pad_id) {
-    int64_t first = rows->states, caption_first = rows->captions;
-    while (rows->states % ROW_QUANTUM) add_state(rows, pad_id, 0);
-    while (rows->captions % ROW_QUANTUM) add_caption_row(rows, 0, -1);
-    int states = (int)(rows->states - first), captions = (int)(rows->captions - caption_first);
-    set_span(rows, ROW_STATE_START, ROW_STATE_COUNT, rows->B, first, states, &rows->state_max);
-    set_span(rows, ROW_CAPTION_START, ROW_CAPTION_COUNT, rows->B, caption_first, captions, &rows->caption_max);
-    set_span(rows, ROW_FEATURE_START, ROW_FEATURE_COUNT, rows->B, 0, 0, &(int){0});
-    rows->state_samples = rows->B + (states > 0);
-    rows->caption_samples = rows->B + (captions > 0);
+    for (int t = 0; t + 1 < length; t++) add_target(rows, first + t, token[t + 1]);
 }
 
 static void clear(struct text_rows *rows, int B) {
     rows->B = B;
-    rows->states = rows->captions = rows->targets = 0;
-    rows->state_max = rows->caption_max = 0;
+    rows->states = rows->targets = 0;
+    rows->state_max = rows->target_max = 0;
 }
 
 int text_rows_build(struct text_rows *rows, struct ops *ops, const struct text_config *config, const int32_t *tokens,
@@ -123,7 +105,6 @@ int text_rows_build(struct text_rows *rows, struct ops *ops, const struct text_c
         if (length < 0) return length;
         add_caption(rows, token, length, b);
     }
-    add_filler(rows, config->pad_id);
     ops->upload(ops, rows->device, rows->host, (size_t)rows->offset[ROW_LISTS] * sizeof *rows->device);
     return 0;
 }
@@ -141,8 +122,8 @@ struct spans text_rows_state_spans(const struct text_rows *rows) {
     return spans_of(rows, ROW_STATE_START, ROW_STATE_COUNT, rows->state_max, rows->states);
 }
 
-struct spans text_rows_caption_spans(const struct text_rows *rows) {
-    return spans_of(rows, ROW_CAPTION_START, ROW_CAPTION_COUNT, rows->caption_max, rows->captions);
+struct spans text_rows_target_spans(const struct text_rows *rows) {
+    return spans_of(rows, ROW_TARGET_START, ROW_TARGET_COUNT, rows->target_max, rows->targets);
 }
 
 struct spans text_rows_feature_spans(const struct text_rows *rows) {

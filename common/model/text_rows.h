@@ -1,29 +1,26 @@
 // How a microbatch of captions lies in rows. Padding is never computed.
 //
 // State rows: the valid tokens of caption b, BOS … EOS, directly followed by its CLS row (token −1, position T), so
-// that plain causal attention over them is exact. Caption rows: the states that have a target, which are all tokens but
-// EOS. Both are filled up to a multiple of ROW_QUANTUM by one more sample of padding tokens, so that linear maps meet
-// few different shapes. Nobody reads the filler and it has no targets: its gradients are exactly zero.
+// that plain causal attention over them is exact. Target rows: the states that have a target, which are all tokens but
+// EOS, whose state only CLS reads.
 #pragma once
 
 #include "model/config.h"
 #include "model/spans.h"
-
-#define ROW_QUANTUM 32
 
 // The index lists of a microbatch, one after the other in one block of the backend.
 enum row_list {
     ROW_TOKEN,         // [states] embedded
     ROW_PLACE,         // [states] position
     ROW_CLS,           // [B] state row of CLS
-    ROW_STATE,         // [captions] state row
-    ROW_TARGET,        // [captions] next token, or −1
-    ROW_STATE_START,   // [B+1]
-    ROW_STATE_COUNT,   // [B+1]
-    ROW_CAPTION_START, // [B+1]
-    ROW_CAPTION_COUNT, // [B+1]
-    ROW_FEATURE_START, // [B+1]
-    ROW_FEATURE_COUNT, // [B+1]
+    ROW_STATE,         // [targets] state row
+    ROW_TARGET,        // [targets] the next token
+    ROW_STATE_START,   // [B]
+    ROW_STATE_COUNT,   // [B]
+    ROW_TARGET_START,  // [B]
+    ROW_TARGET_COUNT,  // [B]
+    ROW_FEATURE_START, // [B]
+    ROW_FEATURE_COUNT, // [B]
     ROW_LISTS
 };
 
@@ -32,15 +29,13 @@ struct text_rows {
     int32_t *host, *device;
     int64_t offset[ROW_LISTS + 1]; // of each list, and the size of all
 
-    int B;                              // captions present
-    int64_t states, captions;           // rows, filled up
-    int64_t targets;                    // caption rows without the filler's
-    int state_samples, caption_samples; // B, or B + 1 with the filler
-    int state_max, caption_max;         // rows of a sample, upper bounds
+    int B;                     // captions present
+    int64_t states, targets;   // rows
+    int state_max, target_max; // rows of one caption, upper bounds
 };
 
-int64_t text_rows_states(int batch, int T);   // the most rows there can be, filled up
-int64_t text_rows_captions(int batch, int T); // ditto
+int64_t text_rows_states(int batch, int T);  // the most rows there can be
+int64_t text_rows_targets(int batch, int T); // ditto
 
 void text_rows_init(struct text_rows *rows, const struct model_config *config, int batch);
 void text_rows_release(struct text_rows *rows);
@@ -52,5 +47,5 @@ int text_rows_build(struct text_rows *rows, struct ops *ops, const struct text_c
 const int32_t *text_rows_list(const struct text_rows *rows, enum row_list list); // of the backend
 
 struct spans text_rows_state_spans(const struct text_rows *rows);
-struct spans text_rows_caption_spans(const struct text_rows *rows);
-struct spans text_rows_feature_spans(const struct text_rows *rows); // the filler sees no feature
+struct spans text_rows_target_spans(const struct text_rows *rows);
+struct spans text_rows_feature_spans(const struct text_rows *rows);

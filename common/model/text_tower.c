@@ -11,7 +11,7 @@
 struct text_set {
     struct text_rows rows;
     struct unimodal_state state;
-    void *d_states;    // [caption rows,D]
+    void *d_states;    // [targets,D]
     bool has_d_states; // since the last forward pass
 };
 
@@ -35,7 +35,7 @@ static void plan_set(struct text_set *set, const struct text_tower *tower, struc
     int B = tower->plan.batch;
     text_rows_plan(&set->rows, planner);
     if (planner->train)
-        set->d_states = plan_rows(planner, text_rows_captions(B, tower->multimodal_dims.T), tower->multimodal_dims.D);
+        set->d_states = plan_rows(planner, text_rows_targets(B, tower->multimodal_dims.T), tower->multimodal_dims.D);
     unimodal_plan(&set->state, B, &tower->unimodal_dims, planner);
 }
 
@@ -128,7 +128,7 @@ int text_tower_forward(struct text_tower *tower, int index, int B, const int32_t
 
 // Rows of the compute type [targets,V] → f32 [B,T-1,V], zeros behind each caption's last target.
 static void spread_logits(float *to, const char *from, const struct text_rows *rows, enum dtype dtype, int64_t V) {
-    const int32_t *count = rows->host + rows->offset[ROW_CAPTION_COUNT];
+    const int32_t *count = rows->host + rows->offset[ROW_TARGET_COUNT];
     memset(to, 0, (size_t)(rows->B * (rows->T - 1) * V) * sizeof *to);
     for (int b = 0; b < rows->B; b++) {
         size_t n = (size_t)(count[b] * V);
@@ -144,11 +144,11 @@ struct caption_result text_tower_caption(struct text_tower *tower, int index, co
     const struct text_rows *rows = &set->rows;
     const struct linear *head = &tower->multimodal.text_projection;
     struct multimodal_state *state = &tower->multimodal_state;
-    char *rows_of_logits = logits ? xmalloc((size_t)(rows->captions * head->O) * dtype_size(ops->dtype)) : NULL;
+    char *rows_of_logits = logits ? xmalloc((size_t)(rows->targets * head->O) * dtype_size(ops->dtype)) : NULL;
     multimodal_apply(ops, &tower->multimodal, state, features, set->state.transformer.out, rows);
     double nll =
         caption_head_run(ops, head, &state->head, d_features ? tower->multimodal_scratch.d_norm : NULL, rows_of_logits,
-                         state->ln_final.out, text_rows_list(rows, ROW_TARGET), scale, rows->captions);
+                         state->ln_final.out, text_rows_list(rows, ROW_TARGET), scale, rows->targets);
     if (logits) spread_logits(logits, rows_of_logits, rows, ops->dtype, head->O);
     free(rows_of_logits);
     if (d_features) {

@@ -46,7 +46,7 @@ void unimodal_plan_scratch(struct unimodal_scratch *scratch, int B, const struct
 // embedding f32 [B,E] on the host, or NULL.
 void unimodal_apply(struct ops *ops, const struct unimodal *half, struct unimodal_state *state, float *embedding,
                     const struct text_rows *rows);
-// d_states[targets,D]: the gradient of the token states by caption row, or NULL; d_embedding f32 [B,E] on the host, or
+// d_states[targets,D]: the gradient of the token states by target row, or NULL; d_embedding f32 [B,E] on the host, or
 // NULL.
 void unimodal_backward(struct ops *ops, const struct unimodal *half, const struct unimodal_state *state,
                        struct unimodal_scratch *scratch, const void *d_states, const float *d_embedding,

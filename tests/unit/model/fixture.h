@@ -30,13 +30,13 @@ struct golden {
     enum contrastive_convention convention;
 };
 
-static void open_golden_file(struct safetensors *file, const char *name, const char *what) {
+static inline void open_golden_file(struct safetensors *file, const char *name, const char *what) {
     char *path = xformat("parity/%s/%s.safetensors", name, what);
     assert_int_equal(safetensors_open(file, path), 0);
     free(path);
 }
 
-static void read_training(struct golden *golden) {
+static inline void read_training(struct golden *golden) {
     const json_t *training = json_object_get(golden->steps, "training");
     const char *convention = json_string_value(json_object_get(training, "contrastive"));
     golden->lambda_contrastive = json_number_value(json_object_get(training, "coca_contrastive_loss_weight"));
@@ -44,7 +44,7 @@ static void read_training(struct golden *golden) {
     golden->convention = strcmp(convention, "sum") ? CONTRASTIVE_MEAN : CONTRASTIVE_SUM;
 }
 
-static void golden_open(struct golden *golden, const char *name) {
+static inline void golden_open(struct golden *golden, const char *name) {
     char *config = xformat("parity/%s/model.json", name), *steps = xformat("parity/%s/steps.json", name);
     assert_int_equal(model_config_read(&golden->config, config), 0);
     golden->steps = json_read(steps, 1 << 20);
@@ -64,7 +64,7 @@ static void golden_open(struct golden *golden, const char *name) {
     read_training(golden);
 }
 
-static void golden_close(struct golden *golden) {
+static inline void golden_close(struct golden *golden) {
     json_decref(golden->steps);
     safetensors_close(&golden->weights);
     safetensors_close(&golden->batch);
@@ -72,7 +72,7 @@ static void golden_close(struct golden *golden) {
 }
 
 // The elements of one tensor, copied: files give no alignment.
-static void *golden_copy(const struct safetensors *file, const char *name) {
+static inline void *golden_copy(const struct safetensors *file, const char *name) {
     const struct tensor *tensor = safetensors_find(file, name);
     if (!tensor) fail_msg("no tensor %s", name);
     size_t bytes = (size_t)tensor_bytes(tensor);
@@ -90,14 +90,14 @@ struct model {
     int batch, sets;
 };
 
-static struct params *load_part(struct ops *ops, const struct golden *golden, enum model_part part) {
+static inline struct params *load_part(struct ops *ops, const struct golden *golden, enum model_part part) {
     struct params *params = params_new(ops, &golden->config, part, true);
     assert_int_equal(params_load(params, &golden->weights, "weights", true), 0);
     return params;
 }
 
-static void model_open(struct model *model, const struct golden *golden, const char *device, enum dtype dtype,
-                       int batch, int sets) {
+static inline void model_open(struct model *model, const struct golden *golden, const char *device, enum dtype dtype,
+                              int batch, int sets) {
     *model = (struct model){.golden = golden, .batch = batch, .sets = sets};
     assert_int_equal(ops_open(&model->ops, device, dtype, 2), 0);
     assert_int_equal(ops_open(&model->loss_ops, device, DT_REAL, 2), 0);
@@ -110,7 +110,7 @@ static void model_open(struct model *model, const struct golden *golden, const c
     model->contrastive = contrastive_new(model->loss_ops, golden->G, golden->E);
 }
 
-static void model_close(struct model *model) {
+static inline void model_close(struct model *model) {
     image_tower_free(&model->image_tower);
     text_tower_free(&model->text_tower);
     contrastive_free(&model->contrastive);
@@ -130,7 +130,7 @@ struct outcome {
     double contrastive_loss, caption_loss, loss, grad_norm;
 };
 
-static void outcome_init(struct outcome *outcome, const struct model *model) {
+static inline void outcome_init(struct outcome *outcome, const struct model *model) {
     const struct golden *golden = model->golden;
     size_t element = dtype_size(model->ops->dtype), G = (size_t)golden->G, E = (size_t)golden->E;
     size_t features = G * (size_t)golden->N * (size_t)golden->D;
@@ -142,7 +142,7 @@ static void outcome_init(struct outcome *outcome, const struct model *model) {
     outcome->logits = xcalloc(G * (size_t)(golden->T - 1) * (size_t)golden->V, sizeof(float));
 }
 
-static void outcome_release(struct outcome *outcome) {
+static inline void outcome_release(struct outcome *outcome) {
     void *pieces[] = {outcome->image,    outcome->text,       outcome->d_image,  outcome->d_text,
                       outcome->features, outcome->d_features, outcome->d_states, outcome->logits};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) free(pieces[i]);
@@ -157,7 +157,7 @@ struct turn {
     int set;
 };
 
-static struct turn turn_of(const struct model *model, const struct outcome *outcome, int m) {
+static inline struct turn turn_of(const struct model *model, const struct outcome *outcome, int m) {
     const struct golden *golden = model->golden;
     int64_t first = (int64_t)m * model->batch, E = golden->E;
     int64_t features = first * golden->N * golden->D * (int64_t)dtype_size(model->ops->dtype);
@@ -177,16 +177,16 @@ static struct turn turn_of(const struct model *model, const struct outcome *outc
                          .set = model->sets > 1 ? m : 0};
 }
 
-static void forward_text(struct model *model, const struct turn *turn) {
+static inline void forward_text(struct model *model, const struct turn *turn) {
     assert_int_equal(text_tower_forward(model->text_tower, turn->set, model->batch, turn->tokens, turn->text), 0);
 }
 
-static void forward_image(struct model *model, const struct turn *turn) {
+static inline void forward_image(struct model *model, const struct turn *turn) {
     image_tower_forward(model->image_tower, turn->set, model->batch, turn->pixels, turn->features, turn->image);
 }
 
 // The multimodal half, forward and backward. With one set the unimodal half is run a second time before it.
-static double caption(struct model *model, const struct turn *turn, double scale) {
+static inline double caption(struct model *model, const struct turn *turn, double scale) {
     if (model->sets == 1) forward_text(model, turn);
     struct caption_result result =
         text_tower_caption(model->text_tower, turn->set, turn->features, scale, turn->d_features, turn->logits);
@@ -194,7 +194,7 @@ static double caption(struct model *model, const struct turn *turn, double scale
     return result.nll;
 }
 
-static void backward(struct model *model, const struct turn *turn) {
+static inline void backward(struct model *model, const struct turn *turn) {
     if (model->sets == 1) {
         forward_image(model, turn);
         forward_text(model, turn);
@@ -204,7 +204,7 @@ static void backward(struct model *model, const struct turn *turn) {
     text_tower_backward(model->text_tower, turn->set, turn->d_text);
 }
 
-static double squares_of(struct params *params) {
+static inline double squares_of(struct params *params) {
     double total = 0, *device = ops_allocate(params->ops, sizeof total);
     params->ops->zero(params->ops, device, sizeof total);
     params->ops->sum_squares(params->ops, device, params->gradient, params->elements);
@@ -213,19 +213,19 @@ static double squares_of(struct params *params) {
     return total;
 }
 
-static void set_scalar(struct params *params, real *block, double value) {
+static inline void set_scalar(struct params *params, real *block, double value) {
     real number = (real)value;
     params->ops->upload(params->ops, block, &number, sizeof number);
 }
 
-static double scalar_of(const struct params *params, const real *block) {
+static inline double scalar_of(const struct params *params, const real *block) {
     real number;
     params->ops->download(params->ops, &number, block, sizeof number);
     return number;
 }
 
 // Both losses and all gradients of the global batch at the present weights.
-static void run_step(struct model *model, struct outcome *outcome) {
+static inline void run_step(struct model *model, struct outcome *outcome) {
     const struct golden *golden = model->golden;
     int M = golden->G / model->batch;
     int64_t targets = text_targets(&golden->config, safetensors_find(&golden->batch, "tokens")->data, golden->G);
@@ -257,7 +257,7 @@ static void run_step(struct model *model, struct outcome *outcome) {
 }
 
 // ‖a − b‖ ≤ tolerance·‖b‖ and max|a − b| ≤ 10·tolerance·max|b| (design section 8).
-static void assert_near(const char *what, const float *a, const float *b, int64_t n, double tolerance) {
+static inline void assert_near(const char *what, const float *a, const float *b, int64_t n, double tolerance) {
     double difference = 0, norm = 0, largest_difference = 0, largest = 0;
     for (int64_t i = 0; i < n; i++) {
         double d = (double)a[i] - b[i];
@@ -271,6 +271,6 @@ static void assert_near(const char *what, const float *a, const float *b, int64_
                  largest_difference, largest, tolerance);
 }
 
-static void assert_near_number(const char *what, double a, double b, double tolerance) {
+static inline void assert_near_number(const char *what, double a, double b, double tolerance) {
     if (!(fabs(a - b) <= tolerance * fabs(b))) fail_msg("%s is %.9g, not %.9g within %.3g", what, a, b, tolerance);
 }

@@ -249,6 +249,7 @@ static void test_bf16(void **state) {
         struct golden golden;
         golden_open(&golden, golden_names[i]);
         check_bf16(&golden);
+        check_recomputation(&golden, "cpu", DT_BF16);
         golden_close(&golden);
     }
 }
