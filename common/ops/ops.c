@@ -10,6 +10,9 @@
 
 static const struct backend backends[] = {
     {"reference", reference_open},
+#ifndef COCA_REAL_DOUBLE // the double build is for finite differences and has the reference alone
+    {"cpu", cpu_open},
+#endif
 };
 
 // Splits "cuda:1" into the length of "cuda" and 1; a name without ':' has index 0. -1 when it is malformed.

@@ -1,0 +1,12 @@
+#pragma GCC target("arch=x86-64-v3")
+
+#include "ops/cpu/kernels/v3.inc"
+
+#include "ops/cpu/kernels/f32.inc"
+
+#define OPERANDS "ops/cpu/kernels/wide.inc"
+#include "ops/cpu/kernels/all.inc"
+
+const struct kernels kernels_v3_f32 = {KERNEL_TABLE
+#include "ops/cpu/kernels.def"
+};

@@ -1,0 +1,218 @@
+// Linear maps as products of blocks that fit the caches. What follows a product (bias, residual, activation and its
+// slope) is done on the block's sums before they leave the cache.
+#include <string.h>
+
+#include "ops/cpu/cpu.h"
+
+#define CHUNK_ROWS 96    // of the left operand; a multiple of the kernels' tile of 6
+#define CHUNK_DEPTH 1024 // operands that a product adds up before it stores sums
+#define GRADIENT_BLOCK 192
+#define GRADIENT_DEPTH 256 // rows of activations
+
+static int64_t divide_up(int64_t n, int64_t by) {
+    return (n + by - 1) / by;
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+// ---- out[R,N] = finish(in[R,K]·weight[K,N])
+
+struct forward {
+    const struct cpu *cpu;
+    const struct packed *weight;
+    const char *in;
+    int64_t R, K, N;
+    int64_t chunk, chunks; // rows
+    bool direct;           // `in` holds operands as it is
+    void (*finish)(const struct forward *job, int64_t at, int64_t column, const float *sum, int64_t n);
+    char *out, *pre;
+    const char *bias, *residual;
+    enum activation activation;
+};
+
+// Each receives n sums of elements at, at + 1, … of the output, from `column` on.
+static void finish_linear(const struct forward *job, int64_t at, int64_t column, const float *sum, int64_t n) {
+    size_t e = job->cpu->element;
+    job->cpu->kernels->finish_linear(job->out + (size_t)at * e, sum, job->bias ? job->bias + (size_t)column * e : NULL,
+                                     job->residual ? job->residual + (size_t)at * e : NULL, n);
+}
+
+static void finish_activation(const struct forward *job, int64_t at, int64_t column, const float *sum, int64_t n) {
+    size_t e = job->cpu->element;
+    job->cpu->kernels->finish_activation(job->out + (size_t)at * e, job->pre + (size_t)at * e, sum,
+                                         job->bias ? job->bias + (size_t)column * e : NULL, n, job->activation);
+}
+
+static void finish_slope(const struct forward *job, int64_t at, int64_t column, const float *sum, int64_t n) {
+    (void)column;
+    size_t e = job->cpu->element;
+    job->cpu->kernels->finish_slope(job->out + (size_t)at * e, sum, job->pre + (size_t)at * e, n, job->activation);
+}
+
+// Operands of rows first … first + m from depth l on: where they lie, and from row to row.
+static const float *left_operands(const struct forward *job, float *scratch, int64_t first, int64_t m, int64_t l,
+                                  int64_t k, int64_t *row) {
+    int64_t depth = job->cpu->kernels->operand_depth, column = l * depth;
+    const char *from = job->in + (size_t)(first * job->K + column) * job->cpu->element;
+    *row = job->direct ? job->K / depth : k;
+    if (job->direct) return (const float *)from;
+    job->cpu->kernels->pack_left(scratch, from, job->K, m, least(k * depth, job->K - column));
+    return scratch;
+}
+
+// Rows of chunk r against the columns of block c.
+static void forward_block(const struct forward *job, float *scratch, int64_t r, int64_t c) {
+    const struct packed *weight = job->weight;
+    int64_t first = r * job->chunk, m = least(job->chunk, job->R - first), width = packed_width(weight, c);
+    float *sum = scratch, *left = scratch + job->chunk * width;
+    for (int64_t l = 0; l < weight->depth; l += CHUNK_DEPTH) {
+        int64_t k = least(CHUNK_DEPTH, weight->depth - l), row;
+        const float *a = left_operands(job, left, first, m, l, k, &row);
+        job->cpu->kernels->multiply(&(struct product){sum, a, packed_at(weight, c, l), width, row, 1, width, (int)m,
+                                                      (int)width, (int)k, l > 0});
+    }
+    int64_t column = c * weight->block, n = packed_columns(weight, c);
+    for (int64_t i = 0; i < m; i++) job->finish(job, (first + i) * job->N + column, column, sum + i * width, n);
+}
+
+static void forward_blocks(const void *context, struct share share) {
+    const struct forward *job = context;
+    float *scratch = cpu_scratch(job->cpu, share);
+    struct range range = share_of(share, job->chunks * job->weight->blocks, 1);
+    for (int64_t i = range.begin; i < range.end; i++)
+        forward_block(job, scratch, i / job->weight->blocks, i % job->weight->blocks);
+}
+
+static void forward(struct cpu *cpu, struct forward *job, const void *weight, bool turned) {
+    if (!job->R) return;
+    int threads = pool_threads(cpu->pool);
+    job->cpu = cpu;
+    job->weight = packed_get(cpu, weight, job->K, job->N, turned);
+    job->direct = cpu->kernels->direct_left && job->K % cpu->kernels->operand_depth == 0;
+    int64_t chunks = divide_up(divide_up(job->R, CHUNK_ROWS), threads) * threads;
+    job->chunk = divide_up(divide_up(job->R, chunks), 6) * 6;
+    job->chunks = divide_up(job->R, job->chunk);
+    int64_t numbers = job->chunk * (job->weight->block + least(CHUNK_DEPTH, job->weight->depth));
+    cpu_reserve_scratch(cpu, (size_t)numbers * sizeof(float));
+    cpu_run(cpu, job->R * job->K * job->N / 16, forward_blocks, job);
+}
+
+void cpu_linear_forward(struct ops *ops, void *out, const void *in, const void *weight, const void *bias,
+                        const void *residual, struct linear_shape shape) {
+    struct forward job = {.in = in, .R = shape.R, .K = shape.I, .N = shape.O, .finish = finish_linear};
+    job.out = out;
+    job.bias = bias;
+    job.residual = residual;
+    forward(cpu_of(ops), &job, weight, shape.layout == WEIGHT_OUT_IN);
+}
+
+void cpu_linear_activation_forward(struct ops *ops, void *out, void *pre, const void *in, const void *weight,
+                                   const void *bias, struct linear_shape shape, enum activation activation) {
+    struct forward job = {.in = in, .R = shape.R, .K = shape.I, .N = shape.O, .finish = finish_activation};
+    job.out = out;
+    job.pre = pre;
+    job.bias = bias;
+    job.activation = activation;
+    forward(cpu_of(ops), &job, weight, shape.layout == WEIGHT_OUT_IN);
+}
+
+void cpu_linear_backward_input(struct ops *ops, void *d_in, const void *d_out, const void *weight,
+                               struct linear_shape shape, bool accumulate) {
+    struct forward job = {.in = d_out, .R = shape.R, .K = shape.O, .N = shape.I, .finish = finish_linear};
+    job.out = d_in;
+    job.residual = accumulate ? d_in : NULL;
+    forward(cpu_of(ops), &job, weight, shape.layout == WEIGHT_IN_OUT);
+}
+
+void cpu_linear_activation_backward_input(struct ops *ops, void *d_pre, const void *d_out, const void *weight,
+                                          const void *pre, struct linear_shape shape, enum activation activation) {
+    struct forward job = {.in = d_out, .R = shape.R, .K = shape.O, .N = shape.I, .finish = finish_slope};
+    job.out = d_pre;
+    job.pre = (void *)pre;
+    job.activation = activation;
+    forward(cpu_of(ops), &job, weight, shape.layout == WEIGHT_IN_OUT);
+}
+
+// ---- sum[M,N] += left[R,M]ᵀ·right[R,N]
+
+struct gradient {
+    const struct cpu *cpu;
+    float *sum;
+    const char *left, *right;
+    int64_t R, M, N;
+    int64_t rows, columns; // of a block of sums
+    int64_t row_blocks, column_blocks;
+};
+
+// One block of sums over all R, packing both operands GRADIENT_DEPTH rows at a time.
+static void gradient_block(const struct gradient *job, float *scratch, int64_t i, int64_t j) {
+    const struct kernels *kernels = job->cpu->kernels;
+    size_t e = job->cpu->element;
+    int64_t first = i * job->rows, m = least(job->rows, job->M - first), m16 = divide_up(m, 16) * 16;
+    int64_t column = j * job->columns, n = least(job->columns, job->N - column), n16 = divide_up(n, 16) * 16;
+    float *sum = scratch, *left = sum + m * n16, *right = left + GRADIENT_DEPTH * m16;
+    for (int64_t r = 0; r < job->R; r += GRADIENT_DEPTH) {
+        int64_t depth = least(GRADIENT_DEPTH, job->R - r), k = divide_up(depth, kernels->operand_depth);
+        kernels->pack_right(left, m16, job->left + (size_t)(r * job->M + first) * e, job->M, depth, m);
+        kernels->pack_right(right, n16, job->right + (size_t)(r * job->N + column) * e, job->N, depth, n);
+        kernels->multiply(&(struct product){sum, left, right, n16, 1, m16, n16, (int)m, (int)n16, (int)k, r > 0});
+    }
+    for (int64_t row = 0; row < m; row++)
+        kernels->add_sums(job->sum + (first + row) * job->N + column, sum + row * n16, n);
+}
+
+static void gradient_blocks(const void *context, struct share share) {
+    const struct gradient *job = context;
+    struct range range = share_of(share, job->row_blocks * job->column_blocks, 1);
+    for (int64_t i = range.begin; i < range.end; i++)
+        gradient_block(job, cpu_scratch(job->cpu, share), i / job->column_blocks, i % job->column_blocks);
+}
+
+static void gradient(struct cpu *cpu, struct gradient *job) {
+    int threads = pool_threads(cpu->pool);
+    job->cpu = cpu;
+    job->column_blocks = divide_up(job->N, GRADIENT_BLOCK);
+    job->columns = divide_up(divide_up(job->N, job->column_blocks), 16) * 16;
+    int64_t wanted = divide_up(divide_up(job->M, GRADIENT_BLOCK), threads) * threads;
+    job->rows = divide_up(divide_up(job->M, wanted), 6) * 6;
+    job->row_blocks = divide_up(job->M, job->rows);
+    int64_t m16 = divide_up(job->rows, 16) * 16;
+    int64_t numbers = job->rows * job->columns + GRADIENT_DEPTH * (m16 + job->columns);
+    cpu_reserve_scratch(cpu, (size_t)numbers * sizeof(float));
+    cpu_run(cpu, job->R * job->M * job->N / 16, gradient_blocks, job);
+}
+
+struct column_sum {
+    const struct cpu *cpu;
+    float *sum;
+    const char *x;
+    int64_t R, N;
+};
+
+static void column_sums(const void *context, struct share share) {
+    const struct column_sum *job = context;
+    struct range range = share_of(share, job->N, 16);
+    float *part = cpu_scratch(job->cpu, share);
+    int64_t n = range.end - range.begin;
+    for (int64_t r = 0; r < job->R; r += GRADIENT_DEPTH) {
+        memset(part, 0, (size_t)n * sizeof *part);
+        job->cpu->kernels->add_columns(part, job->x + (size_t)(r * job->N + range.begin) * job->cpu->element,
+                                       least(GRADIENT_DEPTH, job->R - r), n, job->N);
+        job->cpu->kernels->add_sums(job->sum + range.begin, part, n);
+    }
+}
+
+void cpu_linear_backward_weight(struct ops *ops, real *d_weight, real *d_bias, const void *d_out, const void *in,
+                                struct linear_shape shape) {
+    if (!shape.R) return;
+    struct cpu *cpu = cpu_of(ops);
+    struct gradient job = {.sum = d_weight, .left = d_out, .right = in, .R = shape.R, .M = shape.O, .N = shape.I};
+    if (shape.layout == WEIGHT_IN_OUT)
+        job = (struct gradient){.sum = d_weight, .left = in, .right = d_out, .R = shape.R, .M = shape.I, .N = shape.O};
+    gradient(cpu, &job);
+    if (!d_bias) return;
+    cpu_reserve_scratch(cpu, (size_t)shape.O * sizeof(float));
+    cpu_run(cpu, shape.R * shape.O, column_sums, &(struct column_sum){cpu, d_bias, d_out, shape.R, shape.O});
+}

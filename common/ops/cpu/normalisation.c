@@ -1,0 +1,97 @@
+#include <string.h>
+
+#include "ops/cpu/cpu.h"
+
+struct layernorm {
+    const struct cpu *cpu;
+    char *out; // or d_in
+    float *mean, *rstd;
+    const char *in, *d_out;
+    const float *weight, *bias;
+    float *part; // [threads, 2, D]: each thread's sums for d_weight and d_bias
+    int64_t R, D;
+    bool accumulate;
+};
+
+static void layernorm_rows(const void *context, struct share share) {
+    const struct layernorm *job = context;
+    struct range range = share_of(share, job->R, 1);
+    size_t at = (size_t)(range.begin * job->D) * job->cpu->element;
+    job->cpu->kernels->layernorm_forward(job->out + at, job->mean + range.begin, job->rstd + range.begin, job->in + at,
+                                         job->weight, job->bias, range.end - range.begin, job->D);
+}
+
+void cpu_layernorm_forward(struct ops *ops, void *out, real *mean, real *rstd, const void *in, const real *weight,
+                           const real *bias, int64_t R, int64_t D) {
+    struct layernorm job = {.cpu = cpu_of(ops), .out = out, .mean = mean, .rstd = rstd, .in = in, .R = R, .D = D};
+    job.weight = weight;
+    job.bias = bias;
+    cpu_run(cpu_of(ops), R * D, layernorm_rows, &job);
+}
+
+static void layernorm_backward_rows(const void *context, struct share share) {
+    const struct layernorm *job = context;
+    struct range range = share_of(share, job->R, 1);
+    size_t at = (size_t)(range.begin * job->D) * job->cpu->element;
+    float *d_weight = job->part + 2 * share.index * job->D, *d_bias = d_weight + job->D;
+    job->cpu->kernels->layernorm_backward(job->out + at, d_weight, d_bias, job->d_out + at, job->in + at, job->weight,
+                                          job->mean + range.begin, job->rstd + range.begin, range.end - range.begin,
+                                          job->D, job->accumulate);
+}
+
+void cpu_layernorm_backward(struct ops *ops, void *d_in, real *d_weight, real *d_bias, const void *d_out,
+                            const void *in, const real *weight, const real *mean, const real *rstd, int64_t R,
+                            int64_t D, bool accumulate) {
+    struct cpu *cpu = cpu_of(ops);
+    int threads = pool_threads(cpu->pool);
+    struct layernorm job = {.cpu = cpu, .out = d_in, .in = in, .d_out = d_out, .R = R, .D = D};
+    job.mean = (real *)mean;
+    job.rstd = (real *)rstd;
+    job.weight = weight;
+    job.accumulate = accumulate;
+    job.part = cpu_shared(cpu, 2 * (size_t)(threads * D) * sizeof(float));
+    memset(job.part, 0, 2 * (size_t)(threads * D) * sizeof(float));
+    cpu_run(cpu, R * D, layernorm_backward_rows, &job);
+    for (int t = 0; t < threads; t++) {
+        cpu->kernels->add_sums(d_weight, job.part + 2 * t * D, D);
+        cpu->kernels->add_sums(d_bias, job.part + (2 * t + 1) * D, D);
+    }
+}
+
+struct normalize {
+    const struct cpu *cpu;
+    float *out, *norm;
+    const float *d_out;
+    char *d_in;
+    const char *in;
+    int64_t R, D;
+};
+
+static void normalize_rows(const void *context, struct share share) {
+    const struct normalize *job = context;
+    struct range range = share_of(share, job->R, 1);
+    int64_t at = range.begin * job->D;
+    job->cpu->kernels->normalize_forward(job->out + at, job->norm + range.begin,
+                                         job->in + (size_t)at * job->cpu->element, range.end - range.begin, job->D);
+}
+
+void cpu_normalize_forward(struct ops *ops, real *out, real *norm, const void *in, int64_t R, int64_t D) {
+    struct normalize job = {.cpu = cpu_of(ops), .out = out, .norm = norm, .in = in, .R = R, .D = D};
+    cpu_run(cpu_of(ops), R * D, normalize_rows, &job);
+}
+
+static void normalize_backward_rows(const void *context, struct share share) {
+    const struct normalize *job = context;
+    struct range range = share_of(share, job->R, 1);
+    int64_t at = range.begin * job->D;
+    job->cpu->kernels->normalize_backward(job->d_in + (size_t)at * job->cpu->element, job->d_out + at, job->out + at,
+                                          job->norm + range.begin, range.end - range.begin, job->D);
+}
+
+void cpu_normalize_backward(struct ops *ops, void *d_in, const real *d_out, const real *out, const real *norm,
+                            int64_t R, int64_t D) {
+    struct normalize job = {.cpu = cpu_of(ops), .d_in = d_in, .d_out = d_out, .R = R, .D = D};
+    job.out = (real *)out;
+    job.norm = (real *)norm;
+    cpu_run(cpu_of(ops), R * D, normalize_backward_rows, &job);
+}

@@ -1,0 +1,72 @@
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "ops/backend.h"
+#include "ops/cpu/cpu.h"
+
+// Below this many numbers a loop is done before another thread has heard of it.
+#define PARALLEL_WORK 8192
+
+void cpu_run(struct cpu *cpu, int64_t work, void (*task)(const void *context, struct share share),
+             const void *context) {
+    if (work < PARALLEL_WORK)
+        task(context, (struct share){0, 1});
+    else
+        pool_run(cpu->pool, task, context);
+}
+
+void cpu_reserve_scratch(struct cpu *cpu, size_t bytes) {
+    size_t rounded = (bytes + 63) & ~(size_t)63;
+    if (rounded <= cpu->scratch_bytes) return;
+    free(cpu->scratch);
+    cpu->scratch_bytes = rounded;
+    cpu->scratch = xaligned(rounded * (size_t)pool_threads(cpu->pool));
+}
+
+void *cpu_shared(struct cpu *cpu, size_t bytes) {
+    if (bytes > cpu->shared_bytes) {
+        free(cpu->shared);
+        cpu->shared = xaligned(bytes);
+        cpu->shared_bytes = bytes;
+    }
+    return cpu->shared;
+}
+
+static int cores(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+}
+
+static void cpu_close(struct ops *ops) {
+    struct cpu *cpu = cpu_of(ops);
+    pool_free(&cpu->pool);
+    packed_free(&cpu->packed);
+    free(cpu->scratch);
+    free(cpu->shared);
+    free(cpu);
+}
+
+int cpu_open(struct ops *ops, int index) {
+    (void)index;
+    const struct kernels *kernels = kernels_for(ops->dtype);
+    if (!kernels)
+        return error(EXIT_USAGE,
+                     "--precision bf16: this CPU has no bf16 arithmetic (avx512_bf16); use --precision fp32");
+    if (!ops->threads) ops->threads = cores();
+    struct pool *pool = pool_new(ops->threads);
+    if (!pool)
+        return error(EXIT_USAGE, "cannot start %d threads for --device cpu; give --threads a smaller number",
+                     ops->threads);
+    struct cpu *cpu = xcalloc(1, sizeof *cpu);
+    *cpu = (struct cpu){.pool = pool, .kernels = kernels, .element = dtype_size(ops->dtype)};
+    ops->backend = "cpu";
+    ops->state = cpu;
+    ops->close = cpu_close;
+#define OP(name, parameters, arguments) ops->name = cpu_##name;
+#include "ops/ops.def"
+#undef OP
+    return 0;
+}

@@ -1,0 +1,95 @@
+#include "ops/cpu/packed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "ops/cpu/cpu.h"
+
+// Columns of a block: with the 1024 operands of depth that a product takes at a time, half of a small L2 cache.
+#define BLOCK_COLUMNS 128
+
+static int64_t slot_of(const struct packed_cache *cache, const void *weight, int64_t K, int64_t N, bool turned) {
+    uint64_t key[] = {(uint64_t)(uintptr_t)weight, (uint64_t)K, (uint64_t)N, turned};
+    int64_t i = (int64_t)(hash_bytes(key, sizeof key, 0) & (uint64_t)(cache->slots - 1));
+    for (;; i = (i + 1) & (cache->slots - 1)) {
+        const struct packed *there = cache->slot[i];
+        if (!there) return i;
+        if (there->weight == weight && there->K == K && there->N == N && there->turned == turned) return i;
+    }
+}
+
+static void grow(struct packed_cache *cache) {
+    struct packed_cache larger = {.slots = cache->slots ? 2 * cache->slots : 64, .used = cache->used};
+    larger.slot = xcalloc((size_t)larger.slots, sizeof *larger.slot);
+    for (int64_t i = 0; i < cache->slots; i++) {
+        struct packed *packed = cache->slot[i];
+        if (packed) larger.slot[slot_of(&larger, packed->weight, packed->K, packed->N, packed->turned)] = packed;
+    }
+    free(cache->slot);
+    *cache = larger;
+}
+
+static struct packed *packed_new(const struct cpu *cpu, const void *weight, int64_t K, int64_t N, bool turned) {
+    struct packed *packed = xcalloc(1, sizeof *packed);
+    *packed = (struct packed){.weight = weight, .K = K, .N = N, .turned = turned, .block = BLOCK_COLUMNS};
+    packed->depth = (K + cpu->kernels->operand_depth - 1) / cpu->kernels->operand_depth;
+    packed->blocks = (N + packed->block - 1) / packed->block;
+    int64_t width = (packed->blocks - 1) * packed->block + packed_width(packed, packed->blocks - 1);
+    packed->data = xaligned((size_t)(width * packed->depth) * sizeof *packed->data);
+    return packed;
+}
+
+struct packing {
+    const struct cpu *cpu;
+    const struct packed *packed;
+};
+
+static void pack_blocks(const void *context, struct share share) {
+    const struct packing *job = context;
+    const struct packed *packed = job->packed;
+    const struct kernels *kernels = job->cpu->kernels;
+    struct range range = share_of(share, packed->blocks, 1);
+    for (int64_t c = range.begin; c < range.end; c++) {
+        float *to = packed_at(packed, c, 0);
+        const char *from = packed->weight;
+        int64_t first = c * packed->block, columns = packed_columns(packed, c), width = packed_width(packed, c);
+        size_t element = job->cpu->element;
+        if (packed->turned)
+            kernels->pack_right_turned(to, width, from + (size_t)(first * packed->K) * element, packed->K, columns,
+                                       packed->K);
+        else
+            kernels->pack_right(to, width, from + (size_t)first * element, packed->N, packed->K, columns);
+    }
+}
+
+const struct packed *packed_get(struct cpu *cpu, const void *weight, int64_t K, int64_t N, bool turned) {
+    struct packed_cache *cache = &cpu->packed;
+    if (2 * cache->used >= cache->slots) grow(cache);
+    struct packed **slot = &cache->slot[slot_of(cache, weight, K, N, turned)];
+    if (!*slot) {
+        *slot = packed_new(cpu, weight, K, N, turned);
+        cache->used++;
+    }
+    if (!(*slot)->fresh) {
+        cpu_run(cpu, K * N, pack_blocks, &(struct packing){cpu, *slot});
+        (*slot)->fresh = true;
+    }
+    return *slot;
+}
+
+void packed_expire(struct packed_cache *cache) {
+    for (int64_t i = 0; i < cache->slots; i++)
+        if (cache->slot[i]) cache->slot[i]->fresh = false;
+}
+
+void packed_free(struct packed_cache *cache) {
+    for (int64_t i = 0; i < cache->slots; i++) {
+        if (!cache->slot[i]) continue;
+        free(cache->slot[i]->data);
+        free(cache->slot[i]);
+    }
+    free(cache->slot);
+    *cache = (struct packed_cache){0};
+}

@@ -1,0 +1,38 @@
+// Copies of weight matrices in the order in which products read them, kept until the weights change.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// A right operand [K,N] cut into blocks of columns: block c holds [depth, width of c] operands one after the other.
+struct packed {
+    const void *weight; // with K, N and turned, what it is a copy of
+    int64_t K, N;
+    bool turned; // the weight is [N,K]
+    bool fresh;
+    int64_t depth;         // operands along K
+    int64_t block, blocks; // columns of all blocks but the last, a multiple of 16
+    float *data;
+};
+
+struct packed_cache {
+    struct packed **slot; // open addressing; size a power of two
+    int64_t slots, used;
+};
+
+struct cpu;
+const struct packed *packed_get(struct cpu *cpu, const void *weight, int64_t K, int64_t N, bool turned);
+void packed_expire(struct packed_cache *cache); // every copy is stale
+void packed_free(struct packed_cache *cache);
+
+// Columns of block c, those of its operands (a multiple of 16), and the operands of depth l.
+static inline int64_t packed_columns(const struct packed *packed, int64_t c) {
+    int64_t left = packed->N - c * packed->block;
+    return left < packed->block ? left : packed->block;
+}
+static inline int64_t packed_width(const struct packed *packed, int64_t c) {
+    return (packed_columns(packed, c) + 15) & ~INT64_C(15);
+}
+static inline float *packed_at(const struct packed *packed, int64_t c, int64_t l) {
+    return packed->data + c * packed->block * packed->depth + l * packed_width(packed, c);
+}

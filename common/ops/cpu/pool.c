@@ -1,0 +1,130 @@
+#include "ops/cpu/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/memory.h"
+
+// About what it costs to wake a thread in a virtual machine.
+#define SPIN_SECONDS 50e-6
+#define SPINS_BETWEEN_LOOKS_AT_THE_CLOCK 32
+
+// A number that one side changes and others wait for, first spinning and then asleep.
+struct signal {
+    atomic_uint value, sleepers;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+};
+
+struct worker {
+    struct pool *pool;
+    pthread_t thread;
+    int index;
+};
+
+struct pool {
+    int threads;
+    struct worker *worker; // [threads − 1]
+    void (*task)(const void *context, struct share share);
+    const void *context;
+    bool stop;
+    struct signal started;  // counts loops
+    struct signal finished; // counts workers that have finished any loop
+};
+
+static void signal_init(struct signal *signal) {
+    atomic_init(&signal->value, 0);
+    atomic_init(&signal->sleepers, 0);
+    pthread_mutex_init(&signal->mutex, NULL);
+    pthread_cond_init(&signal->changed, NULL);
+}
+
+static void signal_destroy(struct signal *signal) {
+    pthread_cond_destroy(&signal->changed);
+    pthread_mutex_destroy(&signal->mutex);
+}
+
+// Sequentially consistent, so that either the sleeper sees the new value or this sees the sleeper.
+static void signal_add(struct signal *signal) {
+    atomic_fetch_add(&signal->value, 1);
+    if (!atomic_load(&signal->sleepers)) return;
+    pthread_mutex_lock(&signal->mutex);
+    pthread_cond_broadcast(&signal->changed);
+    pthread_mutex_unlock(&signal->mutex);
+}
+
+static void signal_sleep(struct signal *signal, unsigned wanted) {
+    pthread_mutex_lock(&signal->mutex);
+    atomic_fetch_add(&signal->sleepers, 1);
+    while (atomic_load(&signal->value) != wanted) pthread_cond_wait(&signal->changed, &signal->mutex);
+    atomic_fetch_sub(&signal->sleepers, 1);
+    pthread_mutex_unlock(&signal->mutex);
+}
+
+static void signal_wait(struct signal *signal, unsigned wanted) {
+    double deadline = 0;
+    for (unsigned spins = 0; atomic_load_explicit(&signal->value, memory_order_acquire) != wanted; spins++) {
+        __builtin_ia32_pause();
+        if (spins % SPINS_BETWEEN_LOOKS_AT_THE_CLOCK) continue;
+        double now = clock_seconds();
+        if (!deadline) deadline = now + SPIN_SECONDS;
+        if (now > deadline) return signal_sleep(signal, wanted);
+    }
+}
+
+static void *work(void *argument) {
+    struct worker *worker = argument;
+    struct pool *pool = worker->pool;
+    for (unsigned loop = 1;; loop++) {
+        signal_wait(&pool->started, loop);
+        if (pool->stop) return NULL;
+        pool->task(pool->context, (struct share){worker->index, pool->threads});
+        signal_add(&pool->finished);
+    }
+}
+
+struct pool *pool_new(int threads) {
+    struct pool *pool = xcalloc(1, sizeof *pool);
+    pool->threads = threads;
+    pool->worker = xcalloc((size_t)threads, sizeof *pool->worker);
+    signal_init(&pool->started);
+    signal_init(&pool->finished);
+    for (int i = 0; i < threads - 1; i++) {
+        struct worker *worker = &pool->worker[i];
+        *worker = (struct worker){.pool = pool, .index = i + 1};
+        if (!pthread_create(&worker->thread, NULL, work, worker)) continue;
+        pool->threads = i + 1;
+        pool_free(&pool);
+        break;
+    }
+    return pool;
+}
+
+int pool_threads(const struct pool *pool) {
+    return pool->threads;
+}
+
+void pool_run(struct pool *pool, void (*task)(const void *context, struct share share), const void *context) {
+    unsigned finished = atomic_load(&pool->finished.value) + (unsigned)pool->threads - 1;
+    pool->task = task;
+    pool->context = context;
+    if (pool->threads > 1) signal_add(&pool->started);
+    task(context, (struct share){0, pool->threads});
+    signal_wait(&pool->finished, finished);
+}
+
+void pool_free(struct pool **pool) {
+    if (!*pool) return;
+    (*pool)->stop = true;
+    signal_add(&(*pool)->started);
+    for (int i = 0; i < (*pool)->threads - 1; i++) pthread_join((*pool)->worker[i].thread, NULL);
+    signal_destroy(&(*pool)->started);
+    signal_destroy(&(*pool)->finished);
+    free((*pool)->worker);
+    free(*pool);
+    *pool = NULL;
+}

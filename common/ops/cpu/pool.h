@@ -1,0 +1,31 @@
+// A team of threads for loops that take microseconds. Why not OpenMP's: two stages share the cores, and libgomp either
+// spins through the other stage's time or sleeps at every loop's end; both cost more than the work (which of the two is
+// fixed by the environment before the program starts). This team spins for about as long as a wake-up takes, then
+// sleeps.
+#pragma once
+
+#include <stdint.h>
+
+// One thread's part of a loop: number `index` of `count`.
+struct share {
+    int index, count;
+};
+
+struct pool;
+struct pool *pool_new(int threads); // the calling thread is one of them; NULL when threads cannot be had
+int pool_threads(const struct pool *pool);
+void pool_free(struct pool **pool);
+
+// Runs task(context, share) once in every thread, and returns when all have returned.
+void pool_run(struct pool *pool, void (*task)(const void *context, struct share share), const void *context);
+
+// The part of 0 … n that a share has, in whole multiples of `grain` except at the end. The same n, grain and count give
+// the same parts.
+struct range {
+    int64_t begin, end;
+};
+static inline struct range share_of(struct share share, int64_t n, int64_t grain) {
+    int64_t grains = (n + grain - 1) / grain;
+    int64_t begin = grains * share.index / share.count * grain, end = grains * (share.index + 1) / share.count * grain;
+    return (struct range){begin < n ? begin : n, end < n ? end : n};
+}

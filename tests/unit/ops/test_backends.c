@@ -1,0 +1,417 @@
+// Every operation of every backend held to the reference on random shapes.
+#include <string.h>
+
+#include "both.h"
+#include "ops/cpu/cpu.h"
+
+#define REPEATS 12
+#define MOST_SAMPLES 5
+
+// Awkward sizes as often as not: 1, primes, one beside a power of two.
+static int64_t size(struct trial *t, int64_t most) {
+    static const int64_t awkward[] = {1, 2, 3, 7, 13, 15, 16, 17, 31, 33, 63, 65, 97, 128, 131};
+    int64_t one = draw(t, 0, 1) ? awkward[draw(t, 0, sizeof awkward / sizeof *awkward - 1)] : draw(t, 1, most);
+    return one < most ? one : most;
+}
+
+// Calls an operation on both sides; `s` is the side in the arguments.
+#define BOTH(operation, ...)                                                                                           \
+    for (int s = 0; s < SIDES; s++) t->ops[s]->operation(t->ops[s], __VA_ARGS__)
+
+static struct linear_shape random_linear(struct trial *t) {
+    int64_t most = draw(t, 0, 3) ? 140 : 700;
+    struct linear_shape shape = {size(t, most), size(t, most), size(t, most),
+                                 draw(t, 0, 1) ? WEIGHT_OUT_IN : WEIGHT_IN_OUT};
+    return shape;
+}
+
+static enum activation random_activation(struct trial *t) {
+    return draw(t, 0, 1) ? ACTIVATION_GELU : ACTIVATION_QUICK_GELU;
+}
+
+static void check_linear_forward(struct trial *t) {
+    struct linear_shape shape = random_linear(t);
+    int64_t n = shape.R * shape.O;
+    struct both *out = elements(t, n), *in = elements(t, shape.R * shape.I), *weight = elements(t, shape.O * shape.I);
+    struct both *bias = draw(t, 0, 1) ? elements(t, shape.O) : NULL;
+    struct both *residual = draw(t, 0, 1) ? elements(t, n) : NULL;
+    if (draw(t, 0, 2) == 0) residual = out;
+    BOTH(linear_forward, out->at[s], in->at[s], weight->at[s], bias ? bias->at[s] : NULL,
+         residual ? residual->at[s] : NULL, shape);
+    agree(t, out, "linear_forward");
+}
+
+static void check_linear_activation(struct trial *t) {
+    struct linear_shape shape = random_linear(t);
+    enum activation activation = random_activation(t);
+    struct both *out = elements(t, shape.R * shape.O), *pre = elements(t, shape.R * shape.O);
+    struct both *in = elements(t, shape.R * shape.I), *weight = elements(t, shape.O * shape.I);
+    struct both *bias = draw(t, 0, 1) ? elements(t, shape.O) : NULL;
+    scale(t, weight, 0.1);
+    BOTH(linear_activation_forward, out->at[s], pre->at[s], in->at[s], weight->at[s], bias ? bias->at[s] : NULL, shape,
+         activation);
+    agree(t, pre, "linear_activation_forward: pre");
+    agree(t, out, "linear_activation_forward: out");
+}
+
+static void check_linear_backward_input(struct trial *t) {
+    struct linear_shape shape = random_linear(t);
+    bool accumulate = draw(t, 0, 1);
+    struct both *d_in = elements(t, shape.R * shape.I), *d_out = elements(t, shape.R * shape.O);
+    struct both *weight = elements(t, shape.O * shape.I), *pre = elements(t, shape.R * shape.I);
+    enum activation activation = random_activation(t);
+    BOTH(linear_backward_input, d_in->at[s], d_out->at[s], weight->at[s], shape, accumulate);
+    agree(t, d_in, "linear_backward_input");
+    BOTH(linear_activation_backward_input, d_in->at[s], d_out->at[s], weight->at[s], pre->at[s], shape, activation);
+    agree(t, d_in, "linear_activation_backward_input");
+}
+
+static void check_linear_backward_weight(struct trial *t) {
+    struct linear_shape shape = random_linear(t);
+    struct both *d_weight = reals(t, shape.O * shape.I), *d_bias = draw(t, 0, 1) ? reals(t, shape.O) : NULL;
+    struct both *d_out = elements(t, shape.R * shape.O), *in = elements(t, shape.R * shape.I);
+    BOTH(linear_backward_weight, d_weight->at[s], d_bias ? d_bias->at[s] : NULL, d_out->at[s], in->at[s], shape);
+    agree(t, d_weight, "linear_backward_weight: d_weight");
+    if (d_bias) agree(t, d_bias, "linear_backward_weight: d_bias");
+}
+
+// A packed copy of the weights must not outlive them.
+static void check_weights_changed(struct trial *t) {
+    struct linear_shape shape = {3, 40, 24, WEIGHT_OUT_IN};
+    struct both *out = elements(t, shape.R * shape.O), *in = elements(t, shape.R * shape.I);
+    struct both *weight = elements(t, shape.O * shape.I);
+    for (int round = 0; round < 2; round++) {
+        BOTH(linear_forward, out->at[s], in->at[s], weight->at[s], NULL, NULL, shape);
+        agree(t, out, "linear_forward after weights_changed");
+        scale(t, weight, -3);
+        for (int s = 0; s < SIDES; s++) t->ops[s]->weights_changed(t->ops[s]);
+    }
+}
+
+static void check_layernorm(struct trial *t) {
+    int64_t R = size(t, 70), D = 7 + size(t, 400); // with two numbers the gradient all but cancels
+    bool accumulate = draw(t, 0, 1);
+    struct both *out = elements(t, R * D), *mean = reals(t, R), *rstd = reals(t, R), *in = elements(t, R * D);
+    struct both *weight = reals(t, D), *bias = reals(t, D), *d_weight = reals(t, D), *d_bias = reals(t, D);
+    struct both *d_in = elements(t, R * D), *d_out = elements(t, R * D);
+    BOTH(layernorm_forward, out->at[s], mean->at[s], rstd->at[s], in->at[s], weight->at[s], bias->at[s], R, D);
+    agree(t, out, "layernorm_forward: out");
+    agree(t, rstd, "layernorm_forward: rstd");
+    share(t, mean);
+    share(t, rstd);
+    BOTH(layernorm_backward, d_in->at[s], d_weight->at[s], d_bias->at[s], d_out->at[s], in->at[s], weight->at[s],
+         mean->at[s], rstd->at[s], R, D, accumulate);
+    agree(t, d_in, "layernorm_backward: d_in");
+    agree(t, d_weight, "layernorm_backward: d_weight");
+    agree(t, d_bias, "layernorm_backward: d_bias");
+}
+
+static void check_normalize(struct trial *t) {
+    int64_t R = size(t, 70), D = size(t, 600);
+    struct both *out = reals(t, R * D), *norm = reals(t, R), *in = elements(t, R * D);
+    struct both *d_in = elements(t, R * D), *d_out = reals(t, R * D);
+    BOTH(normalize_forward, out->at[s], norm->at[s], in->at[s], R, D);
+    agree(t, out, "normalize_forward: out");
+    agree(t, norm, "normalize_forward: norm");
+    if (D == 1) return; // the gradient is zero and its rounding is not
+    BOTH(normalize_backward, d_in->at[s], d_out->at[s], out->at[s], norm->at[s], R, D);
+    agree(t, d_in, "normalize_backward");
+}
+
+// Samples that lie one after the other in rows, in shuffled order.
+struct spans {
+    int32_t start[MOST_SAMPLES], count[MOST_SAMPLES];
+    int64_t rows;
+};
+
+static struct spans random_spans(struct trial *t, int B, int64_t low, int64_t most) {
+    struct spans spans = {.rows = draw(t, 0, 3)};
+    for (int b = 0; b < B; b++) {
+        int at = (b * 3 + 1) % B; // a permutation when 3 does not divide B, else some samples are empty
+        spans.start[at] = (int32_t)spans.rows;
+        spans.count[at] = (int32_t)(draw(t, 0, 5) ? size(t, most) : low);
+        spans.rows += spans.count[at];
+    }
+    return spans;
+}
+
+struct attention_trial {
+    struct attention_shape shape[SIDES];
+    struct both *q, *k, *v, *out, *lse, *d_out, *dq, *dk, *dv;
+};
+
+// shared: all samples have the queries of the first one, their results in rows of their own.
+static struct attention_trial attention_begin(struct trial *t, bool shared) {
+    int B = (int)draw(t, 1, MOST_SAMPLES), H = (int)draw(t, 1, 4), width = (int)size(t, 64);
+    int64_t most = draw(t, 0, 2) ? 20 : 150, gap = draw(t, 0, 1) * 5;
+    struct spans out = random_spans(t, B, 0, most), k = random_spans(t, B, 0, most), q = out;
+    for (int b = 0; b < B && shared; b++) {
+        q.start[b] = 1;
+        out.count[b] = q.count[b] = out.count[0] < out.count[b] ? out.count[0] : out.count[b];
+    }
+    int64_t D = (int64_t)H * width, stride = D + gap, rows = 2 + (q.rows > out.rows ? q.rows : out.rows),
+            keys = 1 + k.rows;
+    uint8_t valid[1 + MOST_SAMPLES * 150 + 4];
+    for (int64_t i = 0; i < keys; i++) valid[i] = draw(t, 0, 3) > 0;
+    struct both *q_start = integers(t, q.start, B), *q_count = integers(t, q.count, B);
+    struct both *k_start = integers(t, k.start, B), *k_count = integers(t, k.count, B);
+    struct both *out_start = shared ? integers(t, out.start, B) : NULL;
+    struct both *key_valid = draw(t, 0, 1) ? bytes(t, valid, keys) : NULL;
+    bool causal = draw(t, 0, 1);
+    struct attention_trial a = {.q = elements(t, rows * stride),
+                                .k = elements(t, keys * stride),
+                                .v = elements(t, keys * stride),
+                                .out = elements(t, rows * D),
+                                .lse = reals(t, rows * H),
+                                .d_out = elements(t, rows * D),
+                                .dq = elements(t, rows * stride),
+                                .dk = elements(t, keys * stride),
+                                .dv = elements(t, keys * stride)};
+    for (int s = 0; s < SIDES; s++)
+        a.shape[s] = (struct attention_shape){B,
+                                              H,
+                                              width,
+                                              stride,
+                                              stride,
+                                              D,
+                                              (int)most,
+                                              (int)most,
+                                              causal,
+                                              q_start->at[s],
+                                              q_count->at[s],
+                                              k_start->at[s],
+                                              k_count->at[s],
+                                              out_start ? out_start->at[s] : NULL,
+                                              key_valid ? key_valid->at[s] : NULL};
+    return a;
+}
+
+static void check_attention(struct trial *t) {
+    struct attention_trial a = attention_begin(t, draw(t, 0, 3) == 0);
+    BOTH(attention_forward, a.out->at[s], a.lse->at[s], a.q->at[s], a.k->at[s], a.v->at[s], &a.shape[s]);
+    agree(t, a.out, "attention_forward: out");
+    agree(t, a.lse, "attention_forward: lse");
+    share(t, a.out);
+    share(t, a.lse);
+    BOTH(attention_backward, a.dq->at[s], a.dk->at[s], a.dv->at[s], a.d_out->at[s], a.q->at[s], a.k->at[s], a.v->at[s],
+         a.out->at[s], a.lse->at[s], &a.shape[s]);
+    agree(t, a.dq, "attention_backward: dq");
+    agree(t, a.dk, "attention_backward: dk");
+    agree(t, a.dv, "attention_backward: dv");
+    BOTH(attention_forward, a.out->at[s], NULL, a.q->at[s], a.k->at[s], a.v->at[s], &a.shape[s]);
+    agree(t, a.out, "attention_forward without lse: out");
+}
+
+static void check_patches(struct trial *t) {
+    static const float mean[3] = {0.48f, 0.45f, 0.40f}, std[3] = {0.27f, 0.26f, 0.28f};
+    int64_t B = draw(t, 1, 3), P = draw(t, 1, 9), S = P * draw(t, 1, 5);
+    uint8_t pixels[3 * 45 * 45 * 3];
+    for (int64_t i = 0; i < B * S * S * 3; i++) pixels[i] = (uint8_t)draw(t, 0, 255);
+    struct both *in = bytes(t, pixels, B * S * S * 3), *out = elements(t, B * S * S * 3);
+    BOTH(patches, out->at[s], in->at[s], mean, std, B, S, P);
+    agree(t, out, "patches");
+}
+
+static struct both *random_integers(struct trial *t, int64_t low, int64_t high, int64_t n) {
+    int32_t values[200];
+    for (int64_t i = 0; i < n; i++) values[i] = (int32_t)draw(t, low, high);
+    return integers(t, values, n);
+}
+
+static void check_embedding(struct trial *t) {
+    int64_t R = size(t, 130), D = size(t, 300), V = size(t, 50), T = size(t, 20);
+    struct both *token = random_integers(t, -1, V - 1, R), *place = random_integers(t, 0, T - 1, R);
+    struct both *table = elements(t, V * D), *cls = elements(t, D), *position = elements(t, T * D);
+    struct both *out = elements(t, R * D), *d_table = reals(t, V * D), *d_cls = reals(t, D),
+                *d_position = reals(t, T * D);
+    BOTH(embedding_forward, out->at[s], table->at[s], cls->at[s], position->at[s], token->at[s], place->at[s], R, D);
+    agree(t, out, "embedding_forward");
+    BOTH(embedding_backward, d_table->at[s], d_cls->at[s], d_position->at[s], out->at[s], token->at[s], place->at[s], R,
+         D);
+    agree(t, d_table, "embedding_backward: d_table");
+    agree(t, d_cls, "embedding_backward: d_cls");
+    agree(t, d_position, "embedding_backward: d_position");
+}
+
+static void check_added_rows(struct trial *t) {
+    int64_t R = size(t, 130), N = size(t, 40), D = size(t, 300);
+    struct both *out = elements(t, R * D), *in = draw(t, 0, 2) ? out : elements(t, R * D), *rows = elements(t, N * D);
+    struct both *d_rows = reals(t, N * D), *sum = elements(t, R * D);
+    bool from_nothing = draw(t, 0, 3) == 0;
+    BOTH(add_rows, out->at[s], from_nothing ? NULL : in->at[s], rows->at[s], R, N, D);
+    agree(t, out, "add_rows");
+    BOTH(sum_rows, d_rows->at[s], out->at[s], R, N, D);
+    agree(t, d_rows, "sum_rows");
+    BOTH(add, sum->at[s], sum->at[s], out->at[s], R * D);
+    agree(t, sum, "add");
+}
+
+static void check_indexed_rows(struct trial *t) {
+    int64_t R = size(t, 90), D = size(t, 300), rows = R + draw(t, 0, 5);
+    int32_t index[100];
+    for (int64_t i = 0; i < R; i++) index[i] = (int32_t)((i * 7 + 3) % rows);
+    bool distinct = rows % 7 != 0;
+    struct both *in = elements(t, rows * D), *out = elements(t, rows * D), *at = integers(t, index, R);
+    BOTH(gather_rows, out->at[s], in->at[s], at->at[s], R, D);
+    agree(t, out, "gather_rows");
+    if (!distinct) return;
+    BOTH(scatter_add_rows, out->at[s], in->at[s], at->at[s], R, D);
+    agree(t, out, "scatter_add_rows");
+}
+
+static void check_cross_entropy(struct trial *t) {
+    int64_t R = size(t, 60), V = 1 + size(t, 900);
+    struct both *logits = elements(t, R * V), *total = doubles(t, 1), *target = random_integers(t, -1, V - 1, R);
+    scale(t, logits, 3);
+    BOTH(cross_entropy, total->at[s], logits->at[s], target->at[s], 0.125f, false, R, V);
+    agree(t, logits, "cross_entropy: logits without gradient");
+    agree(t, total, "cross_entropy: total without gradient");
+    BOTH(cross_entropy, total->at[s], logits->at[s], target->at[s], 0.125f, true, R, V);
+    agree(t, logits, "cross_entropy: d_logits");
+    agree(t, total, "cross_entropy: total");
+}
+
+static void check_contrastive(struct trial *t) {
+    int64_t C = 1 + size(t, 130), first = draw(t, 0, C - 1), R = draw(t, 1, C - first);
+    struct both *x = elements(t, R * C), *row = reals(t, R), *column = reals(t, C), *d_scale = doubles(t, 1);
+    scale(t, x, 0.3);
+    BOTH(row_logsumexp, row->at[s], x->at[s], 14.0f, R, C);
+    agree(t, row, "row_logsumexp");
+    share(t, row);
+    for (int64_t i = 0; i < C; i++)
+        for (int s = 0; s < SIDES; s++) ((float *)column->at[s])[i] = 12 + (float)(i % 5);
+    BOTH(contrastive_gradient, x->at[s], d_scale->at[s], row->at[s], column->at[s], 14.0f, 0.01f, first, R, C);
+    agree(t, x, "contrastive_gradient: x");
+    agree(t, d_scale, "contrastive_gradient: d_scale");
+}
+
+static void check_sums(struct trial *t) {
+    int64_t n = draw(t, 0, 1) ? draw(t, 1, 40000) : size(t, 130);
+    struct both *x = reals(t, n), *e = reals(t, n), *total = doubles(t, 1);
+    BOTH(sum_squares, total->at[s], x->at[s], n);
+    agree(t, total, "sum_squares");
+    BOTH(moving_average, e->at[s], x->at[s], 0.97, n);
+    agree(t, e, "moving_average");
+}
+
+static void check_adamw(struct trial *t) {
+    int64_t n = draw(t, 0, 1) ? draw(t, 1, 20000) : size(t, 130);
+    struct both *p = reals(t, n), *m = reals(t, n), *v = reals(t, n), *g = reals(t, n);
+    for (int s = 0; s < SIDES; s++) t->ops[s]->zero(t->ops[s], v->at[s], (size_t)n * sizeof(float));
+    for (int update = 1; update <= 3; update++) {
+        struct adamw_step step = {0.1, 0.9, 0.98, 1e-8, 0.05, 1 - pow(0.9, update), 1 - pow(0.98, update), 0.7};
+        BOTH(adamw, p->at[s], m->at[s], v->at[s], g->at[s], n, &step);
+    }
+    agree(t, p, "adamw: p");
+    agree(t, m, "adamw: m");
+    agree(t, v, "adamw: v");
+}
+
+static void check_adafactor(struct trial *t) {
+    int64_t batch = draw(t, 1, 3), rows = size(t, 90), columns = size(t, 90), n = batch * rows * columns;
+    bool factored = draw(t, 0, 2) > 0;
+    enum dtype momentum_dtype = draw(t, 0, 3) ? DT_F32 : DT_BF16;
+    struct both *p = reals(t, n), *g = reals(t, n), *momentum = of_type(t, momentum_dtype, n);
+    struct both *row = reals(t, factored ? batch * rows : n), *column = reals(t, batch * columns);
+    for (int s = 0; s < SIDES; s++) {
+        t->ops[s]->zero(t->ops[s], row->at[s], (size_t)row->n * sizeof(float));
+        t->ops[s]->zero(t->ops[s], column->at[s], (size_t)column->n * sizeof(float));
+    }
+    for (int update = 1; update <= 3; update++) {
+        struct adafactor_step step = {0.1,      1 - pow(update, -0.8), 0.9, 1.0, 0.05, 0.7, batch, rows, columns,
+                                      factored, momentum_dtype};
+        BOTH(adafactor, p->at[s], momentum->at[s], row->at[s], column->at[s], g->at[s], &step);
+    }
+    double tolerance = t->tolerance;
+    if (momentum_dtype == DT_BF16) t->tolerance = 2e-2;
+    agree(t, p, "adafactor: p");
+    agree(t, momentum, "adafactor: momentum");
+    t->tolerance = tolerance;
+    agree(t, row, "adafactor: row");
+    if (factored) agree(t, column, "adafactor: column");
+}
+
+static void check_convert(struct trial *t) {
+    static const enum dtype types[] = {DT_F32, DT_BF16, DT_F16};
+    int64_t n = draw(t, 0, 1) ? draw(t, 1, 20000) : size(t, 130);
+    for (int i = 0; i < 9; i++) {
+        struct both *from = of_type(t, types[i / 3], n), *to = of_type(t, types[i % 3], n);
+        BOTH(convert, to->at[s], types[i % 3], from->at[s], types[i / 3], n);
+        agree(t, to, "convert");
+    }
+}
+
+static void check_copies(struct trial *t) {
+    int64_t n = draw(t, 0, 1) ? draw(t, 1, 40000) : size(t, 130);
+    struct both *from = reals(t, n), *to = reals(t, n);
+    BOTH(copy, to->at[s], from->at[s], (size_t)n * sizeof(float));
+    agree(t, to, "copy");
+    BOTH(zero, to->at[s], (size_t)(n / 2) * sizeof(float));
+    agree(t, to, "zero");
+}
+
+static void (*const checks[])(struct trial *t) = {
+    check_linear_forward,
+    check_linear_activation,
+    check_linear_backward_input,
+    check_linear_backward_weight,
+    check_weights_changed,
+    check_layernorm,
+    check_normalize,
+    check_attention,
+    check_patches,
+    check_embedding,
+    check_added_rows,
+    check_indexed_rows,
+    check_cross_entropy,
+    check_contrastive,
+    check_sums,
+    check_adamw,
+    check_adafactor,
+    check_convert,
+    check_copies,
+};
+
+static void check_all(struct trial *t) {
+    for (int i = 0; i < REPEATS; i++)
+        for (size_t c = 0; c < sizeof checks / sizeof *checks; c++) {
+            checks[c](t);
+            trial_clear(t);
+        }
+}
+
+// The CPU backend with each of its tables of kernels that this CPU can run.
+struct row {
+    const char *name;
+    enum dtype dtype;
+    int threads;
+    const struct kernels *kernels; // NULL: those that the backend chooses
+    double tolerance;
+};
+
+static const struct row rows[] = {
+    {"cpu f32, 2 threads", DT_F32,  2, NULL,                   1e-5},
+    {"cpu f32, 3 threads", DT_F32,  3, NULL,                   1e-5},
+    {"cpu f32, SSE2",      DT_F32,  1, &kernels_v2_f32,        1e-5},
+    {"cpu f32, AVX2",      DT_F32,  2, &kernels_v3_f32,        1e-5},
+    {"cpu bf16",           DT_BF16, 2, &kernels_v4_bf16,       2e-2},
+    {"cpu bf16 in pairs",  DT_BF16, 2, &kernels_v4_bf16_pairs, 2e-2},
+};
+
+static void test_cpu(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].dtype == DT_BF16 && !kernels_for(DT_BF16)) continue;
+        if (rows[i].kernels == &kernels_v3_f32 && kernels_for(DT_F32) == &kernels_v2_f32) continue;
+        struct trial t;
+        trial_open(&t, rows[i].name, "cpu", rows[i].dtype, rows[i].threads, rows[i].tolerance);
+        if (rows[i].kernels) cpu_of(t.ops[TESTED])->kernels = rows[i].kernels;
+        check_all(&t);
+        trial_close(&t);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cpu)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
