@@ -1,0 +1,62 @@
+#include "caption_list.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+int caption_list_open(struct caption_list *list, const char *path, enum caption_format format) {
+    *list = (struct caption_list){.format = format, .file = stdout};
+    if (!strcmp(path, "-")) return 0;
+    int status = aside_open(&list->aside, path);
+    list->file = list->aside.file;
+    return status;
+}
+
+// COCO's image ids are numbers.
+static bool is_number(const char *name) {
+    const size_t length = strlen(name);
+    for (size_t i = 0; i < length; i++)
+        if (!isdigit((unsigned char)name[i])) return false;
+    return length > 0 && length < 19;
+}
+
+static void add_json(struct caption_list *list, const char *name, const char *caption) {
+    json_t *id = is_number(name) ? json_integer(atoll(name)) : json_string(name);
+    json_t *item = json_pack("{s:o, s:s}", "image_id", id, "caption", caption);
+    char *text = json_dumps(item, 0);
+    fprintf(list->file, "%s%s", list->count ? ",\n " : "[", text);
+    free(text);
+    json_decref(item);
+}
+
+void caption_list_add(struct caption_list *list, const char *name, const char *caption) {
+    struct buffer clean_name = {0}, clean = {0};
+    text_clean(&clean_name, name, strlen(name));
+    text_clean(&clean, caption, strlen(caption));
+    const char *label = clean_name.size ? clean_name.bytes : "", *text = clean.size ? clean.bytes : "";
+    if (list->format == CAPTIONS_JSON)
+        add_json(list, label, text);
+    else
+        fprintf(list->file, "%s\t%s\n", label, text);
+    list->count++;
+    buffer_release(&clean_name);
+    buffer_release(&clean);
+}
+
+int caption_list_flush(struct caption_list *list) {
+    if (!fflush(list->file) && !ferror(list->file)) return 0;
+    return error(EXIT_RUN, "captions cannot be written: %s", strerror(errno));
+}
+
+int caption_list_close(struct caption_list *list) {
+    if (list->format == CAPTIONS_JSON) fputs(list->count ? "]\n" : "[]\n", list->file);
+    return list->file == stdout ? caption_list_flush(list) : aside_commit(&list->aside);
+}
+
+void caption_list_abandon(struct caption_list *list) {
+    if (list->file != stdout) aside_abandon(&list->aside);
+}

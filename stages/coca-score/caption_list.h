@@ -1,0 +1,19 @@
+// Captions as a list: TSV "name TAB caption", or JSON as COCO's result files have it: [{"image_id", "caption"}].
+#pragma once
+
+#include "base/file.h"
+
+enum caption_format { CAPTIONS_TSV, CAPTIONS_JSON };
+
+struct caption_list {
+    enum caption_format format;
+    FILE *file;
+    struct aside aside; // unless it is stdout
+    int64_t count;
+};
+// `path` "-" is stdout. 0 or -EXIT_RUN.
+int caption_list_open(struct caption_list *list, const char *path, enum caption_format format);
+void caption_list_add(struct caption_list *list, const char *name, const char *caption);
+int caption_list_flush(struct caption_list *list); // 0 or -EXIT_RUN
+int caption_list_close(struct caption_list *list); // 0 or -EXIT_RUN
+void caption_list_abandon(struct caption_list *list);

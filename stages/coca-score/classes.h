@@ -1,0 +1,16 @@
+// Class names and prompt templates: the prompts of a zero-shot classifier.
+#pragma once
+
+#include "stage/option.h"
+
+struct classes {
+    struct strings names, templates; // C and K of them
+};
+extern struct option_table classes_options_table;
+
+// Reads --classnames and --templates, by default CLIP_benchmark's files in `directory`. 0, -EXIT_USAGE or -EXIT_DATA.
+int classes_read(struct classes *classes, const char *directory);
+void classes_release(struct classes *classes);
+
+// Prints the C·K prompts, one a line, the K of a class together: the order in which their embeddings are taken.
+void classes_print(const struct classes *classes);

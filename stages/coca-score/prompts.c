@@ -1,0 +1,43 @@
+// coca-score prompts
+#include "classes.h"
+#include "commands.h"
+
+static const char manual[] =
+    "Prints the prompts of a zero-shot classifier on stdout, one a line: every template with the first class's name,\n"
+    "then with the second's. `coca-tokenize --list` makes the tokens of them, and `coca-score zero-shot` expects "
+    "their\n"
+    "embeddings in this order.\n"
+    "\n"
+    "Example:\n"
+    "  coca-score prompts --data data/fashion-mnist/test >prompts.txt";
+
+static struct { char *data; } own;
+static const struct option rows[] = {
+    {"data", OPTION_TEXT, offsetof(__typeof__(own), data), "DIR", NULL, 0, 0,
+     "the dataset, with classnames.txt and zeroshot_classification_templates.txt", OPTION_LOCAL},
+};
+
+enum { OWN, CLASSES, TABLES };
+static struct option_table tables[TABLES] = {
+    [OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}
+};
+
+static int run(const struct strings *operands) {
+    struct classes classes = {0};
+    (void)operands;
+    int status = classes_read(&classes, own.data);
+    if (!status) classes_print(&classes);
+    classes_release(&classes);
+    return status;
+}
+
+const struct tool *prompts_command(void) {
+    static const struct tool tool = {.name = "coca-score prompts",
+                                     .summary = "prints the prompts of a zero-shot classifier",
+                                     .manual = manual,
+                                     .tables = tables,
+                                     .table_count = TABLES,
+                                     .run = run};
+    tables[CLASSES] = classes_options_table;
+    return &tool;
+}

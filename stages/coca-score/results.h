@@ -1,0 +1,19 @@
+// Results in CLIP_benchmark's layout: one JSON line on stdout, and with --results merged into a list.
+#pragma once
+
+#include <jansson.h>
+
+#include "stage/option.h"
+
+struct results_options {
+    char *data;    // the dataset
+    char *dataset; // its name in the results
+    char *results; // the list
+    int64_t step;  // of the checkpoint, −1: not said
+};
+extern struct results_options results_options;
+extern struct option_table results_options_table;
+
+// Prints and merges; `metrics` and `chance` (what guessing gives, under the same names) are taken over. In the list it
+// replaces the result of the same dataset, task, model, weights and step. 0, -EXIT_DATA or -EXIT_RUN.
+int results_say(const char *task, json_t *metrics, json_t *chance);

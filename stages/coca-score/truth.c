@@ -1,0 +1,31 @@
+#include "truth.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+int truth_find(struct truth *truth, struct store *store, int64_t id) {
+    char reason[RECORD_REASON];
+    struct span value;
+    int status = store_get(store, id, &value);
+    if (status) return status;
+    if (record_decode(&truth->record, value.bytes, value.size, reason)) truth->record = RECORD_EMPTY;
+    const struct span name = truth->record.id;
+    truth->name = name.size ? xstrndup(name.bytes, name.size) : xformat("%" PRId64, id);
+    return 0;
+}
+
+void truth_release(struct truth *truth) {
+    record_release(&truth->record);
+    free(truth->name);
+}
+
+void truth_texts(const struct truth *truth, struct buffer *out, const char *between,
+                 void (*write)(struct buffer *out, const char *text, size_t size)) {
+    const bool captioned = truth->record.caption_count > 0;
+    const struct span *text = captioned ? truth->record.captions : truth->record.labels;
+    const int count = captioned ? truth->record.caption_count : truth->record.label_count;
+    for (int i = 0; i < count; i++) {
+        if (i) buffer_text(out, between);
+        write(out, text[i].bytes, text[i].size);
+    }
+}

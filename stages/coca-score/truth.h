@@ -1,0 +1,16 @@
+// What the dataset knows of a picture.
+#pragma once
+
+#include "dataset/store.h"
+
+struct truth {
+    struct record record; // borrowed from the store
+    char *name;           // its id, or its number
+};
+// A record that makes no sense is empty. 0, then truth_release, or -EXIT_DATA when there is no such record.
+int truth_find(struct truth *truth, struct store *store, int64_t id);
+void truth_release(struct truth *truth);
+
+// Appends all captions, or without any the labels, with `between` between them, each through `write`.
+void truth_texts(const struct truth *truth, struct buffer *out, const char *between,
+                 void (*write)(struct buffer *out, const char *text, size_t size));

@@ -1,0 +1,156 @@
+// coca-score zero-shot
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "classes.h"
+#include "commands.h"
+#include "dataset/store.h"
+#include "embeddings.h"
+#include "model/zero_shot.h"
+#include "pull.h"
+#include "results.h"
+#include "train/protocol.h"
+#include "train/run_model.h"
+#include "train/run_options.h"
+
+static const char manual[] =
+    "Classifies the pictures of a dataset by the most similar class. A class is the mean of its prompts' embeddings,\n"
+    "each of length 1 before, the mean of length 1 after. First it asks text-decode for the embeddings of the prompts\n"
+    "that `coca-score prompts` prints, then image-encode for those of the pictures, and looks up each picture's class\n"
+    "in the dataset by its id.\n"
+    "\n"
+    "  embeddings  in   embedding f32 [B,E], ids i64 [B]; from text-decode and image-encode\n"
+    "\n"
+    "Prints one JSON object with acc1, acc5 (from 5 classes up) and mean_per_class_recall, as shares, in\n"
+    "CLIP_benchmark's layout, and beside them what guessing gives. A class that is as similar as the right one counts\n"
+    "as more similar.\n"
+    "\n"
+    "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.";
+
+enum { CLASSES, RESULTS, RUN, TABLES };
+static struct option_table tables[TABLES];
+
+static struct zero_shot {
+    struct classes classes;
+    struct store *store;
+    struct embeddings prompts;
+    float *class; // [C,E]
+    int64_t C, E;
+    struct accuracy accuracy;
+} self;
+
+static int prepare(const struct strings *operands) {
+    struct model_config model;
+    (void)operands;
+    if (!results_options.data) return error(EXIT_USAGE, "--data DIR says which pictures");
+    int status = run_join(&model, &tables[RUN]);
+    if (!status) status = classes_read(&self.classes, results_options.data);
+    if (!status) status = store_open(&self.store, results_options.data);
+    if (!status && !store_has(self.store, "class"))
+        status = error(EXIT_DATA, "%s: no record has a class", results_options.data);
+    return status;
+}
+
+static int make_classes(void) {
+    const int64_t K = (int64_t)self.classes.templates.count;
+    self.C = (int64_t)self.classes.names.count;
+    self.E = self.prompts.E;
+    if (self.prompts.count != self.C * K)
+        return error(EXIT_DATA,
+                     "%" PRId64 " prompts came, %" PRId64 " classes with %" PRId64 " templates need %" PRId64
+                     "; coca-score prompts prints them",
+                     self.prompts.count, self.C, K, self.C * K);
+    self.class = xmalloc((size_t)(self.C * self.E) * sizeof *self.class);
+    zero_shot_classes(self.class, self.prompts.row, self.C, K, self.E);
+    self.accuracy = accuracy_new(self.C);
+    return 0;
+}
+
+// The class of the record with this id.
+static int find_class(int64_t id, int64_t *class) {
+    char reason[RECORD_REASON];
+    struct record record;
+    struct span value;
+    int status = store_get(self.store, id, &value);
+    if (status) return status;
+    status = record_decode(&record, value.bytes, value.size, reason);
+    if (status) return error(EXIT_DATA, "%s: record %" PRId64 ": %s", store_path(self.store), id, reason);
+    *class = record.class;
+    record_release(&record);
+    if (*class >= 0 && *class < self.C) return 0;
+    return error(EXIT_DATA, "%s: record %" PRId64 " has class %" PRId64 ", there are %" PRId64 " class names (from 0)",
+                 store_path(self.store), id, *class, self.C);
+}
+
+static int judge(const struct embeddings *images, int64_t row) {
+    int64_t class = -1;
+    int status = find_class(images->id[row], &class);
+    if (status) return status;
+    accuracy_add(&self.accuracy, class, zero_shot_rank(images->row + row * self.E, self.class, self.C, self.E, class));
+    return 0;
+}
+
+static int take_images(void *context, const struct message *message) {
+    struct embeddings images = {0};
+    (void)context;
+    int status = embeddings_add(&images, message);
+    if (!status && images.count && images.E != self.E)
+        status = error(EXIT_RUN, "pictures and prompts have embeddings of different widths");
+    for (int64_t i = 0; i < images.count && !status; i++) status = judge(&images, i);
+    embeddings_release(&images);
+    return status;
+}
+
+static int say(void) {
+    const struct accuracy *a = &self.accuracy;
+    if (!a->images) return error(EXIT_DATA, "no picture came");
+    const double n = (double)a->images, C = (double)a->C, acc1 = (double)a->top1 / n;
+    json_t *metrics = json_pack("{s:f}", "acc1", acc1), *chance = json_pack("{s:f}", "acc1", 1 / C);
+    if (a->C >= 5) {
+        json_object_set_new(metrics, "acc5", json_real((double)a->top5 / n));
+        json_object_set_new(chance, "acc5", json_real(5 / C));
+    }
+    json_object_set_new(metrics, "mean_per_class_recall", json_real(accuracy_mean_per_class(a)));
+    json_object_set_new(chance, "mean_per_class_recall", json_real(1 / C));
+    note("zero-shot top-1 %.2f%% of %" PRId64 " pictures, %" PRId64 " classes (guessing gives %.2f%%); %" PRId64
+         " did not decode",
+         100 * acc1, a->images, a->C, 100 / C, pull_dropped());
+    return results_say("zeroshot_classification", metrics, chance);
+}
+
+static int evaluate(struct hub *hub) {
+    static const char *const roles[] = {ROLE_TEXT, ROLE_IMAGE, NULL};
+    struct stream text = {.role = ROLE_TEXT, .take = embeddings_add, .context = &self.prompts};
+    struct stream image = {.role = ROLE_IMAGE, .take = take_images};
+    struct edge *edge;
+    int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, roles);
+    if (!status) status = pull_all(hub, edge, &text, 1, "prompts", 0);
+    if (!status) status = make_classes();
+    if (!status) status = pull_all(hub, edge, &image, 1, "zero-shot", store_count(self.store));
+    return status ? status : say();
+}
+
+static int run(struct hub *hub) {
+    int status = evaluate(hub);
+    classes_release(&self.classes);
+    store_close(&self.store);
+    embeddings_release(&self.prompts);
+    free(self.class);
+    accuracy_release(&self.accuracy);
+    return status;
+}
+
+const struct stage *zero_shot_command(void) {
+    static const struct stage stage = {.name = "coca-score zero-shot",
+                                       .role = "score",
+                                       .summary = "classifies pictures by prompts: acc1, acc5, mean_per_class_recall",
+                                       .manual = manual,
+                                       .tables = tables,
+                                       .table_count = TABLES,
+                                       .prepare = prepare,
+                                       .run = run};
+    tables[CLASSES] = classes_options_table;
+    tables[RESULTS] = results_options_table;
+    tables[RUN] = run_options_table;
+    return &stage;
+}
