@@ -42,9 +42,11 @@ int image_read_header(struct image_header *header, const void *bytes, size_t siz
 // Decodes the whole picture, upright: grey, palette, 16-bit, CMYK and YCCK become RGB, alpha is laid over white.
 int image_decode(struct image *image, const void *bytes, size_t size, char reason[IMAGE_REASON]);
 
-// Decodes what the box needs only (JPEG: libjpeg-turbo's skip and crop calls, and its scaling when the box is shrunk
-// to `target` pixels a side by 2 or more and that is as good), and moves `box` into the decoded part's coordinates.
-// The pixels inside the box are those of image_decode, unless scaled.
+// Decodes what the box needs only, and moves `box` into the decoded part's coordinates. Nothing outside the box (grown
+// to whole pixels) is kept, so that a resize of the part is torchvision's crop-then-resize. The pixels are those of
+// image_decode, unless the box is to be shrunk to `target` pixels a side by 4 or more: a JPEG's sides are then halved
+// or quartered in the decoder, which leaves a shrink of at least 2 (over 50 dB from the whole way). A box lies in the
+// picture.
 int image_decode_box(struct image *image, struct image_box *box, int target, const void *bytes, size_t size,
                      char reason[IMAGE_REASON]);
 
@@ -64,7 +66,8 @@ struct view_options {
 };
 
 // out u8 [size,size,3]. The crop and flip are functions of `key` alone. Centre crop is open_clip's evaluation
-// transform: the short side resized to `size`, then the centre.
+// transform: the short side resized to `size`, then the centre. Decodes what is needed only, as image_decode_box, so a
+// picture damaged below the crop gives a view.
 int image_view(uint8_t *out, const struct view_options *options, struct random_key key, const void *bytes, size_t size,
                char reason[IMAGE_REASON]);
 

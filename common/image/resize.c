@@ -5,12 +5,6 @@
 
 #include "base/memory.h"
 
-static int longest(const struct axis *axis) {
-    int most = 0;
-    for (int i = 0; i < axis->size; i++) most = axis->taps[i] > most ? axis->taps[i] : most;
-    return most;
-}
-
 static void axis_prepare(struct axis *axis, const struct resize_kernels *kernels) {
     kernels->prepare((int32_t(*)[4])axis->weights, (size_t)((axis->size + 3) & ~3) * (size_t)axis->groups);
 }
@@ -26,7 +20,7 @@ void resizer_begin(struct resizer *resizer, uint8_t *out, const struct resize_ma
     axis_begin(&resizer->y, &y, 1);
     resizer->part =
         (struct rect){clip->left + resizer->x.first, clip->top + resizer->y.first, resizer->x.count, resizer->y.count};
-    resizer->ring_rows = (size_t)longest(&resizer->y) + KERNEL_ROWS;
+    resizer->ring_rows = (size_t)resizer->y.longest + KERNEL_ROWS;
     resizer->ring_stride = (3 * (size_t)window->width + KERNEL_PADDING + 63) & ~(size_t)63;
     resizer->ring = xaligned((resizer->ring_rows + 1) * resizer->ring_stride);
     memset(resizer->ring, 0, (resizer->ring_rows + 1) * resizer->ring_stride);

@@ -50,11 +50,15 @@ TARGET static inline __m512i to_bytes(const __m512i lanes[4]) {
     return _mm512_packus_epi16(_mm512_packs_epi32(lanes[0], lanes[1]), _mm512_packs_epi32(lanes[2], lanes[3]));
 }
 
-// One output pixel in KERNEL_ROWS rows: 128 bits a row, of red, green, blue and nothing.
-TARGET static inline __m512i filter_pixel(const uint8_t *packed, const int32_t (*weights)[4], int groups) {
-    struct sums sums = sums_begin();
-    for (int g = 0; g < groups; g++) sums_add(&sums, _mm512_load_si512(packed + 64 * g), weights[g]);
-    return sums_end(&sums);
+// Four output pixels in KERNEL_ROWS rows: 128 bits a row, of red, green, blue and nothing.
+TARGET static inline void filter_pixels(__m512i pixels[4], const uint8_t *scratch, const int32_t (*weights)[4],
+                                        const int *start, int groups) {
+    struct sums sums[4] = {sums_begin(), sums_begin(), sums_begin(), sums_begin()};
+    for (int g = 0; g < groups; g++) {
+        for (int k = 0; k < 4; k++)
+            sums_add(&sums[k], _mm512_load_si512(scratch + 16 * (size_t)start[k] + 64 * g), weights[k * groups + g]);
+    }
+    for (int k = 0; k < 4; k++) pixels[k] = sums_end(&sums[k]);
 }
 
 TARGET static void horizontal(uint8_t *const *out, const uint8_t *const *rows, const struct axis *x, uint8_t *scratch) {
@@ -62,10 +66,9 @@ TARGET static void horizontal(uint8_t *const *out, const uint8_t *const *rows, c
         _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
     const int32_t(*weights)[4] = (const int32_t(*)[4])x->weights;
     resize_pack(scratch, rows, x->count);
-    for (int i = 0; i < x->size; i += 4) {
+    for (int i = 0; i < x->size; i += 4, weights += 4 * x->groups) {
         __m512i pixels[4];
-        for (int k = 0; k < 4; k++, weights += x->groups)
-            pixels[k] = filter_pixel(scratch + 16 * (size_t)x->start[i + k], weights, x->groups);
+        filter_pixels(pixels, scratch, weights, x->start + i, x->groups);
         __m512i bytes = _mm512_shuffle_epi8(to_bytes(pixels), drop_fourth);
         _mm_storeu_si128((__m128i *)(out[0] + 3 * i), _mm512_extracti32x4_epi32(bytes, 0));
         _mm_storeu_si128((__m128i *)(out[1] + 3 * i), _mm512_extracti32x4_epi32(bytes, 1));

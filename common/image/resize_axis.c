@@ -46,25 +46,37 @@ static void weigh(int32_t *taps, double *exact, int count, int from, double cent
     }
 }
 
-void axis_begin(struct axis *axis, const struct axis_map *map, int align) {
-    struct stretch stretch = stretch_of(map);
-    int longest = (int)ceil(stretch.support) * 2 + 1, from, to;
-    int groups = (longest + align - 1 + 3) / 4, rows = (map->size + 3) & ~3;
-    double *exact = xmalloc((size_t)longest * sizeof *exact);
-    *axis = (struct axis){.size = map->size, .groups = groups};
-    axis->start = xcalloc((size_t)rows, sizeof *axis->start);
-    axis->taps = xcalloc((size_t)rows, sizeof *axis->taps);
-    axis->weights = xcalloc((size_t)rows, sizeof *axis->weights * 4 * (size_t)groups);
-    reach(&stretch, map->source, map->first, &axis->first, &to);
+// Fills start and taps, each start moved down to a multiple of `align`; returns the most taps of an output.
+static int place(struct axis *axis, const struct axis_map *map, const struct stretch *stretch, int align) {
+    int longest = 0, from = 0, to = 0;
     for (int i = 0; i < map->size; i++) {
-        reach(&stretch, map->source, map->first + i, &from, &to);
-        int lead = (from - axis->first) % align;
-        axis->start[i] = from - axis->first - lead;
-        axis->taps[i] = to - from + lead;
-        weigh(axis->weights + (size_t)i * 4 * (size_t)groups + lead, exact, to - from, from,
-              centre_of(&stretch, map->first + i), stretch.frequency);
+        reach(stretch, map->source, map->first + i, &from, &to);
+        if (i == 0) axis->first = from;
+        axis->start[i] = (from - axis->first) / align * align;
+        axis->taps[i] = to - axis->first - axis->start[i];
+        longest = axis->taps[i] > longest ? axis->taps[i] : longest;
     }
     axis->count = to - axis->first;
+    return longest;
+}
+
+void axis_begin(struct axis *axis, const struct axis_map *map, int align) {
+    struct stretch stretch = stretch_of(map);
+    size_t rows = ((size_t)map->size + 3) / 4 * 4;
+    *axis = (struct axis){.size = map->size};
+    axis->start = xcalloc(rows, sizeof *axis->start);
+    axis->taps = xcalloc(rows, sizeof *axis->taps);
+    axis->longest = place(axis, map, &stretch, align);
+    axis->groups = (axis->longest + 3) / 4;
+    axis->weights = xcalloc(rows * (size_t)axis->groups, sizeof *axis->weights * 4);
+    double *exact = xmalloc((size_t)axis->longest * sizeof *exact);
+    for (int i = 0; i < map->size; i++) {
+        int from, to;
+        reach(&stretch, map->source, map->first + i, &from, &to);
+        int lead = from - axis->first - axis->start[i];
+        weigh(axis->weights + (size_t)i * 4 * (size_t)axis->groups + lead, exact, to - from, from,
+              centre_of(&stretch, map->first + i), stretch.frequency);
+    }
     free(exact);
 }
 

@@ -13,7 +13,8 @@ struct axis {
     int size;         // outputs
     int groups;       // of four taps, in each row of weights
     int *start;       // [size], ascending; multiples of `align`
-    int *taps;        // [size]
+    int *taps;        // [size], at most `longest`
+    int longest;
     int32_t *weights; // [size, groups, 4]
 };
 

@@ -1,0 +1,229 @@
+// JPEG to a 224 x 224 random resized crop, against libjpeg-turbo's full decode of the same files, on one core.
+//
+//     bench_image [DIRECTORY of .jpg]
+//
+// Without a directory it makes photo-like pictures of 500 x 375 at quality 90, about 50 KiB each: smooth noise in
+// octaves, the finest of which are as strong as that size asks for. Times are the processor's, and the shortest of
+// ROUNDS for each file, so that other work on the machine hardly shows. Exits 1 below the limit.
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jpeglib.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "image/codec.h"
+#include "image/resize.h"
+#include "image/view.h"
+
+enum { WIDTH = 500, HEIGHT = 375, QUALITY = 90, PICTURES = 24, ROUNDS = 10, FILES_LIMIT = 512, SIDE = 224 };
+#define SIZE_WANTED (50 << 10) // bytes
+#define LIMIT 0.75
+
+struct file {
+    void *bytes;
+    size_t size;
+};
+struct files {
+    struct file item[FILES_LIMIT];
+    int count;
+};
+
+// Smooth noise: random values at the corners of cells of `cell` pixels, linear between them.
+static double smooth_noise(struct random_key key, int cell, int x, int y) {
+    int column = x / cell, row = y / cell;
+    double u = (double)(x % cell) / cell, v = (double)(y % cell) / cell, corner[4];
+    for (int i = 0; i < 4; i++)
+        corner[i] = random_uniform(key, (uint64_t)(row + i / 2) << 32 | (uint64_t)(column + i % 2)) - 0.5;
+    return (1 - v) * ((1 - u) * corner[0] + u * corner[1]) + v * ((1 - u) * corner[2] + u * corner[3]);
+}
+
+// plane [HEIGHT, WIDTH]: octaves with cells from `coarsest` down to `finest`, strength falling with the cell.
+static void add_octaves(float *plane, struct random_key key, int coarsest, int finest, double strength) {
+    for (int cell = coarsest; cell >= finest; cell /= 2) {
+        struct random_key octave = random_subkey(key, (uint64_t)cell);
+        double amplitude = strength * sqrt((double)cell / coarsest);
+        for (int i = 0; i < WIDTH * HEIGHT; i++)
+            plane[i] += (float)(amplitude * smooth_noise(octave, cell, i % WIDTH, i / WIDTH));
+    }
+}
+
+static struct file encode(const float *shape, const float *detail, double strength) {
+    static uint8_t pixels[3 * WIDTH * HEIGHT];
+    for (int i = 0; i < 3 * WIDTH * HEIGHT; i++) {
+        double value = 128 + shape[i % 3 * WIDTH * HEIGHT + i / 3] + strength * detail[i / 3];
+        pixels[i] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+    }
+    struct file file;
+    if (image_encode_jpeg(&file.bytes, &file.size, pixels, WIDTH, HEIGHT, QUALITY)) exit(EXIT_RUN);
+    return file;
+}
+
+// Searches the strength of the fine octaves that gives the size wanted.
+static struct file make_picture(struct random_key key) {
+    float *shape = xcalloc(3 * WIDTH * HEIGHT, sizeof *shape), *detail = xcalloc(WIDTH * HEIGHT, sizeof *detail);
+    for (int c = 0; c < 3; c++) {
+        add_octaves(shape + (size_t)c * WIDTH * HEIGHT, random_subkey(key, 9), 128, 8, 160);
+        add_octaves(shape + (size_t)c * WIDTH * HEIGHT, random_subkey(key, (uint64_t)c), 128, 16, 60);
+    }
+    add_octaves(detail, random_subkey(key, 8), 4, 1, 1);
+    double low = 0, high = 200;
+    struct file file = encode(shape, detail, high);
+    for (int i = 0; i < 12; i++) {
+        double middle = (low + high) / 2;
+        free(file.bytes);
+        file = encode(shape, detail, middle);
+        *(file.size > SIZE_WANTED ? &high : &low) = middle;
+    }
+    free(shape);
+    free(detail);
+    return file;
+}
+
+static void read_directory(struct files *files, const char *path) {
+    DIR *directory = opendir(path);
+    if (!directory) die(EXIT_USAGE, "cannot open %s", path);
+    for (struct dirent *entry; (entry = readdir(directory)) && files->count < FILES_LIMIT;) {
+        size_t length = strlen(entry->d_name);
+        if (length < 5 || strcmp(entry->d_name + length - 4, ".jpg")) continue;
+        char *name = path_join(path, entry->d_name);
+        struct buffer buffer = {0};
+        if (file_read(name, 64 << 20, &buffer)) exit(EXIT_DATA);
+        files->item[files->count++] = (struct file){buffer.bytes, buffer.size};
+        free(name);
+    }
+    closedir(directory);
+    if (!files->count) die(EXIT_USAGE, "no .jpg in %s", path);
+}
+
+static void decode_full(const struct file *file) {
+    static uint8_t *pixels;
+    static size_t capacity;
+    struct jpeg_decompress_struct decoder;
+    struct jpeg_error_mgr errors;
+    decoder.err = jpeg_std_error(&errors);
+    jpeg_create_decompress(&decoder);
+    jpeg_mem_src(&decoder, file->bytes, file->size);
+    jpeg_read_header(&decoder, TRUE);
+    decoder.out_color_space = JCS_RGB;
+    jpeg_start_decompress(&decoder);
+    size_t stride = 3 * (size_t)decoder.output_width;
+    if (stride * decoder.output_height > capacity) pixels = xrealloc(pixels, capacity = stride * decoder.output_height);
+    while (decoder.output_scanline < decoder.output_height) {
+        JSAMPROW rows[16];
+        for (JDIMENSION i = 0; i < 16; i++) rows[i] = pixels + stride * (decoder.output_scanline + i);
+        JDIMENSION left = decoder.output_height - decoder.output_scanline;
+        jpeg_read_scanlines(&decoder, rows, left < 16 ? left : 16);
+    }
+    jpeg_finish_decompress(&decoder);
+    jpeg_destroy_decompress(&decoder);
+}
+
+static const struct view_options usual = {VIEW_RANDOM_CROP, SIDE, 0.9, 1, 3.0 / 4, 4.0 / 3, 0};
+static const struct view_options small = {VIEW_RANDOM_CROP, SIDE, 0.08, 0.25, 3.0 / 4, 4.0 / 3, 0};
+static uint8_t view[3 * SIDE * SIDE];
+
+// Each file has its crop, the same in all rounds.
+static void make_view(const struct view_options *options, const struct file *file) {
+    char reason[IMAGE_REASON];
+    struct random_key key = random_subkey(random_key(1, "bench"), file->size);
+    if (image_view(view, options, key, file->bytes, file->size, reason)) die(EXIT_DATA, "%s", reason);
+}
+
+static void view_usual(const struct file *file) {
+    make_view(&usual, file);
+}
+
+static void view_small(const struct file *file) {
+    make_view(&small, file);
+}
+
+// A resize alone, of a picture that lies there.
+static void resize_by(const struct resize_kernels *kernels) {
+    static uint8_t pixels[3 * WIDTH * HEIGHT];
+    struct resize_map map = {
+        {8, 9, 480,  360 },
+        {8, 9, 480,  360 },
+        SIDE, SIDE, {0, 0, SIDE, SIDE}
+    };
+    struct resizer resizer;
+    resizer_begin(&resizer, view, &map, kernels);
+    struct row_sink sink = resizer_sink(&resizer);
+    sink.rows(sink.context, pixels, 3 * WIDTH, resizer.part.height);
+    resizer_end(&resizer);
+}
+
+static void resize_fast(const struct file *file) {
+    (void)file;
+    resize_by(resize_fastest());
+}
+
+static void resize_plainly(const struct file *file) {
+    (void)file;
+    resize_by(&resize_plain);
+}
+
+static struct job {
+    const char *name;
+    void (*run)(const struct file *file);
+    double best[FILES_LIMIT]; // seconds
+} jobs[] = {
+    {.name = "libjpeg-turbo, full decode",     .run = decode_full   },
+    {.name = "view, 0.9 to 1.0 of the area",   .run = view_usual    },
+    {.name = "view, 0.08 to 0.25 of the area", .run = view_small    },
+    {.name = "resize alone, fastest",          .run = resize_fast   },
+    {.name = "resize alone, plain C",          .run = resize_plainly},
+};
+enum { FULL, USUAL, JOBS = sizeof jobs / sizeof *jobs };
+
+static double processor_seconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void time_job(struct job *job, const struct files *files) {
+    for (int i = 0; i < files->count; i++) {
+        double start = processor_seconds();
+        job->run(&files->item[i]);
+        double taken = processor_seconds() - start;
+        if (!job->best[i] || taken < job->best[i]) job->best[i] = taken;
+    }
+}
+
+static double mean_seconds(const struct job *job, int files) {
+    double sum = 0;
+    for (int i = 0; i < files; i++) sum += job->best[i];
+    return sum / files;
+}
+
+static double mean_size(const struct files *files) {
+    double bytes = 0;
+    for (int i = 0; i < files->count; i++) bytes += (double)files->item[i].size;
+    return bytes / files->count;
+}
+
+int main(int argc, char **argv) {
+    fail_name("bench_image");
+    static struct files files;
+    if (argc > 1) read_directory(&files, argv[1]);
+    for (; files.count < PICTURES && argc <= 1; files.count++)
+        files.item[files.count] = make_picture(random_subkey(random_key(1, "pictures"), (uint64_t)files.count));
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int j = 0; j < JOBS; j++) time_job(&jobs[j], &files);
+    }
+    printf("%d files of %.1f KiB on average\n", files.count, mean_size(&files) / 1024);
+    double full = mean_seconds(&jobs[FULL], files.count), ratio = full / mean_seconds(&jobs[USUAL], files.count);
+    for (int j = 0; j < JOBS; j++) {
+        double seconds = mean_seconds(&jobs[j], files.count);
+        printf("%-32s %8.0f a second  %6.3f ms  %5.2f x\n", jobs[j].name, 1 / seconds, 1e3 * seconds, full / seconds);
+    }
+    printf("JPEG to view: %.2f of the full decode's rate, limit %.2f: %s\n", ratio, LIMIT,
+           ratio >= LIMIT ? "ok" : "TOO SLOW");
+    return ratio >= LIMIT ? 0 : EXIT_RUN;
+}
