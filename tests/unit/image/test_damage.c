@@ -66,11 +66,12 @@ static void test_truncated_says_so(void **state) {
     }
 }
 
-// The file with three stray zeros before byte `at`.
+// The file with stray zeros before byte `at`: more than libjpeg reads ahead.
 static struct buffer with_stray_bytes(const struct buffer *file, size_t at) {
+    static const char stray[40];
     struct buffer padded = {0};
     buffer_append(&padded, file->bytes, at);
-    buffer_append(&padded, "\0\0\0", 3);
+    buffer_append(&padded, stray, sizeof stray);
     buffer_append(&padded, file->bytes + at, file->size - at);
     return padded;
 }
