@@ -1,4 +1,4 @@
-// The contrastive loss over a global batch of G pairs, in row blocks: the G×G matrix is never held.
+// The contrastive loss over a global batch of G pairs, in tiles: the G×G matrix is never held.
 //
 // L = w·(−Σ_i log softmax_j(s·x_i·y_j)[i] − Σ_j log softmax_i(s·x_i·y_j)[j]) / G, with s = exp(logit_scale), x image
 // and y text embeddings, w = 1/2 for CONTRASTIVE_MEAN (open_clip) and 1 for CONTRASTIVE_SUM (arXiv 2205.01917, equation
@@ -15,7 +15,7 @@ struct contrastive_result {
 };
 
 struct contrastive;
-// `ops` computes in DT_REAL. E embedding width, G pairs. Memory is O(G·(E + block)).
+// `ops` computes in DT_REAL. E embedding width, G pairs. Memory is O(G·E), of one side.
 struct contrastive *contrastive_new(struct ops *ops, int64_t G, int64_t E);
 void contrastive_free(struct contrastive **state);
 int64_t contrastive_bytes(int64_t G, int64_t E);

@@ -20,6 +20,6 @@ void generator_free(struct generator **generator);
 int64_t generator_bytes(const struct model_config *config, enum dtype dtype, int batch);
 
 // features of the compute type [B,N,D] (host), ids i64 [B] → tokens i32 [B,T]: BOS … EOS PAD…; a caption that reaches
-// max_length ends without EOS.
+// max_length ends without EOS. BOS and padding are never chosen; equal logits give the lowest token.
 void generator_run(struct generator *generator, int B, const void *features, const int64_t *ids,
                    const struct generate_options *options, int32_t *tokens);

@@ -25,7 +25,7 @@ int64_t text_tower_bytes(const struct model_config *config, enum dtype dtype, st
 struct image_tower *image_tower_new(const struct model_config *config, struct params *params, struct tower_plan plan);
 void image_tower_free(struct image_tower **tower);
 
-// pixels u8 [B,S,S,3] → features [B,N,D] and embedding f32 [B,E]; either may be NULL.
+// pixels u8 [B,S,S,3] → features [B,N,D] and embedding f32 [B,E]; either may be NULL, meaning not wanted here.
 void image_tower_forward(struct image_tower *tower, int set, int B, const uint8_t *pixels, void *features,
                          float *embedding);
 // d_features as features, d_embedding f32 [B,E] (of the normalised vector); either may be NULL, meaning zero.

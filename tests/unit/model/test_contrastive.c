@@ -1,4 +1,4 @@
-// The blocked contrastive loss against its definition in double precision.
+// The tiled contrastive loss against its definition in double precision.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -122,8 +122,8 @@ static void check_problem(const char *device, int64_t G, int64_t E, enum contras
 static void check_sizes(const char *device) {
     check_problem(device, 2, 3, CONTRASTIVE_MEAN);
     check_problem(device, 7, 5, CONTRASTIVE_SUM);
-    check_problem(device, 512, 6, CONTRASTIVE_MEAN);
-    check_problem(device, 1030, 4, CONTRASTIVE_SUM); // three blocks, the last of six rows
+    check_problem(device, 1024, 6, CONTRASTIVE_MEAN);
+    check_problem(device, 1030, 4, CONTRASTIVE_SUM); // four tiles, the last of six rows and columns
 }
 
 static void test_reference(void **state) {
