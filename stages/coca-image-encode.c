@@ -86,6 +86,8 @@ static int prepare(const struct strings *operands) {
     int status = part_open(&self.part, PART_IMAGE, &run_options_table);
     if (status) return status;
     self.train = run_trains();
+    if (self.train || run_options.control) status = run_options_check_batch();
+    if (status) return status;
     say_share();
     status = memory_announce(need, NULL);
     return status ? status : load();

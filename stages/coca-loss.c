@@ -52,6 +52,7 @@ static int prepare(const struct strings *operands) {
     (void)operands;
     int status = part_open(&part, PART_LOSS, &run_options_table);
     train = !run_options.evaluate;
+    if (!status) status = run_options_check_batch();
     if (!status && train) status = run_options_check_length();
     if (!status) status = memory_announce(need, NULL);
     if (!status) status = part_load(&part, train);

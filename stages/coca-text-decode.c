@@ -102,7 +102,8 @@ static int prepare(const struct strings *operands) {
     int status = part_open(&text_decode.part, PART_TEXT, &tables[RUN]);
     if (status) return status;
     text_decode.train = run_trains() && !caption_options.generate;
-    status = open_tokenizer();
+    if (text_decode.train || run_options.control) status = run_options_check_batch();
+    if (!status) status = open_tokenizer();
     if (status) return status;
     say_share();
     status = memory_announce(need, NULL);

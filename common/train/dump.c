@@ -10,13 +10,12 @@
 
 enum { PARTS = 3 };
 
-// What a part is written as, aside, until the parts are joined.
-static char *aside_name(const char *part, const char *what) {
-    return xformat("%s/.%s.%s.safetensors", run_options.dump, part, what);
+static char *part_file(const char *part, const char *what, bool aside) {
+    return xformat("%s/%s%s.%s.safetensors", run_options.dump, aside ? "." : "", part, what);
 }
 
-int dump_write_part(const struct part *part, const struct tensor *outputs, int count) {
-    char *grads = aside_name(part->name, "grads"), *outs = aside_name(part->name, "outputs");
+int dump_write_part(const struct part *part, const struct tensor *outputs, int count, bool aside) {
+    char *grads = part_file(part->name, "grads", aside), *outs = part_file(part->name, "outputs", aside);
     int status = directory_make(run_options.dump);
     if (!status) status = params_write(part->params, part->params->gradient, grads, NULL, NULL);
     if (!status && count) status = safetensors_write(outs, outputs, (size_t)count, NULL, 0, NULL, NULL);
@@ -45,7 +44,7 @@ static int join(const char *what) {
     struct safetensors file[PARTS] = {0};
     char *path[PARTS];
     int count = 0, status = 0;
-    for (int i = 0; i < PARTS; i++) path[i] = aside_name(part_names[i], what);
+    for (int i = 0; i < PARTS; i++) path[i] = part_file(part_names[i], what, true);
     for (int i = 0; i < PARTS && !status; i++)
         if (file_exists(path[i])) status = safetensors_open(&file[count++], path[i]);
     if (!status) status = write_joined(file, count, what);

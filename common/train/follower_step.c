@@ -87,7 +87,7 @@ int follower_unit(const struct follower_step *step, int microbatch) {
 
 int follower_dump(struct follower *follower) {
     struct tensor outputs[DUMP_OUTPUTS];
-    return dump_write_part(follower->part, outputs, follower->outputs(follower->context, outputs));
+    return dump_write_part(follower->part, outputs, follower->outputs(follower->context, outputs), follower->control);
 }
 
 int follower_ended(const struct follower *follower, int64_t step) {

@@ -115,6 +115,14 @@ int run_options_from_run(void) {
     return status;
 }
 
+int run_options_check_batch(void) {
+    struct run_options *o = &run_options;
+    if (o->batch_size % o->microbatch)
+        return error(EXIT_USAGE, "--batch-size %lld is no multiple of --microbatch %lld", (long long)o->batch_size,
+                     (long long)o->microbatch);
+    return 0;
+}
+
 int run_options_check_length(void) {
     int given = (run_options.steps > 0) + (run_options.seconds > 0) + (run_options.epochs > 0);
     if (given == 1) return 0;
@@ -130,9 +138,6 @@ bool run_trains(void) {
 int run_options_check(void) {
     struct run_options *o = &run_options;
     if (o->microbatch == 0) o->microbatch = o->batch_size;
-    if (o->batch_size % o->microbatch)
-        return error(EXIT_USAGE, "--batch-size %lld is no multiple of --microbatch %lld", (long long)o->batch_size,
-                     (long long)o->microbatch);
     if (o->caption_weight == 0 && o->contrastive_weight == 0)
         return error(EXIT_USAGE, "both loss weights are 0: nothing to train");
     if (o->crop_scale_low > o->crop_scale_high) return error(EXIT_USAGE, "--aug-scale-low is above --aug-scale-high");
@@ -142,7 +147,7 @@ int run_options_check(void) {
 }
 
 int run_microbatches(void) {
-    return run_options.microbatch ? (int)(run_options.batch_size / run_options.microbatch) : 1;
+    return run_options.batch_size > run_options.microbatch ? (int)(run_options.batch_size / run_options.microbatch) : 1;
 }
 
 int run_threads(bool text) {

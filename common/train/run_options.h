@@ -58,14 +58,15 @@ int run_options_from_run(void);
 // Makes every path absolute, from the current directory.
 void run_options_absolute(void);
 
-// Checks what one row cannot, G a multiple of B, …; the second: exactly one of steps, seconds and epochs. 0 or
-// -EXIT_USAGE.
+// Check what one row cannot: for every process; where G matters, that B divides it; where a run's length matters, that
+// exactly one of steps, seconds and epochs is given. 0 or -EXIT_USAGE.
 int run_options_check(void);
+int run_options_check_batch(void);
 int run_options_check_length(void);
 
 // Whether this process computes gradients: under a conductor, unless it evaluates, or alone when gradients arrive.
 bool run_trains(void);
 
-int run_microbatches(void); // M = G / B
+int run_microbatches(void); // M = G / B, at least 1; after run_options_check
 // Threads of "IMAGE,TEXT": text-decode's, or image-encode's and loss's. 0 (all cores) when not given.
 int run_threads(bool text);

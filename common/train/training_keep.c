@@ -57,5 +57,5 @@ int training_dump(const struct training *training) {
         output[1].data = gather->text;
         output[0].shape = output[1].shape = SHAPE(gather->G, gather->E);
     }
-    return dump_write_part(training->conductor->part, output, gather ? 2 : 0);
+    return dump_write_part(training->conductor->part, output, gather ? 2 : 0, true);
 }

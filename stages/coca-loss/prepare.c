@@ -115,6 +115,7 @@ static int prepare(const struct strings *operands) {
     run_options_absolute();
     int status = run_directory_open(&run, &place);
     if (!status) status = run_options_check();
+    if (!status) status = run_options_check_batch();
     if (!status) status = run_options_check_length();
     if (!status) status = ingredients_find(&found, &run);
     if (!status) status = make(&run, &found);
