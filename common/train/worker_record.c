@@ -30,7 +30,7 @@ static int write_steps(struct edge *edge, const struct worker *worker) {
     const int32_t microbatches = run_microbatches(), samples = (int32_t)run_options.microbatch;
     const int64_t steps = run_start.steps ? run_start.steps : run_options.steps;
     if (!steps) return error(EXIT_USAGE, "--steps N says where a recording of the %s edge ends", worker->edge);
-    int status = 0;
+    int status = run_options_check_batch();
     for (int64_t step = run_options.first_step; step < steps && !status; step++)
         for (int32_t m = 0; m < microbatches && !status; m++)
             status =
