@@ -12,10 +12,7 @@
 
 void cpu_run(struct cpu *cpu, int64_t work, void (*task)(const void *context, struct share share),
              const void *context) {
-    if (work < PARALLEL_WORK)
-        task(context, (struct share){0, 1});
-    else
-        pool_run(cpu->pool, task, context);
+    pool_run(cpu->pool, work < PARALLEL_WORK, task, context);
 }
 
 void cpu_reserve_scratch(struct cpu *cpu, size_t bytes) {

@@ -4,6 +4,7 @@
 // sleeps.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // One thread's part of a loop: number `index` of `count`.
@@ -16,8 +17,9 @@ struct pool *pool_new(int threads); // the calling thread is one of them; NULL w
 int pool_threads(const struct pool *pool);
 void pool_free(struct pool **pool);
 
-// Runs task(context, share) once in every thread, and returns when all have returned.
-void pool_run(struct pool *pool, void (*task)(const void *context, struct share share), const void *context);
+// Runs task(context, share) once in every thread, or in the calling one alone, and returns when all have returned.
+void pool_run(struct pool *pool, bool alone, void (*task)(const void *context, struct share share),
+              const void *context);
 
 // The part of 0 … n that a share has, in whole multiples of `grain` except at the end. The same n, grain and count give
 // the same parts.
