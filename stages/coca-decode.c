@@ -9,6 +9,7 @@
 #include "image/image.h"
 #include "stage/stage.h"
 #include "train/protocol.h"
+#include "train/run_data.h"
 #include "train/run_model.h"
 #include "train/run_options.h"
 #include "train/worker.h"
@@ -57,12 +58,18 @@ static struct buffer picture; // read from a path
 static int open_sources(void) {
     static const char *const needs[] = {"image", NULL};
     const bool trains = worker_trains();
+    uint64_t expected[PLAN_SOURCES];
+    int expected_count = 0;
+    int status = worker_trains() ? run_data_fingerprints(expected, PLAN_SOURCES, &expected_count) : 0;
+    if (status) return status;
     const struct sources_options options = {
         .list = worker_options.list,
         .directories = worker_data(),
         .weights = trains ? run_options.train_data_weights : NULL,
         .seed = (uint64_t)run_options.seed,
         .order = trains ? SOURCES_SHUFFLED : SOURCES_IN_ORDER,
+        .expected = expected,
+        .expected_count = expected_count,
         .needs = needs,
     };
     return sources_open(&sources, &options);

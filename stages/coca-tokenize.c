@@ -9,6 +9,7 @@
 #include "text/prompt.h"
 #include "text/tokenizer.h"
 #include "train/protocol.h"
+#include "train/run_data.h"
 #include "train/run_model.h"
 #include "train/run_options.h"
 #include "train/worker.h"
@@ -66,12 +67,18 @@ static enum sources_order order(void) {
 
 static int open_sources(void) {
     static const char *const any_text[] = {"captions", "labels", NULL}, *const captions[] = {"captions", NULL};
+    uint64_t expected[PLAN_SOURCES];
+    int expected_count = 0;
+    int status = worker_trains() ? run_data_fingerprints(expected, PLAN_SOURCES, &expected_count) : 0;
+    if (status) return status;
     const struct sources_options options = {
         .list = worker_options.list,
         .directories = worker_data(),
         .weights = worker_trains() ? run_options.train_data_weights : NULL,
         .seed = (uint64_t)run_options.seed,
         .order = order(),
+        .expected = expected,
+        .expected_count = expected_count,
         .needs = order() == SOURCES_EACH_CAPTION ? captions : any_text,
     };
     return sources_open(&sources, &options);

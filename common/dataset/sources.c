@@ -56,6 +56,18 @@ static int open_stores(struct sources *sources, const struct sources_options *op
     return status;
 }
 
+static int check_unchanged(const struct sources *sources, const struct sources_options *options) {
+    if (!options->expected_count) return 0;
+    if (options->expected_count != sources->count)
+        return error(EXIT_DATA, "the run was made with %d datasets, %d are named", options->expected_count,
+                     sources->count);
+    for (int j = 0; j < sources->count; j++)
+        if (store_fingerprint(sources->store[j]) != options->expected[j])
+            return error(EXIT_DATA, "%s: changed since the run was made; put the old one back, or begin another run",
+                         store_path(sources->store[j]));
+    return 0;
+}
+
 static int make_plan(struct sources *sources, const struct sources_options *options) {
     struct plan_source source[PLAN_SOURCES];
     int weight[PLAN_SOURCES];
@@ -98,6 +110,7 @@ static int count_captions(struct sources *sources) {
 static int open_datasets(struct sources *sources, const struct sources_options *options) {
     if (!options->directories) return error(EXIT_USAGE, "no dataset was named: --train-data, --data and --list do so");
     int status = open_stores(sources, options);
+    if (!status) status = check_unchanged(sources, options);
     if (!status) status = make_plan(sources, options);
     if (!status && sources->order == SOURCES_EACH_CAPTION) status = count_captions(sources);
     return status;

@@ -17,10 +17,12 @@ struct sources_options {
     uint64_t seed;
     enum sources_order order;
     const char *const *needs; // fields of which every dataset must have one, NULL-terminated
+    const uint64_t *expected; // fingerprints that the datasets had when the run was made
+    int expected_count;       // 0: not known
 };
 
 struct sources;
-// 0, -EXIT_USAGE (no dataset, weights) or -EXIT_DATA (not a dataset, cut, none of the fields).
+// 0, -EXIT_USAGE (no dataset, weights) or -EXIT_DATA (not a dataset, cut, changed, none of the fields).
 int sources_open(struct sources **sources, const struct sources_options *options);
 void sources_close(struct sources **sources);
 uint64_t sources_fingerprint(const struct sources *sources); // of the plan; 0 of a list

@@ -251,6 +251,29 @@ static void assert_refused(const struct sources_options *options, int code) {
     assert_null(sources);
 }
 
+static uint64_t fingerprint_of(const char *directory) {
+    struct store *store;
+    assert_int_equal(store_open(&store, directory), 0);
+    const uint64_t fingerprint = store_fingerprint(store);
+    store_close(&store);
+    return fingerprint;
+}
+
+static void test_a_dataset_that_changed_is_refused(void **state) {
+    (void)state;
+    struct sources *sources;
+    uint64_t expected[] = {fingerprint_of(first), fingerprint_of(second)};
+    struct sources_options options = {
+        .directories = both, .needs = image_or_text, .expected = expected, .expected_count = 2};
+    assert_int_equal(sources_open(&sources, &options), 0);
+    sources_close(&sources);
+    options.expected_count = 1;
+    assert_refused(&options, EXIT_DATA);
+    options.expected_count = 2;
+    expected[1]++;
+    assert_refused(&options, EXIT_DATA);
+}
+
 static void test_what_is_refused(void **state) {
     (void)state;
     static const char *const classes[] = {"class", "labels", NULL};
@@ -274,6 +297,7 @@ int main(void) {
         cmocka_unit_test(test_a_record_that_makes_no_sense_is_a_sample_with_a_reason),
         cmocka_unit_test(test_a_list_grows_until_it_is_closed),
         cmocka_unit_test(test_long_lists_and_long_lines),
+        cmocka_unit_test(test_a_dataset_that_changed_is_refused),
         cmocka_unit_test(test_what_is_refused),
     };
     return cmocka_run_group_tests(tests, make, clear);
