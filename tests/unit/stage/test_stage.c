@@ -1,0 +1,313 @@
+// The life of a stage, run in a process of its own: signals, the supervisor's death, readiness, counters, exit codes.
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "stage/command.h"
+#include "stage/stage.h"
+
+static char folder[] = "/tmp/coca-stage-XXXXXX";
+
+static int enter(void **state) {
+    (void)state;
+    strcpy(folder, "/tmp/coca-stage-XXXXXX");
+    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int leave(void **state) {
+    (void)state;
+    return chdir("/") == 0 && directory_remove(folder) == 0 ? 0 : -1;
+}
+
+// --- Stages to try
+
+struct settings {
+    int64_t code;
+    char *address;
+};
+static struct settings settings;
+static const struct option rows[] = {
+    {"code",       OPTION_INT,               0,        "N",       "0",           0, 100, "exit code", 0},
+    { "input", OPTION_TEXT, offsetof(struct settings, address), "ADDRESS", "ipc://input", 0,   0,      "edge", 0},
+};
+static struct option_table table = {rows, 2, &settings, NULL};
+
+static int leave_with_code(struct hub *hub) {
+    (void)hub;
+    stage_ready();
+    stage_announce_memory(12345);
+    return -(int)settings.code;
+}
+
+static struct edge *open_input(struct hub *hub) {
+    struct edge *edge;
+    const struct edge_options options = {
+        .name = "input", .address = settings.address, .manner = EDGE_PULL, .direction = EDGE_IN, .window = 1};
+    if (hub_edge(hub, &edge, &options)) exit(9);
+    edge_want(edge, NULL, (struct unit){0, 0, 0, 1});
+    return edge;
+}
+
+// Waits for what never comes.
+static int wait_forever(struct hub *hub) {
+    struct message *message;
+    struct edge *edge = open_input(hub);
+    stage_ready();
+    int status = hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message);
+    if (status == STAGE_STOP && (!stage_stopping() || stage_signal_number() == 0)) return -99;
+    return status;
+}
+
+static int asked; // how often the conductor's wish was passed on
+static int pass_on(void *context, int signal) {
+    *(int *)context = signal;
+    asked++;
+    return 77;
+}
+
+static int request(struct hub *hub) {
+    struct message *message;
+    int seen = 0;
+    stage_signal_policy(STAGE_REQUEST, pass_on, &seen);
+    struct edge *edge = open_input(hub);
+    stage_ready();
+    if (hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message) != 77 || stage_stopping()) return -98;
+    stage_exit_signal(seen);
+    return asked == 1 ? 0 : -97;
+}
+
+static int ignore(struct hub *hub) {
+    struct message *message;
+    stage_signal_policy(STAGE_IGNORE, NULL, NULL);
+    struct edge *edge = open_input(hub);
+    stage_ready();
+    return hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message);
+}
+
+static int compute(struct hub *hub) {
+    (void)hub;
+    volatile double x = 1;
+    stage_ready();
+    while (x > 0) x = x * 1.0000001;
+    return 0;
+}
+
+static pid_t launch(int (*run)(struct hub *hub), const char *const *argv) {
+    const struct stage stage = {
+        .name = "coca-test", .summary = "a test", .tables = &table, .table_count = 1, .run = run};
+    int argc = 0;
+    while (argv[argc]) argc++;
+    pid_t pid = fork();
+    if (!pid) _exit(stage_main(&stage, argc, (char **)argv));
+    return pid;
+}
+#define LAUNCH(run, ...) launch(run, (const char *const[]){"coca-test", __VA_ARGS__, NULL})
+
+static int finish(pid_t pid) {
+    int status;
+    for (int i = 0; i < 1000 && waitpid(pid, &status, WNOHANG) != pid; i++) {
+        if (i == 999) kill(pid, SIGKILL);
+        usleep(10000);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void await_ready(void) {
+    for (int i = 0; i < 500 && !file_exists("ready"); i++) usleep(10000);
+    assert_true(file_exists("ready"));
+    usleep(50000); // from stage_ready into the wait
+}
+
+// --- Tests
+
+static void test_exit_codes(void **state) {
+    (void)state;
+    assert_int_equal(finish(LAUNCH(leave_with_code, "--code", "0")), 0);
+    assert_int_equal(finish(LAUNCH(leave_with_code, "--code", "3")), 3);
+    assert_int_equal(finish(LAUNCH(leave_with_code, "--no-such-option")), 2);
+    assert_int_equal(finish(LAUNCH(leave_with_code, "operand")), 2);
+    assert_int_equal(finish(LAUNCH(leave_with_code, "--run-dir", "missing")), 2);
+    assert_int_equal(finish(LAUNCH(leave_with_code, "--record", "images")), 2);
+    assert_int_equal(finish(LAUNCH(leave_with_code, "--supervisor", "missing")), 2);
+}
+
+static void test_drain(void **state) {
+    (void)state;
+    static const int signals[] = {SIGTERM, SIGINT};
+    for (int i = 0; i < 2; i++) {
+        pid_t stage = LAUNCH(wait_forever, "--ready", "ready");
+        await_ready();
+        kill(stage, signals[i]);
+        assert_int_equal(finish(stage), 128 + signals[i]);
+        unlink("ready");
+    }
+}
+
+static void test_request(void **state) {
+    (void)state;
+    pid_t stage = LAUNCH(request, "--ready", "ready");
+    await_ready();
+    kill(stage, SIGTERM);
+    assert_int_equal(finish(stage), 128 + SIGTERM);
+}
+
+static void test_ignored_until_the_second(void **state) {
+    (void)state;
+    int status;
+    pid_t stage = LAUNCH(ignore, "--ready", "ready");
+    await_ready();
+    kill(stage, SIGINT);
+    usleep(300000);
+    assert_int_equal(waitpid(stage, &status, WNOHANG), 0);
+    kill(stage, SIGTERM);
+    assert_int_equal(finish(stage), 128 + SIGTERM);
+}
+
+static void test_second_signal_interrupts_computing(void **state) {
+    (void)state;
+    int status;
+    pid_t stage = LAUNCH(compute, "--ready", "ready");
+    await_ready();
+    kill(stage, SIGINT);
+    usleep(200000);
+    assert_int_equal(waitpid(stage, &status, WNOHANG), 0);
+    kill(stage, SIGINT);
+    assert_int_equal(finish(stage), 128 + SIGINT);
+}
+
+static void test_supervisor_dies(void **state) {
+    (void)state;
+    int status;
+    assert_int_equal(mkfifo("supervisor", 0600), 0);
+    int held = open("supervisor", O_RDWR | O_CLOEXEC);
+    pid_t stage = fork();
+    if (!stage) { // the supervisor's end must not live on in the child
+        close(held);
+        _exit(finish(LAUNCH(wait_forever, "--ready", "ready", "--supervisor", "supervisor")));
+    }
+    await_ready();
+    assert_int_equal(waitpid(stage, &status, WNOHANG), 0);
+    close(held);
+    double before = clock_seconds();
+    assert_int_equal(finish(stage), EXIT_PEER);
+    assert_true(clock_seconds() - before < 2);
+    // and one that starts when it is dead already
+    assert_int_equal(finish(LAUNCH(wait_forever, "--supervisor", "supervisor")), EXIT_PEER);
+}
+
+static void test_counters(void **state) {
+    (void)state;
+    struct buffer text = {0};
+    char role[32];
+    int rank, columns = 1;
+    double seconds, busy, waiting, blocked;
+    long long peak, announced;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(finish(LAUNCH(leave_with_code, "--counters", "counters", "--rank", "3")), 0);
+    assert_int_equal(file_read("counters", 4096, &text), 0);
+    assert_int_equal(sscanf(text.bytes, "%31s\t%d\t%lf\t%lf\t%lf\t%lf\t%*d\t%*d\t%*d\t%*d\t%lld\t%lld", role, &rank,
+                            &seconds, &busy, &waiting, &blocked, &peak, &announced),
+                     8);
+    assert_string_equal(role, "test");
+    assert_int_equal(rank, 3);
+    assert_true(busy > 0.5 && waiting >= 0 && blocked >= 0 && busy + waiting + blocked < 1.001);
+    assert_true(peak > 100000);
+    assert_int_equal(announced, 12345);
+    const char *second = strchr(text.bytes, '\n') + 1; // appended, not overwritten
+    for (const char *c = second; *c != '\n'; c++) columns += *c == '\t';
+    assert_int_equal(columns, 14);
+    buffer_release(&text);
+}
+
+static void test_run_dir(void **state) {
+    (void)state;
+    assert_int_equal(mkdir("run", 0700), 0);
+    assert_int_equal(finish(LAUNCH(leave_with_code, "--run-dir", "run", "--ready", "here")), 0);
+    assert_true(file_exists("run/here"));
+}
+
+// --- Programs with commands
+
+static int show(const struct strings *operands) {
+    return operands->count == 2 && strcmp(operands->item[1], "b") == 0 ? -(int)settings.code : -50;
+}
+static const struct tool show_tool = {"coca-test show", "shows", NULL, &table, 1, "FILE...", show};
+static const struct stage wait_stage = {.name = "coca-test wait",
+                                        .role = "test",
+                                        .summary = "waits",
+                                        .tables = &table,
+                                        .table_count = 1,
+                                        .run = leave_with_code};
+static const struct command commands[] = {
+    {"show", &show_tool, NULL},
+    {"wait",  NULL, &wait_stage},
+    {0}
+};
+static const struct program program = {"coca-test", "tests", NULL, commands};
+
+static int run_program(const char *const *argv) {
+    int argc = 0;
+    while (argv[argc]) argc++;
+    pid_t pid = fork();
+    if (!pid) {
+        if (!freopen("said", "w", stdout)) _exit(60);
+        int code = program_main(&program, argc, (char **)argv);
+        fflush(stdout);
+        _exit(code);
+    }
+    return finish(pid);
+}
+#define PROGRAM(...) run_program((const char *const[]){"coca-test", __VA_ARGS__ NULL})
+
+static bool said(const char *words) {
+    struct buffer text = {0};
+    assert_int_equal(file_read("said", 1 << 20, &text), 0);
+    bool found = text.size && strstr(text.bytes, words);
+    buffer_release(&text);
+    return found;
+}
+
+static void test_commands(void **state) {
+    (void)state;
+    assert_int_equal(PROGRAM("show", "a", "--code", "6", "b", ), 6);
+    assert_int_equal(PROGRAM("wait", "--code", "7", ), 7);
+    assert_int_equal(PROGRAM("wait", "operand", ), 2);
+    assert_int_equal(PROGRAM("shove", ), 2);
+    assert_int_equal(PROGRAM(), 2);
+    assert_int_equal(PROGRAM("--help", ), 0);
+    assert_true(said("show") && said("waits"));
+    assert_int_equal(PROGRAM("show", "--help", ), 0);
+    assert_true(said("--code N") && said("FILE..."));
+    assert_false(said("--run-dir"));
+    assert_int_equal(PROGRAM("wait", "--help", ), 0);
+    assert_true(said("--run-dir"));
+    assert_int_equal(PROGRAM("--version", ), 0);
+    assert_true(said(COCAFLOW_VERSION));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_exit_codes, enter, leave),
+        cmocka_unit_test_setup_teardown(test_drain, enter, leave),
+        cmocka_unit_test_setup_teardown(test_request, enter, leave),
+        cmocka_unit_test_setup_teardown(test_ignored_until_the_second, enter, leave),
+        cmocka_unit_test_setup_teardown(test_second_signal_interrupts_computing, enter, leave),
+        cmocka_unit_test_setup_teardown(test_supervisor_dies, enter, leave),
+        cmocka_unit_test_setup_teardown(test_counters, enter, leave),
+        cmocka_unit_test_setup_teardown(test_run_dir, enter, leave),
+        cmocka_unit_test_setup_teardown(test_commands, enter, leave),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
