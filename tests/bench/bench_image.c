@@ -34,23 +34,26 @@ struct files {
     int count;
 };
 
-// Smooth noise: random values at the corners of cells of `cell` pixels, linear between them.
-static double smooth_noise(struct random_key key, int cell, int x, int y) {
-    int column = x / cell, row = y / cell;
-    double u = (double)(x % cell) / cell, v = (double)(y % cell) / cell, corner[4];
-    for (int i = 0; i < 4; i++)
-        corner[i] = random_uniform(key, (uint64_t)(row + i / 2) << 32 | (uint64_t)(column + i % 2)) - 0.5;
-    return (1 - v) * ((1 - u) * corner[0] + u * corner[1]) + v * ((1 - u) * corner[2] + u * corner[3]);
+// Random values at the corners of cells, linear between them: one octave of smooth noise.
+static void add_octave(float *plane, struct random_key key, int cell, double amplitude) {
+    static float corners[(HEIGHT + 2) * (WIDTH + 2)];
+    int columns = WIDTH / cell + 2, rows = HEIGHT / cell + 2;
+    for (int i = 0; i < rows * columns; i++) corners[i] = (float)(amplitude * (random_uniform(key, (uint64_t)i) - 0.5));
+    for (int y = 0; y < HEIGHT; y++) {
+        float v = (float)(y % cell) / (float)cell;
+        for (int x = 0; x < WIDTH; x++) {
+            const float *corner = corners + y / cell * columns + x / cell;
+            float u = (float)(x % cell) / (float)cell;
+            *plane++ += (1 - v) * ((1 - u) * corner[0] + u * corner[1]) +
+                        v * ((1 - u) * corner[columns] + u * corner[columns + 1]);
+        }
+    }
 }
 
 // plane [HEIGHT, WIDTH]: octaves with cells from `coarsest` down to `finest`, strength falling with the cell.
 static void add_octaves(float *plane, struct random_key key, int coarsest, int finest, double strength) {
-    for (int cell = coarsest; cell >= finest; cell /= 2) {
-        struct random_key octave = random_subkey(key, (uint64_t)cell);
-        double amplitude = strength * sqrt((double)cell / coarsest);
-        for (int i = 0; i < WIDTH * HEIGHT; i++)
-            plane[i] += (float)(amplitude * smooth_noise(octave, cell, i % WIDTH, i / WIDTH));
-    }
+    for (int cell = coarsest; cell >= finest; cell /= 2)
+        add_octave(plane, random_subkey(key, (uint64_t)cell), cell, strength * sqrt((double)cell / coarsest));
 }
 
 static struct file encode(const float *shape, const float *detail, double strength) {
