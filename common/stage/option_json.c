@@ -77,6 +77,7 @@ int options_from_json(struct option_table *table, const json_t *object, const ch
     json_object_foreach((json_t *)object, key, value) {
         const struct option *option = find_kept(table, key);
         if (!option) return error(EXIT_DATA, "%s: unknown key \"%s\"", where, key);
+        if (table->given && table->given[option - table->option]) continue;
         int status = store_json(option, table->settings, value, where);
         if (status) return status;
     }
