@@ -31,8 +31,9 @@ static double centre_of(const struct stretch *stretch, int output) {
 // Source elements [*from, *to) that output `output` reads.
 static void reach(const struct stretch *stretch, int source, int output, int *from, int *to) {
     double centre = centre_of(stretch, output);
-    *from = (int)fmax(0, centre - stretch->support + 0.5);
-    *to = (int)fmin(source, centre + stretch->support + 0.5);
+    int low = (int)(centre - stretch->support + 0.5), high = (int)(centre + stretch->support + 0.5);
+    *from = low < 0 ? 0 : low;
+    *to = high > source ? source : high;
 }
 
 // taps [count]: weights of the elements from `from` on, in fixed point. `exact` [count] is scratch.
