@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# coca-decode: pictures in, pixels out.
+
+load tiny
+
+setup() { tiny_setup; }
+teardown() { tiny_teardown; }
+
+decode() { coca-decode "${MODEL[@]}" "$@"; }
+
+@test "decode: a unit has the same bytes from one worker, from three, and in a recording" {
+    tiny_captioned set 8
+    for workers in 1 3; do
+        for ((i = 1; i < workers; i++)); do start coca-decode --images ipc://images --data set; done
+        start coca-decode --images ipc://images --data set
+        start coca-image-encode --images ipc://images --embeddings ipc://embeddings --record images=served.$workers
+        all_ready
+        score embed --out rows.npy
+        all_left
+    done
+    decode --images file:written --data set
+    cmp served.1 served.3
+    cmp served.1 written
+}
+
+@test "decode: what a step holds does not depend on where the recording begins" {
+    tiny_captioned set 8
+    tiny_labelled other 5
+    train=(--train-data set::other --train-data-weights 2::1 --batch-size 6 --steps 5 --seed 4)
+    decode "${train[@]}" --images file:all
+    decode "${train[@]}" --images file:again
+    decode "${train[@]}" --images file:end --first-step 3
+    cmp all again
+    tail -c +9 end >tail
+    cmp tail <(tail -c "$(stat -c %s tail)" all)
+    decode "${train[@]}" --images file:other-seed --seed 5
+    ! cmp -s all other-seed
+}
+
+@test "decode: --data takes every record once, in order, the last unit short" {
+    tiny_captioned set 7
+    serve_images --data set
+    score embed --out rows.npy --names names
+    all_left
+    [ "$(tr '\n' ' ' <names)" = "0 1 2 3 4 5 6 " ]
+    run decode --evaluate --images file:missing
+    [ "$status" -eq 2 ]
+    decode --evaluate --val-data set --images file:evaluated
+    decode --data set --images file:written
+    cmp evaluated written
+}
+
+@test "decode: a list grows until it is closed, and a worker that dies meanwhile takes nothing along" {
+    tiny_pictures pictures 5
+    printf 'pictures/00.png\npictures/01.png\n' >list
+    start coca-decode --images ipc://images --list list
+    serve_images --list list
+    score embed --out rows.npy --names names 3>&- &
+    sleep 1
+    [ ! -e names ]
+    kill -9 "${pids[0]}"
+    unset 'pids[0]'
+    printf 'pictures/02.png\npictures/03.png\npictures/04.png' >>list
+    touch list.closed
+    wait $!
+    all_left
+    cmp <(cat list; echo) names
+}
+
+@test "decode: what cannot be had keeps its row, grey, and is named with the reason" {
+    tiny_pictures pictures 3
+    head -c 50 pictures/00.png >cut.png
+    : >empty.png
+    echo "no picture" >text.png
+    mkfifo fifo
+    printf '%s\n' pictures/01.png cut.png empty.png text.png . fifo missing.png '' pictures/02.png >list
+    touch list.closed
+    decode --list list --images file:rows --microbatch 9
+    drops=$(tr '\0' '\n' <rows | grep -ao '{"edge":"images".*}')
+    [ "$(grep -c . <<<"$drops")" -eq 7 ]
+    for id in 1 2 3 4 5 6 7; do grep -q "\"id\":$id," <<<"$drops"; done
+    grep -q '"name":"empty.png","reason":"the file is empty"' <<<"$drops"
+    grep -q '"name":"missing.png","reason":"No such file' <<<"$drops"
+    grep -q '"name":"fifo","reason":"not a file"' <<<"$drops"
+    grey=$(printf '80%.0s' {1..1344}) # 7 rows of 8 x 8 x 3
+    [[ $(hex rows) == *"$grey"* ]]
+    [[ $(hex rows) != *"${grey}80"* ]]
+}
+
+@test "decode: --root is where relative paths of a list begin" {
+    tiny_pictures pictures 2
+    printf '00.png\n01.png\n' >list
+    touch list.closed
+    decode --list list --root pictures --images file:rows
+    ! grep -aq reason rows
+    decode --list list --images file:without
+    [ "$(tr '\0' '\n' <without | grep -ac reason)" -eq 2 ]
+}
+
+@test "decode: bad usage is exit 2, a bad dataset 3" {
+    tiny_captioned set 4
+    run decode --images file:rows
+    [ "$status" -eq 2 ]
+    [[ $output == *"--train-data"* ]]
+    run decode --data set
+    [ "$status" -eq 2 ]
+    [[ $output == *"--images"* ]]
+    run decode --data set --images file:rows --no-such-option
+    [ "$status" -eq 2 ]
+    run decode --train-data set --images file:rows --batch-size 6
+    [ "$status" -eq 2 ]
+    [[ $output == *"--steps"* ]]
+    run decode --train-data set --images file:rows --batch-size 7 --steps 1
+    [ "$status" -eq 2 ]
+    run decode --data captioned --images file:rows
+    [ "$status" -eq 3 ]
+    truncate -s 8192 set/00000.lmdb
+    run decode --data set --images file:rows
+    [ "$status" -eq 3 ]
+    [[ $output == *00000.lmdb* ]]
+    run decode --list missing --images file:rows
+    [ "$status" -eq 3 ]
+}
+
+@test "decode: a worker of a run refuses a dataset that changed" {
+    tiny_captioned set 4
+    eval "$(coca-loss --prepare --name run --runs "$PWD" --model model.json --tokenizer "$TINY_VOCABULARY" \
+        --train-data "$PWD/set" --batch-size 3 --steps 1)"
+    coca-decode --run-dir "$run_dir" --images "file:$PWD/rows"
+    rm -r tiny-pictures.set captioned set
+    tiny_captioned set 5
+    run coca-decode --run-dir "$run_dir" --images "file:$PWD/rows"
+    [ "$status" -eq 3 ]
+    [[ $output == *"changed since the run was made"* ]]
+}
