@@ -1,14 +1,22 @@
 #include "stage/command.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "stage/arguments.h"
+
+static void end_cleanly(int signal) {
+    (void)signal;
+    _exit(0);
+}
 
 int tool_main(const struct tool *tool, int argc, char **argv) {
     const struct manual manual = {tool->name, tool->summary, tool->manual, tool->operands};
     struct arguments arguments;
     fail_name(tool->name);
+    signal(SIGPIPE, end_cleanly); // `coca-pack list ... | head` has seen enough
     int status = arguments_read(&arguments, &manual, tool->tables, tool->table_count, NULL, argc, argv);
     if (status == 0)
         status = tool->run(&arguments.operands);

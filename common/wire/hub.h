@@ -81,7 +81,7 @@ enum { HUB_END = 1 };
 // Tells a pulled edge what will be taken, in order, ahead of need. Recordings ignore it. `role` as in hub_take.
 void edge_want(struct edge *edge, const char *role, struct unit unit);
 
-// The message (kind, from `role`, step, microbatch) of the edge. role NULL: any sender; step −1: any. The caller frees
+// The message (kind, from `role`, step, microbatch) of the edge; MESSAGE_KINDS, NULL, −1, −1: any. The caller frees
 // *message. HUB_END: the edge ended, or the unit lies beyond the data. A recording that ends before the step is HUB_END
 // when nothing of the step was read (the caller decides whether that is "ends at step N"), -EXIT_DATA when it lacks a
 // microbatch below its own M or the whole of an earlier step. A pulled edge's unit must have been wanted; none is taken

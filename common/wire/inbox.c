@@ -8,7 +8,7 @@
 int inbox_find(const struct inbox *inbox, enum message_kind kind, const char *role, int64_t step, int32_t microbatch) {
     for (int i = 0; i < inbox->count; i++) {
         const struct message *message = inbox->item[i];
-        if (message->kind != kind || (role && strcmp(message->from, role) != 0)) continue;
+        if ((kind != MESSAGE_KINDS && message->kind != kind) || (role && strcmp(message->from, role) != 0)) continue;
         if (step >= 0 && message->unit.step != step) continue;
         if (microbatch >= 0 && message->unit.microbatch != microbatch) continue;
         return i;

@@ -8,7 +8,7 @@ struct inbox {
     int count, capacity;
 };
 
-// role NULL: any sender; step, microbatch −1: any. −1 when there is none.
+// kind MESSAGE_KINDS, role NULL, step −1, microbatch −1: any. −1 when there is none.
 int inbox_find(const struct inbox *inbox, enum message_kind kind, const char *role, int64_t step, int32_t microbatch);
 struct message *inbox_take(struct inbox *inbox, int index);
 void inbox_put(struct inbox *inbox, struct message **message);

@@ -1,0 +1,170 @@
+// coca-tap diff: compares two recordings message by message.
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tap.h"
+
+static struct settings { double tolerance; } settings;
+
+static const struct option rows[] = {
+    {.help = "Comparing"},
+    { "tolerance", OPTION_REAL, offsetof(struct settings, tolerance), "T", "0", 0, INFINITY,
+     "relative error |a-b|/|b| (2-norms) that is let pass, with no difference above 10 T times the largest |b|; "
+     "0 wants the same bits", 0},
+};
+static struct option_table tables[] = {
+    {rows, COUNT(rows), &settings, NULL}
+};
+
+enum { SHOWN = 50 }; // differences with a line of their own
+static struct { int64_t messages, tensors, different; } count;
+
+// One line of the table; `where` is the message that differs.
+static void differ(const struct message *where, const char *format, ...) PRINTF_LIKE(2, 3);
+static void differ(const struct message *where, const char *format, ...) {
+    va_list list;
+    if (++count.different > SHOWN) return;
+    if (where)
+        printf("%s (%" PRId64 ", %d) %s: ", message_kind_name(where->kind), where->unit.step, where->unit.microbatch,
+               where->from);
+    va_start(list, format);
+    vprintf(format, list);
+    va_end(list);
+    putchar('\n');
+}
+
+struct distance {
+    double error, largest; // ‖a−b‖₂/‖b‖₂; max|a−b|
+    bool within;
+};
+
+static struct distance measure(const struct tensor *a, const struct tensor *b) {
+    double squares = 0, norm = 0, largest = 0, scale = 0;
+    int64_t elements = shape_count(a->shape);
+    for (int64_t i = 0; i < elements; i++) {
+        double x = tensor_value(a, i), y = tensor_value(b, i), d = fabs(x - y);
+        if (x == y || (isnan(x) && isnan(y))) d = 0;
+        squares += d * d;
+        norm += y * y;
+        if (!(d <= largest)) largest = d; // a NaN is the largest of all
+        scale = fmax(scale, fabs(y));
+    }
+    double error = squares == 0 ? 0 : sqrt(squares) / sqrt(norm);
+    bool within = error <= settings.tolerance && largest <= 10 * settings.tolerance * scale;
+    return (struct distance){error, largest, within};
+}
+
+static void compare_tensor(const struct message *where, const struct tensor *a, const struct tensor *b) {
+    char shape_a[SHAPE_TEXT], shape_b[SHAPE_TEXT];
+    count.tensors++;
+    if (strcmp(a->name, b->name) != 0 || a->dtype != b->dtype || !shape_equal(a->shape, b->shape)) {
+        differ(where, "%s %s %s against %s %s %s", a->name, dtype_name(a->dtype), shape_format(a->shape, shape_a),
+               b->name, dtype_name(b->dtype), shape_format(b->shape, shape_b));
+        return;
+    }
+    if (memcmp(a->data, b->data, (size_t)tensor_bytes(a)) == 0) return;
+    struct distance distance = measure(a, b);
+    if (settings.tolerance > 0 && distance.within) return;
+    differ(where, "%s %s %s: relative error %.3g, largest difference %.3g", a->name, dtype_name(a->dtype),
+           shape_format(a->shape, shape_a), distance.error, distance.largest);
+}
+
+static bool reals_fit(double a, double b) {
+    if (a == b || (isnan(a) && isnan(b))) return true;
+    return settings.tolerance > 0 && fabs(a - b) <= settings.tolerance * fabs(b);
+}
+
+static void compare_field(const struct message *where, const struct message_field *a, const struct message_field *b) {
+    bool same = strcmp(a->name, b->name) == 0 && a->kind == b->kind;
+    if (same && a->kind == FIELD_INT) same = a->integer == b->integer;
+    if (same && a->kind == FIELD_REAL) same = reals_fit(a->real, b->real);
+    if (same && a->kind == FIELD_TEXT) same = strcmp(a->text, b->text) == 0;
+    if (same) return;
+    struct buffer one = {0}, other = {0};
+    field_format(&one, a);
+    field_format(&other, b);
+    differ(where, "field %s against %s", one.bytes, other.bytes);
+    buffer_release(&one);
+    buffer_release(&other);
+}
+
+static void compare_contents(const struct message *a, const struct message *b) {
+    if (a->tensor_count != b->tensor_count || a->field_count != b->field_count) {
+        differ(a, "%d tensors and %d fields against %d and %d", a->tensor_count, a->field_count, b->tensor_count,
+               b->field_count);
+        return;
+    }
+    for (int i = 0; i < a->field_count; i++) compare_field(a, &a->field[i], &b->field[i]);
+    for (int i = 0; i < a->tensor_count; i++) compare_tensor(a, &a->tensor[i], &b->tensor[i]);
+}
+
+// Run, rank and generation may differ: they belong to where a recording was made.
+static bool stand_for_the_same(const struct message *a, const struct message *b) {
+    return a->kind == b->kind && a->unit.step == b->unit.step && a->unit.microbatch == b->unit.microbatch &&
+           a->unit.first == b->unit.first && a->unit.samples == b->unit.samples && strcmp(a->from, b->from) == 0;
+}
+
+// 1 when both go on with the same unit, 0 when nothing more can be compared.
+static int compare_messages(const struct message *a, const struct message *b) {
+    if (!a && !b) return 0;
+    if (!a || !b) {
+        differ(NULL, "%s ends after %" PRId64 " messages, the other goes on", a ? "B" : "A", count.messages);
+        return 0;
+    }
+    if (!stand_for_the_same(a, b)) {
+        differ(a, "stands where the other has %s (%" PRId64 ", %d) %s, samples %" PRId64 " + %d",
+               message_kind_name(b->kind), b->unit.step, b->unit.microbatch, b->from, b->unit.first, b->unit.samples);
+        return 0;
+    }
+    count.messages++;
+    compare_contents(a, b);
+    return 1;
+}
+
+static int compare(struct recording *one, struct recording *other) {
+    struct message *a = NULL, *b = NULL;
+    int status, go_on = 1;
+    do {
+        status = recording_read(one, &a);
+        if (status == 0) status = recording_read(other, &b);
+        if (status == 0) go_on = compare_messages(a, b);
+        message_free(&a);
+        message_free(&b);
+    } while (status == 0 && go_on);
+    return status;
+}
+
+static int report(void) {
+    if (count.different > SHOWN) printf("... and %" PRId64 " more\n", count.different - SHOWN);
+    printf("%" PRId64 " messages and %" PRId64 " tensors compared, %" PRId64 " differences\n", count.messages,
+           count.tensors, count.different);
+    return count.different ? -EXIT_RUN : 0;
+}
+
+static int diff(const struct strings *operands) {
+    struct recording *one, *other;
+    if (operands->count != 2) return error(EXIT_USAGE, "two recordings are needed, not %zu", operands->count);
+    int status = recording_open(&one, operands->item[0]);
+    if (status) return status;
+    status = recording_open(&other, operands->item[1]);
+    if (status == 0) {
+        status = compare(one, other);
+        recording_abandon(&other);
+    }
+    recording_abandon(&one);
+    return status ? status : report();
+}
+
+const struct tool diff_tool = {
+    .name = "coca-tap diff",
+    .summary = "compares two recordings; exit 0: equal, 1: different",
+    .manual =
+        "Messages are compared in order: kind, step, microbatch, samples, sender, fields and tensors. Run, rank and\n"
+        "M are not. Each difference has a line on stdout.",
+    .tables = tables,
+    .table_count = COUNT(tables),
+    .operands = "A B",
+    .run = diff,
+};

@@ -1,0 +1,178 @@
+// coca-tap import: tensors of a whole batch, cut into the microbatches of an edge.
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tap.h"
+#include "tensor/safetensors.h"
+
+static struct settings {
+    char *edge, *out;
+    int64_t microbatch, steps;
+} settings;
+
+#define AT(field) offsetof(struct settings, field)
+static const struct option rows[] = {
+    {.help = "Importing"},
+    { "edge",       OPTION_TEXT, AT(edge),       "NAME", NULL, 0, 0,
+     "images (pixels), tokens, features, features-grad (d_features), embeddings (embedding), embeddings-grad "
+     "(d_embedding)", 0},
+    {                  "microbatch", OPTION_INT,  AT(microbatch), "B",    NULL, 1, 1 << 20,  "samples of a message; divides G", 0},
+    {                  "steps",      OPTION_INT,  AT(steps),      "S",    "1",  1, INFINITY, "steps, all with the same samples", 0},
+    {                  "out",        OPTION_TEXT, AT(out),        "FILE", NULL, 0, 0,        "the recording; - is stdout", 0},
+};
+static struct option_table tables[] = {
+    {rows, COUNT(rows), &settings, NULL}
+};
+
+// What an edge carries, and who sends it. Of two types the first is what travels when the file has neither.
+struct carried {
+    const char *edge, *tensor, *role;
+    int rank; // dimensions, G included
+    enum dtype types[2];
+};
+static const struct carried edges[] = {
+    {"images",          "pixels",      "decode",       4, {DT_U8, DT_U8}   },
+    {"tokens",          "tokens",      "tokenize",     2, {DT_I32, DT_I32} },
+    {"features",        "features",    "image-encode", 3, {DT_F32, DT_BF16}},
+    {"features-grad",   "d_features",  "text-decode",  3, {DT_F32, DT_BF16}},
+    {"embeddings",      "embedding",   "image-encode", 2, {DT_F32, DT_F32} },
+    {"embeddings-grad", "d_embedding", "loss",         2, {DT_F32, DT_F32} },
+};
+
+static const struct carried *find_edge(const char *name) {
+    for (int i = 0; name && i < COUNT(edges); i++)
+        if (strcmp(edges[i].edge, name) == 0) return &edges[i];
+    error(EXIT_USAGE,
+          "--edge NAME is needed, one of images, tokens, features, features-grad, embeddings, embeddings-grad");
+    return NULL;
+}
+
+// What is cut: views of the file, or of memory made here.
+struct batch {
+    const struct carried *carried;
+    struct tensor tensor, ids;
+    int64_t G;
+    void *narrowed, *counted; // owned, or NULL
+};
+
+static bool is_type(const struct tensor *tensor, const enum dtype *types) {
+    return tensor->dtype == types[0] || tensor->dtype == types[1];
+}
+
+// Token ids as other frameworks keep them, i64, into the wire's i32.
+static int narrow(struct batch *batch) {
+    const int64_t *wide = batch->tensor.data;
+    int64_t count = shape_count(batch->tensor.shape);
+    int32_t *narrowed = batch->narrowed = xmalloc((size_t)count * sizeof *narrowed);
+    for (int64_t i = 0; i < count; i++) {
+        if (wide[i] < 0 || wide[i] > INT32_MAX) return error(EXIT_DATA, "token %" PRId64 " is %" PRId64, i, wide[i]);
+        narrowed[i] = (int32_t)wide[i];
+    }
+    batch->tensor.data = narrowed;
+    batch->tensor.dtype = DT_I32;
+    return 0;
+}
+
+static int take_tensor(struct batch *batch, const struct safetensors *file, const char *path) {
+    const struct carried *carried = batch->carried;
+    const struct tensor *found = safetensors_find(file, carried->tensor);
+    char shape[SHAPE_TEXT];
+    if (!found)
+        return error(EXIT_DATA, "%s: there is no tensor `%s`, which edge %s carries", path, carried->tensor,
+                     carried->edge);
+    bool wide = found->dtype == DT_I64 && carried->types[0] == DT_I32;
+    if (found->shape.rank != carried->rank || !(is_type(found, carried->types) || wide))
+        return error(EXIT_DATA, "%s: `%s` is %s %s; edge %s carries %s with %d dimensions", path, carried->tensor,
+                     dtype_name(found->dtype), shape_format(found->shape, shape), carried->edge,
+                     dtype_name(carried->types[0]), carried->rank);
+    batch->tensor = *found;
+    batch->G = found->shape.dim[0];
+    return wide ? narrow(batch) : 0;
+}
+
+static int take_ids(struct batch *batch, const struct safetensors *file, const char *path) {
+    const struct tensor *found = safetensors_find(file, "ids");
+    if (found && (found->dtype != DT_I64 || !shape_equal(found->shape, SHAPE(batch->G))))
+        return error(EXIT_DATA, "%s: `ids` is not i64 [%" PRId64 "]", path, batch->G);
+    if (found) {
+        batch->ids = *found;
+        return 0;
+    }
+    int64_t *counted = batch->counted = xmalloc((size_t)batch->G * sizeof *counted);
+    for (int64_t i = 0; i < batch->G; i++) counted[i] = i;
+    batch->ids = (struct tensor){.name = "ids", .dtype = DT_I64, .shape = SHAPE(batch->G), .data = counted};
+    return 0;
+}
+
+// Rows first … first + B of a tensor.
+static void add_rows(struct message *message, const struct tensor *tensor, int64_t first, int64_t B) {
+    struct shape shape = tensor->shape;
+    int64_t row = shape.dim[0] ? tensor_bytes(tensor) / shape.dim[0] : 0;
+    shape.dim[0] = B;
+    void *cut = message_add(message, tensor->name, tensor->dtype, shape);
+    memcpy(cut, (const char *)tensor->data + first * row, (size_t)(B * row));
+}
+
+static int write_step(struct recording *out, const struct batch *batch, int64_t step) {
+    int64_t B = settings.microbatch, M = batch->G / B;
+    int status = 0;
+    for (int64_t m = 0; m < M && status == 0; m++) {
+        struct message *message =
+            message_new(MESSAGE_DATA, (struct unit){step, (int32_t)m, step * batch->G + m * B, (int32_t)B});
+        message->microbatches = (int32_t)M;
+        strcpy(message->from, batch->carried->role);
+        add_rows(message, &batch->tensor, m * B, B);
+        add_rows(message, &batch->ids, m * B, B);
+        status = recording_write(out, message);
+        message_free(&message);
+    }
+    return status;
+}
+
+static int write_recording(const struct batch *batch) {
+    struct recording *out;
+    if (batch->G == 0 || batch->G % settings.microbatch)
+        return error(EXIT_USAGE, "--microbatch %" PRId64 " does not divide the %" PRId64 " samples",
+                     settings.microbatch, batch->G);
+    int status = recording_create(&out, settings.out);
+    if (status) return status;
+    for (int64_t step = 0; step < settings.steps && status == 0; step++) status = write_step(out, batch, step);
+    if (status == 0) status = recording_close(&out);
+    if (out) recording_abandon(&out);
+    return status == RECORDING_BROKEN ? 0 : status;
+}
+
+static int import_file(const char *path, struct batch *batch) {
+    struct safetensors file;
+    int status = safetensors_open(&file, path);
+    if (status) return status;
+    status = take_tensor(batch, &file, path);
+    if (status == 0) status = take_ids(batch, &file, path);
+    if (status == 0) status = write_recording(batch);
+    safetensors_close(&file);
+    free(batch->narrowed);
+    free(batch->counted);
+    return status;
+}
+
+static int import_tensors(const struct strings *operands) {
+    const char *path = only_operand(operands, "safetensors file");
+    struct batch batch = {.carried = path ? find_edge(settings.edge) : NULL};
+    if (!batch.carried) return -EXIT_USAGE;
+    if (!settings.out) return error(EXIT_USAGE, "--out FILE is needed");
+    if (!settings.microbatch) return error(EXIT_USAGE, "--microbatch B is needed");
+    return import_file(path, &batch);
+}
+
+const struct tool import_tool = {
+    .name = "coca-tap import",
+    .summary = "cuts the tensors of a safetensors file into an edge's microbatches",
+    .manual = "The edge's tensor ([G,...]) and `ids` (i64 [G]; 0 ... G-1 when the file has none) are cut along G into\n"
+              "M = G / B microbatches, the same for each of S steps. Tokens may be i64 in the file.",
+    .tables = tables,
+    .table_count = COUNT(tables),
+    .operands = "FILE.safetensors",
+    .run = import_tensors,
+};

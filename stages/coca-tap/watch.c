@@ -1,0 +1,85 @@
+// coca-tap watch: a line on stdout for each message.
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tap.h"
+
+static const char *operand;
+
+static int prepare(const struct strings *operands) {
+    operand = only_operand(operands, "FILE, ADDRESS or -");
+    return operand ? 0 : -EXIT_USAGE;
+}
+
+static void add_statistics(struct buffer *line, const struct tensor *tensor) {
+    double least = INFINITY, most = -INFINITY, sum = 0;
+    int64_t count = shape_count(tensor->shape), odd = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double value = tensor_value(tensor, i);
+        if (!isfinite(value)) {
+            odd++;
+            continue;
+        }
+        least = fmin(least, value);
+        most = fmax(most, value);
+        sum += value;
+    }
+    if (count > odd) buffer_format(line, " min %.6g mean %.6g max %.6g", least, sum / (double)(count - odd), most);
+    if (odd) buffer_format(line, " not finite %" PRId64, odd);
+}
+
+static void add_message(struct buffer *line, const struct message *message) {
+    char shape[SHAPE_TEXT];
+    buffer_format(line, "%s (%" PRId64 ", %d) from %s %d, samples %" PRId64 " + %d", message_kind_name(message->kind),
+                  message->unit.step, message->unit.microbatch, message->from, message->rank, message->unit.first,
+                  message->unit.samples);
+    for (int i = 0; i < message->field_count; i++) {
+        buffer_text(line, ", ");
+        field_format(line, &message->field[i]);
+    }
+    for (int i = 0; i < message->tensor_count; i++) {
+        const struct tensor *tensor = &message->tensor[i];
+        buffer_format(line, ", %s %s %s", tensor->name, dtype_name(tensor->dtype), shape_format(tensor->shape, shape));
+        add_statistics(line, tensor);
+    }
+}
+
+static int print(const struct message *message) {
+    struct buffer line = {0};
+    add_message(&line, message);
+    printf("%s\n", line.bytes);
+    buffer_release(&line);
+    return fflush(stdout) == EOF ? HUB_END : 0; // its reader has seen enough
+}
+
+static int watch(struct hub *hub) {
+    struct message *message;
+    int status = source_open(hub, operand);
+    stage_ready();
+    while (status == 0 && (status = source_next(&message)) == 0) {
+        status = print(message);
+        message_free(&message);
+    }
+    return status;
+}
+
+static struct option_table tables[] = {
+    {source_rows, SOURCE_ROWS, &source_settings, NULL}
+};
+
+const struct stage watch_stage = {
+    .name = "coca-tap watch",
+    .role = "tap",
+    .summary = "prints a line for each message of a recording, a pipe or an edge",
+    .manual = "Reads a recording (FILE, file:FILE or -), or stands in for the consumer of a pulled edge at ADDRESS\n"
+              "(ipc://PATH or tcp://HOST:PORT) and asks the workers that connect there. Each line names kind, step,\n"
+              "microbatch, sender, first sample and number of samples, fields, and each tensor with type, shape and\n"
+              "the least, mean and largest of its finite values.",
+    .tables = tables,
+    .table_count = COUNT(tables),
+    .operands = "FILE|ADDRESS|-",
+    .prepare = prepare,
+    .run = watch,
+};
