@@ -124,7 +124,7 @@ static int count_skipped(struct step *step) {
         t->skipped = 0;
         return 0;
     }
-    warn("step %" PRId64 " is skipped: %s is not finite (contrastive loss %g, caption loss %g)", t->step,
+    warn("step %" PRId64 " is skipped: %s is not finite (contrastive loss %g, caption loss %g)", step->order.step,
          step->bad[0] ? step->bad : "the loss", step->metrics.contrastive_loss, step->metrics.caption_loss);
     if (++t->skipped < run_options.max_skipped) return 0;
     return error(EXIT_RUN,
