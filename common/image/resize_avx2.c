@@ -64,7 +64,8 @@ TARGET static inline __m256i to_bytes(const __m256i lanes[4]) {
 // One output pixel in two rows: 128 bits a row, of red, green, blue and nothing.
 TARGET static inline __m256i filter_pixel(const uint8_t *packed, const int32_t (*weights)[4], int groups) {
     struct sums sums = sums_begin();
-    for (int g = 0; g < groups; g++) sums_add(&sums, _mm256_load_si256((const __m256i *)(packed + 64 * g)), weights[g]);
+    for (int g = 0; g < groups; g++)
+        sums_add(&sums, _mm256_load_si256((const __m256i *)(packed + KERNEL_GROUP * g)), weights[g]);
     return sums_end(&sums);
 }
 
@@ -75,7 +76,7 @@ TARGET static void filter_two_rows(uint8_t *const *out, const uint8_t *packed, c
     for (int i = 0; i < x->size; i += 4) {
         __m256i pixels[4];
         for (int k = 0; k < 4; k++, weights += x->groups)
-            pixels[k] = filter_pixel(packed + 16 * (size_t)x->start[i + k], weights, x->groups);
+            pixels[k] = filter_pixel(packed + KERNEL_GROUP / 4 * (size_t)x->start[i + k], weights, x->groups);
         __m256i bytes = _mm256_shuffle_epi8(to_bytes(pixels), drop_fourth);
         _mm_storeu_si128((__m128i *)(out[0] + 3 * i), _mm256_castsi256_si128(bytes));
         _mm_storeu_si128((__m128i *)(out[1] + 3 * i), _mm256_extracti128_si256(bytes, 1));
@@ -84,8 +85,7 @@ TARGET static void filter_two_rows(uint8_t *const *out, const uint8_t *packed, c
 
 static void horizontal(uint8_t *const *out, const uint8_t *const *rows, const struct axis *x, uint8_t *scratch) {
     resize_pack(scratch, rows, x->count);
-    filter_two_rows(out, scratch, x);
-    filter_two_rows(out + 2, scratch + 32, x);
+    for (int i = 0; i < KERNEL_ROWS; i += 2) filter_two_rows(out + i, scratch + 16 * i, x);
 }
 
 // taps[k] lane j: column 16 * lane128 + 4k + j of the four rows.

@@ -50,30 +50,43 @@ TARGET static inline __m512i to_bytes(const __m512i lanes[4]) {
     return _mm512_packus_epi16(_mm512_packs_epi32(lanes[0], lanes[1]), _mm512_packs_epi32(lanes[2], lanes[3]));
 }
 
-// Four output pixels in KERNEL_ROWS rows: 128 bits a row, of red, green, blue and nothing.
-TARGET static inline void filter_pixels(__m512i pixels[4], const uint8_t *scratch, const int32_t (*weights)[4],
-                                        const int *start, int groups) {
-    struct sums sums[4] = {sums_begin(), sums_begin(), sums_begin(), sums_begin()};
+// Two output pixels in KERNEL_ROWS rows, four in each vector: 128 bits a row, of red, green, blue and nothing.
+TARGET static inline void filter_pixels(__m512i upper[2], __m512i lower[2], const uint8_t *scratch,
+                                        const int32_t (*weights)[4], const int *start, int groups) {
+    struct sums up[2] = {sums_begin(), sums_begin()}, low[2] = {sums_begin(), sums_begin()};
     for (int g = 0; g < groups; g++) {
-        for (int k = 0; k < 4; k++)
-            sums_add(&sums[k], _mm512_load_si512(scratch + 16 * (size_t)start[k] + 64 * g), weights[k * groups + g]);
+        for (int k = 0; k < 2; k++) {
+            const uint8_t *taps = scratch + KERNEL_GROUP / 4 * (size_t)start[k] + KERNEL_GROUP * g;
+            sums_add(&up[k], _mm512_load_si512(taps), weights[k * groups + g]);
+            sums_add(&low[k], _mm512_load_si512(taps + 64), weights[k * groups + g]);
+        }
     }
-    for (int k = 0; k < 4; k++) pixels[k] = sums_end(&sums[k]);
+    for (int k = 0; k < 2; k++) {
+        upper[k] = sums_end(&up[k]);
+        lower[k] = sums_end(&low[k]);
+    }
+}
+
+// Four pixels of four rows.
+TARGET static inline void store_pixels(uint8_t *const *out, size_t at, const __m512i pixels[4]) {
+    const __m512i drop_fourth =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+    __m512i bytes = _mm512_shuffle_epi8(to_bytes(pixels), drop_fourth);
+    _mm_storeu_si128((__m128i *)(out[0] + at), _mm512_extracti32x4_epi32(bytes, 0));
+    _mm_storeu_si128((__m128i *)(out[1] + at), _mm512_extracti32x4_epi32(bytes, 1));
+    _mm_storeu_si128((__m128i *)(out[2] + at), _mm512_extracti32x4_epi32(bytes, 2));
+    _mm_storeu_si128((__m128i *)(out[3] + at), _mm512_extracti32x4_epi32(bytes, 3));
 }
 
 TARGET static void horizontal(uint8_t *const *out, const uint8_t *const *rows, const struct axis *x, uint8_t *scratch) {
-    const __m512i drop_fourth =
-        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
     const int32_t(*weights)[4] = (const int32_t(*)[4])x->weights;
     resize_pack(scratch, rows, x->count);
     for (int i = 0; i < x->size; i += 4, weights += 4 * x->groups) {
-        __m512i pixels[4];
-        filter_pixels(pixels, scratch, weights, x->start + i, x->groups);
-        __m512i bytes = _mm512_shuffle_epi8(to_bytes(pixels), drop_fourth);
-        _mm_storeu_si128((__m128i *)(out[0] + 3 * i), _mm512_extracti32x4_epi32(bytes, 0));
-        _mm_storeu_si128((__m128i *)(out[1] + 3 * i), _mm512_extracti32x4_epi32(bytes, 1));
-        _mm_storeu_si128((__m128i *)(out[2] + 3 * i), _mm512_extracti32x4_epi32(bytes, 2));
-        _mm_storeu_si128((__m128i *)(out[3] + 3 * i), _mm512_extracti32x4_epi32(bytes, 3));
+        __m512i upper[4], lower[4];
+        filter_pixels(upper, lower, scratch, weights, x->start + i, x->groups);
+        filter_pixels(upper + 2, lower + 2, scratch, weights + 2 * x->groups, x->start + i + 2, x->groups);
+        store_pixels(out, 3 * (size_t)i, upper);
+        store_pixels(out + 4, 3 * (size_t)i, lower);
     }
 }
 

@@ -7,8 +7,9 @@
 #include "image/resize_axis.h"
 
 enum {
-    KERNEL_ROWS = 4,     // source rows that a horizontal pass takes at once
-    KERNEL_PADDING = 64, // bytes behind a row that a kernel may read (unless a source row) and write
+    KERNEL_ROWS = 8,                 // source rows that a horizontal pass takes at once
+    KERNEL_GROUP = KERNEL_ROWS * 16, // bytes of a group of four packed pixels
+    KERNEL_PADDING = 64,             // bytes behind a row that a kernel may read (unless a source row) and write
 };
 
 struct resize_kernels {
