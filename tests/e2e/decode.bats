@@ -34,7 +34,7 @@ decode() { coca-decode "${MODEL[@]}" "$@"; }
     tail -c +9 end >tail
     cmp tail <(tail -c "$(stat -c %s tail)" all)
     decode "${train[@]}" --images file:other-seed --seed 5
-    ! cmp -s all other-seed
+    refute cmp -s all other-seed
 }
 
 @test "decode: --data takes every record once, in order, the last unit short" {
@@ -92,7 +92,7 @@ decode() { coca-decode "${MODEL[@]}" "$@"; }
     printf '00.png\n01.png\n' >list
     touch list.closed
     decode --list list --root pictures --images file:rows
-    ! grep -aq reason rows
+    refute grep -aq reason rows
     decode --list list --images file:without
     [ "$(tr '\0' '\n' <without | grep -ac reason)" -eq 2 ]
 }

@@ -47,6 +47,9 @@ serve_texts() {
 }
 score() { coca-score "$@" "${MODEL[@]}" --embeddings ipc://embeddings; }
 
+# refute COMMAND ...: fails when it succeeds (a line with ! never fails a test).
+refute() { if "$@"; then return 1; fi; }
+
 # hex FILE: its bytes. numbers FILE.npy: the f32 it holds, one a line.
 hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
 numbers() { od -An -v -w4 -tf4 -j128 "$1"; }

@@ -35,7 +35,7 @@ ids() { printf '%02x000000' "$@"; }
     tokenize "${train[@]}" --tokens file:end --first-step 3
     tail -c +9 end >tail
     cmp tail <(tail -c "$(stat -c %s tail)" all)
-    ! grep -aq reason all
+    refute grep -aq reason all
     # The same samples as coca-decode chooses.
     coca-decode "${MODEL[@]}" "${train[@]}" --images file:pictures
     coca-text-decode "${MODEL[@]}" --embed --tokens file:all --embeddings file:texts
@@ -54,7 +54,7 @@ ids() { printf '%02x000000' "$@"; }
     [[ $(hex rows) == *"$(ids 1 4 9 15 6 23 26 2)"* ]]
     tr '\0' '\n' <rows | grep -qax 'a'
     grep -aq 'a red frog sits on a green leaf' rows
-    ! grep -aq reason rows
+    refute grep -aq reason rows
 }
 
 @test "tokenize: a text that is empty or not UTF-8 keeps its row as BOS EOS, and is named with the reason" {
