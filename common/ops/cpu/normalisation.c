@@ -8,7 +8,7 @@ struct layernorm {
     float *mean, *rstd;
     const char *in, *d_out;
     const float *weight, *bias;
-    float *part; // [threads, 2, D]: each thread's sums for d_weight and d_bias
+    float *part; // [parts, 2, D]: sums of d_weight and d_bias
     int64_t R, D;
     bool accumulate;
 };
@@ -29,32 +29,38 @@ void cpu_layernorm_forward(struct ops *ops, void *out, real *mean, real *rstd, c
     cpu_run(cpu_of(ops), R * D, layernorm_rows, &job);
 }
 
-static void layernorm_backward_rows(const void *context, struct share share) {
+// Gradients of weight and bias are summed by parts of this many rows, so that they do not depend on the threads.
+#define PART_ROWS 128
+
+static void layernorm_backward_parts(const void *context, struct share share) {
     const struct layernorm *job = context;
-    struct range range = share_of(share, job->R, 1);
-    size_t at = (size_t)(range.begin * job->D) * job->cpu->element;
-    float *d_weight = job->part + 2 * share.index * job->D, *d_bias = d_weight + job->D;
-    job->cpu->kernels->layernorm_backward(job->out + at, d_weight, d_bias, job->d_out + at, job->in + at, job->weight,
-                                          job->mean + range.begin, job->rstd + range.begin, range.end - range.begin,
-                                          job->D, job->accumulate);
+    struct range range = share_of(share, job->R, PART_ROWS);
+    for (int64_t first = range.begin; first < range.end; first += PART_ROWS) {
+        int64_t rows = range.end - first < PART_ROWS ? range.end - first : PART_ROWS;
+        size_t at = (size_t)(first * job->D) * job->cpu->element;
+        float *d_weight = job->part + 2 * first / PART_ROWS * job->D, *d_bias = d_weight + job->D;
+        memset(d_weight, 0, 2 * (size_t)job->D * sizeof *d_weight);
+        job->cpu->kernels->layernorm_backward(job->out + at, d_weight, d_bias, job->d_out + at, job->in + at,
+                                              job->weight, job->mean + first, job->rstd + first, rows, job->D,
+                                              job->accumulate);
+    }
 }
 
 void cpu_layernorm_backward(struct ops *ops, void *d_in, real *d_weight, real *d_bias, const void *d_out,
                             const void *in, const real *weight, const real *mean, const real *rstd, int64_t R,
                             int64_t D, bool accumulate) {
     struct cpu *cpu = cpu_of(ops);
-    int threads = pool_threads(cpu->pool);
+    int64_t parts = (R + PART_ROWS - 1) / PART_ROWS;
     struct layernorm job = {.cpu = cpu, .out = d_in, .in = in, .d_out = d_out, .R = R, .D = D};
     job.mean = (real *)mean;
     job.rstd = (real *)rstd;
     job.weight = weight;
     job.accumulate = accumulate;
-    job.part = cpu_shared(cpu, 2 * (size_t)(threads * D) * sizeof(float));
-    memset(job.part, 0, 2 * (size_t)(threads * D) * sizeof(float));
-    cpu_run(cpu, R * D, layernorm_backward_rows, &job);
-    for (int t = 0; t < threads; t++) {
-        cpu->kernels->add_sums(d_weight, job.part + 2 * t * D, D);
-        cpu->kernels->add_sums(d_bias, job.part + (2 * t + 1) * D, D);
+    job.part = cpu_shared(cpu, 2 * (size_t)(parts * D) * sizeof(float));
+    cpu_run(cpu, R * D, layernorm_backward_parts, &job);
+    for (int64_t i = 0; i < parts; i++) {
+        cpu->kernels->add_sums(d_weight, job.part + 2 * i * D, D);
+        cpu->kernels->add_sums(d_bias, job.part + (2 * i + 1) * D, D);
     }
 }
 

@@ -3,8 +3,9 @@
 
 #include "ops/cpu/cpu.h"
 
-// Sums are taken by blocks of this size, so that they do not depend on the number of threads.
+// Sums are taken by blocks of this many numbers or rows, so that they do not depend on the threads.
 #define SUM_BLOCK 16384
+#define PART_ROWS 64
 #define VECTOR_GRAIN 64
 
 struct squares {
@@ -79,9 +80,9 @@ struct adafactor {
     char *momentum;
     const float *g;
     double *line_sum;
-    float *column_part; // [threads, columns]
+    float *column_part; // [parts, columns]
     const struct adafactor_step *step;
-    int64_t n, lines, line;
+    int64_t n, lines, line, parts;
     int64_t matrix; // its moments are being taken
     float divisor;
 };
@@ -91,13 +92,15 @@ static int64_t line_length(const struct adafactor *job, int64_t line) {
     return left < job->line ? left : job->line;
 }
 
+// Part by part of PART_ROWS rows of the matrix.
 static void moments_of_rows(const void *context, struct share share) {
     const struct adafactor *job = context;
     const struct adafactor_step *step = job->step;
-    struct range range = share_of(share, step->rows, 1);
-    float *column = job->column_part + share.index * step->columns;
+    struct range range = share_of(share, step->rows, PART_ROWS);
     for (int64_t r = range.begin; r < range.end; r++) {
         int64_t line = job->matrix * step->rows + r;
+        float *column = job->column_part + r / PART_ROWS * step->columns;
+        if (r % PART_ROWS == 0) memset(column, 0, (size_t)step->columns * sizeof *column);
         job->cpu->kernels->adafactor_moments(&job->line_sum[line], column, job->g + line * step->columns,
                                              (float)step->gradient_scale, step->columns);
         double mean = job->line_sum[line] / (double)step->columns;
@@ -106,11 +109,11 @@ static void moments_of_rows(const void *context, struct share share) {
 }
 
 // What multiplies the gradient of one matrix by row and by column: u = g·scale / √(row·column / mean(row)).
-static void make_factors(const struct adafactor *job, int threads) {
+static void make_factors(const struct adafactor *job) {
     const struct adafactor_step *step = job->step;
     float *row = job->row + job->matrix * step->rows, *column = job->column + job->matrix * step->columns;
-    for (int t = 1; t < threads; t++)
-        job->cpu->kernels->add_sums(job->column_part, job->column_part + t * step->columns, step->columns);
+    for (int64_t i = 1; i < job->parts; i++)
+        job->cpu->kernels->add_sums(job->column_part, job->column_part + i * step->columns, step->columns);
     double mean = 0;
     for (int64_t r = 0; r < step->rows; r++) mean += row[r] / (double)step->rows;
     for (int64_t r = 0; r < step->rows; r++)
@@ -160,32 +163,31 @@ static void update_lines(const void *context, struct share share) {
     }
 }
 
-// Carves what the steps share out of one block.
-static void adafactor_memory(struct cpu *cpu, struct adafactor *job, int threads) {
+// Carves what the phases share out of one block.
+static void adafactor_memory(struct cpu *cpu, struct adafactor *job) {
     const struct adafactor_step *step = job->step;
-    int64_t columns = step->factored ? step->columns : 0, factors = step->factored ? job->lines : 0;
-    int64_t numbers = threads * columns + factors + step->batch * columns;
+    job->parts = step->factored ? (step->rows + PART_ROWS - 1) / PART_ROWS : 0;
+    int64_t sums = job->parts * step->columns, factors = step->factored ? job->lines : 0;
+    int64_t numbers = sums + factors + (step->factored ? step->batch * step->columns : 0);
     double *memory = cpu_shared(cpu, (size_t)job->lines * sizeof(double) + (size_t)numbers * sizeof(float));
     job->line_sum = memory;
     job->column_part = (float *)(memory + job->lines);
-    job->row_factor = job->column_part + threads * columns;
+    job->row_factor = job->column_part + sums;
     job->column_factor = job->row_factor + factors;
 }
 
 void cpu_adafactor(struct ops *ops, real *p, void *momentum, real *row, real *column, const real *g,
                    const struct adafactor_step *step) {
     struct cpu *cpu = cpu_of(ops);
-    int threads = pool_threads(cpu->pool);
     struct adafactor job = {.cpu = cpu, .p = p, .row = row, .column = column, .momentum = momentum, .g = g};
     job.step = step;
     job.n = step->batch * step->rows * step->columns;
     job.line = step->factored ? step->columns : SUM_BLOCK;
     job.lines = (job.n + job.line - 1) / job.line;
-    adafactor_memory(cpu, &job, threads);
+    adafactor_memory(cpu, &job);
     for (job.matrix = 0; step->factored && job.matrix < step->batch; job.matrix++) {
-        memset(job.column_part, 0, (size_t)(threads * step->columns) * sizeof(float));
         cpu_run(cpu, step->rows * step->columns, moments_of_rows, &job);
-        make_factors(&job, threads);
+        make_factors(&job);
     }
     job.divisor = 1;
     cpu_run(cpu, job.n, measure_lines, &job);

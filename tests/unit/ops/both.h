@@ -108,7 +108,7 @@ static inline struct both *random_numbers(struct trial *trial, enum dtype refere
 
 // Normal random numbers: of the compute type, of f32, of any type.
 static inline struct both *elements(struct trial *trial, int64_t n) {
-    return random_numbers(trial, DT_F32, trial->ops[TESTED]->dtype, n);
+    return random_numbers(trial, trial->ops[REFERENCE]->dtype, trial->ops[TESTED]->dtype, n);
 }
 
 static inline struct both *reals(struct trial *trial, int64_t n) {
