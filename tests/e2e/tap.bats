@@ -1,0 +1,160 @@
+#!/usr/bin/env bats
+# coca-tap: every command, on files, pipes and workers.
+
+COCA_BIN=${COCA_BIN:-$BATS_TEST_DIRNAME/../../build/bin}
+PATH=$COCA_BIN:$PATH
+
+setup() {
+    cd "$(mktemp -d)"
+    # pixels [4,1,1,3] = 0 ... 11, f32 embedding [4,2] = 0, 0.5 ... 3.5
+    safetensors '{"pixels":{"dtype":"U8","shape":[4,1,1,3],"data_offsets":[0,12]},"embedding":{"dtype":"F32","shape":[4,2],"data_offsets":[12,44]}}' \
+        '\0\1\2\3\4\5\6\7\10\11\12\13' '\0\0\0\0' '\0\0\0\77' '\0\0\200\77' '\0\0\300\77' '\0\0\0\100' '\0\0\40\100' '\0\0\100\100' '\0\0\140\100' >in.safetensors
+}
+teardown() { rm -rf "$PWD"; }
+
+# safetensors HEADER BYTES ...: the file, on stdout
+safetensors() {
+    local length
+    length=$(printf '%016x' ${#1})
+    printf "$(sed 's/\(..\)/\\x\1/g' <<<"$length" | awk -F'\\' '{for (i = NF; i > 1; i--) printf "\\%s", $i}')%s" "$1"
+    shift
+    printf "$(printf '%s' "$@")"
+}
+
+import() { coca-tap import in.safetensors --edge images --microbatch 2 --out "$@"; }
+
+@test "import cuts the batch into microbatches, alike for each step" {
+    import f --steps 2
+    run coca-tap watch f
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 4 ]
+    [[ ${lines[1]} == "data (0, 1) from decode 0, samples 2 + 2, pixels u8 [2,1,1,3] min 6 mean 8.5 max 11, ids i64 [2] min 2 mean 2.5 max 3" ]]
+    [[ ${lines[3]} == "data (1, 1) from decode 0, samples 6 + 2, pixels u8 [2,1,1,3] min 6 mean 8.5 max 11, ids i64 [2] min 2 mean 2.5 max 3" ]]
+}
+
+@test "import refuses what does not fit the edge" {
+    run coca-tap import in.safetensors --edge images --microbatch 3 --out f
+    [ "$status" -eq 2 ]
+    run coca-tap import in.safetensors --edge tokens --microbatch 2 --out f
+    [ "$status" -eq 3 ]
+    run coca-tap import in.safetensors --edge pictures --microbatch 2 --out f
+    [ "$status" -eq 2 ]
+    run coca-tap import missing --edge images --microbatch 2 --out f
+    [ "$status" -eq 3 ]
+}
+
+@test "export joins what import cut" {
+    import f
+    coca-tap export f --out out.npy --tensor pixels
+    [ "$(tail -c 12 out.npy | od -An -tu1 | tr -s ' ')" = " 0 1 2 3 4 5 6 7 8 9 10 11" ]
+    coca-tap export f --out out.safetensors
+    coca-tap import out.safetensors --edge images --microbatch 2 --out again
+    cmp f again
+    run coca-tap export f --out out.npy # two tensors
+    [ "$status" -eq 2 ]
+    run coca-tap export f --out out.txt
+    [ "$status" -eq 2 ]
+    run coca-tap export f --from text-decode --out out.npy
+    [ "$status" -eq 3 ]
+}
+
+@test "diff tells equal from different, and lets a tolerance pass" {
+    coca-tap import in.safetensors --edge embeddings --microbatch 2 --out a
+    sed 's/\x40\x60\|\x60\x40/\x61\x40/' in.safetensors >b.safetensors # 3.5 becomes 3.515625
+    coca-tap import b.safetensors --edge embeddings --microbatch 2 --out b
+    coca-tap diff a a
+    run coca-tap diff a b
+    [ "$status" -eq 1 ]
+    [[ ${lines[0]} == "data (0, 1) image-encode: embedding f32 [2,2]: relative error"*"largest difference 0.0156" ]]
+    coca-tap diff a b --tolerance 0.01
+    run coca-tap diff a b --tolerance 0.001
+    [ "$status" -eq 1 ]
+    coca-tap import in.safetensors --edge embeddings --microbatch 4 --out c
+    run coca-tap diff a c
+    [ "$status" -eq 1 ]
+    run coca-tap diff a missing
+    [ "$status" -eq 3 ]
+}
+
+@test "a recording travels through pipes" {
+    import - | coca-tap watch - >seen
+    [ "$(wc -l <seen)" -eq 2 ]
+    mkfifo fifo
+    coca-tap watch fifo >seen &
+    import fifo
+    wait $!
+    [ "$(wc -l <seen)" -eq 2 ]
+    import f --steps 5000
+    coca-tap watch f | head -n 1 | grep -q '^data (0, 0)' # a reader that leaves is a clean end
+}
+
+@test "replay answers record, and nothing is changed" {
+    import f --steps 3
+    coca-tap replay --edge images f ipc://x &
+    coca-tap record --edge images --steps 3 --batch-size 4 --microbatch 2 --out g ipc://x
+    wait $!
+    coca-tap export f --out f.safetensors
+    coca-tap export g --out g.safetensors
+    cmp f.safetensors g.safetensors
+    coca-tap watch g | grep -c 'from tap 0' | grep -qx 6
+}
+
+@test "replay ends where the recording does" {
+    import f
+    coca-tap replay --edge images f ipc://x &
+    coca-tap record --edge images --microbatch 2 --out g ipc://x # until the data end
+    wait $!
+    [ "$(coca-tap watch g | wc -l)" -eq 2 ]
+}
+
+@test "replay speaks for a stage" {
+    coca-tap import in.safetensors --edge embeddings --microbatch 2 --out f
+    coca-tap replay --edge embeddings --role image-encode f ipc://x &
+    coca-tap record --edge embeddings --microbatch 2 --out g ipc://x
+    wait $!
+    coca-tap watch g | grep -q 'from image-encode 0'
+}
+
+@test "a missing worker, another edge, a cut recording" {
+    run coca-tap record --edge images --out g --peer-timeout 0.3 ipc://x
+    [ "$status" -eq 4 ]
+    run coca-tap watch --peer-timeout 0.3 ipc://x
+    [ "$status" -eq 2 ]
+    import f
+    coca-tap replay --edge tokens f ipc://y &
+    run coca-tap record --edge images --out g --peer-timeout 1 ipc://y
+    [ "$status" -eq 4 ]
+    wait $! || status=$?
+    [ "$status" -eq 2 ]
+    head -c -9 f >cut
+    run coca-tap watch cut
+    [ "$status" -eq 3 ]
+    run coca-tap diff f cut
+    [ "$status" -eq 3 ]
+}
+
+@test "SIGTERM ends a record with a whole recording" {
+    import f --steps 2
+    { head -c -20 f; sleep 4; } | coca-tap replay --edge images - ipc://x & # it keeps its consumer waiting
+    coca-tap record --edge images --steps 3 --batch-size 4 --microbatch 2 --ready ready --out g ipc://x &
+    record=$!
+    until [ -s g ] && [ "$(coca-tap watch g 2>/dev/null | wc -l)" -eq 4 ]; do sleep 0.1; done
+    kill -TERM $record
+    wait $record || status=$?
+    [ "$status" -eq 143 ]
+    [ "$(coca-tap watch g | wc -l)" -eq 4 ]
+    wait || true
+}
+
+@test "COCA_TRACE has a line for each message" {
+    import f
+    COCA_TRACE=1 coca-tap watch f 2>trace
+    grep -q '^tap <- recording data (0, 1) decode 22 bytes pixels u8 \[2,1,1,3\] ids i64 \[2\]$' trace
+}
+
+@test "keys are made once" {
+    coca-tap keys keys
+    [ "$(stat -c %a keys/server.secret)" = 600 ]
+    run coca-tap keys keys
+    [ "$status" -eq 2 ]
+}
