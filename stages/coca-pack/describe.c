@@ -1,0 +1,45 @@
+#include "describe.h"
+
+#include <string.h>
+
+#include "image/image.h"
+#include "text_json.h"
+
+static json_t *describe_picture(struct span picture) {
+    static const char *const names[] = {
+        [IMAGE_UNKNOWN] = "unknown", [IMAGE_JPEG] = "jpeg", [IMAGE_PNG] = "png", [IMAGE_WEBP] = "webp"};
+    struct image_header header;
+    char reason[IMAGE_REASON];
+    json_t *json = json_pack("{s:I}", "bytes", (json_int_t)picture.size);
+    if (image_read_header(&header, picture.bytes, picture.size, reason)) {
+        json_object_set_new(json, "defect", text_json((struct span){reason, strlen(reason)}));
+        return json;
+    }
+    json_object_set_new(json, "format", json_string(names[header.format]));
+    json_object_set_new(json, "width", json_integer(header.width));
+    json_object_set_new(json, "height", json_integer(header.height));
+    return json;
+}
+
+static json_t *describe_pictures(const struct record *record) {
+    json_t *pictures = json_array();
+    for (int i = 0; i < record->image_count; i++) json_array_append_new(pictures, describe_picture(record->images[i]));
+    return pictures;
+}
+
+static void set_texts(json_t *json, const char *key, const struct span *texts, int count) {
+    if (count) json_object_set_new(json, key, texts_json(texts, count));
+}
+
+json_t *describe_record(const struct record *record) {
+    json_t *json = json_object();
+    if (record->id.size) json_object_set_new(json, "id", text_json(record->id));
+    if (record->image.size) json_object_set_new(json, "image", describe_picture(record->image));
+    if (record->image_count) json_object_set_new(json, "images", describe_pictures(record));
+    set_texts(json, "captions", record->captions, record->caption_count);
+    set_texts(json, "labels", record->labels, record->label_count);
+    if (record->class >= 0) json_object_set_new(json, "class", json_integer(record->class));
+    if (record->question.size) json_object_set_new(json, "question", text_json(record->question));
+    set_texts(json, "answers", record->answers, record->answer_count);
+    return json;
+}

@@ -1,0 +1,8 @@
+#pragma once
+
+#include <jansson.h>
+
+#include "dataset/record.h"
+
+// A record as JSON: texts as they are, pictures as format, size and bytes. New reference.
+json_t *describe_record(const struct record *record);

@@ -1,0 +1,163 @@
+// coca-pack export: a dataset as a tar that webdataset, open_clip and `pack --from tar` read.
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "commands.h"
+#include "image/image.h"
+#include "records.h"
+#include "text_json.h"
+
+static const char manual[] =
+    "Writes the dataset DIR as a tar of adjacent members NUMBER.SUFFIX: the picture as packed (jpg, png or webp; "
+    "0.jpg,\n"
+    "1.jpg, … of a record with several), txt (captions, one per line), cls (the class), and json (all texts: id,\n"
+    "captions, labels, question, answers), each where a record has it. `coca-pack pack --from tar` reads it back.\n"
+    "\n"
+    "Examples:\n"
+    "  coca-pack export data/mine --tar mine.tar\n"
+    "  coca-pack export data/mine --tar - | ssh host coca-pack pack --from tar - --to data/mine\n"
+    "\n" PACK_MANUAL_EXIT;
+
+static struct {
+    char *tar;
+    int64_t first, limit;
+} settings;
+
+#define FIELD(member) offsetof(__typeof__(settings), member)
+static const struct option rows[] = {
+    {"tar",   OPTION_TEXT, FIELD(tar),   "FILE",    NULL, 0, 0,    "the tar to write; \"-\" is stdout", 0},
+    {"first", OPTION_INT,  FIELD(first), "RECORD",  "0",  0, 1e15, "number to begin with",              0},
+    {"limit", OPTION_INT,  FIELD(limit), "RECORDS", "0",  0, 1e15, "stop after so many; 0: export all", 0},
+};
+static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
+
+static int failed(struct archive *archive) {
+    return error(EXIT_RUN, "%s: cannot be written: %s", settings.tar, archive_error_string(archive));
+}
+
+// Writes member "%09d.SUFFIX".
+static int write_member(struct archive *archive, int64_t index, const char *suffix, struct span content) {
+    struct archive_entry *entry = archive_entry_new();
+    char *name = xformat("%09lld.%s", (long long)index, suffix);
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_size(entry, (la_int64_t)content.size);
+    const bool written = archive_write_header(archive, entry) == ARCHIVE_OK &&
+                         archive_write_data(archive, content.bytes, content.size) == (la_ssize_t)content.size;
+    archive_entry_free(entry);
+    free(name);
+    return written ? 0 : failed(archive);
+}
+
+static const char *suffix_of(struct span picture) {
+    static const char *const suffixes[] = {
+        [IMAGE_UNKNOWN] = "image", [IMAGE_JPEG] = "jpg", [IMAGE_PNG] = "png", [IMAGE_WEBP] = "webp"};
+    return suffixes[image_format_of(picture.bytes, picture.size)];
+}
+
+static int write_pictures(struct archive *archive, int64_t index, const struct record *record) {
+    int status = 0;
+    if (record->image.size) status = write_member(archive, index, suffix_of(record->image), record->image);
+    for (int i = 0; i < record->image_count && !status; i++) {
+        char suffix[32];
+        snprintf(suffix, sizeof suffix, "%d.%s", i, suffix_of(record->images[i]));
+        status = write_member(archive, index, suffix, record->images[i]);
+    }
+    return status;
+}
+
+static int write_captions(struct archive *archive, int64_t index, const struct record *record) {
+    struct buffer text = {0};
+    for (int i = 0; i < record->caption_count; i++) {
+        if (i) buffer_text(&text, "\n");
+        buffer_append(&text, record->captions[i].bytes, record->captions[i].size);
+    }
+    int status = record->caption_count ? write_member(archive, index, "txt", (struct span){text.bytes, text.size}) : 0;
+    buffer_release(&text);
+    return status;
+}
+
+static int write_class(struct archive *archive, int64_t index, const struct record *record) {
+    char text[24];
+    if (record->class < 0) return 0;
+    const int size = snprintf(text, sizeof text, "%lld", (long long)record->class);
+    return write_member(archive, index, "cls", (struct span){text, (size_t)size});
+}
+
+static int write_json(struct archive *archive, int64_t index, const struct record *record) {
+    json_t *json = json_object();
+    if (record->id.size) json_object_set_new(json, "id", text_json(record->id));
+    if (record->caption_count)
+        json_object_set_new(json, "captions", texts_json(record->captions, record->caption_count));
+    if (record->label_count) json_object_set_new(json, "labels", texts_json(record->labels, record->label_count));
+    if (record->question.size) json_object_set_new(json, "question", text_json(record->question));
+    if (record->answer_count) json_object_set_new(json, "answers", texts_json(record->answers, record->answer_count));
+    char *text = json_dumps(json, JSON_COMPACT);
+    int status = json_object_size(json) ? write_member(archive, index, "json", (struct span){text, strlen(text)}) : 0;
+    free(text);
+    json_decref(json);
+    return status;
+}
+
+static int write_record(int64_t index, const struct record *record, void *context) {
+    int status = write_pictures(context, index, record);
+    if (!status) status = write_captions(context, index, record);
+    if (!status) status = write_class(context, index, record);
+    if (!status) status = write_json(context, index, record);
+    return status;
+}
+
+static int write_tar(struct store *store, FILE *file) {
+    struct archive *archive = archive_write_new();
+    archive_write_set_format_pax_restricted(archive);
+    archive_write_set_bytes_in_last_block(archive, 1);
+    int status = archive_write_open_FILE(archive, file) == ARCHIVE_OK ? 0 : failed(archive);
+    if (!status) status = records_each(store, settings.first, settings.limit, write_record, archive);
+    if (!status && archive_write_close(archive) != ARCHIVE_OK) status = failed(archive);
+    archive_write_free(archive);
+    return status;
+}
+
+static int export_file(struct store *store) {
+    struct aside aside;
+    int status = aside_open(&aside, settings.tar);
+    if (status) return status;
+    status = write_tar(store, aside.file);
+    if (status)
+        aside_abandon(&aside);
+    else
+        status = aside_commit(&aside);
+    return status;
+}
+
+static int export_stdout(struct store *store) {
+    if (isatty(STDOUT_FILENO)) return error(EXIT_USAGE, "a tar is not for a terminal: give --tar FILE, or a pipe");
+    return write_tar(store, stdout);
+}
+
+static int run(const struct strings *operands) {
+    if (!settings.tar) return error(EXIT_USAGE, "--tar is missing: the file to write");
+    struct store *store;
+    int status = records_open(&store, operands);
+    if (!status) status = strcmp(settings.tar, "-") ? export_file(store) : export_stdout(store);
+    store_close(&store);
+    return status;
+}
+
+const struct tool export_tool = {
+    .name = "coca-pack export",
+    .summary = "writes a dataset as a tar of pictures and texts",
+    .manual = manual,
+    .tables = &table,
+    .table_count = 1,
+    .operands = "DIR",
+    .run = run,
+};

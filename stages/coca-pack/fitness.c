@@ -1,0 +1,114 @@
+#include "fitness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "image/image.h"
+
+// A text without the blanks around it.
+static struct span trimmed(struct span text) {
+    const char *bytes = text.bytes;
+    while (text.size && strchr(" \t\r\n\v\f", bytes[text.size - 1]) && bytes[text.size - 1]) text.size--;
+    while (text.size && strchr(" \t\r\n\v\f", *bytes) && *bytes) bytes++, text.size--;
+    return (struct span){bytes, text.size};
+}
+
+static enum drop judge_text(struct span text) {
+    if (!text.size) return DROP_EMPTY;
+    return utf8_valid(text.bytes, text.size) ? DROP_NOTHING : DROP_NOT_UTF8;
+}
+
+// Keeps the texts that are fit, in their order.
+static void fit_texts(struct job *job, const char *field, struct span *texts, int *count) {
+    int kept = 0;
+    for (int i = 0; i < *count; i++) {
+        const struct span text = trimmed(texts[i]);
+        const enum drop drop = judge_text(text);
+        if (drop)
+            job_drop_text(job, (struct text_drop){field, i, drop});
+        else
+            texts[kept++] = text;
+    }
+    *count = kept;
+}
+
+static bool has_text(const struct record *record) {
+    return record->caption_count || record->label_count || record->answer_count || record->class >= 0;
+}
+
+// A sample whose texts were all left out is left out for the first one's reason.
+static void fit_all_texts(struct job *job) {
+    struct record *record = &job->record;
+    if (!has_text(record)) return job_drop(job, DROP_NO_TEXT, "");
+    fit_texts(job, "captions", record->captions, &record->caption_count);
+    fit_texts(job, "labels", record->labels, &record->label_count);
+    fit_texts(job, "answers", record->answers, &record->answer_count);
+    if (!has_text(record)) job_drop(job, job->text_drop[0].drop, "");
+}
+
+static void replace_picture(struct job *job, struct span *picture, const uint8_t *pixels, int width, int height,
+                            int channels, int quality) {
+    void *bytes;
+    size_t size;
+    const int status = quality ? image_encode_jpeg(&bytes, &size, pixels, width, height, quality)
+                               : image_encode_png(&bytes, &size, pixels, width, height, channels);
+    if (status) return job_drop(job, DROP_PICTURE, "cannot be encoded");
+    job_keep_picture(job, bytes);
+    *picture = (struct span){bytes, size};
+}
+
+static void shrink(struct job *job, struct span *picture, const struct image *image, const struct fitness *fitness) {
+    const int short_side = image->width < image->height ? image->width : image->height;
+    if (!fitness->resize || short_side <= fitness->resize) return;
+    const double scale = (double)fitness->resize / short_side;
+    const int width = (int)lround(image->width * scale), height = (int)lround(image->height * scale);
+    uint8_t *pixels = xcalloc((size_t)width * (size_t)height, 3);
+    image_resize(pixels, width, height, image, (struct image_box){0, 0, image->width, image->height});
+    replace_picture(job, picture, pixels, width, height, 3, fitness->quality);
+    free(pixels);
+}
+
+static bool is_too_large(struct job *job, struct span picture, int64_t max_pixels) {
+    struct image_header header;
+    char text[IMAGE_REASON];
+    if (!max_pixels || image_read_header(&header, picture.bytes, picture.size, text)) return false;
+    if ((int64_t)header.width * header.height <= max_pixels) return false;
+    snprintf(text, sizeof text, "%d x %d", header.width, header.height);
+    job_drop(job, DROP_LARGE, text);
+    return true;
+}
+
+static void fit_picture(struct job *job, struct span *picture, const struct fitness *fitness) {
+    if (is_too_large(job, *picture, fitness->max_pixels)) return;
+    if (!fitness->verify && !fitness->resize) return;
+    struct image image = {0};
+    char reason[IMAGE_REASON] = "";
+    if (image_decode(&image, picture->bytes, picture->size, reason))
+        job_drop(job, DROP_PICTURE, reason);
+    else
+        shrink(job, picture, &image, fitness);
+    image_release(&image);
+}
+
+static void fit_pictures(struct job *job, const struct fitness *fitness) {
+    struct record *record = &job->record;
+    if (job->pixels.size)
+        replace_picture(job, &record->image, (const uint8_t *)job->pixels.bytes, job->width, job->height, job->channels,
+                        0);
+    else if (!record->image.size && !record->image_count)
+        job_drop(job, DROP_NO_PICTURE, "");
+    if (record->image.size && !job->drop) fit_picture(job, &record->image, fitness);
+    for (int i = 0; i < record->image_count && !job->drop; i++) fit_picture(job, &record->images[i], fitness);
+}
+
+void fit(struct job *job, const void *context) {
+    char reason[RECORD_REASON];
+    if (record_decode(&job->record, job->encoded.bytes, job->encoded.size, reason))
+        job_drop(job, DROP_UNREADABLE, reason);
+    if (job->drop) return;
+    fit_all_texts(job);
+    if (!job->drop) fit_pictures(job, context);
+}

@@ -1,0 +1,27 @@
+// coca-pack formats: what `pack --from` reads.
+#include <stdio.h>
+
+#include "commands.h"
+#include "dataset/import.h"
+
+static void print_key(const char *what, const char *keys) {
+    if (keys) printf("           %-12s %s\n", what, keys);
+}
+
+static int run(const struct strings *operands) {
+    (void)operands;
+    for (const struct import_format *const *format = import_formats; *format; format++) {
+        printf("%-10s %s\n", (*format)->name, (*format)->summary);
+        print_key("image-key", (*format)->image_key);
+        print_key("caption-key", (*format)->caption_key);
+        print_key("class-key", (*format)->class_key);
+    }
+    return 0;
+}
+
+const struct tool formats_tool = {
+    .name = "coca-pack formats",
+    .summary = "lists the formats that pack reads, with their default keys",
+    .manual = "Prints a line for each format, and under it the default of each key option that it has.",
+    .run = run,
+};

@@ -1,0 +1,72 @@
+#include "job.h"
+
+#include <stdlib.h>
+
+static const char *const words[DROPS] = {
+    [DROP_NOTHING] = "",
+    [DROP_UNREADABLE] = "unreadable",
+    [DROP_NO_PICTURE] = "no picture",
+    [DROP_NO_TEXT] = "no caption, label or class",
+    [DROP_EMPTY] = "empty text",
+    [DROP_NOT_UTF8] = "text is not UTF-8",
+    [DROP_PICTURE] = "picture does not decode",
+    [DROP_LARGE] = "picture has too many pixels",
+};
+
+const char *drop_words(enum drop drop) {
+    return words[drop];
+}
+
+void job_drop(struct job *job, enum drop drop, const char *detail) {
+    if (job->drop) return;
+    job->drop = drop;
+    buffer_text(&job->detail, detail);
+}
+
+void job_fill(struct job *job, int64_t number, const struct import_sample *sample) {
+    const struct import_pixels *pixels = &sample->pixels;
+    job->number = number;
+    buffer_text(&job->name, sample->name);
+    record_encode(&sample->record, &job->encoded);
+    if (pixels->bytes) {
+        job->width = pixels->width;
+        job->height = pixels->height;
+        job->channels = pixels->channels;
+        buffer_append(&job->pixels, pixels->bytes, (size_t)job->width * (size_t)job->height * (size_t)job->channels);
+    }
+    if (sample->defect) job_drop(job, DROP_UNREADABLE, sample->defect);
+}
+
+void job_drop_text(struct job *job, struct text_drop drop) {
+    job->text_drop = xrealloc_array(job->text_drop, (size_t)job->text_drops + 1, sizeof drop);
+    job->text_drop[job->text_drops++] = drop;
+}
+
+void job_keep_picture(struct job *job, void *bytes) {
+    job->picture = xrealloc_array(job->picture, (size_t)job->pictures + 1, sizeof *job->picture);
+    job->picture[job->pictures++] = bytes;
+}
+
+void job_clear(struct job *job) {
+    buffer_clear(&job->name);
+    buffer_clear(&job->encoded);
+    buffer_clear(&job->pixels);
+    buffer_clear(&job->detail);
+    record_release(&job->record);
+    for (int i = 0; i < job->pictures; i++) free(job->picture[i]);
+    free(job->picture);
+    free(job->text_drop);
+    *job = (struct job){.name = job->name,
+                        .encoded = job->encoded,
+                        .pixels = job->pixels,
+                        .detail = job->detail,
+                        .record = RECORD_EMPTY};
+}
+
+void job_release(struct job *job) {
+    job_clear(job);
+    buffer_release(&job->name);
+    buffer_release(&job->encoded);
+    buffer_release(&job->pixels);
+    buffer_release(&job->detail);
+}

@@ -1,0 +1,44 @@
+// One sample on its way into a dataset.
+#pragma once
+
+#include "dataset/import.h"
+
+// Why a sample, or one text of it, is left out.
+enum drop {
+    DROP_NOTHING,
+    DROP_UNREADABLE, // the importer could not read all of it
+    DROP_NO_PICTURE,
+    DROP_NO_TEXT,
+    DROP_EMPTY,
+    DROP_NOT_UTF8,
+    DROP_PICTURE, // does not decode
+    DROP_LARGE,   // more pixels than wanted
+    DROPS,
+};
+const char *drop_words(enum drop drop); // "no picture"
+
+// Owns copies of all it was filled with. Zero-initialise; job_clear keeps the memory, job_release does not.
+struct job {
+    int64_t number; // of the sample in the input, from 0
+    struct buffer name, encoded, pixels;
+    int width, height, channels; // of `pixels`
+
+    enum drop drop; // of the whole sample
+    struct buffer detail;
+    struct record record;  // borrows from `encoded` and `picture`
+    struct text_drop {     // texts left out of a sample that stays
+        const char *field; // "captions"
+        int index;         // in the input
+        enum drop drop;
+    } * text_drop;
+    int text_drops;
+    void **picture; // encoded anew
+    int pictures;
+};
+
+void job_fill(struct job *job, int64_t number, const struct import_sample *sample); // a cleared one
+void job_drop(struct job *job, enum drop drop, const char *detail);                 // the first one counts
+void job_drop_text(struct job *job, struct text_drop drop);
+void job_keep_picture(struct job *job, void *bytes); // takes malloc'ed memory over
+void job_clear(struct job *job);
+void job_release(struct job *job);

@@ -1,0 +1,81 @@
+// coca-pack list: a line per record, or all captions.
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "records.h"
+
+static const char manual[] =
+    "Prints a line for each record of the dataset DIR: its number, id, bytes of its picture, class, label names and\n"
+    "captions, separated by tabs; several names or captions by \" | \". Tabs and line ends in texts become blanks.\n"
+    "\n"
+    "Examples:\n"
+    "  coca-pack list data/mine --limit 10\n"
+    "  coca-pack list data/mine --captions >captions.txt     every caption on its own line, as spm_train wants them\n"
+    "\n" PACK_MANUAL_EXIT;
+
+static struct {
+    int64_t first, limit;
+    bool captions;
+} settings;
+
+#define FIELD(member) offsetof(__typeof__(settings), member)
+static const struct option rows[] = {
+    {"captions", OPTION_FLAG, FIELD(captions), NULL,      NULL, 0, 0,    "print the captions alone, one per line", 0},
+    {"first",    OPTION_INT,  FIELD(first),    "RECORD",  "0",  0, 1e15, "number to begin with",                   0},
+    {"limit",    OPTION_INT,  FIELD(limit),    "RECORDS", "0",  0, 1e15, "stop after so many; 0: list all",        0},
+};
+static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
+
+static void print_text(struct span text) {
+    const char *bytes = text.bytes;
+    for (size_t i = 0; i < text.size; i++) putchar(strchr("\t\r\n", bytes[i]) ? ' ' : bytes[i]);
+}
+
+static void print_texts(const struct span *texts, int count, const char *separator) {
+    for (int i = 0; i < count; i++) {
+        if (i) fputs(separator, stdout);
+        print_text(texts[i]);
+    }
+}
+
+static int print_captions(int64_t index, const struct record *record, void *context) {
+    (void)index, (void)context;
+    print_texts(record->captions, record->caption_count, "\n");
+    if (record->caption_count) putchar('\n');
+    return 0;
+}
+
+static int print_record(int64_t index, const struct record *record, void *context) {
+    (void)context;
+    printf("%lld\t", (long long)index);
+    print_text(record->id);
+    printf("\t%zu\t", record->image.size);
+    if (record->class >= 0) printf("%lld", (long long)record->class);
+    putchar('\t');
+    print_texts(record->labels, record->label_count, " | ");
+    putchar('\t');
+    print_texts(record->captions, record->caption_count, " | ");
+    putchar('\n');
+    return 0;
+}
+
+static int run(const struct strings *operands) {
+    struct store *store;
+    int status = records_open(&store, operands);
+    if (!status)
+        status = records_each(store, settings.first, settings.limit, settings.captions ? print_captions : print_record,
+                              NULL);
+    store_close(&store);
+    return status;
+}
+
+const struct tool list_tool = {
+    .name = "coca-pack list",
+    .summary = "prints a line per record, or all captions",
+    .manual = manual,
+    .tables = &table,
+    .table_count = 1,
+    .operands = "DIR",
+    .run = run,
+};

@@ -1,0 +1,123 @@
+#include "output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "text_json.h"
+
+#define DROPPED_FILE "dropped.jsonl"
+
+int output_open(struct output *output, const char *directory, int64_t records_per_shard, bool replace) {
+    *output = (struct output){.directory = directory};
+    return store_writer_open(&output->writer, directory, records_per_shard, replace);
+}
+
+static int open_list(struct output *output) {
+    char *path = path_join(store_writer_path(output->writer), DROPPED_FILE);
+    output->dropped = fopen(path, "w");
+    int status = output->dropped ? 0 : error(EXIT_RUN, "%s: cannot be written: %s", path, strerror(errno));
+    free(path);
+    return status;
+}
+
+// Takes the line over.
+static int list(struct output *output, json_t *line) {
+    int status = output->dropped ? 0 : open_list(output);
+    if (!status) {
+        json_dumpf(line, output->dropped, JSON_COMPACT);
+        fputc('\n', output->dropped);
+    }
+    json_decref(line);
+    return status;
+}
+
+static json_t *line_of(const struct job *job, enum drop drop) {
+    return json_pack("{s:I, s:o, s:s}", "sample", (json_int_t)job->number, "name",
+                     text_json((struct span){job->name.bytes, job->name.size}), "reason", drop_words(drop));
+}
+
+static int drop_sample(struct output *output, const struct job *job) {
+    json_t *line = line_of(job, job->drop);
+    if (job->detail.size)
+        json_object_set_new(line, "detail", text_json((struct span){job->detail.bytes, job->detail.size}));
+    output->sample_drops[job->drop]++;
+    return list(output, line);
+}
+
+static int drop_texts(struct output *output, const struct job *job) {
+    int status = 0;
+    for (int i = 0; i < job->text_drops && !status; i++) {
+        const struct text_drop *drop = &job->text_drop[i];
+        json_t *line = line_of(job, drop->drop);
+        json_object_set_new(line, drop->field, json_integer(drop->index));
+        output->text_drops[drop->drop]++;
+        status = list(output, line);
+    }
+    return status;
+}
+
+int output_add(struct output *output, const struct job *job) {
+    if (job->drop) return drop_sample(output, job);
+    int status = drop_texts(output, job);
+    return status ? status : store_writer_add(output->writer, &job->record);
+}
+
+// Appends "; left out: 3 samples (2 cannot be read, 1 has no picture)"; nothing when there are none.
+static void append_counts(struct buffer *text, const char *what, const int64_t counts[DROPS]) {
+    int64_t sum = 0;
+    for (int i = 0; i < DROPS; i++) sum += counts[i];
+    if (!sum) return;
+    buffer_format(text, "; left out: %lld %s (", (long long)sum, what);
+    const char *separator = "";
+    for (int i = 0; i < DROPS; i++)
+        if (counts[i]) {
+            buffer_format(text, "%s%lld %s", separator, (long long)counts[i], drop_words((enum drop)i));
+            separator = ", ";
+        }
+    buffer_text(text, ")");
+}
+
+static void report(const struct output *output, int64_t records, bool listed) {
+    struct buffer text = {0};
+    append_counts(&text, "samples", output->sample_drops);
+    append_counts(&text, "texts of samples that stay", output->text_drops);
+    if (listed) buffer_format(&text, ", listed in %s/%s", output->directory, DROPPED_FILE);
+    note("%s: %lld records%s", output->directory, (long long)records, text.bytes ? text.bytes : "");
+    buffer_release(&text);
+}
+
+static int close_list(struct output *output) {
+    if (!output->dropped) return 0;
+    const bool failed = ferror(output->dropped);
+    const bool unclosed = fclose(output->dropped);
+    output->dropped = NULL;
+    return failed || unclosed ? error(EXIT_RUN, "%s: %s cannot be written", output->directory, DROPPED_FILE) : 0;
+}
+
+static int check_any(const struct output *output, int64_t records) {
+    if (records) return 0;
+    struct buffer text = {0};
+    append_counts(&text, "samples", output->sample_drops);
+    int status = error(EXIT_DATA, "%s: no sample is fit%s", output->directory, text.bytes ? text.bytes : "");
+    buffer_release(&text);
+    return status;
+}
+
+int output_commit(struct output *output) {
+    const int64_t records = store_writer_count(output->writer);
+    const bool listed = output->dropped;
+    int status = check_any(output, records);
+    if (!status) status = close_list(output);
+    if (!status) status = store_writer_commit(&output->writer);
+    if (!status) report(output, records, listed);
+    return status;
+}
+
+void output_abandon(struct output *output) {
+    if (output->dropped) fclose(output->dropped);
+    output->dropped = NULL;
+    store_writer_abandon(&output->writer);
+}

@@ -1,0 +1,209 @@
+// coca-pack pack: pictures with texts in, a dataset out.
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "commands.h"
+#include "fitness.h"
+#include "output.h"
+#include "pipeline.h"
+#include "stage/progress.h"
+#include "text/prompt.h"
+
+static const char manual[] =
+    "Reads pictures with texts and writes them as a dataset: a directory with dataset.json and LMDB shards, described\n"
+    "in data/README.md. The directory appears when it is complete. PATH is a file or folder, \"-\" for stdin; several\n"
+    "may be given, joined by \"::\" too, and {00000..00329} is a range. `coca-pack formats` lists the formats.\n"
+    "\n"
+    "Every picture is decoded. What does not decode, lacks a picture or a text, or has texts that are empty or not\n"
+    "UTF-8 is left out and listed, by name and reason, in dropped.jsonl inside the dataset.\n"
+    "\n"
+    "Examples:\n"
+    "  coca-pack pack --from folder pictures --to data/mine\n"
+    "  coca-pack pack --from csv list.tsv --caption-key \"title;tags\" --to data/train --hold-out 10 --held-out-to "
+    "data/test\n"
+    "  coca-pack pack --from tar \"cc3m/{00000..00329}.tar\" --resize 256 --quality 90 --to data/cc3m\n"
+    "  coca-pack pack --from idx train-images-idx3-ubyte.gz --class-names classes.txt --to data/fashion\n"
+    "\n" PACK_MANUAL_EXIT;
+
+enum { CAPTION_LINES_ALL, CAPTION_LINES_FIRST };
+
+static struct {
+    char *from, *to, *held_out_to, *class_names;
+    char *image_key, *caption_key, *label_key, *class_key, *json_text_key;
+    char *labels, *columns, *separator, *images_root;
+    int caption_lines;
+    int64_t limit, shard_records, hold_out, max_pixels, resize, quality, workers;
+    bool replace, verify;
+} settings;
+
+#define FIELD(member) offsetof(__typeof__(settings), member)
+#define HEADING(text)                                                                                                  \
+    { NULL, OPTION_FLAG, 0, NULL, NULL, 0, 0, text, 0 }
+#define TEXT(name, member, argument, help)                                                                             \
+    { name, OPTION_TEXT, FIELD(member), argument, NULL, 0, 0, help, 0 }
+#define INT(name, member, argument, fallback, low, high, help)                                                         \
+    { name, OPTION_INT, FIELD(member), argument, fallback, low, high, help, 0 }
+
+static const struct option rows[] = {
+    TEXT("from", from, "FORMAT", "of the input; `coca-pack formats` lists them"),
+    TEXT("to", to, "DIR", "the dataset to write"),
+    {"replace",       OPTION_FLAG,   FIELD(replace),       NULL,        NULL,   0, 0, "write a dataset anew that exists", 0},
+    INT("limit", limit, "SAMPLES", "0", 0, 1e15, "stop after so many of the input; 0: read all"),
+    INT("shard-records", shard_records, "RECORDS", "100000", 1, 2147483647, "in one shard file"),
+    HEADING("Splitting"),
+    INT("hold-out", hold_out, "K", "0", 0, 1e9, "every K-th sample goes to --held-out-to; 0: none"),
+    TEXT("held-out-to", held_out_to, "DIR", "the dataset of what is held out"),
+    HEADING("What a sample is made of (keys are lists separated by \";\")"),
+    TEXT("image-key", image_key, "KEYS", "column, field or suffixes of the picture; the first there is"),
+    TEXT("caption-key", caption_key, "KEYS", "columns, fields or suffixes of captions; each gives captions"),
+    TEXT("label-key", label_key, "KEYS", "the same of label names"),
+    TEXT("class-key", class_key, "KEYS", "column, field or suffix of the class, a whole number from 0"),
+    TEXT("json-text-key", json_text_key, "FIELD", "tar: captions come from this field of the .json member"),
+    {"caption-lines", OPTION_CHOICE, FIELD(caption_lines), "all|first", "all",  0, 0,
+                                               "a text file's captions: every line that is not empty, or the first",                                                0},
+    TEXT("class-names", class_names, "FILE", "names in class order, one per line: a class becomes a label, too"),
+    TEXT("labels", labels, "FILE", "idx: the labels file; else the one whose name matches"),
+    TEXT("columns", columns, "NAMES", "csv: names of the columns, when the list has no header line"),
+    TEXT("separator", separator, "CHARACTER", "csv: between columns; else a tab if the first line has one, or a comma"),
+    TEXT("images-root", images_root, "DIR", "folder that relative picture paths are under; else the list's own"),
+    HEADING("Pictures"),
+    {"verify",        OPTION_FLAG,   FIELD(verify),        NULL,        "true", 0, 0, "decode every picture",             0},
+    INT("max-pixels", max_pixels, "PIXELS", "0", 0, 1e10,
+        "leave out pictures with more (width times height), undecoded; 0: no limit but the decoder's"),
+    INT("resize", resize, "PIXELS", "0", 0, 65500, "shrink pictures whose short side is longer; 0: as they came"),
+    INT("quality", quality, "PERCENT", "0", 0, 100, "of JPEG for pictures that are shrunk; 0: PNG"),
+    INT("workers", workers, "THREADS", "0", 0, 1024, "decoding at a time; 0: as many as there are cores"),
+};
+
+static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
+
+struct packing {
+    struct output train, held_out; // all zero when nothing is held out
+    struct pipeline *pipeline;
+    struct progress *progress;
+    int64_t samples; // read so far
+};
+
+enum { LIMIT_REACHED = 1 }; // what the sink returns at --limit
+
+static volatile sig_atomic_t caught;
+
+// The second one leaves at once; what is aside is swept by the next run.
+static void catch_signal(int number) {
+    if (caught) _exit(128 + number);
+    caught = number;
+}
+
+static int take_sample(void *context, const struct import_sample *sample) {
+    struct packing *packing = context;
+    if (caught) return -(128 + caught);
+    struct job *job = pipeline_next(packing->pipeline);
+    if (!job) return pipeline_drain(packing->pipeline);
+    job_fill(job, packing->samples++, sample);
+    pipeline_put(packing->pipeline);
+    return packing->samples == settings.limit ? LIMIT_REACHED : 0;
+}
+
+static int retire(struct job *job, void *context) {
+    struct packing *packing = context;
+    progress_set(packing->progress, job->number + 1, NULL);
+    const bool held_out = settings.hold_out && job->number % settings.hold_out == settings.hold_out - 1;
+    return output_add(held_out ? &packing->held_out : &packing->train, job);
+}
+
+static int read_all(struct packing *packing, const struct strings *class_names, const struct strings *paths) {
+    const struct import_options options = {
+        .image_key = settings.image_key,
+        .caption_key = settings.caption_key,
+        .label_key = settings.label_key,
+        .class_key = settings.class_key,
+        .json_text_key = settings.json_text_key,
+        .class_names = class_names->count ? class_names : NULL,
+        .labels_path = settings.labels,
+        .columns = settings.columns,
+        .separator = settings.separator,
+        .images_root = settings.images_root,
+        .first_line = settings.caption_lines == CAPTION_LINES_FIRST,
+    };
+    int status = import_run(import_find(settings.from), &options, paths, take_sample, packing);
+    return status == LIMIT_REACHED ? 0 : status;
+}
+
+static int open_outputs(struct packing *packing) {
+    int status = output_open(&packing->train, settings.to, settings.shard_records, settings.replace);
+    if (!status && settings.hold_out)
+        status = output_open(&packing->held_out, settings.held_out_to, settings.shard_records, settings.replace);
+    return status;
+}
+
+static int pack_all(struct packing *packing, const struct strings *class_names, const struct strings *paths) {
+    const struct fitness fitness = {settings.verify, settings.max_pixels, (int)settings.resize, (int)settings.quality};
+    packing->progress = progress_new("packing", settings.limit, "samples");
+    packing->pipeline = pipeline_new((int)settings.workers, (struct pipeline_calls){fit, &fitness, retire, packing});
+    int status = read_all(packing, class_names, paths);
+    if (!status) status = pipeline_drain(packing->pipeline);
+    pipeline_free(&packing->pipeline);
+    progress_done(&packing->progress);
+    if (!status && caught) status = -(128 + caught);
+    return status;
+}
+
+static int write_outputs(const struct strings *class_names, const struct strings *paths) {
+    struct packing packing = {0};
+    int status = open_outputs(&packing);
+    if (!status) status = pack_all(&packing, class_names, paths);
+    if (!status && settings.hold_out) status = output_commit(&packing.held_out);
+    if (!status) status = output_commit(&packing.train);
+    output_abandon(&packing.train);
+    output_abandon(&packing.held_out);
+    return status;
+}
+
+static void append_formats(struct buffer *text) {
+    for (const struct import_format *const *format = import_formats; *format; format++)
+        buffer_format(text, "%s%s", text->size ? ", " : "", (*format)->name);
+}
+
+static int refuse_format(const char *given) {
+    struct buffer names = {0};
+    append_formats(&names);
+    int status = given ? error(EXIT_USAGE, "--from %s: no such format; there are %s", given, names.bytes)
+                       : error(EXIT_USAGE, "--from is missing: one of %s", names.bytes);
+    buffer_release(&names);
+    return status;
+}
+
+static int check_settings(void) {
+    if (!settings.from || !import_find(settings.from)) return refuse_format(settings.from);
+    if (!settings.to) return error(EXIT_USAGE, "--to is missing: the directory to write");
+    if (!settings.hold_out != !settings.held_out_to)
+        return error(EXIT_USAGE, "--hold-out and --held-out-to need each other");
+    if (settings.hold_out == 1) return error(EXIT_USAGE, "--hold-out 1 would hold out everything");
+    if (settings.quality && !settings.resize)
+        return error(EXIT_USAGE, "--quality is for pictures that --resize shrinks");
+    return 0;
+}
+
+static int run(const struct strings *paths) {
+    struct strings class_names = {0};
+    int status = check_settings();
+    if (!status && settings.class_names) status = lines_read(&class_names, settings.class_names);
+    signal(SIGINT, catch_signal);
+    signal(SIGTERM, catch_signal);
+    if (!status) status = write_outputs(&class_names, paths);
+    strings_release(&class_names);
+    return status;
+}
+
+const struct tool pack_tool = {
+    .name = "coca-pack pack",
+    .summary = "writes a dataset from pictures with texts",
+    .manual = manual,
+    .tables = &table,
+    .table_count = 1,
+    .operands = "PATH...",
+    .run = run,
+};

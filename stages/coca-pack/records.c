@@ -1,0 +1,46 @@
+#include "records.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/fail.h"
+
+int records_open(struct store **store, const struct strings *operands) {
+    *store = NULL;
+    return operands->count ? store_open(store, operands->item[0])
+                           : error(EXIT_USAGE, "which dataset? Give its directory");
+}
+
+int records_index(int64_t *index, const struct strings *operands, size_t place) {
+    if (operands->count <= place) return error(EXIT_USAGE, "which record? Give its number, from 0");
+    char *end;
+    errno = 0;
+    *index = strtoll(operands->item[place], &end, 10);
+    if (end == operands->item[place] || *end || errno || *index < 0)
+        return error(EXIT_USAGE, "%s: not a record's number", operands->item[place]);
+    return 0;
+}
+
+int records_read(struct store *store, int64_t index, struct record *record) {
+    struct span value;
+    char reason[RECORD_REASON];
+    int status = store_get(store, index, &value);
+    if (status) return status;
+    if (record_decode(record, value.bytes, value.size, reason))
+        return error(EXIT_DATA, "%s: record %lld: %s", store_path(store), (long long)index, reason);
+    return 0;
+}
+
+int records_each(struct store *store, int64_t first, int64_t count,
+                 int (*each)(int64_t index, const struct record *record, void *context), void *context) {
+    const int64_t left = store_count(store) - first, records = count && count < left ? count : left;
+    int status = 0;
+    for (int64_t i = first; i < first + records && !status; i++) {
+        struct record record;
+        status = records_read(store, i, &record);
+        if (status) break;
+        status = each(i, &record, context);
+        record_release(&record);
+    }
+    return status;
+}

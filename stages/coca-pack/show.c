@@ -1,0 +1,64 @@
+// coca-pack show: a dataset or one record as JSON.
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "commands.h"
+#include "describe.h"
+#include "records.h"
+
+static const char manual[] = "Prints what the dataset DIR is, or its record INDEX (from 0), as JSON.\n"
+                             "\n"
+                             "Examples:\n"
+                             "  coca-pack show data/mine\n"
+                             "  coca-pack show data/mine 17\n"
+                             "\n" PACK_MANUAL_EXIT;
+
+// Takes the document over.
+static void print_json(json_t *document) {
+    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    putchar('\n');
+    json_decref(document);
+}
+
+static void show_store(const struct store *store) {
+    char fingerprint[HASH_TEXT_SIZE];
+    hash_format(fingerprint, store_fingerprint(store));
+    json_t *fields = json_array();
+    for (int i = 0; i < RECORD_FIELDS; i++)
+        if (store_fields(store) >> i & 1) json_array_append_new(fields, json_string(record_field_name(i)));
+    print_json(json_pack("{s:s, s:I, s:i, s:o, s:s}", "path", store_path(store), "records",
+                         (json_int_t)store_count(store), "shards", store_shards(store), "fields", fields, "fingerprint",
+                         fingerprint));
+}
+
+static int show_record(struct store *store, const struct strings *operands) {
+    int64_t index;
+    struct record record;
+    int status = records_index(&index, operands, 1);
+    if (!status) status = records_read(store, index, &record);
+    if (status) return status;
+    print_json(describe_record(&record));
+    record_release(&record);
+    return 0;
+}
+
+static int run(const struct strings *operands) {
+    struct store *store;
+    int status = records_open(&store, operands);
+    if (!status && operands->count > 1)
+        status = show_record(store, operands);
+    else if (!status)
+        show_store(store);
+    store_close(&store);
+    return status;
+}
+
+const struct tool show_tool = {
+    .name = "coca-pack show",
+    .summary = "prints a dataset or one record as JSON",
+    .manual = manual,
+    .operands = "DIR [INDEX]",
+    .run = run,
+};

@@ -1,0 +1,9 @@
+#pragma once
+
+#include <jansson.h>
+
+#include "dataset/record.h"
+
+// JSON of a text that may not be UTF-8: what is not becomes U+FFFD. New references.
+json_t *text_json(struct span text);
+json_t *texts_json(const struct span *texts, int count);

@@ -1,0 +1,88 @@
+// coca-pack verify: is a dataset whole, and is every record fit?
+#include <stdlib.h>
+
+#include "base/fail.h"
+#include "commands.h"
+#include "fitness.h"
+#include "pipeline.h"
+#include "records.h"
+#include "stage/progress.h"
+
+static const char manual[] =
+    "Reads every record of the dataset DIR, compares with the fingerprints that dataset.json lists, decodes every\n"
+    "picture and checks every text. Each record that is not fit is named on stderr.\n"
+    "\n" PACK_MANUAL_EXIT;
+
+static struct { int64_t workers; } settings;
+
+#define FIELD(member) offsetof(__typeof__(settings), member)
+static const struct option rows[] = {
+    {"workers", OPTION_INT, FIELD(workers), "THREADS", "0", 0, 1024,
+     "decoding at a time; 0: as many as there are cores", 0},
+};
+static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
+
+struct verification {
+    struct pipeline *pipeline;
+    struct progress *progress;
+    const char *path;
+    int64_t unfit;
+};
+
+static int submit(int64_t index, const struct record *record, void *context) {
+    struct verification *verification = context;
+    const struct import_sample sample = {.name = "", .record = *record};
+    struct job *job = pipeline_next(verification->pipeline);
+    if (!job) return pipeline_drain(verification->pipeline);
+    job_fill(job, index, &sample);
+    pipeline_put(verification->pipeline);
+    return 0;
+}
+
+static int judge(struct job *job, void *context) {
+    struct verification *verification = context;
+    const enum drop drop = job->drop ? job->drop : job->text_drops ? job->text_drop[0].drop : DROP_NOTHING;
+    progress_set(verification->progress, job->number + 1, NULL);
+    if (!drop) return 0;
+    verification->unfit++;
+    warn("%s: record %lld: %s%s%s", verification->path, (long long)job->number, drop_words(drop),
+         job->detail.size ? ": " : "", job->detail.size ? job->detail.bytes : "");
+    return 0;
+}
+
+static int verify(struct store *store) {
+    const struct fitness fitness = {.verify = true};
+    struct verification verification = {.path = store_path(store)};
+    const struct pipeline_calls calls = {fit, &fitness, judge, &verification};
+    verification.progress = progress_new("verifying", store_count(store), "records");
+    verification.pipeline = pipeline_new((int)settings.workers, calls);
+    int status = store_verify(store);
+    if (!status) status = records_each(store, 0, 0, submit, &verification);
+    if (!status) status = pipeline_drain(verification.pipeline);
+    pipeline_free(&verification.pipeline);
+    progress_done(&verification.progress);
+    if (status) return status;
+    if (verification.unfit)
+        return error(EXIT_DATA, "%s: %lld of %lld records are not fit; pack the data again to leave them out",
+                     store_path(store), (long long)verification.unfit, (long long)store_count(store));
+    note("%s: %lld records, all fit", store_path(store), (long long)store_count(store));
+    return 0;
+}
+
+static int run(const struct strings *operands) {
+    struct store *store;
+    int status = records_open(&store, operands);
+    if (!status) status = verify(store);
+    store_close(&store);
+    return status;
+}
+
+const struct tool verify_tool = {
+    .name = "coca-pack verify",
+    .summary = "checks that a dataset is whole and every record fit",
+    .manual = manual,
+    .tables = &table,
+    .table_count = 1,
+    .operands = "DIR",
+    .run = run,
+};
