@@ -1,0 +1,137 @@
+// Error bounds of the vector functions inside the kernels, for each table that this CPU can run, in f32.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ops/cpu/kernels.h"
+
+enum { POINTS = 400000 };
+static float at[POINTS], one[POINTS], found[POINTS], other[POINTS];
+
+static const struct kernels *const tables[] = {&kernels_v2_f32, &kernels_v3_f32, &kernels_v4_f32};
+
+// The tables that this CPU can run: those up to the one that is chosen for it.
+static int table_count(void) {
+    int count = 1;
+    while (tables[count - 1] != kernels_for(DT_F32)) count++;
+    return count;
+}
+
+static void spread(double low, double high) {
+    for (int i = 0; i < POINTS; i++) {
+        at[i] = (float)(low + (high - low) * i / (POINTS - 1));
+        one[i] = 1;
+    }
+}
+
+static double cdf(double x) {
+    return 0.5 * erfc(-x * M_SQRT1_2);
+}
+
+static double worst(double (*exact)(double x)) {
+    double largest = 0;
+    for (int i = 0; i < POINTS; i++) largest = fmax(largest, fabs(found[i] - exact(at[i])));
+    return largest;
+}
+
+static double gelu(double x) {
+    return x * cdf(x);
+}
+
+static double gelu_slope(double x) {
+    return cdf(x) + x * exp(-0.5 * x * x) / sqrt(2 * M_PI);
+}
+
+static double quick_gelu(double x) {
+    return x / (1 + exp(-1.702 * x));
+}
+
+static double quick_gelu_slope(double x) {
+    double s = 1 / (1 + exp(-1.702 * x));
+    return s + 1.702 * x * s * (1 - s);
+}
+
+static void test_activations(void **state) {
+    (void)state;
+    static const struct {
+        enum activation activation;
+        double (*value)(double x), (*slope)(double x);
+        double value_bound, slope_bound;
+    } rows[] = {
+        {ACTIVATION_GELU,       gelu,       gelu_slope,       5e-7, 3e-7},
+        {ACTIVATION_QUICK_GELU, quick_gelu, quick_gelu_slope, 1e-6, 2e-6}
+    };
+    spread(-15, 15);
+    for (int t = 0; t < table_count(); t++)
+        for (int i = 0; i < 2; i++) {
+            tables[t]->finish_activation(found, other, at, NULL, POINTS, rows[i].activation);
+            assert_true(worst(rows[i].value) < rows[i].value_bound);
+            tables[t]->finish_slope(found, one, at, POINTS, rows[i].activation);
+            assert_true(worst(rows[i].slope) < rows[i].slope_bound);
+        }
+}
+
+// exp comes out of a contrastive gradient whose other half is exp(−∞).
+static void test_exponential(void **state) {
+    (void)state;
+    for (int i = 0; i < POINTS; i++) other[i] = INFINITY;
+    for (int t = 0; t < table_count(); t++) {
+        double unused;
+        spread(-87, 88);
+        for (int i = 0; i < POINTS; i++) found[i] = at[i];
+        tables[t]->contrastive_gradient(&unused, found, 0, other, 1, 1, -1, POINTS);
+        for (int i = 0; i < POINTS; i++) assert_true(fabs(found[i] / exp(at[i]) - 1) < 2e-7);
+        spread(-1000, -87.4);
+        for (int i = 0; i < POINTS; i++) found[i] = at[i];
+        tables[t]->contrastive_gradient(&unused, found, 0, other, 1, 1, -1, POINTS);
+        for (int i = 0; i < POINTS; i++) assert_true(found[i] == 0);
+    }
+}
+
+// What is not a number must reach the end, where the step is skipped for it.
+static void test_not_a_number(void **state) {
+    (void)state;
+    for (int t = 0; t < table_count(); t++) {
+        float x[3] = {1, NAN, 2}, pre[3], out[3], lse;
+        double nll;
+        tables[t]->finish_activation(out, pre, x, NULL, 3, ACTIVATION_GELU);
+        assert_true(isnan(pre[1]) && isnan(out[1]) && !isnan(out[2]));
+        tables[t]->logsumexp(&lse, x, 1, 3);
+        assert_true(isnan(lse));
+        tables[t]->cross_entropy(&nll, x, 0, 1, false, 3);
+        assert_true(isnan(nll));
+    }
+}
+
+static void test_bf16(void **state) {
+    (void)state;
+    static const float values[] = {1, -0.0f, 1.00390625f, 1.01171875f, 3.3e38f, 3.4e38f, INFINITY, -INFINITY, 1e-40f};
+    enum { VALUES = sizeof values / sizeof *values };
+    for (int t = 0; t < table_count(); t++) {
+        uint16_t half[VALUES + 1];
+        float back[VALUES + 1], in[VALUES + 1];
+        uint32_t bits = 0x7fffffff; // a NaN whose payload rounding would carry into the sign
+        for (int i = 0; i < VALUES; i++) in[i] = values[i];
+        memcpy(&in[VALUES], &bits, sizeof bits);
+        tables[t]->narrow_bf16(half, in, VALUES + 1);
+        for (int i = 0; i < VALUES; i++) assert_int_equal(half[i], f32_to_bf16(values[i]));
+        tables[t]->widen_bf16(back, half, VALUES + 1);
+        assert_true(isnan(back[VALUES]));
+        for (int i = 0; i < VALUES; i++) assert_true(back[i] == bf16_to_f32(half[i]));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_exponential),
+        cmocka_unit_test(test_not_a_number),
+        cmocka_unit_test(test_bf16),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
