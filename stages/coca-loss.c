@@ -7,6 +7,7 @@
 #include "stage/stage.h"
 #include "train/conductor.h"
 #include "train/edges.h"
+#include "train/export.h"
 #include "train/memory.h"
 #include "train/run_options.h"
 #include "train/temperature.h"
@@ -36,7 +37,7 @@ static int64_t need(void *context, int recompute, int64_t microbatch) {
     (void)context;
     (void)recompute;
     (void)microbatch;
-    return part_bytes(&part, train) + conductor_bytes(&part, train);
+    return part_bytes(&part, train) + conductor_bytes(&part, train) + (train ? export_bytes(&part.config) : 0);
 }
 
 static void say_share(void) {

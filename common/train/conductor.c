@@ -49,6 +49,7 @@ static int take_steps(struct training *training) {
     bool last = is_over(training);
     int status = 0;
     if (last) note("nothing is left to do: the run has had its %" PRId64 " steps", training->step);
+    progress_set(training->progress, training->samples, NULL);
     training->begun = training->step_begun = clock_seconds();
     while (!last && !status) status = training_step(training, &last);
     return status;

@@ -92,3 +92,13 @@ int export_model(const char *checkpoint, const char *folder) {
     free(tokenizer);
     return status;
 }
+
+int64_t export_bytes(const struct model_config *config) {
+    int64_t bytes = 0;
+    for (int part = 0; part < PARTS; part++) {
+        struct params *layout = params_layout(config, (enum model_part)part);
+        bytes += params_count(layout) * (int64_t)sizeof(float);
+        params_free(&layout);
+    }
+    return bytes;
+}

@@ -1,4 +1,6 @@
 // A consumer asks for the stage's output, microbatch by microbatch, until it has enough.
+#include <string.h>
+
 #include "train/follower_step.h"
 
 static int say_end(struct follower *follower, struct unit unit) {
@@ -14,12 +16,35 @@ static int serve(struct follower *follower, struct unit unit) {
     return status == HUB_END ? say_end(follower, unit) : status;
 }
 
+// What was asked and not answered yet. Its input is asked for at once, so that it is made while earlier units compute.
+struct queue {
+    struct unit unit[64];
+    int count;
+};
+
+static bool has_room(const struct queue *queue) {
+    return queue->count < (int)(sizeof queue->unit / sizeof *queue->unit);
+}
+
+// Waits for a unit when the queue is empty, and takes along what else was asked. 0, HUB_END or another wait's value.
+static int fill(struct follower *follower, struct queue *queue) {
+    struct hub *hub = follower->hub;
+    while (has_room(queue) && (!queue->count || hub_ready(hub, follower->served, MESSAGE_ASK, NULL, -1, -1))) {
+        struct unit *unit = &queue->unit[queue->count];
+        int status = hub_next_ask(hub, follower->served, unit);
+        if (status) return status;
+        edge_want(follower->phase->take[0], NULL, *unit);
+        queue->count++;
+    }
+    return 0;
+}
+
 int follower_served(struct follower *follower) {
-    struct unit unit;
+    struct queue queue = {.count = 0};
     int status;
-    while (!(status = hub_next_ask(follower->hub, follower->served, &unit))) {
-        edge_want(follower->phase->take[0], NULL, unit);
-        if ((status = serve(follower, unit))) break;
+    while (!(status = fill(follower, &queue))) {
+        if ((status = serve(follower, queue.unit[0]))) break;
+        memmove(queue.unit, queue.unit + 1, (size_t)--queue.count * sizeof *queue.unit);
     }
     return status;
 }

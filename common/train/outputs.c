@@ -9,6 +9,7 @@ struct message *output_new(const struct work *work, const struct message *input)
     message->microbatches = work->microbatches;
     ids_pass(message, input);
     tensor_pass(message, input, TENSOR_NAMES);
+    if (!work->train) tensor_pass(message, input, TENSOR_DROPS);
     return message;
 }
 

@@ -3,7 +3,7 @@
 
 #include "train/follower.h"
 
-// A message for the same samples: unit, M, ids and names.
+// A message for the same samples: unit, M, ids and names; drops too, which in training travel with the norm.
 struct message *output_new(const struct work *work, const struct message *input);
 
 // A tensor of `rows` samples of the message: 0, or -exit_code when shape, dtype or the number of samples do not fit the

@@ -75,7 +75,6 @@ static const struct option table[] = {
     INT("keep", keep, "N", "2", 1, 1e9, "newest checkpoints kept", 0),
     INT("val-frequency", val_frequency, "STEPS", "0", 0, 1e12, "between evaluations of the newest checkpoint; 0: none",
         0),
-    INT("log-every-n-steps", log_every, "STEPS", "10", 1, 1e9, "between lines of the log", 0),
     TEXT("dump", dump, "DIR", NULL, "write gradients and outputs of one step there", RUN_PATH),
     INT("dump-step", dump_step, "STEP", "0", 0, 1e12, "which step, from 0", 0),
     INT("dump-limit", dump_limit, "NUMBERS", "100000000", 0, 1e12, "largest logits tensor that is dumped", 0),

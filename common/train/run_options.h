@@ -38,7 +38,7 @@ struct run_options {
     int64_t max_skipped;
     double max_drop_rate;
     // Keeping
-    int64_t save_frequency, keep, val_frequency, log_every;
+    int64_t save_frequency, keep, val_frequency;
     char *dump;
     int64_t dump_step, dump_limit;
     // Debugging

@@ -133,22 +133,25 @@ static int count_skipped(struct step *step) {
                  t->skipped);
 }
 
+static void show(const struct step *step) {
+    const struct metrics *m = &step->metrics;
+    char *detail = xformat("step %" PRId64 ", loss %.4f (contrastive %.4f, caption %.4f)", m->step, m->loss,
+                           m->contrastive_loss, m->caption_loss);
+    progress_set(step->training->progress, m->samples, detail);
+    free(detail);
+}
+
 static int report(struct step *step) {
     struct training *t = step->training;
     double now = clock_seconds();
     step->metrics.samples_per_second = (double)step->order.batch / fmax(now - t->step_begun, 1e-9);
     t->step_begun = now;
+    show(step);
     int status = metrics_append("metrics.jsonl", &step->metrics);
     if (!status && step->order.dump) {
         char *losses = metrics_format(&step->metrics);
         status = dump_join(losses);
         free(losses);
-    }
-    if (step->scale.last || is_due(t->step, run_options.log_every)) {
-        char *detail = xformat("step %" PRId64 ", loss %.4f, contrastive %.4f, caption %.4f", t->step,
-                               step->metrics.loss, step->metrics.contrastive_loss, step->metrics.caption_loss);
-        progress_set(t->progress, t->samples, detail);
-        free(detail);
     }
     return status;
 }

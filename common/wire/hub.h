@@ -88,7 +88,7 @@ void edge_want(struct edge *edge, const char *role, struct unit unit);
 // twice.
 int hub_take(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
              int32_t microbatch, struct message **message);
-// Whether hub_take would return at once; serves the sockets without waiting.
+// Whether hub_take, or hub_next_ask for EDGE_SERVE, would return at once; serves the sockets without waiting.
 bool hub_ready(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
                int32_t microbatch);
 

@@ -157,6 +157,7 @@ void pull_forget(struct edge *edge);                                            
 
 // --- serve.c
 const char *serve_deliver(struct edge *edge, struct message **message);
+bool serve_is_asked(const struct edge *edge); // or its consumer ended
 void serve_forget(struct edge *edge);
 
 // --- wait.c

@@ -32,8 +32,12 @@ static bool consumer_ended(const struct edge *edge) {
     return edge->peer_count && edge->peer[0]->state == PEER_ENDED;
 }
 
+bool serve_is_asked(const struct edge *edge) {
+    return edge->asks.count || consumer_ended(edge);
+}
+
 static bool asked_or_ended(const struct awaited *awaited) {
-    return awaited->edge->asks.count || consumer_ended(awaited->edge);
+    return serve_is_asked(awaited->edge);
 }
 
 int hub_next_ask(struct hub *hub, struct edge *edge, struct unit *unit) {

@@ -137,6 +137,7 @@ bool hub_ready(struct hub *hub, struct edge *edge, enum message_kind kind, const
     struct awaited awaited = await(hub, edge, kind, role, step, microbatch);
     hub_pass(hub, 0, NULL);
     if (hub->failure || hub->interrupt) return true;
+    if (edge->manner == EDGE_SERVE && !edge->recording) return serve_is_asked(edge);
     if (edge->recording) return find(&awaited) >= 0 || edge->read_out || recording_readable(edge->recording);
     return is_takeable(&awaited);
 }
