@@ -140,7 +140,7 @@ shares() { sed "s/\"chance\".*//; s/.*\"$2\": \([0-9.e-]*\).*/\1/" "$1" | xargs 
     run score zero-shot --data set --results results.json
     [ "$status" -eq 3 ]
     [ "$(cat results.json)" = '{"no": "list"}' ]
-    all_left
+    stop_all
 }
 
 @test "score zero-shot: prompts of other classes, and records without a class, are exit 3" {
@@ -156,12 +156,13 @@ shares() { sed "s/\"chance\".*//; s/.*\"$2\": \([0-9.e-]*\).*/\1/" "$1" | xargs 
     [[ $output == *"6 prompts came"* ]]
     coca-score prompts --data set --classnames fewer.txt >fewer
     touch fewer.closed
-    all_left
+    stop_all
     serve_texts --list fewer
     serve_images --data set
     run score zero-shot --data set --classnames fewer.txt
     [ "$status" -eq 3 ]
     [[ $output == *"has class 2"* ]]
+    stop_all
     tiny_captioned captions 4
     run score zero-shot --data captions --classnames classes.txt --templates set/zeroshot_classification_templates.txt
     [ "$status" -eq 3 ]

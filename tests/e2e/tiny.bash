@@ -36,6 +36,12 @@ all_left() {
     for pid in "${pids[@]}"; do wait "$pid" || { cat ./*.log; return 1; }; done
     pids=()
 }
+# After a consumer that failed at once: who had not greeted it would wait for it.
+stop_all() {
+    kill "${pids[@]}" 2>/dev/null || true
+    wait "${pids[@]}" || true
+    pids=()
+}
 # Chains that serve embeddings; what follows goes to the worker.
 serve_images() {
     start coca-decode --images ipc://images "$@"
