@@ -53,16 +53,20 @@ help:
 	@echo "DEVELOPER=1               warnings are errors"
 	@echo "SANITIZE=address,undefined BUILD=build-sanitize   a build with the sanitizers"
 
-check: $(addprefix run-,$(UNIT_TESTS))
-run-%: $(BUILD)/tests/%
+RUNS := $(addprefix run-,$(UNIT_TESTS))
+check: $(RUNS)
+$(RUNS): run-%: $(BUILD)/tests/%
 	$(Q)cd tests && $(abspath $<)
 # check-hash runs tests/unit/*/test_hash.c, check-base all of tests/unit/base.
 check-headers: $(patsubst %.h,$(BUILD)/headers/%.ok,$(shell find common -name '*.h'))
 $(BUILD)/headers/%.ok: %.h
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -include $< -x c /dev/null && touch $@
-.SECONDEXPANSION:
-check-%: $$(addprefix run-,$$(filter %/test_$$* $$*/%,$$(UNIT_TESTS)))
-	$(if $^,,$(error no tests named $*))@:
+# One target for each room and each test name.
+check_targets = $(sort $(patsubst %/,%,$(dir $(UNIT_TESTS))) $(patsubst test_%,%,$(notdir $(UNIT_TESTS))))
+define check_rule
+check-$1: $(addprefix run-,$(filter $1/% %/test_$1,$(UNIT_TESTS)))
+endef
+$(foreach t,$(filter-out headers,$(check_targets)),$(eval $(call check_rule,$t)))
 unit-programs: $(addprefix $(BUILD)/tests/,$(UNIT_TESTS))
 
 FUZZ_SECONDS ?= 20
