@@ -10,8 +10,8 @@
 
 static const struct backend backends[] = {
     {"reference", reference_open},
-#ifndef COCA_REAL_DOUBLE // the double build is for finite differences and has the reference alone
-    {"cpu", cpu_open},
+#ifndef COCA_REAL_DOUBLE  // the double build is for finite differences and has the reference alone
+    {"cpu",       cpu_open      },
 #endif
 };
 
@@ -55,6 +55,10 @@ void ops_close(struct ops **ops) {
     (*ops)->close(*ops);
     free(*ops);
     *ops = NULL;
+}
+
+int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool train) {
+    return ops->scratch_bytes + (train ? 2 : 1) * weights * ops->copy_bytes;
 }
 
 void *ops_allocate(struct ops *ops, size_t bytes) {

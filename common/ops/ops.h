@@ -72,7 +72,9 @@ struct ops {
     int threads;
     void *state;                    // the backend's own
     void (*close)(struct ops *ops); // releases state
-    struct ops_profile *profile;    // NULL until ops_profile_start
+    int64_t scratch_bytes;          // see ops_own_bytes
+    int64_t copy_bytes;
+    struct ops_profile *profile; // NULL until ops_profile_start
 #define OP(name, parameters, arguments) void(*name) parameters;
 #include "ops/ops.def"
 #undef OP
@@ -86,6 +88,10 @@ void ops_close(struct ops **ops);
 // Device memory; allocate zeroes and ends the process when there is none.
 void *ops_allocate(struct ops *ops, size_t bytes);
 void ops_release(struct ops *ops, void *memory);
+
+// What the backend takes for itself: scratch_bytes, and copy_bytes for each of so many weights of linear maps in each
+// direction in which they are used, the forward pass alone or, with train, the backward pass too.
+int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool train);
 
 // Counts and times every operation from here on, and prints a table sorted by time to stderr.
 void ops_profile_start(struct ops *ops);

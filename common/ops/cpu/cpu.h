@@ -34,5 +34,8 @@ static inline void *cpu_scratch(const struct cpu *cpu, struct share share) {
     return cpu->scratch + (size_t)share.index * cpu->scratch_bytes;
 }
 
+// Scratch of one thread in linear maps, which take the most.
+int64_t linear_scratch_bytes(void);
+
 // Memory for what threads leave to each other, until the next call.
 void *cpu_shared(struct cpu *cpu, size_t bytes);

@@ -17,6 +17,12 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+int64_t linear_scratch_bytes(void) {
+    int64_t forward = CHUNK_ROWS * (PACKED_COLUMNS + CHUNK_DEPTH);
+    int64_t gradient = GRADIENT_BLOCK * GRADIENT_BLOCK + 2 * GRADIENT_DEPTH * GRADIENT_BLOCK;
+    return (forward > gradient ? forward : gradient) * (int64_t)sizeof(float);
+}
+
 // ---- out[R,N] = finish(in[R,K]·weight[K,N])
 
 struct forward {

@@ -62,6 +62,8 @@ int cpu_open(struct ops *ops, int index) {
     ops->backend = "cpu";
     ops->state = cpu;
     ops->close = cpu_close;
+    ops->copy_bytes = (int64_t)sizeof(float) / kernels->operand_depth;
+    ops->scratch_bytes = ops->threads * linear_scratch_bytes();
 #define OP(name, parameters, arguments) ops->name = cpu_##name;
 #include "ops/ops.def"
 #undef OP

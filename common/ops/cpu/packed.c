@@ -7,9 +7,6 @@
 #include "base/memory.h"
 #include "ops/cpu/cpu.h"
 
-// Columns of a block: with the 1024 operands of depth that a product takes at a time, half of a small L2 cache.
-#define BLOCK_COLUMNS 128
-
 static int64_t slot_of(const struct packed_cache *cache, const void *weight, int64_t K, int64_t N, bool turned) {
     uint64_t key[] = {(uint64_t)(uintptr_t)weight, (uint64_t)K, (uint64_t)N, turned};
     int64_t i = (int64_t)(hash_bytes(key, sizeof key, 0) & (uint64_t)(cache->slots - 1));
@@ -33,7 +30,7 @@ static void grow(struct packed_cache *cache) {
 
 static struct packed *packed_new(const struct cpu *cpu, const void *weight, int64_t K, int64_t N, bool turned) {
     struct packed *packed = xcalloc(1, sizeof *packed);
-    *packed = (struct packed){.weight = weight, .K = K, .N = N, .turned = turned, .block = BLOCK_COLUMNS};
+    *packed = (struct packed){.weight = weight, .K = K, .N = N, .turned = turned, .block = PACKED_COLUMNS};
     packed->depth = (K + cpu->kernels->operand_depth - 1) / cpu->kernels->operand_depth;
     packed->blocks = (N + packed->block - 1) / packed->block;
     int64_t width = (packed->blocks - 1) * packed->block + packed_width(packed, packed->blocks - 1);

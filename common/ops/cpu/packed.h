@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// Columns of a block: with the 1024 operands of depth that a product takes at a time, half of a small L2 cache.
+#define PACKED_COLUMNS 128
+
 // A right operand [K,N] cut into blocks of columns: block c holds [depth, width of c] operands one after the other.
 struct packed {
     const void *weight; // with K, N and turned, what it is a copy of
