@@ -78,7 +78,10 @@ struct edge {
     struct peer **peer;
     int peer_count, peer_capacity;
     double lonely_since; // hub's clock: opened, or a peer was lost
-    bool ended;          // by us
+    double opened;       // hub's clock: the socket
+    bool lost;           // a DEALER's connection; it begins anew at `begin_at`
+    double begin_at;
+    bool ended; // by us
 
     struct inbox inbox; // of stateful edges and recordings
     struct request *requests;
@@ -140,7 +143,7 @@ int socket_event(struct edge *edge);
 
 // --- peer.c
 void edge_receive(struct edge *edge); // all that has arrived
-void edge_events(struct edge *edge);  // a DEALER's connection lost
+void edge_events(struct edge *edge);  // a DEALER's connection lost, and begun anew
 void edge_probe(struct edge *edge);
 struct peer *edge_peer(const struct edge *edge, const char *role);   // NULL: any; not IGNORED ones
 void edge_unreachable(struct edge *edge, struct peer *peer);         // a message could not be sent to it

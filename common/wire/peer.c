@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "wire/hub_private.h"
 
+#define REOPEN_SECONDS 0.3
+
 // --- The peers of an edge
 
 static struct peer *find_connection(const struct edge *edge, const struct identity *identity) {
@@ -188,6 +190,7 @@ static void take_answer(struct edge *edge, const struct arrival *arrival) {
     if (message->kind == MESSAGE_WELCOME) {
         take_over_run(hub, message);
         add_peer(edge, &arrival->identity, message);
+        edge->lost = false;
     } else if (message->kind == MESSAGE_REFUSE) {
         fail(hub, error(EXIT_USAGE, "edge %s: %s at %s refuses this %s: %s", edge->name, message->from, edge->address,
                         hub->config.role, message_text(message, "why")));
@@ -282,16 +285,24 @@ void edge_probe(struct edge *edge) {
     }
 }
 
-// A DEALER lost its connection. A worker, or who was not welcomed yet, begins anew with a fresh socket: in the old one
-// messages for the lost peer may be queued.
+// A DEALER lost its connection. A worker, or who was not welcomed yet, begins anew.
 static void disconnected(struct edge *edge) {
-    struct hub *hub = edge->hub;
     edge_receive(edge); // it may have ended properly
     struct peer *peer = edge->peer_count ? edge->peer[0] : NULL;
     bool ended = peer && peer->state == PEER_ENDED;
     if (peer) lose(edge, peer);
-    if (ended || (peer && edge_is_stateful(edge))) return;
+    if (ended || edge->lost || (peer && edge_is_stateful(edge))) return;
     serve_forget(edge);
+    edge->lost = true;
+    edge->begin_at = peer ? edge->hub->clock : edge->opened + REOPEN_SECONDS;
+}
+
+// With a fresh socket, since messages for the lost peer may be queued in the old one; not too often where a handshake
+// fails each time. The old socket connects again by itself, and may be welcomed meanwhile if its hello was not sent
+// yet.
+static void begin_anew(struct edge *edge) {
+    struct hub *hub = edge->hub;
+    if (!edge->lost || hub->clock < edge->begin_at) return;
     socket_close(edge, 0);
     int status = socket_open(edge);
     if (status) fail(hub, status);
@@ -305,10 +316,12 @@ static void key_refused(struct edge *edge) {
 }
 
 void edge_events(struct edge *edge) {
-    for (int event; edge->monitor && (event = socket_event(edge));) {
+    if (!edge->monitor) return;
+    for (int event; (event = socket_event(edge));) {
         if (event == ZMQ_EVENT_DISCONNECTED)
             disconnected(edge);
         else if (edge->endpoint.kind == ENDPOINT_TCP)
             key_refused(edge);
     }
+    begin_anew(edge);
 }

@@ -108,6 +108,8 @@ static void say_hello(struct edge *edge) {
 
 int socket_open(struct edge *edge) {
     int status = open_socket(edge);
+    edge->lost = false;
+    edge->opened = edge->hub->clock;
     if (status == 0 && !edge_is_router(edge)) say_hello(edge);
     return status;
 }
