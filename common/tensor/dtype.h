@@ -21,12 +21,12 @@ static inline float bf16_to_f32(uint16_t bits) {
     return value;
 }
 
-// Round to nearest even; a NaN stays a NaN.
+// Round to nearest even; a NaN stays a NaN. A choice, no branch, so that loops over it become vector code.
 static inline uint16_t f32_to_bf16(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)((bits >> 16) | 0x40);
-    return (uint16_t)((bits + 0x7fffu + ((bits >> 16) & 1)) >> 16);
+    uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1), quiet = bits | 0x400000u;
+    return (uint16_t)((value != value ? quiet : rounded) >> 16);
 }
 float f16_to_f32(uint16_t bits);
 uint16_t f32_to_f16(float value);
