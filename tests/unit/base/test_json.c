@@ -50,7 +50,7 @@ static void what_is_not_json_is_refused_with_its_place(void **state) {
         {"[1e999]",                       "real number overflow" },
         {"[\"\xff\"]",                    "unable to decode byte"},
         {"[\"\xed\xa0\x80\"]",            "unable to decode byte"},
-        {"[\"a\nb\"]",                    "unexpected newline"    },
+        {"[\"a\nb\"]",                    "unexpected newline"   },
         {"// comment\n{}",                "line 1"               },
         {"7",                             "'[' or '{' expected"  },
     };
