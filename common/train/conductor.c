@@ -1,6 +1,7 @@
 #include "train/conductor.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,6 +32,11 @@ static struct schedule schedule_of_run(void) {
                              .seconds = run_options.seconds};
 }
 
+static struct progress *new_progress(const struct schedule *schedule) {
+    if (schedule->steps) return progress_new("train", schedule->steps, "steps");
+    return progress_new("train", (int64_t)ceil(schedule->seconds), "s");
+}
+
 // Where a run goes on.
 static int take_up(struct training *training) {
     struct checkpoint checkpoint = {0};
@@ -49,8 +55,8 @@ static int take_steps(struct training *training) {
     bool last = is_over(training);
     int status = 0;
     if (last) note("nothing is left to do: the run has had its %" PRId64 " steps", training->step);
-    progress_set(training->progress, training->samples, NULL);
     training->begun = training->step_begun = clock_seconds();
+    progress_set(training->progress, training_done(training), NULL);
     while (!last && !status) status = training_step(training, &last);
     return status;
 }
@@ -76,7 +82,7 @@ int conductor_train(struct conductor *conductor) {
         training.gather =
             gather_new(conductor->part->ops, run_options.batch_size, conductor->part->config.embed_dim, true);
     stage_signal_policy(STAGE_REQUEST, on_signal, &training);
-    training.progress = progress_new("train", training.schedule.steps * run_options.batch_size, "samples");
+    training.progress = new_progress(&training.schedule);
     status = drops_open(&training.drops, "drops.jsonl");
     if (!status) status = take_steps(&training);
     progress_done(&training.progress);

@@ -31,4 +31,5 @@ int training_step(struct training *training, bool *last);
 int training_keep(const struct training *training, const struct step_order *order, const struct scale_order *scale);
 int training_dump(const struct training *training); // loss's own part of --dump, before the update. 0 or -EXIT_RUN
 
-double training_elapsed(const struct training *training);
+double training_elapsed(const struct training *training); // seconds, those before a resume included
+int64_t training_done(const struct training *training);   // for the progress: steps, or seconds by the clock

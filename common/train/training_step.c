@@ -25,6 +25,10 @@ double training_elapsed(const struct training *training) {
     return training->elapsed_before + clock_seconds() - training->begun;
 }
 
+int64_t training_done(const struct training *t) {
+    return t->schedule.steps ? t->step : (int64_t)training_elapsed(t);
+}
+
 static int begin(struct step *step) {
     struct training *t = step->training;
     step->order = (struct step_order){.step = t->step,
@@ -134,10 +138,11 @@ static int count_skipped(struct step *step) {
 }
 
 static void show(const struct step *step) {
+    const struct training *t = step->training;
     const struct metrics *m = &step->metrics;
-    char *detail = xformat("step %" PRId64 ", loss %.4f (contrastive %.4f, caption %.4f)", m->step, m->loss,
-                           m->contrastive_loss, m->caption_loss);
-    progress_set(step->training->progress, m->samples, detail);
+    char *detail = xformat("step %" PRId64 ", loss %.4f (contrastive %.4f, caption %.4f), %.0f samples/s", m->step,
+                           m->loss, m->contrastive_loss, m->caption_loss, m->samples_per_second);
+    progress_set(t->progress, training_done(t), detail);
     free(detail);
 }
 

@@ -1,0 +1,278 @@
+// A part of the model is started from a seed, a file, a folder or a checkpoint, and nothing of another model gets in.
+#include "run.h"
+
+#include <math.h>
+
+#include "base/json.h"
+#include "stage/stage.h"
+#include "train/checkpoint.h"
+#include "train/export.h"
+#include "train/memory.h"
+#include "train/part.h"
+#include "train/pretrained.h"
+#include "train/run_start.h"
+
+static int enter(void **state) {
+    run_start = (struct run_start){.id = ""};
+    return enter_folder(state);
+}
+
+#define IN_RUN(test) cmocka_unit_test_setup_teardown(test, enter, leave_folder)
+
+static char *golden(const char *model, const char *file) {
+    return xformat("%s/parity/%s/%s", tests_folder, model, file);
+}
+
+// Options of narrow_vision on the reference backend, then `more`.
+static int type_for(const char *model, const char *more) {
+    char *config = golden(model, "model.json"), *words = xformat("--device reference --model %s %s", config, more);
+    int status = type_options(words);
+    free(config);
+    free(words);
+    return status;
+}
+
+static int open_part(struct part *part, enum model_part which, bool train) {
+    int status = part_open(part, which, &run_options_table);
+    return status ? status : part_load(part, train);
+}
+
+static void assert_same_weights(const struct part *a, const struct part *b) {
+    assert_int_equal(a->params->elements, b->params->elements);
+    assert_memory_equal(a->params->master, b->params->master, (size_t)a->params->elements * sizeof(real));
+}
+
+static void the_seed_decides(void **state) {
+    (void)state;
+    struct part one, same, other;
+    assert_done(type_for("narrow_vision", "--seed 3"));
+    assert_done(open_part(&one, PART_TEXT, false));
+    assert_done(open_part(&same, PART_TEXT, true));
+    assert_done(type_for("narrow_vision", "--seed 4"));
+    assert_done(open_part(&other, PART_TEXT, false));
+    assert_same_weights(&one, &same);
+    assert_memory_not_equal(one.params->master, other.params->master, 64 * sizeof(real));
+    struct part *all[] = {&one, &same, &other};
+    for (int i = 0; i < 3; i++) part_close(all[i]);
+}
+
+// One update with a gradient of ones.
+static void update(struct part *part) {
+    for (int t = 0; t < part->params->count; t++) {
+        const struct param *param = &part->params->item[t];
+        for (int64_t i = 0; i < shape_count(param->shape); i++) part->params->gradient[param->offset + i] = 1;
+    }
+    optimizer_step(part->optimizer, 0.1, 1);
+}
+
+// A checkpoint of all three parts after one update, with a moving average, in checkpoints/step-1.
+static void write_checkpoint(struct part part[3]) {
+    struct checkpoint checkpoint = {.step = 1};
+    char *aside = checkpoint_aside(1);
+    assert_done(directory_make(aside));
+    for (int i = 0; i < 3; i++) {
+        assert_done(open_part(&part[i], (enum model_part)i, true));
+        update(&part[i]);
+        assert_done(part_write(&part[i], aside, &checkpoint.written));
+    }
+    checkpoint.model = part[0].config.fingerprint;
+    assert_int_equal(checkpoint.written.count, 9);
+    assert_done(checkpoint_commit(&checkpoint, 1));
+    free(aside);
+}
+
+static void close_all(struct part part[3]) {
+    for (int i = 0; i < 3; i++) part_close(&part[i]);
+}
+
+static void a_checkpoint_goes_on_as_if_nothing_was(void **state) {
+    (void)state;
+    struct part part[3], resumed;
+    assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
+    write_checkpoint(part);
+    strcpy(run_start.checkpoint, "checkpoints/step-1");
+    for (int i = 0; i < 3; i++) {
+        assert_done(open_part(&resumed, (enum model_part)i, true));
+        assert_same_weights(&resumed, &part[i]);
+        assert_int_equal(optimizer_updates(resumed.optimizer), 1);
+        update(&part[i]);
+        update(&resumed);
+        assert_same_weights(&resumed, &part[i]);
+        assert_memory_equal(optimizer_average(resumed.optimizer), optimizer_average(part[i].optimizer),
+                            (size_t)resumed.params->elements * sizeof(real));
+        part_close(&resumed);
+    }
+    close_all(part);
+}
+
+static void the_checkpoint_of_another_model_is_refused(void **state) {
+    (void)state;
+    struct part part[3], other;
+    assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
+    write_checkpoint(part);
+    strcpy(run_start.checkpoint, "checkpoints/step-1");
+    assert_done(type_for("wide_vision", ""));
+    assert_done(part_open(&other, PART_IMAGE, &run_options_table));
+    assert_refused(EXIT_USAGE, "another model", part_load(&other, true));
+    part_close(&other);
+    close_all(part);
+}
+
+static void inference_takes_the_average_and_training_the_masters(void **state) {
+    (void)state;
+    struct part part[3], found;
+    assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
+    write_checkpoint(part);
+    assert_done(type_for("narrow_vision", "--pretrained checkpoints/step-1"));
+    assert_done(open_part(&found, PART_TEXT, true));
+    assert_same_weights(&found, &part[PART_TEXT]);
+    part_close(&found);
+    assert_done(open_part(&found, PART_TEXT, false));
+    assert_memory_equal(found.params->master, optimizer_average(part[PART_TEXT].optimizer),
+                        (size_t)found.params->elements * sizeof(real));
+    part_close(&found);
+    close_all(part);
+}
+
+// ---- pretrained
+
+static void a_file_of_weights_fills_each_part(void **state) {
+    (void)state;
+    char *weights = golden("narrow_vision", "weights.safetensors"), *words = xformat("--pretrained %s", weights);
+    for (int i = 0; i < 3; i++) {
+        struct part part;
+        struct safetensors file;
+        assert_done(type_for("narrow_vision", words));
+        assert_done(open_part(&part, (enum model_part)i, false));
+        assert_done(safetensors_open(&file, weights));
+        const struct param *last = &part.params->item[part.params->count - 1];
+        assert_memory_equal(part.params->master + last->offset, safetensors_find(&file, last->name)->data,
+                            (size_t)shape_count(last->shape) * sizeof(real));
+        safetensors_close(&file);
+        part_close(&part);
+    }
+    free(weights);
+    free(words);
+}
+
+static void weights_that_do_not_fit_are_refused(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"nowhere", "empty", "checkpoints"};
+    char *weights = golden("wide_vision", "weights.safetensors"), *words = xformat("--pretrained %s", weights);
+    struct part part;
+    assert_done(directory_make("empty"));
+    assert_done(type_for("narrow_vision", words));
+    assert_done(part_open(&part, PART_IMAGE, &run_options_table));
+    assert_refused(EXIT_USAGE, "visual.conv1.weight", part_load(&part, false));
+    part_close(&part);
+    for (int i = 0; i < 3; i++) {
+        char *more = xformat("--pretrained %s", wrong[i]);
+        assert_done(type_for("narrow_vision", more));
+        assert_done(part_open(&part, PART_IMAGE, &run_options_table));
+        assert_refused(EXIT_USAGE, wrong[i], part_load(&part, false));
+        part_close(&part);
+        free(more);
+    }
+    free(weights);
+    free(words);
+}
+
+static void a_model_is_found_by_file_or_beside_its_weights(void **state) {
+    (void)state;
+    char *path = NULL;
+    assert_refused(EXIT_USAGE, "no such preset", model_resolve(&path, "coca_of_nowhere", NULL));
+    free(path);
+    assert_refused(EXIT_USAGE, "no such file", model_resolve(&path, "here/model.json", NULL));
+    free(path);
+    assert_done(directory_make("folder"));
+    assert_refused(EXIT_USAGE, PRETRAINED_CONFIG, model_resolve(&path, NULL, "folder"));
+    assert_done(file_write("folder/" PRETRAINED_CONFIG, "{}", 2));
+    assert_done(model_resolve(&path, NULL, "folder"));
+    assert_string_equal(path, "folder/" PRETRAINED_CONFIG);
+    free(path);
+    assert_done(model_resolve(&path, NULL, "folder/" PRETRAINED_WEIGHTS));
+    assert_string_equal(path, "folder/" PRETRAINED_CONFIG);
+    free(path);
+}
+
+static void the_exported_model_is_the_averaged_one(void **state) {
+    (void)state;
+    struct part part[3], found;
+    char *model = golden("narrow_vision", "model.json");
+    assert_done(file_copy(model, "model.json"));
+    assert_done(file_write("tokenizer.model", "words", 5));
+    assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
+    write_checkpoint(part);
+    assert_done(export_model("checkpoints/step-1", "model"));
+    assert_true(file_exists("model/tokenizer.model"));
+    assert_done(type_options("--device reference --pretrained model")); // with its own configuration
+    for (int i = 0; i < 3; i++) {
+        assert_done(open_part(&found, (enum model_part)i, false));
+        assert_true(found.config.fingerprint == part[i].config.fingerprint);
+        assert_memory_equal(found.params->master, optimizer_average(part[i].optimizer),
+                            (size_t)found.params->elements * sizeof(real));
+        part_close(&found);
+    }
+    close_all(part);
+    free(model);
+}
+
+// ---- gradients, memory
+
+static void the_first_gradient_that_is_not_finite_is_named(void **state) {
+    (void)state;
+    struct part part;
+    assert_done(type_for("narrow_vision", ""));
+    assert_done(open_part(&part, PART_IMAGE, true));
+    for (int64_t i = 0; i < 10; i++) part.params->gradient[i] = 3;
+    assert_true(part_gradient_squares(&part) == 90);
+    assert_string_equal(part_bad_gradient(&part), "");
+    const struct param *third = &part.params->item[2], *fifth = &part.params->item[4];
+    part.params->gradient[fifth->offset] = NAN;
+    part.params->gradient[third->offset + 1] = INFINITY;
+    assert_false(isfinite(part_gradient_squares(&part)));
+    assert_string_equal(part_bad_gradient(&part), third->name);
+    part_close(&part);
+}
+
+#define GIB (1LL << 30)
+
+// 8 GiB a sample and activation set, over sets of a batch of 16.
+static int64_t made_up_need(void *context, int recompute, int64_t microbatch) {
+    (void)context;
+    return GIB / 2 * microbatch * (recompute == RECOMPUTE_NONE ? 16 / microbatch : 1);
+}
+
+static int announce(const char *words) {
+    assert_done(type_options(words));
+    assert_done(run_options_check());
+    return memory_announce(made_up_need, NULL);
+}
+
+static void too_little_memory_names_what_fits(void **state) {
+    (void)state;
+    listen_in();
+    int status = announce("--batch-size 16 --microbatch 8 --memory 9");
+    assert_has(heard(), "needs 8.0");
+    assert_int_equal(status, 0);
+    assert_refused(EXIT_USAGE, "--recompute microbatch fits", announce("--batch-size 16 --microbatch 8 --memory 5"));
+    assert_refused(EXIT_USAGE, "--microbatch 4 fits", announce("--batch-size 16 --microbatch 8 --memory 3"));
+    assert_refused(EXIT_USAGE, "--microbatch 2 fits", announce("--batch-size 16 --microbatch 16 --memory 1.5"));
+    assert_refused(EXIT_USAGE, "smaller --model", announce("--batch-size 16 --memory 0.1"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_RUN(the_seed_decides),
+        IN_RUN(a_checkpoint_goes_on_as_if_nothing_was),
+        IN_RUN(the_checkpoint_of_another_model_is_refused),
+        IN_RUN(inference_takes_the_average_and_training_the_masters),
+        IN_RUN(a_file_of_weights_fills_each_part),
+        IN_RUN(weights_that_do_not_fit_are_refused),
+        IN_RUN(a_model_is_found_by_file_or_beside_its_weights),
+        IN_RUN(the_exported_model_is_the_averaged_one),
+        IN_RUN(the_first_gradient_that_is_not_finite_is_named),
+        IN_RUN(too_little_memory_names_what_fits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
