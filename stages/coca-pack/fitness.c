@@ -93,14 +93,19 @@ static void fit_picture(struct job *job, struct span *picture, const struct fitn
     image_release(&image);
 }
 
+// Pixels become a PNG, which there is no need to try to decode.
+static void encode_pixels(struct job *job, const struct fitness *fitness) {
+    const uint8_t *pixels = (const uint8_t *)job->pixels.bytes;
+    struct span *picture = &job->record.image;
+    replace_picture(job, picture, pixels, job->width, job->height, job->channels, 0);
+    if (!job->drop && fitness->resize) fit_picture(job, picture, fitness);
+}
+
 static void fit_pictures(struct job *job, const struct fitness *fitness) {
     struct record *record = &job->record;
-    if (job->pixels.size)
-        replace_picture(job, &record->image, (const uint8_t *)job->pixels.bytes, job->width, job->height, job->channels,
-                        0);
-    else if (!record->image.size && !record->image_count)
-        job_drop(job, DROP_NO_PICTURE, "");
-    if (record->image.size && !job->drop) fit_picture(job, &record->image, fitness);
+    if (job->pixels.size) return encode_pixels(job, fitness);
+    if (!record->image.size && !record->image_count) return job_drop(job, DROP_NO_PICTURE, "");
+    if (record->image.size) fit_picture(job, &record->image, fitness);
     for (int i = 0; i < record->image_count && !job->drop; i++) fit_picture(job, &record->images[i], fitness);
 }
 

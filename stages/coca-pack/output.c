@@ -65,7 +65,7 @@ int output_add(struct output *output, const struct job *job) {
     return status ? status : store_writer_add(output->writer, &job->record);
 }
 
-// Appends "; left out: 3 samples (2 cannot be read, 1 has no picture)"; nothing when there are none.
+// Appends "; left out: 3 samples (unreadable: 2, no picture: 1)"; nothing when there are none.
 static void append_counts(struct buffer *text, const char *what, const int64_t counts[DROPS]) {
     int64_t sum = 0;
     for (int i = 0; i < DROPS; i++) sum += counts[i];
@@ -74,7 +74,7 @@ static void append_counts(struct buffer *text, const char *what, const int64_t c
     const char *separator = "";
     for (int i = 0; i < DROPS; i++)
         if (counts[i]) {
-            buffer_format(text, "%s%lld %s", separator, (long long)counts[i], drop_words((enum drop)i));
+            buffer_format(text, "%s%s: %lld", separator, drop_words((enum drop)i), (long long)counts[i]);
             separator = ", ";
         }
     buffer_text(text, ")");
@@ -83,7 +83,7 @@ static void append_counts(struct buffer *text, const char *what, const int64_t c
 static void report(const struct output *output, int64_t records, bool listed) {
     struct buffer text = {0};
     append_counts(&text, "samples", output->sample_drops);
-    append_counts(&text, "texts of samples that stay", output->text_drops);
+    append_counts(&text, "texts of other samples", output->text_drops);
     if (listed) buffer_format(&text, ", listed in %s/%s", output->directory, DROPPED_FILE);
     note("%s: %lld records%s", output->directory, (long long)records, text.bytes ? text.bytes : "");
     buffer_release(&text);
