@@ -9,6 +9,7 @@
 #include "train/edges.h"
 #include "train/export.h"
 #include "train/memory.h"
+#include "train/results.h"
 #include "train/run_options.h"
 #include "train/temperature.h"
 
@@ -22,13 +23,16 @@ static const char manual[] =
     "  control               the step protocol with both\n"
     "\n"
     "With --evaluate: the losses without gradients over held-out data, in batches of --batch-size, to its end; one\n"
-    "JSON object on stdout with samples, targets, loss, contrastive_loss and caption_loss. The encoders are started\n"
-    "with --evaluate too.\n"
+    "JSON line on stdout, as coca-score's, with samples, targets, loss, contrastive_loss and caption_loss. The\n"
+    "encoders are started with --evaluate too.\n"
     "\n"
     "coca-loss --prepare makes the run directory before all that: `coca-loss --prepare --help`.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure (also steps that are not finite), 2 usage, 3 bad input, 4 peer lost, 130\n"
     "and 143 signals, after a checkpoint.";
+
+enum { RESULTS, RUN, TABLES };
+static struct option_table tables[TABLES];
 
 static struct part part;
 static bool train;
@@ -51,7 +55,7 @@ static void say_share(void) {
 
 static int prepare(const struct strings *operands) {
     (void)operands;
-    int status = part_open(&part, PART_LOSS, &run_options_table);
+    int status = part_open(&part, PART_LOSS, &tables[RUN]);
     train = !run_options.evaluate;
     if (!status) status = run_options_check_batch();
     if (!status && train) status = run_options_check_length();
@@ -90,10 +94,12 @@ int main(int argc, char **argv) {
                                        .role = ROLE_LOSS,
                                        .summary = "conducts training: contrastive loss, totals, temperature",
                                        .manual = manual,
-                                       .tables = &run_options_table,
-                                       .table_count = 1,
+                                       .tables = tables,
+                                       .table_count = TABLES,
                                        .prepare = prepare,
                                        .run = run};
     if (argc > 1 && !strcmp(argv[1], "--prepare")) return prepare_main(argc - 1, argv + 1);
+    tables[RESULTS] = results_options_table;
+    tables[RUN] = run_options_table;
     return stage_main(&stage, argc, argv);
 }

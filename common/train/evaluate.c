@@ -1,15 +1,13 @@
 // coca-loss --evaluate: the step protocol without gradients, in batches of G until the data ends.
-#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "stage/progress.h"
 #include "stage/stage.h"
 #include "train/captions.h"
 #include "train/gather.h"
 #include "train/orders.h"
+#include "train/results.h"
 #include "train/run_options.h"
 #include "train/temperature.h"
 
@@ -56,9 +54,19 @@ static int batch(struct evaluation *evaluation, const struct step_order *order, 
     return orders_stop_asked(conductor, &evaluation->signal);
 }
 
-static void print(const struct evaluation *e) {
+// What guessing loses: the logarithm of how many there are to choose from.
+static json_t *chance(const struct evaluation *e) {
+    json_t *object = json_object();
+    int scale = run_options.contrastive == CONTRASTIVE_SUM ? 2 : 1;
+    if (e->gather) json_object_set_new(object, "contrastive_loss", json_real(scale * log((double)e->gather->G)));
+    if (e->targets)
+        json_object_set_new(object, "caption_loss", json_real(log(e->conductor->part->config.text.vocab_size)));
+    return object;
+}
+
+static json_t *metrics(const struct evaluation *e) {
     double contrastive = e->contrastive / (double)e->samples, caption = e->nll / (double)e->targets, loss = 0;
-    json_t *object = json_pack("{s:I}", "samples", (json_int_t)e->samples);
+    json_t *object = json_pack("{s:I, s:I}", "samples", (json_int_t)e->samples, "targets", (json_int_t)e->targets);
     if (e->gather) {
         loss += run_options.contrastive_weight * contrastive;
         json_object_set_new(object, "contrastive_loss", json_real(contrastive));
@@ -66,13 +74,9 @@ static void print(const struct evaluation *e) {
     if (e->targets) {
         loss += run_options.caption_weight * caption;
         json_object_set_new(object, "caption_loss", json_real(caption));
-        json_object_set_new(object, "targets", json_integer(e->targets));
     }
-    json_object_set_new(object, "loss", json_real(loss));
-    char *text = json_dumps(object, JSON_REAL_PRECISION(17));
-    puts(text ? text : "{}"); // a loss that is not finite has no JSON
-    free(text);
-    json_decref(object);
+    json_object_set_new(object, "loss", json_real(loss)); // left out when it is not finite
+    return object;
 }
 
 static int run_batches(struct evaluation *evaluation) {
@@ -102,7 +106,7 @@ int conductor_evaluate(struct conductor *conductor) {
     else if (!status && !evaluation.samples)
         status = error(EXIT_DATA, "--evaluate: the data held no sample");
     else if (!status)
-        print(&evaluation);
+        status = results_say("losses", metrics(&evaluation), chance(&evaluation));
     gather_free(&evaluation.gather);
     return status ? status : edge_end(conductor->control);
 }

@@ -8,7 +8,7 @@
 #include "embeddings.h"
 #include "model/zero_shot.h"
 #include "pull.h"
-#include "results.h"
+#include "train/results.h"
 #include "train/protocol.h"
 #include "train/run_model.h"
 #include "train/run_options.h"

@@ -1,4 +1,4 @@
-#include "results.h"
+#include "train/results.h"
 
 #include <errno.h>
 #include <fcntl.h>
