@@ -162,7 +162,9 @@ int hub_wait_fd(void *context, int fd, short events) {
     bool writes = events & POLLOUT;
     awaited.events = writes ? ZMQ_POLLOUT : ZMQ_POLLIN;
     awaited.account = writes ? &hub->counters.blocked : &hub->counters.waiting;
-    return hub_wait(&awaited);
+    int status = hub_wait(&awaited);
+    if (writes && status > 0) hub->interrupt = status; // the write goes on; the stage's next wait hears of it
+    return status;
 }
 
 static bool all_met(const struct awaited *awaited) {
