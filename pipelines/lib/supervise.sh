@@ -29,12 +29,16 @@ declare -A job_name job_kind job_command # by pid
 job_failed=0 job_signal='' job_conductor='' job_ended=''
 job_restarted=()
 
+# The comment at the head of the script that runs.
+usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
+
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { local code=$1; shift; say "error: $*"; exit "$code"; }
 
 job_open() {
     job_dir=$(cd "$1" && pwd) || exit 1
     mkdir -p "$job_dir/sockets" "$job_dir/log"
+    job_failed=0 job_signal='' job_ended=''
     exec 8>"$job_dir/lock"
     flock -n 8 || fail 2 "$job_dir is in use by another job: wait for it, or choose another --name"
     rm -f "$job_dir"/sockets/* "$job_dir"/log/*.counters
@@ -95,7 +99,7 @@ job_left() {
     local pid=$1 code=$2 name=${job_name[$1]} kind=${job_kind[$1]} command=${job_command[$1]}
     unset "job_name[$pid]" "job_kind[$pid]" "job_command[$pid]"
     if ((code == 0)); then return; fi
-    if [[ -z $job_signal && $kind == worker ]] && ((code > 128 || code == 4)) && job_may_restart; then
+    if [[ -z $job_signal && $kind == worker ]] && ((!job_failed)) && ((code > 128 || code == 4)) && job_may_restart; then
         say "$name was lost (exit $code) and is started again"
         eval "job_spawn worker $name $command"
         return

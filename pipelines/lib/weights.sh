@@ -1,0 +1,73 @@
+# Jobs on trained weights, without a run of their own. Sourced after supervise.sh.
+
+# weights_find --run RUN [--runs DIR] | --pretrained DIR|FILE: sets `weights`, the options by which every stage finds model and
+# vocabulary, and `run_directory`, empty without --run; `rest` holds the other arguments.
+weights_find() {
+    local run='' runs=$COCA_HOME/runs pretrained=''
+    weights=() rest=() run_directory=''
+    while (($#)); do
+        case $1 in
+            --run) run=${2-}; shift ;;
+            --runs) runs=${2-}; shift ;;
+            --pretrained) pretrained=${2-}; shift ;;
+            *) rest+=("$1") ;;
+        esac
+        shift
+    done
+    if [[ $run ]]; then
+        run_directory=$runs/$run
+        [[ -d $run_directory ]] || run_directory=$run
+        [[ -f $run_directory/run.json ]] || fail 2 "--run $run: no run there; runs are folders of $runs with a run.json"
+        run_directory=$(realpath -- "$run_directory")
+        weights_of_run
+    elif [[ $pretrained ]]; then
+        [[ -e $pretrained ]] || fail 2 "--pretrained $pretrained: no such file or folder"
+        weights=(--pretrained "$(realpath -- "$pretrained")")
+    else
+        fail 2 "give --run RUN or --pretrained DIR"
+    fi
+}
+
+# The finished model of a run, else its newest checkpoint.
+weights_of_run() {
+    local newest
+    if [[ -f $run_directory/model/open_clip_config.json ]]; then
+        weights=(--pretrained "$run_directory/model")
+        return
+    fi
+    newest=$(find "$run_directory/checkpoints" -maxdepth 1 -name 'step-*' 2>/dev/null | sort -t- -k2 -n | tail -n 1)
+    [[ $newest ]] || fail 2 "$run_directory has no checkpoint yet"
+    weights_of_checkpoint "$newest"
+}
+
+weights_of_checkpoint() {
+    weights=(--pretrained "$1" --model "$run_directory/model.json")
+    [[ -f $run_directory/tokenizer.model ]] && weights+=(--tokenizer "$run_directory/tokenizer.model")
+}
+
+# A directory for the job, removed when the script ends.
+job_scratch() {
+    scratch=$(mktemp -d "${TMPDIR:-/tmp}/cocaflow.XXXXXX") || exit 1
+    job_open "$scratch"
+    trap 'job_end; rm -rf "$scratch"' EXIT
+}
+
+# The stages between pictures or texts and a sink.
+serve_images() { workers decode "${COCA_WORKERS:-2}" coca-decode --images ipc://sockets/images "${weights[@]}" "$@"; }
+serve_texts() { workers tokenize 1 coca-tokenize --tokens ipc://sockets/tokens "${weights[@]}" "$@"; }
+encode_images() { stage image-encode coca-image-encode --images ipc://sockets/images "${weights[@]}" "${batch[@]}" "$@"; }
+encode_texts() {
+    stage text-decode coca-text-decode --embed --tokens ipc://sockets/tokens --embeddings ipc://sockets/embeddings \
+        "${weights[@]}" "${batch[@]}" "$@"
+}
+batch=(--microbatch 64)
+
+# spool FILE [LINE ...]: the lines, or stdin's, into FILE as they come, and FILE.closed behind the last.
+spool() {
+    local file=$1
+    shift
+    : >"$file"
+    if (($#)); then printf '%s\n' "$@" >"$file"; touch "$file.closed"; return; fi
+    (exec 8>&- 9>&-; cat >"$file"; touch "$file.closed") <&0 &
+    spooler=$!
+}
