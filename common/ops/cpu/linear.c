@@ -4,10 +4,10 @@
 
 #include "ops/cpu/cpu.h"
 
-#define CHUNK_ROWS 96    // of the left operand; a multiple of the kernels' tile of 6
-#define CHUNK_DEPTH 1024 // operands that a product adds up before it stores sums
-#define GRADIENT_BLOCK 192
-#define GRADIENT_DEPTH 256 // rows of activations
+#define CHUNK_ROWS 96                // of the left operand; a multiple of the kernels' tile of 6
+#define CHUNK_DEPTH 1024             // operands that a product adds up before it stores sums
+#define GRADIENT_DEPTH 256           // rows of activations that a block of gradients adds up at a time
+#define GRADIENT_NUMBERS (160 << 10) // of a block and its operands: most of a small L2 cache
 
 static int64_t divide_up(int64_t n, int64_t by) {
     return (n + by - 1) / by;
@@ -18,9 +18,7 @@ static int64_t least(int64_t a, int64_t b) {
 }
 
 int64_t linear_scratch_bytes(void) {
-    int64_t forward = CHUNK_ROWS * (PACKED_COLUMNS + CHUNK_DEPTH);
-    int64_t gradient = GRADIENT_BLOCK * GRADIENT_BLOCK + 2 * GRADIENT_DEPTH * GRADIENT_BLOCK;
-    return (forward > gradient ? forward : gradient) * (int64_t)sizeof(float);
+    return GRADIENT_NUMBERS * (int64_t)sizeof(float); // more than a chunk of a forward pass and its sums
 }
 
 // ---- out[R,N] = finish(in[R,K]·weight[K,N])
@@ -176,17 +174,42 @@ static void gradient_blocks(const void *context, struct share share) {
         gradient_block(job, cpu_scratch(job->cpu, share), i / job->column_blocks, i % job->column_blocks);
 }
 
-static void gradient(struct cpu *cpu, struct gradient *job) {
-    int threads = pool_threads(cpu->pool);
-    job->cpu = cpu;
-    job->column_blocks = divide_up(job->N, GRADIENT_BLOCK);
-    job->columns = divide_up(divide_up(job->N, job->column_blocks), 16) * 16;
-    int64_t wanted = divide_up(divide_up(job->M, GRADIENT_BLOCK), threads) * threads;
-    job->rows = divide_up(divide_up(job->M, wanted), 6) * 6;
+// Sums and both operands of a block of rows × columns.
+static int64_t gradient_numbers(int64_t rows, int64_t columns) {
+    return rows * columns + GRADIENT_DEPTH * (divide_up(rows, 16) * 16 + columns);
+}
+
+static void cut_gradient(struct gradient *job, int64_t row_blocks, int64_t column_blocks) {
+    job->rows = divide_up(divide_up(job->M, row_blocks), 6) * 6;
+    job->columns = divide_up(divide_up(job->N, column_blocks), 16) * 16;
     job->row_blocks = divide_up(job->M, job->rows);
-    int64_t m16 = divide_up(job->rows, 16) * 16;
-    int64_t numbers = job->rows * job->columns + GRADIENT_DEPTH * (m16 + job->columns);
-    cpu_reserve_scratch(cpu, (size_t)numbers * sizeof(float));
+    job->column_blocks = divide_up(job->N, job->columns);
+}
+
+// Of the cuts that fit the cache and share out evenly, the one that packs least: the left operand once for each block
+// of columns, the right one once for each block of rows.
+static void plan_gradient(struct gradient *job, int threads) {
+    int64_t least_packed = INT64_MAX, best_rows = threads, best_columns = 1;
+    for (int64_t columns = 1; columns <= divide_up(job->N, 64); columns++) {
+        int64_t rows = 1;
+        for (;; rows++) {
+            cut_gradient(job, rows, columns);
+            if (job->rows == 6 ||
+                (rows * columns % threads == 0 && gradient_numbers(job->rows, job->columns) <= GRADIENT_NUMBERS))
+                break;
+        }
+        if (job->N * rows + job->M * columns >= least_packed) continue;
+        least_packed = job->N * rows + job->M * columns;
+        best_rows = rows;
+        best_columns = columns;
+    }
+    cut_gradient(job, best_rows, best_columns);
+}
+
+static void gradient(struct cpu *cpu, struct gradient *job) {
+    job->cpu = cpu;
+    plan_gradient(job, pool_threads(cpu->pool));
+    cpu_reserve_scratch(cpu, (size_t)gradient_numbers(job->rows, job->columns) * sizeof(float));
     cpu_run(cpu, job->R * job->M * job->N / 16, gradient_blocks, job);
 }
 
