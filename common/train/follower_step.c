@@ -9,8 +9,9 @@ static void collect_drops(const struct message *message, struct strings *drops) 
     for (int i = 0; drops && (line = message_string(message, TENSOR_DROPS, i)); i++) strings_add_text(drops, line);
 }
 
-static int take_one(const struct follower_step *step, struct edge *edge, bool pulled, int microbatch,
+static int take_one(const struct follower_step *step, const struct phase *phase, struct edge *edge, int microbatch,
                     struct message **message) {
+    bool pulled = phase == step->follower->phase;
     if (pulled && step->first) {
         *message = *step->first;
         *step->first = NULL;
@@ -31,10 +32,9 @@ static int take_one(const struct follower_step *step, struct edge *edge, bool pu
 
 static int take_all(const struct follower_step *step, const struct phase *phase, int microbatch,
                     struct message *taken[PHASE_EDGES]) {
-    bool pulled = phase == step->follower->phase;
     int status = 0;
     for (int i = 0; i < PHASE_EDGES && !status; i++)
-        if (phase->take[i]) status = take_one(step, phase->take[i], pulled, microbatch, &taken[i]);
+        if (phase->take[i]) status = take_one(step, phase, phase->take[i], microbatch, &taken[i]);
     return status;
 }
 
