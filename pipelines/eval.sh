@@ -58,13 +58,13 @@ retrieval() {
 }
 
 losses() {
-    local shared='--control ipc://sockets/control --embeddings ipc://sockets/embeddings --evaluate'
+    local shared='--control ipc://sockets/control --embeddings ipc://sockets/embeddings --evaluate --batch-size 256'
     serve_images --data "$1" --evaluate
     serve_texts --data "$1" --evaluate
     encode_images $shared --features ipc://sockets/features
     stage text-decode coca-text-decode --tokens ipc://sockets/tokens --features ipc://sockets/features $shared \
         "${weights[@]}" "${batch[@]}"
-    sink loss coca-loss $shared "${weights[@]}" --batch-size 256 "${batch[@]}" "${results[@]}" "${step[@]}"
+    sink loss coca-loss $shared "${weights[@]}" --data "$1" "${batch[@]}" "${results[@]}" "${step[@]}"
 }
 
 caption() {

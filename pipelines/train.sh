@@ -10,6 +10,7 @@
 # lost (go on with --resume latest), 130 and 143 after a signal and a clean drain.
 set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/supervise.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/validate.sh"
 
 take_stage_options "$@"
 settings=$(coca-loss --prepare "${job_arguments[@]}") || exit
@@ -28,9 +29,10 @@ stage image-encode coca-image-encode --images "${images:-ipc://sockets/images}" 
 stage text-decode coca-text-decode --tokens "${tokens:-ipc://sockets/tokens}" ${between:-} $shared
 [[ $images ]] || workers decode "$workers" coca-decode --images ipc://sockets/images
 [[ $tokens ]] || workers tokenize "$tokenize_workers" coca-tokenize --tokens ipc://sockets/tokens
-((val_frequency)) && validate_checkpoints "$run_dir" "$val_data" "$val_frequency"
+((val_frequency)) && validate_checkpoints "$val_data" "$val_frequency"
 
 job_watch
 code=$?
 job_times
+wait # for an evaluation that is under way
 exit "$code"

@@ -8,11 +8,21 @@
 #include "stage/stage.h"
 #include "train/checkpoint.h"
 #include "train/follower_step.h"
+#include "train/run_options.h"
 
 static int pass_signal(void *context, int signal) {
     struct follower *follower = context;
     struct message *stop = stop_pack(signal);
     return edge_send(follower->control, NULL, &stop);
+}
+
+// The stage's memory is laid out for the batch that its own options say.
+static int check_order(const struct step_order *order) {
+    if (order->microbatches == run_microbatches() && order->batch == run_options.batch_size) return 0;
+    return error(EXIT_USAGE,
+                 ROLE_LOSS " conducts batches of %" PRId64 " in %d microbatches, this stage has %" PRId64
+                           " in %d: give all stages the same --batch-size and --microbatch",
+                 order->batch, order->microbatches, run_options.batch_size, run_microbatches());
 }
 
 static int take_order(struct follower *follower, struct step_order *order) {
@@ -21,7 +31,7 @@ static int take_order(struct follower *follower, struct step_order *order) {
     if (status) return status;
     status = step_unpack(message, order);
     message_free(&message);
-    return status;
+    return status ? status : check_order(order);
 }
 
 static int send_norm(const struct follower_step *step) {

@@ -163,7 +163,6 @@ job_end() {
     exec 9>&-
     ((${#job_name[@]})) && { sleep 0.5; kill -KILL "${!job_name[@]}" 2>/dev/null; }
     [[ -n ${job_killer:-} ]] && kill "$job_killer" 2>/dev/null
-    wait 2>/dev/null
     rm -f "$job_dir"/sockets/*
     return 0
 }
