@@ -44,11 +44,14 @@ timed() {
 build() { make -s -j"$(nproc)" all; }
 prepare_data() { data/prepare.sh; }
 
-has_bf16() { grep -qw avx512_bf16 /proc/cpuinfo; }
+# bf16 where it is the faster type: with AMX, and on AMD's cores; Intel's AVX-512 alone multiplies it at half the rate of f32.
+bf16_is_faster() {
+    grep -qw amx_bf16 /proc/cpuinfo || { grep -qw avx512_bf16 /proc/cpuinfo && grep -q AuthenticAMD /proc/cpuinfo; }
+}
 
 train() {
     local precision=fp32
-    has_bf16 && precision=bf16
+    bf16_is_faster && precision=bf16
     if [[ -e runs/default/model/open_clip_config.json ]]; then
         say "runs/default is there already; remove it to train again"
         return
