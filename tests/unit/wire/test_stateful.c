@@ -35,7 +35,10 @@ static int echo(struct hub *hub, struct edge *edge, const struct connector *conn
         if (status == 0) status = send_value(edge, NULL, MESSAGE_DATA, message->unit);
         message_free(&message);
     }
-    if (status == 0 && connector->ending == END_KILLED) raise(SIGKILL);
+    if (status == 0 && connector->ending == END_KILLED) {
+        usleep(200000); // what was sent is out
+        raise(SIGKILL);
+    }
     return status == 0 && connector->ending == END_FAILED ? -EXIT_DATA : status;
 }
 
