@@ -1,4 +1,5 @@
 // Attention by heads of samples: thread t has the t-th part of them.
+#include "base/fail.h"
 #include "ops/cpu/cpu.h"
 
 struct attention {
@@ -69,6 +70,10 @@ static void backward_heads(const void *context, struct share share) {
 static void run(struct cpu *cpu, struct attention *job, void (*heads)(const void *context, struct share share)) {
     const struct attention_shape *s = job->shape;
     job->cpu = cpu;
+    for (int b = 0; b < s->B; b++)
+        if (s->q_count[b] > s->q_max || s->k_count[b] > s->k_max)
+            bug("attention: sample %d has %d queries and %d keys, more than %d and %d", b, (int)s->q_count[b],
+                (int)s->k_count[b], s->q_max, s->k_max);
     cpu_reserve_scratch(cpu, (size_t)attention_scratch(s->k_max, s->width) * sizeof(float));
     cpu_run(cpu, (int64_t)s->B * s->H * s->q_max * (s->k_max + s->width), heads, job);
 }

@@ -2,6 +2,7 @@
 
 #include <pmmintrin.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #define FLUSH_DENORMALS (_MM_FLUSH_ZERO_ON | _MM_DENORMALS_ZERO_ON)
 
 // A number that one side changes and others wait for, first spinning and then asleep.
-struct signal {
+struct bell {
     atomic_uint value, sleepers;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -36,47 +37,47 @@ struct pool {
     void (*task)(const void *context, struct share share);
     const void *context;
     bool stop;
-    struct signal started;  // counts loops
-    struct signal finished; // counts workers that have finished any loop
+    struct bell started;  // counts loops
+    struct bell finished; // counts workers that have finished any loop
 };
 
-static void signal_init(struct signal *signal) {
-    atomic_init(&signal->value, 0);
-    atomic_init(&signal->sleepers, 0);
-    pthread_mutex_init(&signal->mutex, NULL);
-    pthread_cond_init(&signal->changed, NULL);
+static void bell_init(struct bell *bell) {
+    atomic_init(&bell->value, 0);
+    atomic_init(&bell->sleepers, 0);
+    pthread_mutex_init(&bell->mutex, NULL);
+    pthread_cond_init(&bell->changed, NULL);
 }
 
-static void signal_destroy(struct signal *signal) {
-    pthread_cond_destroy(&signal->changed);
-    pthread_mutex_destroy(&signal->mutex);
+static void bell_destroy(struct bell *bell) {
+    pthread_cond_destroy(&bell->changed);
+    pthread_mutex_destroy(&bell->mutex);
 }
 
 // Sequentially consistent, so that either the sleeper sees the new value or this sees the sleeper.
-static void signal_add(struct signal *signal) {
-    atomic_fetch_add(&signal->value, 1);
-    if (!atomic_load(&signal->sleepers)) return;
-    pthread_mutex_lock(&signal->mutex);
-    pthread_cond_broadcast(&signal->changed);
-    pthread_mutex_unlock(&signal->mutex);
+static void bell_ring(struct bell *bell) {
+    atomic_fetch_add(&bell->value, 1);
+    if (!atomic_load(&bell->sleepers)) return;
+    pthread_mutex_lock(&bell->mutex);
+    pthread_cond_broadcast(&bell->changed);
+    pthread_mutex_unlock(&bell->mutex);
 }
 
-static void signal_sleep(struct signal *signal, unsigned wanted) {
-    pthread_mutex_lock(&signal->mutex);
-    atomic_fetch_add(&signal->sleepers, 1);
-    while (atomic_load(&signal->value) != wanted) pthread_cond_wait(&signal->changed, &signal->mutex);
-    atomic_fetch_sub(&signal->sleepers, 1);
-    pthread_mutex_unlock(&signal->mutex);
+static void bell_sleep(struct bell *bell, unsigned wanted) {
+    pthread_mutex_lock(&bell->mutex);
+    atomic_fetch_add(&bell->sleepers, 1);
+    while (atomic_load(&bell->value) != wanted) pthread_cond_wait(&bell->changed, &bell->mutex);
+    atomic_fetch_sub(&bell->sleepers, 1);
+    pthread_mutex_unlock(&bell->mutex);
 }
 
-static void signal_wait(struct signal *signal, unsigned wanted) {
+static void bell_wait(struct bell *bell, unsigned wanted) {
     double deadline = 0;
-    for (unsigned spins = 0; atomic_load_explicit(&signal->value, memory_order_acquire) != wanted; spins++) {
+    for (unsigned spins = 0; atomic_load_explicit(&bell->value, memory_order_acquire) != wanted; spins++) {
         __builtin_ia32_pause();
         if (spins % SPINS_BETWEEN_LOOKS_AT_THE_CLOCK) continue;
         double now = clock_seconds();
         if (!deadline) deadline = now + SPIN_SECONDS;
-        if (now > deadline) return signal_sleep(signal, wanted);
+        if (now > deadline) return bell_sleep(bell, wanted);
     }
 }
 
@@ -91,19 +92,28 @@ static void *work(void *argument) {
     struct worker *worker = argument;
     struct pool *pool = worker->pool;
     for (unsigned loop = 1;; loop++) {
-        signal_wait(&pool->started, loop);
+        bell_wait(&pool->started, loop);
         if (pool->stop) return NULL;
         run_share(pool, worker->index, pool->threads);
-        signal_add(&pool->finished);
+        bell_ring(&pool->finished);
     }
 }
 
+// Signals go to the thread that handles them, never to a worker.
+static void block_signals(sigset_t *before) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
 struct pool *pool_new(int threads) {
+    sigset_t before;
     struct pool *pool = xcalloc(1, sizeof *pool);
     pool->threads = threads;
     pool->worker = xcalloc((size_t)threads, sizeof *pool->worker);
-    signal_init(&pool->started);
-    signal_init(&pool->finished);
+    bell_init(&pool->started);
+    bell_init(&pool->finished);
+    block_signals(&before);
     for (int i = 0; i < threads - 1; i++) {
         struct worker *worker = &pool->worker[i];
         *worker = (struct worker){.pool = pool, .index = i + 1};
@@ -112,6 +122,7 @@ struct pool *pool_new(int threads) {
         pool_free(&pool);
         break;
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pool;
 }
 
@@ -125,18 +136,18 @@ void pool_run(struct pool *pool, bool alone, void (*task)(const void *context, s
     unsigned finished = atomic_load(&pool->finished.value) + (unsigned)helpers;
     pool->task = task;
     pool->context = context;
-    if (helpers) signal_add(&pool->started);
+    if (helpers) bell_ring(&pool->started);
     run_share(pool, 0, helpers + 1);
-    signal_wait(&pool->finished, finished);
+    bell_wait(&pool->finished, finished);
 }
 
 void pool_free(struct pool **pool) {
     if (!*pool) return;
     (*pool)->stop = true;
-    signal_add(&(*pool)->started);
+    bell_ring(&(*pool)->started);
     for (int i = 0; i < (*pool)->threads - 1; i++) pthread_join((*pool)->worker[i].thread, NULL);
-    signal_destroy(&(*pool)->started);
-    signal_destroy(&(*pool)->finished);
+    bell_destroy(&(*pool)->started);
+    bell_destroy(&(*pool)->finished);
     free((*pool)->worker);
     free(*pool);
     *pool = NULL;
