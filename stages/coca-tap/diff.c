@@ -1,18 +1,28 @@
-// coca-tap diff: compares two recordings message by message.
+// coca-tap diff: compares two recordings message by message, or two .safetensors by the names of their tensors.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tap.h"
+#include "tensor/safetensors.h"
 
-static struct settings { double tolerance; } settings;
+static struct settings {
+    double tolerance;
+    struct strings tensor;
+    char *prefix;
+} settings;
 
+#define AT(field) offsetof(struct settings, field)
 static const struct option rows[] = {
     {.help = "Comparing"},
-    { "tolerance", OPTION_REAL, offsetof(struct settings, tolerance), "T", "0", 0, INFINITY,
+    { "tolerance", OPTION_REAL, AT(tolerance), "T",    "0",  0, INFINITY,
      "relative error |a-b|/|b| (2-norms) that is let pass, with no difference above 10 T times the largest |b|; "
      "0 wants the same bits", 0},
+    {                  "tensor",    OPTION_LIST, AT(tensor),    "NAME", NULL, 0, 0,        "of two .safetensors: only this tensor", 0},
+    {                  "prefix",    OPTION_TEXT, AT(prefix),    "TEXT", "",   0, 0,
+     "of two .safetensors: a tensor of A is in B under TEXT before its name, and those of B without it do not count", 0},
 };
 static struct option_table tables[] = {
     {rows, COUNT(rows), &settings, NULL}
@@ -59,7 +69,7 @@ static struct distance measure(const struct tensor *a, const struct tensor *b) {
 static void compare_tensor(const struct message *where, const struct tensor *a, const struct tensor *b) {
     char shape_a[SHAPE_TEXT], shape_b[SHAPE_TEXT];
     count.tensors++;
-    if (strcmp(a->name, b->name) != 0 || a->dtype != b->dtype || !shape_equal(a->shape, b->shape)) {
+    if (a->dtype != b->dtype || !shape_equal(a->shape, b->shape)) {
         differ(where, "%s %s %s against %s %s %s", a->name, dtype_name(a->dtype), shape_format(a->shape, shape_a),
                b->name, dtype_name(b->dtype), shape_format(b->shape, shape_b));
         return;
@@ -97,7 +107,13 @@ static void compare_contents(const struct message *a, const struct message *b) {
         return;
     }
     for (int i = 0; i < a->field_count; i++) compare_field(a, &a->field[i], &b->field[i]);
-    for (int i = 0; i < a->tensor_count; i++) compare_tensor(a, &a->tensor[i], &b->tensor[i]);
+    for (int i = 0; i < a->tensor_count; i++) {
+        const struct tensor *one = &a->tensor[i], *other = &b->tensor[i];
+        if (strcmp(one->name, other->name) != 0)
+            differ(a, "%s against %s", one->name, other->name);
+        else
+            compare_tensor(a, one, other);
+    }
 }
 
 // Run, rank and generation may differ: they belong to where a recording was made.
@@ -136,6 +152,73 @@ static int compare(struct recording *one, struct recording *other) {
     return status;
 }
 
+static int compare_recordings(const char *path_a, const char *path_b) {
+    struct recording *one, *other;
+    int status = recording_open(&one, path_a);
+    if (status) return status;
+    status = recording_open(&other, path_b);
+    if (status == 0) {
+        status = compare(one, other);
+        recording_abandon(&other);
+    }
+    recording_abandon(&one);
+    return status;
+}
+
+// --- two .safetensors
+
+static bool is_wanted(const char *name) {
+    for (size_t i = 0; i < settings.tensor.count; i++)
+        if (strcmp(settings.tensor.item[i], name) == 0) return true;
+    return settings.tensor.count == 0;
+}
+
+// Tensors of `a` have their partner in `b` under prefix + name.
+static void compare_by_name(const struct safetensors *a, const struct safetensors *b, const char *prefix) {
+    for (size_t i = 0; i < a->count; i++) {
+        const char *name = a->tensor[i].name;
+        if (!is_wanted(name)) continue;
+        char *partner = xformat("%s%s", prefix, name);
+        const struct tensor *other = safetensors_find(b, partner);
+        if (other)
+            compare_tensor(NULL, &a->tensor[i], other);
+        else
+            differ(NULL, "%s: B has no %s", name, partner);
+        free(partner);
+    }
+}
+
+static void find_unmatched(const struct safetensors *a, const struct safetensors *b, const char *prefix) {
+    size_t length = strlen(prefix);
+    for (size_t i = 0; i < b->count; i++) {
+        const char *name = b->tensor[i].name;
+        if (strncmp(name, prefix, length) != 0 || !is_wanted(name + length)) continue;
+        if (!safetensors_find(a, name + length)) differ(NULL, "%s: A has no %s", name, name + length);
+    }
+}
+
+static int compare_files(const char *path_a, const char *path_b) {
+    struct safetensors one, other;
+    int status = safetensors_open(&one, path_a);
+    if (status) return status;
+    status = safetensors_open(&other, path_b);
+    if (status == 0) {
+        compare_by_name(&one, &other, settings.prefix);
+        find_unmatched(&one, &other, settings.prefix);
+        if (!count.tensors && !count.different) status = error(EXIT_DATA, "%s has none of the tensors", path_a);
+        safetensors_close(&other);
+    }
+    safetensors_close(&one);
+    return status;
+}
+
+// ---
+
+static bool is_safetensors(const char *path) {
+    const char *dot = strrchr(path, '.');
+    return dot && strcmp(dot, ".safetensors") == 0;
+}
+
 static int report(void) {
     if (count.different > SHOWN) printf("... and %" PRId64 " more\n", count.different - SHOWN);
     printf("%" PRId64 " messages and %" PRId64 " tensors compared, %" PRId64 " differences\n", count.messages,
@@ -144,25 +227,25 @@ static int report(void) {
 }
 
 static int diff(const struct strings *operands) {
-    struct recording *one, *other;
-    if (operands->count != 2) return error(EXIT_USAGE, "two recordings are needed, not %zu", operands->count);
-    int status = recording_open(&one, operands->item[0]);
-    if (status) return status;
-    status = recording_open(&other, operands->item[1]);
-    if (status == 0) {
-        status = compare(one, other);
-        recording_abandon(&other);
-    }
-    recording_abandon(&one);
+    if (operands->count != 2) return error(EXIT_USAGE, "A and B are needed, not %zu operands", operands->count);
+    const char *a = operands->item[0], *b = operands->item[1];
+    bool files = is_safetensors(a);
+    if (files != is_safetensors(b)) return error(EXIT_USAGE, "a recording cannot be compared with a .safetensors");
+    if (!files && (settings.tensor.count || *settings.prefix))
+        return error(EXIT_USAGE, "--tensor and --prefix are for two .safetensors");
+    int status = files ? compare_files(a, b) : compare_recordings(a, b);
     return status ? status : report();
 }
 
 const struct tool diff_tool = {
     .name = "coca-tap diff",
-    .summary = "compares two recordings; exit 0: equal, 1: different",
+    .summary = "compares two recordings, or two .safetensors; exit 0: equal, 1: different",
     .manual =
         "Messages are compared in order: kind, step, microbatch, samples, sender, fields and tensors. Run, rank and\n"
-        "M are not. Each difference has a line on stdout.",
+        "M are not. Files named .safetensors are compared tensor by tensor. Each difference has a line on stdout.\n"
+        "\n"
+        "Example, of a run's --dump DIR:\n"
+        "  coca-tap diff --tolerance 1e-4 --prefix grad. DIR/grads.safetensors golden.safetensors",
     .tables = tables,
     .table_count = COUNT(tables),
     .operands = "A B",

@@ -76,6 +76,27 @@ import() { coca-tap import in.safetensors --edge images --microbatch 2 --out "$@
     [ "$status" -eq 3 ]
 }
 
+@test "diff compares safetensors by name" {
+    safetensors '{"d":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' '\0\0\200\77' '\0\0\0\100' >a.safetensors
+    safetensors '{"x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"grad.d":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}' \
+        '\0\1\2\3' '\0\0\200\77' '\0\0\1\100' >b.safetensors # 2.015625 for 2
+    coca-tap diff a.safetensors a.safetensors
+    coca-tap diff a.safetensors b.safetensors --prefix grad. --tolerance 0.01
+    run coca-tap diff a.safetensors b.safetensors --prefix grad. --tolerance 0.001
+    [ "$status" -eq 1 ]
+    [[ ${lines[0]} == "d f32 [2]: relative error"*"largest difference 0.0156" ]]
+    run coca-tap diff a.safetensors b.safetensors
+    [ "$status" -eq 1 ]
+    [[ ${lines[0]} == "d: B has no d" && ${lines[1]} == "x: A has no x" ]]
+    run coca-tap diff a.safetensors b.safetensors --tensor x # which A lacks
+    [ "$status" -eq 1 ]
+    run coca-tap diff a.safetensors b.safetensors --tensor none
+    [ "$status" -eq 3 ]
+    import f
+    run coca-tap diff f a.safetensors
+    [ "$status" -eq 2 ]
+}
+
 @test "a recording travels through pipes" {
     import - | coca-tap watch - >seen
     [ "$(wc -l <seen)" -eq 2 ]
