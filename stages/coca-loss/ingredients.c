@@ -30,6 +30,12 @@ static char *own_copy(const struct run_directory *run, const char *name, const v
     return NULL;
 }
 
+static int find_pretrained(void) {
+    const char *path = run_options.pretrained;
+    if (!path || file_exists(path) || directory_exists(path)) return 0;
+    return error(EXIT_USAGE, "--pretrained %s: no such file or folder", path);
+}
+
 static int find_model(struct ingredients *found, const struct run_directory *run) {
     bool from_weights = !option_given(&run_options_table, &run_options.model) && run_options.pretrained;
     int status = 0;
@@ -104,10 +110,11 @@ static int find_datasets(struct ingredients *found) {
 
 int ingredients_find(struct ingredients *found, const struct run_directory *run) {
     *found = (struct ingredients){.versions = json_pack("{s:s}", "code", COCAFLOW_VERSION)};
-    int status = find_model(found, run);
+    int status = find_pretrained();
+    if (!status) status = find_model(found, run);
+    if (!status) status = find_datasets(found);
     if (!status) status = find_tokenizer(found, run);
-    if (!status) status = hash_prompts(found);
-    return status ? status : find_datasets(found);
+    return status ? status : hash_prompts(found);
 }
 
 void ingredients_release(struct ingredients *found) {
