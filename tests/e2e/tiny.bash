@@ -26,7 +26,10 @@ start() {
 all_ready() {
     local i
     for ((i = 0; i < ${#pids[@]}; i++)); do
-        until [[ -e ready.$i ]]; do sleep 0.05; done
+        until [[ -e ready.$i ]]; do
+            kill -0 "${pids[i]}" || { cat ./*.log; return 1; }
+            sleep 0.05
+        done
         rm "ready.$i"
     done
     sleep 0.5 # a socket looks again for one that was not there yet
