@@ -76,6 +76,7 @@ static const char *copy_path(const char *record, const struct edge *edge) {
 static int open_copy(struct edge *edge) {
     const struct strings *record = edge->hub->config.record;
     const char *path = NULL;
+    if (edge->direction == EDGE_OUT) return 0; // the other end writes what arrives
     for (size_t i = 0; record && i < record->count && !path; i++) path = copy_path(record->item[i], edge);
     if (!path) return 0;
     int status = recording_create(&edge->copy, path);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -202,12 +203,26 @@ int recording_read(struct recording *recording, struct message **message) {
 
 // --- Writing
 
+// Empties a file that was opened for writing, unless another process writes it: two would spoil it silently.
+static int claim_file(int fd, const char *path) {
+    struct stat about;
+    if (fstat(fd, &about) || !S_ISREG(about.st_mode)) return 0;
+    if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+        return error(EXIT_USAGE, "%s is being recorded by another process: give each a file of its own", path);
+    return ftruncate(fd, 0) ? error(EXIT_RUN, "%s: cannot be emptied: %s", path, strerror(errno)) : 0;
+}
+
 int recording_create(struct recording **recording, const char *path) {
     bool standard = strcmp(path, "-") == 0;
     if (standard && isatty(STDOUT_FILENO))
         return error(EXIT_USAGE, "stdout is a terminal; send the recording to a file or pipe, or `| coca-tap watch -`");
-    int fd = standard ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = standard ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return error(EXIT_RUN, "%s: cannot be written: %s", path, strerror(errno));
+    int status = standard ? 0 : claim_file(fd, path);
+    if (status) {
+        close(fd);
+        return status;
+    }
     *recording = recording_new(fd, standard ? "stdout" : path, !standard, true);
     return 0;
 }

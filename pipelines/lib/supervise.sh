@@ -63,6 +63,7 @@ job_spawn() {
     shift 2
     local -a command=("$@" --run-dir "$job_dir" --supervisor sockets/supervisor
         --ready "sockets/$name.ready" --counters "log/$name.counters" "${job_options[@]}")
+    add_recordings "$name" "$@"
     set -m # a process group for it
     if [[ $kind == sink ]]; then
         "${command[@]}" 8>&- 9>&- &
@@ -76,8 +77,23 @@ job_spawn() {
     printf '%s\n' "$pid" >"$job_dir/sockets/$name.pid"
 }
 
+# add_recordings NAME ARGUMENT ...: to job_spawn's command, the recordings of edges that this process has.
+add_recordings() {
+    local name=${1%%.*} record edge
+    shift
+    for record in "${!job_records[@]}"; do
+        edge=${record%%=*}
+        [[ $edge == *:* && ${edge%%:*} != "$name" || " $* " != *" --${edge#*:} "* ]] && continue
+        command+=(--record "${edge#*:}=${record#*=}")
+        job_records[$record]=taken
+    done
+}
+
 job_watch() {
-    local pid code
+    local pid code record
+    for record in "${!job_records[@]}"; do
+        [[ ${job_records[$record]} ]] || say "warning: --record $record: no stage of this job has such an edge"
+    done
     while job_needed; do
         pid=''
         if wait -n -p pid; then code=0; else code=$?; fi
@@ -167,13 +183,15 @@ job_end() {
     return 0
 }
 
-# take_stage_options ARGUMENT ...: options that every stage has go to job_options, the rest to job_arguments.
+# take_stage_options ARGUMENT ...: options that every stage has go to job_options, recordings to job_records, the rest to
+# job_arguments. A recording is EDGE=FILE, or STAGE:EDGE=FILE for an edge on which several stages receive.
 job_options=() job_arguments=()
+declare -A job_records
 take_stage_options() {
     while (($#)); do
         case $1 in
-            --record=*) job_options+=(--record "$(absolute_recording "${1#*=}")") ;;
-            --record) job_options+=(--record "$(absolute_recording "${2-}")"); shift ;;
+            --record=*) job_records[$(absolute_recording "${1#*=}")]='' ;;
+            --record) job_records[$(absolute_recording "${2-}")]='' && shift ;;
             --keys) job_options+=(--keys "$(realpath -m -- "${2-}")"); shift ;;
             --insecure | --*-timeout=* | --message-limit=*) job_options+=("$1") ;;
             --*-timeout | --message-limit) job_options+=("$1" "${2-}"); shift ;;

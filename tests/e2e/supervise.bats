@@ -110,3 +110,19 @@ job() { printf '%s\n' "$@" >"$DIR/stages.sh"; }
     sleep 0.7
     grep -q orphan "$LOG"
 }
+
+@test "a recording is written by the stages that have its edge" {
+    cat >"$DIR/bin/show" <<'S'
+#!/usr/bin/env bash
+echo "$*" >>"$LOG"
+S
+    chmod +x "$DIR/bin/show"
+    sed -i 's/^job_open/take_stage_options "$@"\n&/' "$DIR/job.sh"
+    job 'stage a show --images x --both x' 'stage b show --tokens x --both x'
+    cd "$DIR"
+    run bash job.sh --record images=f --record=a:both=g --record other=h
+    [ "$status" -eq 0 ]
+    grep -- '--images' "$LOG" | grep -- "--record images=$DIR/f" | grep -q -- "--record both=$DIR/g"
+    [[ $output == *"--record other=$DIR/h: no stage of this job has such an edge"* ]]
+    [[ $(grep -- '--tokens' "$LOG") != *--record* ]]
+}

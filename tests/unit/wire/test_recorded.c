@@ -239,6 +239,30 @@ static void test_record(void **state) {
     assert_int_equal(hub_close(&hub), 0);
 }
 
+// The worker is asked for the same recording as its consumer, as a script's options go to every stage.
+static void test_record_is_the_receivers(void **state) {
+    struct hub_config config = config_of("decode");
+    struct strings records = {0};
+    (void)state;
+    strings_add_text(&records, "images=copy");
+    config.record = &records;
+    hub = hub_new(&config);
+    assert_int_equal(open_one("ipc://images", EDGE_SERVE, EDGE_OUT), 0);
+    assert_int_equal(hub_close(&hub), 0);
+    assert_int_equal(access("copy", F_OK), -1);
+    strings_release(&records);
+}
+
+static void test_record_has_one_writer(void **state) {
+    struct recording *one, *other;
+    (void)state;
+    assert_int_equal(recording_create(&one, "copy"), 0);
+    assert_int_equal(recording_create(&other, "copy"), -EXIT_USAGE);
+    assert_int_equal(recording_close(&one), 0);
+    assert_int_equal(recording_create(&other, "copy"), 0);
+    assert_int_equal(recording_close(&other), 0);
+}
+
 static int read_a_little(void *argument) {
     char bytes[10];
     int fd = open(argument, O_RDONLY);
@@ -268,6 +292,8 @@ int main(void) {
         IN_FOLDER(test_watch_ends_a_wait_for_a_pipe),
         IN_FOLDER(test_failing_watch),
         IN_FOLDER(test_record),
+        IN_FOLDER(test_record_is_the_receivers),
+        IN_FOLDER(test_record_has_one_writer),
         IN_FOLDER(test_record_outlives_its_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
