@@ -12,10 +12,12 @@ static void consume(void) {
     assert_int_equal(open_edge(hub, &edge, "images", ADDRESS, EDGE_PULL, NULL), 0);
 }
 
+// A worker that comes once the file "go" is there.
 static int answer_all(void *argument) {
     struct unit unit;
     int status;
-    usleep(*(const useconds_t *)argument);
+    (void)argument;
+    while (!file_exists("go")) usleep(5000);
     struct hub *worker = hub_of("decode");
     struct edge *out;
     if (open_edge(worker, &out, "images", ADDRESS, EDGE_SERVE, NULL)) return 1;
@@ -26,16 +28,21 @@ static int answer_all(void *argument) {
     return status == HUB_END ? hub_close(&worker) : status;
 }
 
+static void let_go(void) {
+    assert_int_equal(file_write("go", "", 0), 0);
+}
+
 static void take_from(pid_t who) {
     struct message *message;
+    let_go();
     assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message), 0);
     assert_int_equal(value_of(message)[2], who);
     message_free(&message);
 }
 
-// Serves the consumer until it has counted so many malformed messages.
+// Serves the consumer, at most five seconds, until it has counted so many malformed messages.
 static void serve_until(int64_t malformed) {
-    for (int i = 0; i < 500 && hub_counters(hub).malformed < malformed; i++) {
+    for (int i = 0; i < 2500 && hub_counters(hub).malformed < malformed; i++) {
         hub_ready(hub, edge, MESSAGE_DATA, NULL, 0, 0);
         usleep(2000);
     }
@@ -48,8 +55,7 @@ static void send_bytes(const void *bytes, size_t size, bool more) {
 
 static void test_before_hello(void **state) {
     (void)state;
-    useconds_t late = 300000;
-    pid_t worker = start(answer_all, &late);
+    pid_t worker = start(answer_all, NULL);
     consume();
     edge_want(edge, NULL, unit_of(0, 0));
     raw = raw_connect(ADDRESS);
@@ -106,10 +112,10 @@ static int answer_wrong(void *argument) {
 }
 
 static void another_is_asked(enum wrong wrong) {
-    useconds_t late = 200000;
-    pid_t bad = start(answer_wrong, &wrong), good = start(answer_all, &late);
+    pid_t bad = start(answer_wrong, &wrong), good = start(answer_all, NULL);
     consume();
     edge_want(edge, NULL, unit_of(0, 0));
+    serve_until(1);
     take_from(good);
     assert_int_equal(hub_counters(hub).malformed, 1);
     assert_int_equal(hub_counters(hub).repeated_requests, 1);
@@ -117,6 +123,7 @@ static void another_is_asked(enum wrong wrong) {
     assert_int_equal(finish(good), 0);
     kill(bad, SIGKILL);
     finish(bad);
+    unlink("go");
 }
 
 static void test_wrong_answers(void **state) {
@@ -127,15 +134,14 @@ static void test_wrong_answers(void **state) {
 static void test_frame_above_the_limit(void **state) {
     (void)state;
     struct hub_config config = config_of("image-encode");
-    useconds_t late = 300000;
     config.message_limit = 65536;
-    pid_t worker = start(answer_all, &late);
+    pid_t worker = start(answer_all, NULL);
     hub = hub_new(&config);
     assert_int_equal(open_edge(hub, &edge, "images", ADDRESS, EDGE_PULL, NULL), 0);
     edge_want(edge, NULL, unit_of(0, 0));
     raw = raw_connect(ADDRESS);
     raw_send(&raw, raw_hello_message("decode", "images"));
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 2500 && hub_counters(hub).messages_out == 0; i++) {
         hub_ready(hub, edge, MESSAGE_DATA, NULL, 0, 0);
         usleep(2000);
     }
@@ -154,8 +160,8 @@ static void test_frame_above_the_limit(void **state) {
 static void test_worker_is_asked_nonsense(void **state) {
     (void)state;
     int linger = 0;
-    useconds_t late = 0;
-    pid_t worker = start(answer_all, &late);
+    let_go();
+    pid_t worker = start(answer_all, NULL);
     void *context = zmq_ctx_new(), *router = zmq_socket(context, ZMQ_ROUTER);
     char id[256], header[65536];
     zmq_setsockopt(router, ZMQ_LINGER, &linger, sizeof linger);
