@@ -12,7 +12,8 @@ struct cpu {
     const struct kernels *kernels;
     size_t element; // bytes of the compute type
     struct packed_cache packed;
-    char *scratch; // one block per thread, and one for what threads share
+    int64_t block_numbers; // f32 that fill half of a core's second cache
+    char *scratch;         // one block per thread, and one for what threads share
     size_t scratch_bytes, shared_bytes;
     char *shared;
 };
@@ -33,9 +34,6 @@ void cpu_reserve_scratch(struct cpu *cpu, size_t bytes);
 static inline void *cpu_scratch(const struct cpu *cpu, struct share share) {
     return cpu->scratch + (size_t)share.index * cpu->scratch_bytes;
 }
-
-// Scratch of one thread in linear maps, which take the most.
-int64_t linear_scratch_bytes(void);
 
 // Memory for what threads leave to each other, until the next call.
 void *cpu_shared(struct cpu *cpu, size_t bytes);

@@ -4,10 +4,9 @@
 
 #include "ops/cpu/cpu.h"
 
-#define CHUNK_ROWS 96                // of the left operand; a multiple of the kernels' tile of 6
-#define CHUNK_DEPTH 1024             // operands that a product adds up before it stores sums
-#define GRADIENT_DEPTH 256           // rows of activations that a block of gradients adds up at a time
-#define GRADIENT_NUMBERS (160 << 10) // of a block and its operands: most of a small L2 cache
+#define CHUNK_ROWS 96      // of the left operand; a multiple of the kernels' tile of 6
+#define CHUNK_DEPTH 1024   // operands that a product adds up before it stores sums
+#define GRADIENT_DEPTH 256 // rows of activations that a block of gradients adds up at a time
 
 static int64_t divide_up(int64_t n, int64_t by) {
     return (n + by - 1) / by;
@@ -15,10 +14,6 @@ static int64_t divide_up(int64_t n, int64_t by) {
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
-}
-
-int64_t linear_scratch_bytes(void) {
-    return GRADIENT_NUMBERS * (int64_t)sizeof(float); // more than a chunk of a forward pass and its sums
 }
 
 // ---- out[R,N] = finish(in[R,K]·weight[K,N])
@@ -186,22 +181,27 @@ static void cut_gradient(struct gradient *job, int64_t row_blocks, int64_t colum
     job->column_blocks = divide_up(job->N, job->columns);
 }
 
-// Of the cuts that fit the cache and share out evenly, the one that packs least: the left operand once for each block
-// of columns, the right one once for each block of rows.
+// The fewest blocks of rows that fit the cache beside so many columns, and that share out evenly.
+static int64_t row_blocks_for(const struct gradient *job, int64_t columns, int64_t column_blocks, int threads) {
+    int64_t most = (job->cpu->block_numbers - GRADIENT_DEPTH * columns) / (columns + GRADIENT_DEPTH) - 16;
+    int64_t row_blocks = divide_up(job->M, most < 6 ? 6 : most);
+    while (row_blocks * column_blocks % threads) row_blocks++;
+    return row_blocks;
+}
+
+// Of some cuts the one that packs least: the left operand once for each block of columns, the right one once for each
+// block of rows.
 static void plan_gradient(struct gradient *job, int threads) {
-    int64_t least_packed = INT64_MAX, best_rows = threads, best_columns = 1;
-    for (int64_t columns = 1; columns <= divide_up(job->N, 64); columns++) {
-        int64_t rows = 1;
-        for (;; rows++) {
-            cut_gradient(job, rows, columns);
-            if (job->rows == 6 ||
-                (rows * columns % threads == 0 && gradient_numbers(job->rows, job->columns) <= GRADIENT_NUMBERS))
-                break;
-        }
-        if (job->N * rows + job->M * columns >= least_packed) continue;
-        least_packed = job->N * rows + job->M * columns;
-        best_rows = rows;
-        best_columns = columns;
+    int64_t least_packed = INT64_MAX, best_rows = 1, best_columns = 1;
+    for (int64_t width = 64; width <= 512; width += 64) {
+        int64_t column_blocks = divide_up(job->N, width);
+        int64_t columns = divide_up(divide_up(job->N, column_blocks), 16) * 16;
+        int64_t row_blocks = row_blocks_for(job, columns, column_blocks, threads);
+        int64_t packed = job->N * row_blocks + job->M * column_blocks;
+        if (packed >= least_packed) continue;
+        least_packed = packed;
+        best_rows = row_blocks;
+        best_columns = column_blocks;
     }
     cut_gradient(job, best_rows, best_columns);
 }

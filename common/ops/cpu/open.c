@@ -1,6 +1,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -9,6 +10,9 @@
 
 // Below this many numbers a loop is done before another thread has heard of it.
 #define PARALLEL_WORK 8192
+
+// A chunk of a forward pass and its sums.
+#define LEAST_BLOCK_NUMBERS (128 << 10)
 
 void cpu_run(struct cpu *cpu, int64_t work, void (*task)(const void *context, struct share share),
              const void *context) {
@@ -30,6 +34,13 @@ void *cpu_shared(struct cpu *cpu, size_t bytes) {
         cpu->shared_bytes = bytes;
     }
     return cpu->shared;
+}
+
+static int64_t block_numbers(void) {
+    long cache = sysconf(_SC_LEVEL2_CACHE_SIZE); // 0 where the kernel does not tell
+    if (cache <= 0) cache = 1 << 20;
+    int64_t numbers = cache / 2 / (int64_t)sizeof(float);
+    return numbers < LEAST_BLOCK_NUMBERS ? LEAST_BLOCK_NUMBERS : numbers;
 }
 
 static int cores(void) {
@@ -59,11 +70,12 @@ int cpu_open(struct ops *ops, int index) {
                      ops->threads);
     struct cpu *cpu = xcalloc(1, sizeof *cpu);
     *cpu = (struct cpu){.pool = pool, .kernels = kernels, .element = dtype_size(ops->dtype)};
+    cpu->block_numbers = block_numbers();
     ops->backend = "cpu";
     ops->state = cpu;
     ops->close = cpu_close;
     ops->copy_bytes = (int64_t)sizeof(float) / kernels->operand_depth;
-    ops->scratch_bytes = ops->threads * linear_scratch_bytes();
+    ops->scratch_bytes = ops->threads * cpu->block_numbers * (int64_t)sizeof(float); // linear maps take the most
 #define OP(name, parameters, arguments) ops->name = cpu_##name;
 #include "ops/ops.def"
 #undef OP
