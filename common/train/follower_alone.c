@@ -1,4 +1,6 @@
-// Alone with recordings: forward over the input's microbatches as they come, or whole steps when gradients arrive.
+// Alone: forward over the input's microbatches, or whole steps when gradients arrive. A recording is read as it comes;
+// of workers are asked the steps --first-step up to --steps, or without --steps the microbatches (0, m) until their
+// data end.
 #include <inttypes.h>
 #include <math.h>
 
@@ -22,11 +24,49 @@ static int forward_unit(struct follower *follower, struct message **input) {
     return unit.step < run_options.first_step ? 0 : follower_unit(&step, unit.microbatch);
 }
 
+// The unit that is asked for next.
+struct request {
+    struct prefetch prefetch;
+    struct step_order order;
+    int microbatch;
+};
+
+static void request_begin(struct request *request, struct follower *follower) {
+    int M = run_options.steps ? run_microbatches() : INT32_MAX;
+    int64_t batch = M * run_options.microbatch;
+    int64_t step = run_options.steps ? run_options.first_step : 0;
+    *request = (struct request){
+        .order = {.step = step, .first = step * batch, .batch = batch, .microbatches = M, .steps = run_options.steps}
+    };
+    prefetch_begin(&request->prefetch, follower->phase->take[0], follower->ahead, 0, 1);
+}
+
+static int request_take(struct request *request, struct hub *hub, struct message **input) {
+    struct step_order *order = &request->order;
+    if (beyond(order->step)) return HUB_END;
+    prefetch_reach(&request->prefetch, order, request->microbatch);
+    int status = hub_take(hub, request->prefetch.edge, MESSAGE_DATA, NULL, order->step, request->microbatch, input);
+    if (!status && run_options.steps) (*input)->microbatches = order->microbatches; // workers do not know M
+    if (++request->microbatch < order->microbatches) return status;
+    request->microbatch = 0;
+    order->step++;
+    order->first += order->batch;
+    return status;
+}
+
+static int take_input(struct follower *follower, struct request *request, struct message **input) {
+    struct edge *edge = follower->phase->take[0];
+    if (!edge_is_recording(edge)) return request_take(request, follower->hub, input);
+    return hub_take(follower->hub, edge, MESSAGE_DATA, NULL, -1, -1, input);
+}
+
 static int forward_all(struct follower *follower) {
     struct message *input;
+    struct request request;
     int64_t next = run_options.first_step;
     int status;
-    while (!(status = hub_take(follower->hub, follower->phase->take[0], MESSAGE_DATA, NULL, -1, -1, &input))) {
+    request_begin(&request, follower);
+    while (!(status = take_input(follower, &request, &input))) {
         bool enough = beyond(input->unit.step);
         next = input->unit.step + 1;
         if (!enough) status = forward_unit(follower, &input);
@@ -37,14 +77,16 @@ static int forward_all(struct follower *follower) {
     return status;
 }
 
-static int whole_step(struct follower *follower, int64_t number) {
+static int whole_step(struct follower *follower, struct prefetch *prefetch, int64_t number) {
     struct follower_step step = {
         .follower = follower,
+        .prefetch = edge_is_recording(prefetch->edge) ? NULL : prefetch,
         .train = true,
         .order = {.step = number,
                   .first = number * run_options.batch_size,
                   .batch = run_options.batch_size,
                   .microbatches = run_microbatches(),
+                  .steps = run_options.steps,
                   .dump = run_options.dump && run_options.dump_step == number}
     };
     params_zero_gradient(follower->part->params);
@@ -57,7 +99,9 @@ static int whole_step(struct follower *follower, int64_t number) {
 static int step_all(struct follower *follower) {
     int status = 0;
     int64_t step = run_options.first_step;
-    for (; !beyond(step) && !status; step++) status = whole_step(follower, step);
+    struct prefetch prefetch;
+    prefetch_begin(&prefetch, follower->phase->take[0], follower->ahead, 0, 1);
+    for (; !beyond(step) && !status; step++) status = whole_step(follower, &prefetch, step);
     // The step that met the end was counted too.
     return status == HUB_END && run_options.steps ? follower_ended(follower, step - 1) : status;
 }
