@@ -84,15 +84,20 @@ static void forward_blocks(const void *context, struct share share) {
         forward_block(job, scratch, i / job->weight->blocks, i % job->weight->blocks);
 }
 
+// Rows in whole chunks for every thread; few rows share the columns out instead, so that weights are read once.
+static void cut_forward(struct forward *job, int threads) {
+    int64_t chunks = divide_up(divide_up(job->R, CHUNK_ROWS), threads) * threads;
+    if (job->R <= CHUNK_ROWS / 2 && job->weight->blocks >= threads) chunks = 1;
+    job->chunk = divide_up(divide_up(job->R, chunks), 6) * 6;
+    job->chunks = divide_up(job->R, job->chunk);
+}
+
 static void forward(struct cpu *cpu, struct forward *job, const void *weight, bool turned) {
     if (!job->R) return;
-    int threads = pool_threads(cpu->pool);
     job->cpu = cpu;
     job->weight = packed_get(cpu, weight, job->K, job->N, turned);
     job->direct = cpu->kernels->direct_left && job->K % cpu->kernels->operand_depth == 0;
-    int64_t chunks = divide_up(divide_up(job->R, CHUNK_ROWS), threads) * threads;
-    job->chunk = divide_up(divide_up(job->R, chunks), 6) * 6;
-    job->chunks = divide_up(job->R, job->chunk);
+    cut_forward(job, pool_threads(cpu->pool));
     int64_t numbers = job->chunk * (job->weight->block + least(CHUNK_DEPTH, job->weight->depth));
     cpu_reserve_scratch(cpu, (size_t)numbers * sizeof(float));
     cpu_run(cpu, job->R * job->K * job->N / 16, forward_blocks, job);
