@@ -26,16 +26,27 @@ static const char manual[] =
     "JSON line on stdout, as coca-score's, with samples, targets, loss, contrastive_loss and caption_loss. The\n"
     "encoders are started with --evaluate too.\n"
     "\n"
+    "Alone, without --control: the contrastive loss of recorded embeddings, a JSON line a step on stdout. Which of "
+    "the\n"
+    "encoders a gradient is for stands in no recording, so none is written.\n"
+    "\n"
     "coca-loss --prepare makes the run directory before all that: `coca-loss --prepare --help`.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure (also steps that are not finite), 2 usage, 3 bad input, 4 peer lost, 130\n"
-    "and 143 signals, after a checkpoint.";
+    "and 143 signals, after a checkpoint.\n"
+    "\n"
+    "Example:\n"
+    "  coca-loss --model coca_tiny --batch-size 128 --microbatch 32 --embeddings file:embeddings.rec";
 
 enum { RESULTS, RUN, TABLES };
 static struct option_table tables[TABLES];
 
 static struct part part;
 static bool train;
+
+static bool is_alone(void) {
+    return !run_options.control && !run_options.evaluate;
+}
 
 static int64_t need(void *context, int recompute, int64_t microbatch) {
     (void)context;
@@ -56,7 +67,7 @@ static void say_share(void) {
 static int prepare(const struct strings *operands) {
     (void)operands;
     int status = part_open(&part, PART_LOSS, &tables[RUN]);
-    train = !run_options.evaluate;
+    train = run_options.control && !run_options.evaluate;
     if (!status) status = run_options_check_batch();
     if (!status && train) status = run_options_check_length();
     if (!status) status = memory_announce(need, NULL);
@@ -68,23 +79,30 @@ static int prepare(const struct strings *operands) {
 static int open_edges(struct hub *hub, struct conductor *conductor) {
     static const char *const both[] = {ROLE_IMAGE, ROLE_TEXT, NULL};
     const struct run_options *o = &run_options;
-    bool contrastive = o->contrastive_weight > 0;
+    bool contrastive = o->contrastive_weight > 0, alone = is_alone();
     const struct edge_row rows[] = {
-        {&conductor->control,         true,        {"control", o->control, EDGE_BIND, EDGE_BOTH, 0, both}    },
-        {&conductor->embeddings,      contrastive, {"embeddings", o->embeddings, EDGE_BIND, EDGE_IN, 0, both}},
+        {&conductor->control,         !alone,               {"control", o->control, EDGE_BIND, EDGE_BOTH, 0, both}    },
+        {&conductor->embeddings,      contrastive || alone, {"embeddings", o->embeddings, EDGE_BIND, EDGE_IN, 0, both}},
         {&conductor->embeddings_grad,
          contrastive && train,
-         {"embeddings-grad", o->embeddings_grad, EDGE_BIND, EDGE_OUT, 0, both}                               },
+         {"embeddings-grad", o->embeddings_grad, EDGE_BIND, EDGE_OUT, 0, both}                                        },
     };
     return edges_open(hub, rows, sizeof rows / sizeof *rows);
+}
+
+static int conduct(struct conductor *conductor) {
+    if (is_alone()) return conductor_alone(conductor);
+    return train ? conductor_train(conductor) : conductor_evaluate(conductor);
 }
 
 static int run(struct hub *hub) {
     struct conductor conductor = {.hub = hub, .part = &part};
     int status = open_edges(hub, &conductor);
+    if (!status && is_alone() && !edge_is_recording(conductor.embeddings))
+        status = error(EXIT_USAGE, "without --control, --embeddings is a recording: file:PATH or -");
     if (!status) stage_ready();
     if (!status) status = hub_meet(hub);
-    if (!status) status = train ? conductor_train(&conductor) : conductor_evaluate(&conductor);
+    if (!status) status = conduct(&conductor);
     part_close(&part);
     return status;
 }

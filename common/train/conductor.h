@@ -17,4 +17,8 @@ int conductor_train(struct conductor *conductor);
 // Losses without gradients over held-out data, to its end; prints one JSON object on stdout. 0 or -exit_code.
 int conductor_evaluate(struct conductor *conductor);
 
+// The contrastive loss of recorded embeddings, from --first-step up to --steps or to their end: a JSON line a step on
+// stdout. Without control. 0 or -exit_code.
+int conductor_alone(struct conductor *conductor);
+
 int64_t conductor_bytes(const struct part *part, bool train); // of the gathered batch

@@ -129,6 +129,19 @@ same_embeddings() { # ROLE FILE FILE
     cat features | coca-text-decode "${words[@]}" --features - --captions - | coca-tap diff - c.out
 }
 
+@test "loss alone: the contrastive loss of the run, from a file and a pipe" {
+    local number='"contrastive_loss": [-.0-9e]*'
+    coca-loss "${ALONE[@]}" --embeddings file:embeddings >l.out
+    diff <(grep -o "$number" l.out) <(grep -o "$number" runs/run/metrics.jsonl)
+    cat embeddings | coca-loss "${ALONE[@]}" --embeddings - --steps 2 | diff - l.out
+    run coca-loss "${ALONE[@]}" --embeddings file:embeddings --steps 3
+    [ "$status" -eq 3 ]
+    [[ $output == *"embeddings ends at step 2"* ]]
+    run coca-loss "${ALONE[@]}" --embeddings ipc://nobody
+    [ "$status" -eq 2 ]
+    [[ $output == *"--embeddings is a recording"* ]]
+}
+
 @test "a recording that ends too early, and binary output to a terminal" {
     run coca-image-encode "${ALONE[@]}" --images file:images --features file:f.out --steps 3
     [ "$status" -eq 3 ]
