@@ -50,38 +50,47 @@ static void finish_slope(const struct forward *job, int64_t at, int64_t column, 
     job->cpu->kernels->finish_slope(job->out + (size_t)at * e, sum, job->pre + (size_t)at * e, n, job->activation);
 }
 
-// Operands of rows first … first + m from depth l on: where they lie, and from row to row.
-static const float *left_operands(const struct forward *job, float *scratch, int64_t first, int64_t m, int64_t l,
-                                  int64_t k, int64_t *row) {
+// What one thread holds: sums of a block, and operands of a chunk of rows where these must be packed.
+struct forward_scratch {
+    float *sum, *left;
+    int64_t packed; // the chunk whose operands `left` holds whole, or −1
+};
+
+// Operands of the m rows of chunk r from depth l on: where they lie, and from row to row.
+static const float *left_operands(const struct forward *job, struct forward_scratch *scratch, int64_t r, int64_t m,
+                                  int64_t l, int64_t k, int64_t *row) {
     int64_t depth = job->cpu->kernels->operand_depth, column = l * depth;
-    const char *from = job->in + (size_t)(first * job->K + column) * job->cpu->element;
+    const char *from = job->in + (size_t)(r * job->chunk * job->K + column) * job->cpu->element;
     *row = job->direct ? job->K / depth : k;
     if (job->direct) return (const float *)from;
-    job->cpu->kernels->pack_left(scratch, from, job->K, m, least(k * depth, job->K - column));
-    return scratch;
+    if (scratch->packed != r)
+        job->cpu->kernels->pack_left(scratch->left, from, job->K, m, least(k * depth, job->K - column));
+    scratch->packed = k == job->weight->depth ? r : -1;
+    return scratch->left;
 }
 
 // Rows of chunk r against the columns of block c.
-static void forward_block(const struct forward *job, float *scratch, int64_t r, int64_t c) {
+static void forward_block(const struct forward *job, struct forward_scratch *scratch, int64_t r, int64_t c) {
     const struct packed *weight = job->weight;
     int64_t first = r * job->chunk, m = least(job->chunk, job->R - first), width = packed_width(weight, c);
-    float *sum = scratch, *left = scratch + job->chunk * width;
     for (int64_t l = 0; l < weight->depth; l += CHUNK_DEPTH) {
         int64_t k = least(CHUNK_DEPTH, weight->depth - l), row;
-        const float *a = left_operands(job, left, first, m, l, k, &row);
-        job->cpu->kernels->multiply(&(struct product){sum, a, packed_at(weight, c, l), width, row, 1, width, (int)m,
-                                                      (int)width, (int)k, l > 0});
+        const float *a = left_operands(job, scratch, r, m, l, k, &row);
+        job->cpu->kernels->multiply(&(struct product){scratch->sum, a, packed_at(weight, c, l), width, row, 1, width,
+                                                      (int)m, (int)width, (int)k, l > 0});
     }
     int64_t column = c * weight->block, n = packed_columns(weight, c);
-    for (int64_t i = 0; i < m; i++) job->finish(job, (first + i) * job->N + column, column, sum + i * width, n);
+    for (int64_t i = 0; i < m; i++)
+        job->finish(job, (first + i) * job->N + column, column, scratch->sum + i * width, n);
 }
 
 static void forward_blocks(const void *context, struct share share) {
     const struct forward *job = context;
-    float *scratch = cpu_scratch(job->cpu, share);
+    float *memory = cpu_scratch(job->cpu, share);
+    struct forward_scratch scratch = {memory, memory + job->chunk * job->weight->block, -1};
     struct range range = share_of(share, job->chunks * job->weight->blocks, 1);
     for (int64_t i = range.begin; i < range.end; i++)
-        forward_block(job, scratch, i / job->weight->blocks, i % job->weight->blocks);
+        forward_block(job, &scratch, i / job->weight->blocks, i % job->weight->blocks);
 }
 
 // Rows in whole chunks for every thread; few rows share the columns out instead, so that weights are read once.
