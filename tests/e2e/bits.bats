@@ -31,9 +31,15 @@ train() {
 # What a run must repeat: every number of every step but the speed.
 numbers_of() { sed 's/, "samples_per_second.*//' "runs/$1/metrics.jsonl"; }
 
-# same_run A B: the same losses and the same final weights.
+# same_run A B: the same losses, and the same final weights, averages and optimizer states.
 same_run() {
-    diff <(numbers_of "$1") <(numbers_of "$2") && cmp "runs/$1/$WEIGHTS" "runs/$2/$WEIGHTS"
+    local file count=0
+    diff <(numbers_of "$1") <(numbers_of "$2") && cmp "runs/$1/$WEIGHTS" "runs/$2/$WEIGHTS" || return
+    for file in "runs/$1/checkpoints/step-$(numbers_of "$1" | wc -l)"/*.safetensors; do
+        cmp "$file" "${file/$1/$2}" || return
+        count=$((count + 1))
+    done
+    ((count == 9))
 }
 
 # recorded_ids FILE: the ids of a recorded edge, as bytes.
