@@ -18,11 +18,12 @@ static int64_t size(struct trial *t, int64_t most) {
 #define BOTH(operation, ...)                                                                                           \
     for (int s = 0; s < SIDES; s++) t->ops[s]->operation(t->ops[s], __VA_ARGS__)
 
+// Now and then with one size beyond every block that a backend may cut.
 static struct linear_shape random_linear(struct trial *t) {
-    int64_t most = draw(t, 0, 3) ? 140 : 700;
-    struct linear_shape shape = {size(t, most), size(t, most), size(t, most),
-                                 draw(t, 0, 1) ? WEIGHT_OUT_IN : WEIGHT_IN_OUT};
-    return shape;
+    int64_t n[3], most = draw(t, 0, 3) ? 140 : 700;
+    for (int i = 0; i < 3; i++) n[i] = size(t, most);
+    if (most == 140 && draw(t, 0, 2) == 0) n[draw(t, 0, 2)] = draw(t, 1000, 2500);
+    return (struct linear_shape){n[0], n[1], n[2], draw(t, 0, 1) ? WEIGHT_OUT_IN : WEIGHT_IN_OUT};
 }
 
 static enum activation random_activation(struct trial *t) {
