@@ -18,7 +18,7 @@
 #include "base/memory.h"
 #include "ops/ops.h"
 
-#define SECONDS 2.0 // for a shape in a precision
+#define SECONDS 4.0 // for a shape in a precision
 
 struct shape {
     const char *name;
