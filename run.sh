@@ -61,7 +61,7 @@ train() {
     pipelines/train.sh --name default --seconds "${COCA_SECONDS:-240}" --precision "$precision" \
         --model coca_tiny --tokenizer data/vocabulary/default.model --prompts data/prompts/default.txt \
         --train-data data/fashion-mnist/train::data/clipart/train --train-data-weights 1::1 \
-        --batch-size 128 --lr 2e-3 --warmup 0.05 --lr-scheduler cosine --wd 0.05 --beta2 0.98 --grad-clip-norm 1 \
+        --batch-size 64 --lr 8e-4 --warmup 0.05 --lr-scheduler cosine --wd 0.05 --beta2 0.98 --grad-clip-norm 1 \
         "${resume[@]}"
 }
 
