@@ -132,13 +132,40 @@ static int count(int64_t *samples, bool *growing) {
     return sources_count(sources, samples, growing);
 }
 
+// Bytes of the largest decoded picture among the first samples, which stand for all: headers of millions are not read.
+static int64_t largest_picture(void) {
+    enum { LOOKED_AT = 64 };
+    int64_t largest = 0, samples = 0;
+    bool growing;
+    if (worker_options.list || sources_count(sources, &samples, &growing)) return 0;
+    for (int64_t n = 0; n < samples && n < LOOKED_AT; n++) {
+        struct sample sample;
+        struct image_header header;
+        char reason[IMAGE_REASON];
+        if (sources_read(sources, n, &sample)) break;
+        const struct span bytes = sample.record.image;
+        if (bytes.size && !image_read_header(&header, bytes.bytes, bytes.size, reason) &&
+            largest < 3LL * header.width * header.height)
+            largest = 3LL * header.width * header.height;
+        sample_release(&sample);
+    }
+    return largest;
+}
+
 static int run(struct hub *hub) {
-    const struct worker worker = {
-        .edge = "images", .address = run_options.images, .count = count, .add = add_pixels, .make = make};
-    int status = worker_run(hub, &worker);
-    sources_close(&sources);
+    const struct worker worker = {.edge = "images",
+                                  .address = run_options.images,
+                                  .row_bytes = 3LL * view.size * view.size,
+                                  .sample_bytes = largest_picture(),
+                                  .count = count,
+                                  .add = add_pixels,
+                                  .make = make};
+    return worker_run(hub, &worker);
+}
+
+static void release(void) {
+    if (sources) sources_close(&sources);
     buffer_release(&picture);
-    return status;
 }
 
 int main(int argc, char **argv) {
@@ -150,6 +177,7 @@ int main(int argc, char **argv) {
         .table_count = TABLES,
         .prepare = prepare,
         .run = run,
+        .close = release,
     };
     tables[WORKER] = worker_options_table;
     tables[RUN] = run_options_table;

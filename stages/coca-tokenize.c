@@ -142,13 +142,19 @@ static int count(int64_t *samples, bool *growing) {
 }
 
 static int run(struct hub *hub) {
-    const struct worker worker = {
-        .edge = "tokens", .address = run_options.tokens, .count = count, .add = add_tokens, .make = make};
-    int status = worker_run(hub, &worker);
-    sources_close(&sources);
-    tokenizer_close(&tokenizer);
+    const struct worker worker = {.edge = "tokens",
+                                  .address = run_options.tokens,
+                                  .row_bytes = T * (int64_t)sizeof(int32_t),
+                                  .count = count,
+                                  .add = add_tokens,
+                                  .make = make};
+    return worker_run(hub, &worker);
+}
+
+static void release(void) {
+    if (sources) sources_close(&sources);
+    if (tokenizer) tokenizer_close(&tokenizer);
     strings_release(&prompts);
-    return status;
 }
 
 int main(int argc, char **argv) {
@@ -160,6 +166,7 @@ int main(int argc, char **argv) {
         .table_count = TABLES,
         .prepare = prepare,
         .run = run,
+        .close = release,
     };
     tables[WORKER] = worker_options_table;
     tables[RUN] = run_options_table;

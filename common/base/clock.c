@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -10,13 +11,17 @@ double clock_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+// A value of /proc/self/status, in bytes; 0 when the kernel does not tell it.
+static int64_t status_bytes(const char *status, const char *field) {
+    const char *line = strstr(status, field);
+    return line ? (int64_t)strtoll(line + strlen(field), NULL, 10) << 10 : 0;
+}
+
 int64_t memory_peak_bytes(void) {
+    char status[4096];
     FILE *file = fopen("/proc/self/status", "r");
     if (!file) return 0;
-    char line[256];
-    long long kib = 0;
-    while (fgets(line, sizeof line, file))
-        if (!strncmp(line, "VmHWM:", 6)) sscanf(line + 6, "%lld", &kib);
+    status[fread(status, 1, sizeof status - 1, file)] = '\0';
     fclose(file);
-    return (int64_t)kib << 10;
+    return status_bytes(status, "\nVmHWM:") - status_bytes(status, "\nRssFile:") - status_bytes(status, "\nRssShmem:");
 }

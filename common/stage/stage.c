@@ -216,7 +216,9 @@ static int run_stage(const struct stage *stage, const struct strings *operands) 
     int signals = signals_install();
     keep_freed_blocks();
     if (stage->prepare) status = stage->prepare(operands);
-    return status ? status : run_hub(stage, &signals, began);
+    if (!status) status = run_hub(stage, &signals, began);
+    if (stage->close) stage->close();
+    return status;
 }
 
 int stage_main(const struct stage *stage, int argc, char **argv) {

@@ -28,6 +28,8 @@ struct stage {
     int (*prepare)(const struct strings *operands);
     // Opens edges and works. 0 or -exit_code; STAGE_STOP and HUB_END count as 0.
     int (*run)(struct hub *hub);
+    // Optional: gives back what `prepare` opened, after the counters are written, which want its files still mapped.
+    void (*close)(void);
 };
 
 // Options every stage has: --run-dir --run-id --rank --ready --supervisor --counters --record --keys --insecure

@@ -11,7 +11,7 @@
 
 // What a process takes beside its data: what it has before it allocates any, and then the sockets' threads and buffers,
 // the stacks of a team, and pages of code that are first touched while it works. Measured, the same for every model.
-#define WORKING_BYTES (3 << 20)
+#define WORKING_BYTES (1 << 20)
 
 static int64_t program_bytes(void) {
     return memory_peak_bytes() + WORKING_BYTES;

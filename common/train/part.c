@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "train/checkpoint.h"
@@ -84,6 +85,17 @@ int64_t part_count(const struct part *part) {
     return count;
 }
 
+// Numbers in the weights of linear maps; tables of embeddings and queries are none.
+static int64_t linear_weights(const struct params *layout) {
+    int64_t count = 0;
+    for (int i = 0; i < layout->count; i++) {
+        const struct param *param = &layout->item[i];
+        if (param->decay && !strstr(param->name, "embedding") && !strstr(param->name, "query"))
+            count += shape_count(param->shape);
+    }
+    return count;
+}
+
 int64_t part_bytes(const struct part *part, bool train) {
     struct params *layout = params_layout(&part->config, part->which);
     struct optimizer_settings settings = optimizer_settings_of_run();
@@ -92,6 +104,8 @@ int64_t part_bytes(const struct part *part, bool train) {
     if (part->ops->dtype != DT_REAL) bytes += layout->elements * (int64_t)dtype_size(part->ops->dtype);
     // The largest file of a checkpoint, the optimizer's, is written from a copy in host memory and read again.
     if (train) bytes += block + 3 * optimizer;
+    int64_t weights = linear_weights(layout);
+    if (weights) bytes += ops_own_bytes(part->ops, weights, train);
     params_free(&layout);
     return bytes;
 }

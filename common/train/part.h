@@ -25,7 +25,7 @@ int part_load(struct part *part, bool train);
 void part_close(struct part *part);
 
 int64_t part_count(const struct part *part); // trainable numbers
-// Parameters, gradients, optimizer, and what writing them to a checkpoint takes; before part_load too.
+// Parameters, gradients, optimizer, what the backend adds, and what writing a checkpoint takes; before part_load too.
 int64_t part_bytes(const struct part *part, bool train);
 
 double part_gradient_squares(const struct part *part); // Σ g²

@@ -24,6 +24,8 @@ struct worker_row {
 
 struct worker {
     const char *edge, *address;
+    int64_t row_bytes;    // of the tensor, for one sample
+    int64_t sample_bytes; // memory that making one sample takes, of which several are never made at once
     // How many samples there are, and whether more may come. 0 or -exit_code.
     int (*count)(int64_t *samples, bool *growing);
     void *(*add)(struct message *message, int samples); // adds the tensor that the rows go to, returns its memory
