@@ -42,7 +42,9 @@ for run in tiny wide; do
         printf '%s\t%s\t%s\n' "$run" "$(basename "$file" .counters)" "$(tail -n 1 "$file" | cut -f 11,12)"
     done
 done | awk -F'\t' -v limit="$limit" -v grain="$grain" -v precision="$precision" '
-    BEGIN { printf "%-6s %-14s %10s %10s %9s   (%s)\n", "model", "process", "peak MiB", "announced", "off by", precision }
+    BEGIN {
+        printf "%-6s %-14s %10s %10s %9s   (%s)\n", "model", "process", "peak MiB", "announced", "off by", precision
+    }
     {
         peak = $3 / 2^20; announced = $4 / 2^20; off = announced - peak; share = 100 * off / peak
         outside = (share > limit || share < -limit) && (off > grain || off < -grain)
