@@ -5,7 +5,7 @@
 #   pipelines/train.sh --name RUN --images file:F --tokens file:F --steps N [options]      from recorded edges
 #   pipelines/train.sh --help                                                              every option
 #
-# RUN becomes runs/RUN (--runs DIR for another folder than runs). Options of every stage, such as --record EDGE=FILE and
+# RUN becomes runs/RUN (--runs DIR for another folder than runs). Options of every stage, such as --record [STAGE:]EDGE=FILE and
 # --stall-timeout SECONDS, are handed on. Exit codes: 0 done, 1 run-time failure, 2 bad usage, 3 bad data, 4 a stage was
 # lost (go on with --resume latest), 130 and 143 after a signal and a clean drain.
 set -uo pipefail

@@ -58,7 +58,7 @@ same_embeddings() { # ROLE FILE FILE
     same_embeddings image-encode e.out embeddings
     cat images | coca-image-encode "${ALONE[@]}" --images - --features - | coca-tap diff - features
     mkfifo fifo
-    cat images >fifo &
+    cat images >fifo 3>&- &
     coca-image-encode "${ALONE[@]}" --images file:fifo --features - | coca-tap diff - features
     coca-tap replay --edge images images ipc://replayed 3>&- &
     pids+=($!)
