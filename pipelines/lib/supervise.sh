@@ -94,13 +94,37 @@ job_watch() {
     for record in "${!job_records[@]}"; do
         [[ ${job_records[$record]} ]] || say "warning: --record $record: no stage of this job has such an edge"
     done
-    while job_needed; do
+    while job_sweep; job_needed; do
         pid=''
         if wait -n -p pid; then code=0; else code=$?; fi
-        [[ -n ${pid:-} && -n ${job_name[$pid]:-} ]] && job_left "$pid" "$code"
+        if [[ -n ${pid:-} ]]; then
+            [[ -n ${job_name[$pid]:-} ]] && job_left "$pid" "$code"
+        elif ((code == 127)); then
+            job_sweep
+        fi
     done
     job_end
     return "$job_failed"
+}
+
+# bash forgets to report a child that died before the first wait: asked by number it still knows its code.
+job_sweep() {
+    local pid code
+    for pid in "${!job_name[@]}"; do
+        kill -0 "$pid" 2>/dev/null && continue
+        if wait "$pid" 2>/dev/null; then code=0; else code=$?; fi
+        job_left "$pid" "$code"
+    done
+}
+
+# Who died while job_spawn had `set -m` may count as told already: `wait -n` passes it over, so it is asked for by name.
+job_sweep() {
+    local pid code
+    for pid in "${!job_name[@]}"; do
+        kill -0 "$pid" 2>/dev/null && continue
+        if wait "$pid"; then code=0; else code=$?; fi
+        job_left "$pid" "$code"
+    done
 }
 
 # True while a stage or sink runs.
@@ -131,18 +155,28 @@ job_may_restart() {
     sleep "0.$((2 ** ${#recent[@]} > 9 ? 9 : 2 ** ${#recent[@]}))"
 }
 
-# The first failure decides the exit code; the others are told to leave.
+# The first failure decides the exit code; the others are told to leave. A stage that was sent a signal leaves with 130 or
+# 143 after its own drain, which is no loss.
 job_fail() {
     local name=$1 code=$2
     ((job_failed)) && return
     job_failed=$code
     if [[ -z $job_signal ]]; then
-        ((code > 128)) && job_failed=4 && say "error: $name was ended by signal $((code - 128))"
-        [[ -s $job_dir/log/$name.log ]] && tail -n 5 "$job_dir/log/$name.log" >&2
-        say "error: $name left with $code; its words are in $job_dir/log/$name.log"
+        if ((code == 130 || code == 143)); then
+            say "$name was asked to leave by signal $((code - 128))"
+        else
+            job_report_loss "$name" "$code"
+        fi
         exec 9>&-
         job_kill_after "$job_grace"
     fi
+}
+
+job_report_loss() {
+    local name=$1 code=$2
+    ((code > 128)) && job_failed=4 && say "error: $name was ended by signal $((code - 128))"
+    [[ -s $job_dir/log/$name.log ]] && tail -n 5 "$job_dir/log/$name.log" >&2
+    say "error: $name left with $code; its words are in $job_dir/log/$name.log"
 }
 
 job_on_signal() {
