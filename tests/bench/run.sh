@@ -5,6 +5,7 @@ export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 below=()
 for program in "$@" tests/bench/bench_*.sh; do
     [[ -x $program ]] || continue
+    [[ $program != *.sh && -e tests/bench/${program##*/}.sh ]] && continue # the script runs it
     printf '\n== %s\n' "${program##*/}"
     "$program" || below+=("${program##*/}")
 done
