@@ -152,12 +152,13 @@ static int report(struct step *step) {
     step->metrics.samples_per_second = (double)step->order.batch / fmax(now - t->step_begun, 1e-9);
     t->step_begun = now;
     show(step);
-    int status = metrics_append("metrics.jsonl", &step->metrics);
-    if (!status && step->order.dump) {
-        char *losses = metrics_format(&step->metrics);
-        status = dump_join(losses);
-        free(losses);
-    }
+    return metrics_append("metrics.jsonl", &step->metrics);
+}
+
+static int join_dump(const struct step *step) {
+    char *losses = metrics_format(&step->metrics);
+    int status = dump_join(losses);
+    free(losses);
     return status;
 }
 
@@ -187,8 +188,10 @@ int training_step(struct training *training, bool *last) {
     training->step++;
     training->samples += step.order.batch;
     training->samples_here += step.order.batch;
-    if (!status) status = training_keep(training, &step.order, &step.scale);
+    // Before the checkpoint: on resume the metrics are cut back to it, what they lack cannot be made up.
     if (!status) status = report(&step);
+    if (!status) status = training_keep(training, &step.order, &step.scale);
+    if (!status && step.order.dump) status = join_dump(&step);
     if (!status) status = count_skipped(&step);
     if (!status) status = drops_check(training->drops, training->samples_here, run_options.max_drop_rate);
     *last = step.scale.last;
