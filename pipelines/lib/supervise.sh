@@ -160,6 +160,7 @@ job_may_restart() {
 job_fail() {
     local name=$1 code=$2
     ((job_failed)) && return
+    ((code == 4)) && job_find_cause
     job_failed=$code
     if [[ -z $job_signal ]]; then
         if ((code == 130 || code == 143)); then
@@ -170,6 +171,19 @@ job_fail() {
         exec 9>&-
         job_kill_after "$job_grace"
     fi
+}
+
+# Who lost a peer may be heard of before that peer: puts the peer's name and code in job_fail's place.
+job_find_cause() {
+    local pid other
+    sleep 0.2
+    for pid in "${!job_kind[@]}"; do
+        [[ ${job_kind[$pid]} == worker ]] || kill -0 "$pid" 2>/dev/null && continue
+        wait "$pid"
+        other=$?
+        ((other != 0 && other != 4)) && name=${job_name[$pid]} code=$other
+        unset "job_name[$pid]" "job_kind[$pid]" "job_command[$pid]"
+    done
 }
 
 job_report_loss() {
