@@ -48,7 +48,7 @@ unit() {
 bats_folder() {
     local folder=$1 build=$2 out
     compgen -G "tests/$folder/*.bats" >/dev/null || return 0
-    out=$(COCA_BIN=$PWD/$build/bin bats --tap tests/"$folder" 2>&1 | tee /dev/stderr)
+    out=$(COCA_BIN=$PWD/$build/bin bats --tap tests/"$folder" 2>&1 | tee >(cat >&2))
     count "$(grep -c '^ok [0-9]* [^#]*$' <<<"$out")" "$(grep -c '^not ok' <<<"$out")" "$(grep -c '^ok .* # skip' <<<"$out")"
     grep -q '^1\.\.' <<<"$out" || { echo "FAILED: bats did not run in tests/$folder"; count 0 1 0; }
 }
