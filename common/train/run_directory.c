@@ -1,9 +1,13 @@
 #include "train/run_directory.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -148,7 +152,7 @@ static int find_checkpoint(struct run_directory *run, const char *resume) {
 }
 
 int run_directory_open(struct run_directory *run, const struct run_place *place) {
-    *run = (struct run_directory){.checkpoint = -1};
+    *run = (struct run_directory){.checkpoint = -1, .lock = -1};
     int status = find_run(run, place);
     if (!status) status = check_wish(run, place);
     if (status || !run->resumes) return status;
@@ -157,6 +161,7 @@ int run_directory_open(struct run_directory *run, const struct run_place *place)
 }
 
 void run_directory_close(struct run_directory *run) {
+    if (run->lock >= 0) close(run->lock);
     json_decref(run->saved);
     free(run->path);
     *run = (struct run_directory){0};
@@ -229,12 +234,26 @@ static int write_run_json(const struct run_directory *run, const struct run_star
     return status;
 }
 
-int run_directory_write(const struct run_directory *run, struct run_start *start, const json_t *versions,
+// A job under way holds this lock (pipelines/lib/supervise.sh); what it reads and appends to is not to be touched then.
+static int lock(struct run_directory *run) {
+    char *file = file_in(run, "lock");
+    int status = 0;
+    run->lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (run->lock < 0)
+        status = error(EXIT_RUN, "%s: cannot be made: %s", file, strerror(errno));
+    else if (flock(run->lock, LOCK_EX | LOCK_NB))
+        status = error(EXIT_USAGE, "%s is in use by another job: wait for it, or choose another --name", run->path);
+    free(file);
+    return status;
+}
+
+int run_directory_write(struct run_directory *run, struct run_start *start, const json_t *versions,
                         const struct run_sources *sources) {
     start->checkpoint[0] = 0;
     if (run->checkpoint >= 0)
         snprintf(start->checkpoint, sizeof start->checkpoint, "checkpoints/step-%" PRId64, run->checkpoint);
     int status = make_folders(run);
+    if (!status) status = lock(run);
     if (!status && !run->resumes) status = copy_source(run, sources->model, "model.json");
     if (!status && !run->resumes) status = copy_source(run, sources->tokenizer, PRETRAINED_TOKENIZER);
     if (!status) status = cut_logs(run);

@@ -15,6 +15,7 @@ struct run_directory {
     bool resumes;       // a run is there
     json_t *saved;      // its run.json, or NULL
     int64_t checkpoint; // step of the checkpoint to go on from, −1 for none
+    int lock;           // file held while it is written, −1 before
 };
 
 // Finds RUNS/NAME. A run that is there is -EXIT_USAGE with the two remedies, unless it is to be resumed: then its
@@ -31,6 +32,6 @@ struct run_sources {
     const char *model, *tokenizer; // files to copy; tokenizer may be NULL
 };
 // Makes the folders, copies what the run needs, cuts metrics and drops back to the checkpoint, fills start->checkpoint,
-// writes run.json. 0 or -EXIT_RUN.
-int run_directory_write(const struct run_directory *run, struct run_start *start, const json_t *versions,
+// writes run.json, all under the lock that jobs hold. 0, -EXIT_USAGE when a job is under way there, or -EXIT_RUN.
+int run_directory_write(struct run_directory *run, struct run_start *start, const json_t *versions,
                         const struct run_sources *sources);

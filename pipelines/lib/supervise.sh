@@ -97,24 +97,10 @@ job_watch() {
     while job_sweep; job_needed; do
         pid=''
         if wait -n -p pid; then code=0; else code=$?; fi
-        if [[ -n ${pid:-} ]]; then
-            [[ -n ${job_name[$pid]:-} ]] && job_left "$pid" "$code"
-        elif ((code == 127)); then
-            job_sweep
-        fi
+        [[ -n ${pid:-} && -n ${job_name[$pid]:-} ]] && job_left "$pid" "$code"
     done
     job_end
     return "$job_failed"
-}
-
-# bash forgets to report a child that died before the first wait: asked by number it still knows its code.
-job_sweep() {
-    local pid code
-    for pid in "${!job_name[@]}"; do
-        kill -0 "$pid" 2>/dev/null && continue
-        if wait "$pid" 2>/dev/null; then code=0; else code=$?; fi
-        job_left "$pid" "$code"
-    done
 }
 
 # Who died while job_spawn had `set -m` may count as told already: `wait -n` passes it over, so it is asked for by name.
@@ -122,7 +108,7 @@ job_sweep() {
     local pid code
     for pid in "${!job_name[@]}"; do
         kill -0 "$pid" 2>/dev/null && continue
-        if wait "$pid"; then code=0; else code=$?; fi
+        if wait "$pid" 2>/dev/null; then code=0; else code=$?; fi
         job_left "$pid" "$code"
     done
 }

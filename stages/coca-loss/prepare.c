@@ -95,7 +95,7 @@ static void print(const struct run_directory *run, const struct run_start *start
     print_number("val_frequency", o->val_frequency);
 }
 
-static int make(const struct run_directory *run, const struct ingredients *found) {
+static int make(struct run_directory *run, const struct ingredients *found) {
     struct run_start start = {0};
     const struct run_sources sources = {found->model, found->tokenizer};
     new_id(start.id);
