@@ -196,7 +196,13 @@ job_on_signal() {
 job_kill_after() {
     local pids=("${!job_name[@]}")
     ((${#pids[@]})) || return 0
-    (exec 8>&- 9>&-; sleep "$1"; kill -KILL "${pids[@]}" 2>/dev/null) &
+    ( # nothing of it may outlast the script: who reads the script's output would wait for it
+        exec 8>&- 9>&- >/dev/null 2>&1
+        trap 'kill "$sleeper"' TERM
+        sleep "$1" &
+        sleeper=$!
+        wait "$sleeper" && kill -KILL "${pids[@]}"
+    ) &
     disown
     job_killer=$!
 }

@@ -47,8 +47,11 @@ reaches() {
         sleep 0.02
     done
 }
-# signal SIGNAL NAME PROCESS: to one process of a run.
-signal() { kill -"$1" "$(<"runs/$2/sockets/$3.pid")"; }
+# signal SIGNAL NAME PROCESS: to one process of a run; fails while it is not there.
+signal() {
+    local process
+    process=$(cat "runs/$2/sockets/$3.pid" 2>/dev/null) && kill -"$1" "$process" 2>/dev/null
+}
 
 # leaves CODE SECONDS: the run in the background ends so, and as soon as that.
 leaves() {

@@ -9,15 +9,18 @@ teardown() { fault_teardown; }
 
 # survives WORKER: killed twice in mid-run, the run ends as if nothing had been.
 survives() {
-    train_in_background "killed-$1" --steps 300
+    train_in_background "killed-$1" --steps 600
     reaches "killed-$1" 20
     signal KILL "killed-$1" "$1.0"
     reaches "killed-$1" 60
-    signal KILL "killed-$1" "$1.0"
+    until signal KILL "killed-$1" "$1.0"; do
+        kill -0 "$pid"
+        sleep 0.02
+    done
     leaves 0 120
-    whole "killed-$1" 300
+    whole "killed-$1" 600
     grep "$1.0 was lost (exit 137) and is started again" "killed-$1.log"
-    [[ -e runs/undisturbed ]] || train undisturbed --steps 300
+    [[ -e runs/undisturbed ]] || train undisturbed --steps 600
     diff <(numbers_of undisturbed) <(numbers_of "killed-$1")
     cmp runs/undisturbed/model/open_clip_model.safetensors "runs/killed-$1/model/open_clip_model.safetensors"
 }
@@ -60,7 +63,7 @@ ends_the_run() {
     local i
     for ((i = 0; i < 200; i++)); do
         kill -0 "$pid" 2>/dev/null || break
-        signal KILL hopeless decode.0 2>/dev/null || true
+        if signal KILL hopeless decode.0; then echo "# killed"; fi
         sleep 0.1
     done
     leaves 4 15
