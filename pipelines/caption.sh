@@ -33,8 +33,6 @@ job_scratch
 spool "$job_dir/list" "${pictures[@]}"
 serve_images --list list --root "$PWD"
 encode_images --features ipc://sockets/features
-mkfifo "$job_dir/sockets/captions"
-stage text-decode coca-text-decode --generate --features ipc://sockets/features --captions file:sockets/captions \
-    "${weights[@]}" "${batch[@]}" "${generate[@]}"
+generate_captions "${generate[@]}"
 sink score coca-score captions --captions file:sockets/captions --out - "${weights[@]}" "${batch[@]}" "${out[@]}"
 job_watch

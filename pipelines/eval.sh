@@ -70,9 +70,7 @@ losses() {
 caption() {
     serve_images --data "$1"
     encode_images --features ipc://sockets/features
-    mkfifo "$job_dir/sockets/captions"
-    stage text-decode coca-text-decode --generate --features ipc://sockets/features --captions file:sockets/captions \
-        "${weights[@]}" "${batch[@]}"
+    generate_captions
     sink score coca-score captions --captions file:sockets/captions --data "$1" "${weights[@]}" "${batch[@]}" "${shown[@]}"
 }
 

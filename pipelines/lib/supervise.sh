@@ -19,9 +19,6 @@ COCA_BIN=${COCA_BIN:-$COCA_HOME/build/bin}
 [[ -d $COCA_BIN ]] || COCA_BIN=$COCA_HOME/bin
 PATH=$COCA_BIN:$PATH
 
-# Two OpenMP teams share the cores: a waiting thread that spins steals them from the other stage.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-
 job_restarts=5 job_restart_window=60 # more restarts of workers than this in so many seconds end the job
 job_grace=20                         # seconds for a stage to leave once it was told to
 

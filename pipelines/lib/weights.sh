@@ -60,6 +60,12 @@ encode_texts() {
     stage text-decode coca-text-decode --embed --tokens ipc://sockets/tokens --embeddings ipc://sockets/embeddings \
         "${weights[@]}" "${batch[@]}" "$@"
 }
+# generate_captions OPTION ...: from features to the pipe sockets/captions, which a sink reads.
+generate_captions() {
+    mkfifo "$job_dir/sockets/captions"
+    stage text-decode coca-text-decode --generate --features ipc://sockets/features --captions file:sockets/captions \
+        "${weights[@]}" "${batch[@]}" "$@"
+}
 batch=(--microbatch 64)
 
 # spool FILE [LINE ...]: the lines, or stdin's, into FILE as they come, and FILE.closed behind the last.

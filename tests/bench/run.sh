@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks given, then those that are scripts; exits 1 when one fell below its limit.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 below=()
 for program in "$@" tests/bench/bench_*.sh; do
     [[ -x $program ]] || continue
