@@ -3,8 +3,8 @@
 // fixed by the environment before the program starts). This team spins for about as long as a wake-up takes, then
 // sleeps. A loop always has as many shares as the team has threads, so its result has the same bits whoever runs them;
 // shares that nobody has begun are run by whoever is done first, the caller at the latest. The other threads have the
-// priority of an idle machine (SCHED_IDLE): while two stages compute, each has a core for its caller and none waits for a
-// thread that does not get one; while one waits for a message, the other has its core.
+// priority of an idle machine (SCHED_IDLE): while two stages compute, each has a core for its caller and none waits for
+// a thread that does not get one; while one waits for a message, the other has its core.
 #pragma once
 
 #include <stdbool.h>
