@@ -1,6 +1,7 @@
 // Both text halves one token at a time, with keys and values of earlier tokens and of the features kept.
 #pragma once
 
+#include "model/key_mask.h"
 #include "model/text_multimodal.h"
 #include "model/text_unimodal.h"
 
@@ -11,8 +12,10 @@ struct cached_decoder {
     struct ops *ops;
     int batch, T, N;
     int64_t D;
+    struct text_config config;
     struct unimodal unimodal;
     struct multimodal multimodal;
+    struct key_mask mask; // of the unimodal half's keys
 
     int32_t *host, *device; // STEP_LISTS lists of `batch`
     struct spans one_row, features;
