@@ -5,7 +5,6 @@ struct captioner {
     struct golden golden;
     struct ops *ops;
     struct params *text;
-    struct generator *generator;
     float *features;
     int64_t *ids;
 };
@@ -14,13 +13,11 @@ static void open_captioner(struct captioner *captioner, const char *device) {
     golden_open(&captioner->golden, "equal_widths");
     assert_int_equal(ops_open(&captioner->ops, device, DT_REAL, 2), 0);
     captioner->text = load_part(captioner->ops, &captioner->golden, PART_TEXT);
-    captioner->generator = generator_new(&captioner->golden.config, captioner->text, captioner->golden.G);
     captioner->features = golden_copy(&captioner->golden.values, "features");
     captioner->ids = golden_copy(&captioner->golden.batch, "ids");
 }
 
 static void close_captioner(struct captioner *captioner) {
-    generator_free(&captioner->generator);
     params_free(&captioner->text);
     ops_close(&captioner->ops);
     free(captioner->features);
@@ -32,8 +29,10 @@ static void close_captioner(struct captioner *captioner) {
 static int32_t *generate(const struct captioner *captioner, int first, int B, const struct generate_options *options) {
     const struct golden *golden = &captioner->golden;
     int32_t *tokens = xcalloc((size_t)(B * golden->T), sizeof *tokens);
-    generator_run(captioner->generator, B, captioner->features + first * golden->N * golden->D, captioner->ids + first,
-                  options, tokens);
+    assert_int_equal(generate_options_check(&golden->config, options), 0);
+    struct generator *generator = generator_new(&golden->config, captioner->text, golden->G, options);
+    generator_run(generator, B, captioner->features + first * golden->N * golden->D, captioner->ids + first, tokens);
+    generator_free(&generator);
     return tokens;
 }
 
@@ -75,7 +74,7 @@ static void test_lengths(void **state) {
     open_captioner(&captioner, "reference");
     for (size_t i = 0; i < sizeof range / sizeof *range; i++) {
         struct generate_options options = sampling();
-        options.min_length = range[i][0];
+        options.min_length = range[i][0] - 1;
         options.max_length = range[i][1];
         int32_t *tokens = generate(&captioner, 0, captioner.golden.G, &options);
         check_lengths(&captioner.golden, tokens, range[i][0], (int)fmin(range[i][1], captioner.golden.T));
