@@ -177,7 +177,7 @@ static void penalise_chosen(struct beam_search *search, int count) {
 
 // The 2·size best continuations of a group's beams: enough, since each beam can end but once. `chosen`: how many tokens
 // the groups before it chose.
-static void find_choices(struct beam_search *search, const struct group *group, const struct beam_model *model,
+static void find_choices(struct beam_search *search, const struct group *group, const struct caption_model *model,
                          int chosen, int length) {
     int V = search->rules.config->vocab_size, most = 2 * search->size, count = 0;
     struct choice *choice = search->choice;
@@ -222,7 +222,7 @@ static struct group *groups_at(const struct beam_search *search, int picture) {
 }
 
 // Goes from `length` tokens to one more. A group that is done counts as having chosen padding.
-static void extend_picture(struct beam_search *search, int picture, const struct beam_model *model, int length) {
+static void extend_picture(struct beam_search *search, int picture, const struct caption_model *model, int length) {
     struct group *group = groups_at(search, picture);
     int chosen = 0;
     for (int g = 0; g < search->groups; g++) {
@@ -238,10 +238,10 @@ static void extend_picture(struct beam_search *search, int picture, const struct
 
 // ---- slots: of the beams that come from one, the first keeps its slot, and the others copy what differs
 
-typedef void beam_visitor(struct beam_search *search, int picture, struct beam *beam, const struct beam_model *model,
+typedef void beam_visitor(struct beam_search *search, int picture, struct beam *beam, const struct caption_model *model,
                           int length);
 
-static void visit_beams(struct beam_search *search, int picture, const struct beam_model *model, int length,
+static void visit_beams(struct beam_search *search, int picture, const struct caption_model *model, int length,
                         beam_visitor *visit) {
     struct group *group = groups_at(search, picture);
     for (int g = 0; g < search->groups; g++)
@@ -249,7 +249,7 @@ static void visit_beams(struct beam_search *search, int picture, const struct be
             visit(search, picture, &group[g].beam[b], model, length);
 }
 
-static void keep_slot(struct beam_search *search, int picture, struct beam *beam, const struct beam_model *model,
+static void keep_slot(struct beam_search *search, int picture, struct beam *beam, const struct caption_model *model,
                       int length) {
     (void)model;
     (void)length;
@@ -266,7 +266,7 @@ static int free_slot(struct beam_search *search, int picture) {
 }
 
 // The beam has `length` tokens, and the model remembers all but the newest.
-static void copy_slot(struct beam_search *search, int picture, struct beam *beam, const struct beam_model *model,
+static void copy_slot(struct beam_search *search, int picture, struct beam *beam, const struct caption_model *model,
                       int length) {
     if (beam->from < 0) return;
     beam->slot = free_slot(search, picture);
@@ -286,7 +286,7 @@ static void add_row(struct beam_search *search, int *count, int picture, int slo
     search->row[(*count)++] = (struct caption_row){picture, slot, token};
 }
 
-static int list_beams(struct beam_search *search, int B, const struct beam_model *model, int length) {
+static int list_beams(struct beam_search *search, int B, const struct caption_model *model, int length) {
     int count = 0;
     for (int picture = 0; picture < B; picture++) {
         struct group *group = groups_at(search, picture);
@@ -318,7 +318,7 @@ static void begin_group(const struct beam_search *search, struct group *group, i
 }
 
 // All beams of a picture begin with the prompt, which goes through the model once.
-static void read_prompt(struct beam_search *search, int B, const struct beam_model *model, const int32_t *prompt,
+static void read_prompt(struct beam_search *search, int B, const struct caption_model *model, const int32_t *prompt,
                         int length) {
     for (int place = 0; place < length; place++) {
         int count = 0;
@@ -348,10 +348,10 @@ static void write_caption(const struct beam_search *search, const struct ended *
     }
 }
 
-void beam_search_run(struct beam_search *search, int B, const struct beam_model *model, int32_t *tokens, int stride) {
-    const struct generate_options *options = search->rules.options;
-    const int32_t *prompt = options->prompt ? options->prompt : &search->rules.config->bos_id;
-    int length = options->prompt ? options->prompt_length : 1;
+void beam_search_run(struct beam_search *search, int B, const struct caption_model *model, int32_t *tokens,
+                     int stride) {
+    int length;
+    const int32_t *prompt = score_prompt(&search->rules, &length);
     read_prompt(search, B, model, prompt, length);
     for (int count = B; count && length < search->T;) {
         for (int b = 0; b < B; b++) extend_picture(search, b, model, length);

@@ -3,18 +3,8 @@
 // length, become better than the worst of the captions that ended. It knows nothing of the model that makes the logits.
 #pragma once
 
-#include "model/caption_row.h"
+#include "model/caption_model.h"
 #include "model/scores.h"
-
-struct beam_model {
-    void *context;
-    // Goes on with `count` captions, those of one picture side by side, whose newest tokens stand at `place`.
-    void (*step)(void *context, int count, const struct caption_row *row, int place);
-    // f32 [V] of row i of the last step, the caller's until the next call.
-    const float *(*logits)(void *context, int i);
-    // Slot `to` gets the tokens first … first + count of slot `from`.
-    void (*copy)(void *context, int to, int from, int first, int count);
-};
 
 // How many captions of one picture go on side by side, and so its slots.
 int beam_search_width(const struct generate_options *options);
@@ -26,4 +16,4 @@ void beam_search_free(struct beam_search **search);
 
 // B captions, tokens i32 [B,stride]: the prompt, words, EOS where it fits, PAD. Slots are numbered from 0, the width's
 // many for each picture; the model begins with all of them empty.
-void beam_search_run(struct beam_search *search, int B, const struct beam_model *model, int32_t *tokens, int stride);
+void beam_search_run(struct beam_search *search, int B, const struct caption_model *model, int32_t *tokens, int stride);

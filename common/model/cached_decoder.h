@@ -2,7 +2,7 @@
 // one picture (beams) share its features; each has a slot of the caches for its own tokens.
 #pragma once
 
-#include "model/caption_row.h"
+#include "model/caption_model.h"
 #include "model/text_multimodal.h"
 #include "model/text_unimodal.h"
 

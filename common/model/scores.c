@@ -21,3 +21,8 @@ void scores_of(const struct score_rules *rules, float *score, const float *logit
     if (rules->family == FAMILY_PAPER) score[config->pad_id] = score[config->bos_id] = -INFINITY;
     if (length < options->min_length) score[config->eos_id] = -INFINITY;
 }
+
+const int32_t *score_prompt(const struct score_rules *rules, int *length) {
+    *length = rules->options->prompt ? rules->options->prompt_length : 1;
+    return rules->options->prompt ? rules->options->prompt : &rules->config->bos_id;
+}
