@@ -59,9 +59,9 @@ static int check_file(const struct params *params, const struct safetensors *fil
         misfits += name_misfit(path, &params->item[i], safetensors_find(file, params->item[i].name));
     if (!misfits) return 0;
     return error(EXIT_USAGE,
-                 "%s does not fit this model: of its %d tensors here %d are missing, surplus or misshapen, "
-                 "which the lines before this name; give the configuration that belongs to it",
-                 path, params->count, misfits);
+                 "%s does not fit this model: %d tensors are missing, surplus or misshapen, named above; give the "
+                 "configuration that belongs to these weights",
+                 path, misfits);
 }
 
 static void resample(real *to, const struct param *param, const real *from, struct shape found) {
