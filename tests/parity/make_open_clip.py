@@ -6,16 +6,22 @@
 The folders are laid out as make_golden.py says; model.json is a configuration as open_clip reads it. The models run in
 float64 on float32 weights. Captions have token 0, which is padding and "!" at once, in their middle, where open_clip's
 mask hides the next position, and CLS sees itself in a full caption only.
+
+positions.safetensors holds position embeddings before and after open_clip loads them into a model of another size:
+visual.ROWS.from, .to and text.ROWS.from, .to, ROWS those it was made for.
 """
 import json
 import math
 import pathlib
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 from open_clip.coca_model import CoCa
 from open_clip.loss import CoCaLoss
+from open_clip.model import resize_pos_embed, resize_text_pos_embed
+from safetensors.numpy import save_file
 
 import make_golden
 from make_golden import MEAN, STD, TRAINING, decays
@@ -160,11 +166,29 @@ def make(folder, config, lengths, zeros, seed):
     make_golden.save(folder, config, TRAINING, weights, batch, trained, captions)
 
 
+def make_positions(path, generator):
+    tensors = {}
+    for old, new in ((3, 7), (7, 3), (4, 5), (9, 2)):
+        key, rows = "visual.positional_embedding", 1 + new * new
+        state = {key: torch.randn(1 + old * old, 3, generator=generator)}
+        tensors[f"visual.{rows}.from"] = state[key]
+        resize_pos_embed(state, SimpleNamespace(visual=SimpleNamespace(grid_size=(new, new))))
+        tensors[f"visual.{rows}.to"] = state[key]
+    for old, new in ((5, 12), (12, 5)):
+        key = "text.positional_embedding"
+        state = {key: torch.randn(old, 3, generator=generator)}
+        tensors[f"text.{new}.from"] = state[key]
+        resize_text_pos_embed(state, SimpleNamespace(text=SimpleNamespace(positional_embedding=torch.zeros(new, 3))))
+        tensors[f"text.{new}.to"] = state[key]
+    save_file(make_golden.numpy_of(tensors), path)
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
     folder = folder if folder.is_dir() else folder.parent
     for seed, (name, (config, lengths, zeros)) in enumerate(MODELS.items(), 11):
         make(folder / name, config, lengths, zeros, seed)
+    make_positions(folder / "positions.safetensors", torch.Generator().manual_seed(1))
 
 
 if __name__ == "__main__":
