@@ -69,6 +69,7 @@ static int run_phase(const struct follower_step *step, const struct phase *phase
 
 int follower_phases(const struct follower_step *step) {
     int status = 0;
+    part_step(step->follower->part);
     for (int i = 0; i < step->follower->phases && !status; i++) {
         const struct phase *phase = &step->follower->phase[i];
         if (phase->enabled && (step->train || !phase->backward)) status = run_phase(step, phase);

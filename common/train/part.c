@@ -61,8 +61,7 @@ int part_open(struct part *part, enum model_part which, const struct option_tabl
     char *device = run_device(which == PART_IMAGE);
     status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(which == PART_TEXT));
     free(device);
-    if (!status && getenv("COCA_PROFILE")) ops_profile_start(part->ops);
-    part->opened = clock_seconds();
+    part->profile_after = getenv("COCA_PROFILE") ? atoll(getenv("COCA_PROFILE")) : -1;
     return status;
 }
 
@@ -76,11 +75,18 @@ int part_load(struct part *part, bool train) {
     return fill(part);
 }
 
+void part_step(struct part *part) {
+    if (part->profile_after-- != 0) return;
+    part->ops->finish(part->ops);
+    ops_profile_start(part->ops);
+    part->profiled_since = clock_seconds();
+}
+
 void part_close(struct part *part) {
     if (part->optimizer) optimizer_free(&part->optimizer);
     if (part->params) params_free(&part->params);
     if (part->sum) ops_release(part->ops, part->sum);
-    if (part->ops && part->ops->profile) ops_profile_report(part->ops, clock_seconds() - part->opened);
+    if (part->ops && part->ops->profile) ops_profile_report(part->ops, clock_seconds() - part->profiled_since);
     if (part->ops) ops_close(&part->ops);
     *part = (struct part){0};
 }

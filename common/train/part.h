@@ -14,7 +14,8 @@ struct part {
     struct params *params;       // NULL before part_load
     struct optimizer *optimizer; // NULL without training
     double *sum;                 // one number in backend memory
-    double opened;               // clock_seconds; COCA_PROFILE prints where the time since went, by operation
+    int64_t profile_after;       // steps from here on until operations are timed (COCA_PROFILE), or below 0
+    double profiled_since;       // clock_seconds
 };
 
 // In a stage's `prepare`: joins the run (run_join) and opens the backend. 0 or -exit_code; part_close in any case.
@@ -24,6 +25,10 @@ int part_open(struct part *part, enum model_part which, const struct option_tabl
 // --pretrained, else from the seed. 0 or -exit_code.
 int part_load(struct part *part, bool train);
 void part_close(struct part *part);
+
+// A step begins. With COCA_PROFILE=N in the environment, operations are timed after N steps, and part_close prints where
+// the time since went.
+void part_step(struct part *part);
 
 int64_t part_count(const struct part *part); // trainable numbers
 // Parameters, gradients, optimizer, what the backend adds, and what writing a checkpoint takes; before part_load too.

@@ -139,11 +139,18 @@ speed() {
     speed_of coca_base 768 12 768 128 256 && speed_of coca_large 1024 24 1024 64 128
 }
 
+# One stage at a time on recorded edges, since two on one GPU take turns in each other's times.
 profile() {
-    edges "$work/speed" 128 288 64 64000 128 8 || return
-    COCA_PROFILE=1 train profile "$work/speed" --model coca_base --batch-size 128 --microbatch 128 --steps 8 --precision bf16 \
-        --device cuda:0 --lr 1e-4 --peer-timeout 120 || return
-    grep -A22 -h '^operation' "$work/runs/profile/log/"{image-encode,text-decode}.log
+    local B=128 alone
+    cd "$work" && edges "$work/speed" $B 288 64 64000 $B 10 || return
+    train profile "$work/speed" --model coca_base --batch-size $B --microbatch $B --steps 10 --precision bf16 --device cuda:0 \
+        --lr 1e-4 --peer-timeout 120 --record image-encode:features-grad=df.rec --record image-encode:embeddings-grad=dei.rec \
+        --record text-decode:features=f.rec --record text-decode:embeddings-grad=det.rec || return
+    alone=(--model coca_base --batch-size $B --microbatch $B --precision bf16 --device cuda:0)
+    export COCA_PROFILE=4
+    coca-image-encode "${alone[@]}" --images file:speed/images.rec --features-grad file:df.rec --embeddings-grad file:dei.rec || return
+    coca-text-decode "${alone[@]}" --tokens file:speed/tokens.rec --features file:f.rec --embeddings-grad file:det.rec \
+        --features-grad file:out.rec
 }
 
 large='{"embed_dim": 768, "vision_cfg": {"image_size": 224, "layers": 24, "width": 1024, "patch_size": 14, "attentional_pool": true,
@@ -184,7 +191,7 @@ for part in "${parts[@]}"; do
             case $part in
                 bits) show bits 'worst' ;;
                 speed) show speed 'samples/s, ' ;;
-                profile) show profile '^[a-z]' 60 ;;
+                profile) show profile '^[a-z].* +[0-9]+.*%' 60 ;;
                 captions) show captions 'pictures|microbatches|caption|needs' ;;
                 torch) show torch 'open_clip' ;;
             esac ;;
