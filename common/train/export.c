@@ -89,7 +89,8 @@ int export_model(const char *checkpoint, const char *folder) {
     int status = directory_make(folder);
     if (!status) status = export_weights(checkpoint, folder);
     if (!status) status = export_config(folder);
-    if (!status && file_exists(PRETRAINED_TOKENIZER)) status = file_copy(PRETRAINED_TOKENIZER, tokenizer);
+    if (!status && file_exists(PRETRAINED_TOKENIZER))
+        status = pretrained_copy_tokenizer(PRETRAINED_TOKENIZER, tokenizer);
     free(tokenizer);
     return status;
 }
