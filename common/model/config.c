@@ -345,6 +345,14 @@ const char *config_family_name(const struct model_config *config) {
     return config->family == FAMILY_PAPER ? "paper" : "open_clip";
 }
 
+const char *config_cls_words(const struct text_config *text) {
+    if (!text->correct_cls_mask)
+        return "masked as in LAION's weights: padding hides the position behind it, CLS sees itself in a full caption "
+               "only";
+    return text->pad_inside ? "stands behind the last place and sees itself and all tokens but padding's"
+                            : "stands behind the last token and sees all of them and itself";
+}
+
 int mlp_width(int width, double ratio) {
     return (int)(width * ratio);
 }

@@ -71,4 +71,5 @@ int config_patches(const struct model_config *config);        // (image_size / p
 int config_image_tokens(const struct model_config *config);   // N, rows of the ViT: patches, and the class token
 int config_feature_tokens(const struct model_config *config); // rows of `features` per picture
 const char *config_family_name(const struct model_config *config);
+const char *config_cls_words(const struct text_config *text); // what CLS sees, behind "CLS "
 int mlp_width(int width, double ratio);
