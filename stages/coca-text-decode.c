@@ -43,10 +43,20 @@ static const struct option caption_rows[] = {
     REAL("temperature", temperature, "T", "1", 0.01, 100, "logits are divided by it before a draw", OPTION_LOCAL),
     INT("top-k", top_k, "K", "0", 0, 1e9, "draw from the K likeliest tokens; 0: from all", OPTION_LOCAL),
     REAL("top-p", top_p, "P", "1", 0.0001, 1, "draw from the likeliest tokens that hold P together", OPTION_LOCAL),
-    INT("min-length", min_length, "TOKENS", "0", 0, 65536, "shortest caption, BOS and EOS counted", OPTION_LOCAL),
-    INT("max-length", max_length, "TOKENS", "0", 0, 65536, "longest caption; 0: as the model allows", OPTION_LOCAL),
+    INT("min-length", min_length, "TOKENS", "0", 0, 65536, "no EOS before so many tokens, BOS counted", OPTION_LOCAL),
+    INT("max-length", max_length, "TOKENS", "0", 0, 65536,
+        "longest caption, BOS and EOS counted; 0: as the model allows", OPTION_LOCAL),
     REAL("repetition-penalty", repetition_penalty, "FACTOR", "1", 0.01, 100,
          "logits of tokens that stand already are divided by it (below 0 multiplied); 1: none", OPTION_LOCAL),
+    TEXT("prompt", prompt, "TEXT", NULL, "what every caption begins with", OPTION_LOCAL),
+    INT("num-beams", num_beams, "BEAMS", "1", 1, 1024, "beam search over so many captions a picture; 1: none",
+        OPTION_LOCAL),
+    INT("num-beam-groups", num_beam_groups, "GROUPS", "1", 1, 1024, "the beams in groups that search apart",
+        OPTION_LOCAL),
+    REAL("diversity-penalty", diversity_penalty, "P", "0", 0, 1e6,
+         "a token's logit loses it for each earlier group that chose the token in the same step; at 0 all groups find "
+         "the same, as in open_clip, and one searches for all",
+         OPTION_LOCAL),
 };
 
 enum { CAPTIONS, RUN, TABLES };
@@ -64,7 +74,8 @@ static int64_t need(void *context, int recompute, int64_t microbatch) {
     (void)context;
     const struct part *part = &text_decode.part;
     int64_t bytes = part_bytes(part, text_decode.train);
-    if (caption_options.generate) return bytes + generator_bytes(&part->config, part->ops->dtype, (int)microbatch);
+    if (caption_options.generate)
+        return bytes + generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &text_decode.generate);
     return bytes + passes_bytes(recompute, microbatch, ahead());
 }
 
@@ -104,6 +115,7 @@ static int prepare(const struct strings *operands) {
     text_decode.train = run_trains() && !caption_options.generate;
     if (text_decode.train || run_options.control) status = run_options_check_batch();
     if (!status) status = open_tokenizer();
+    if (!status && caption_options.generate) status = captions_options(&text_decode.generate);
     if (status) return status;
     say_share();
     status = memory_announce(need, NULL);
@@ -153,6 +165,7 @@ static int run(struct hub *hub) {
     if (!status) status = hub_meet(hub);
     if (!status) status = generate ? captions_run(hub) : passes_run(hub, ahead());
     passes_close();
+    free((void *)text_decode.generate.prompt);
     part_close(&text_decode.part);
     if (text_decode.tokenizer) tokenizer_close(&text_decode.tokenizer);
     return status;

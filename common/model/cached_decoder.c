@@ -5,7 +5,7 @@
 #include "base/memory.h"
 
 static void plan_caches(struct cached_decoder *decoder, struct planner *planner) {
-    int64_t rows = (int64_t)decoder->batch * decoder->T, D = decoder->D;
+    int64_t rows = (int64_t)decoder->slots * decoder->T, D = decoder->D;
     for (int i = 0; i < decoder->unimodal.dims.transformer.layers; i++)
         decoder->unimodal_cache[i] = plan_rows(planner, rows, 2 * D);
     for (int i = 0; i < decoder->multimodal.dims.layers; i++)
@@ -15,7 +15,7 @@ static void plan_caches(struct cached_decoder *decoder, struct planner *planner)
 // What each layer needs only while it runs is planned once; its keys and values of the features are its own.
 static void plan_cross(struct cached_decoder *decoder, struct planner *planner) {
     const struct multimodal_dims *dims = &decoder->multimodal.dims;
-    int64_t R = decoder->batch, Rk = R * dims->N, D = dims->D;
+    int64_t R = decoder->slots, Rk = (int64_t)decoder->batch * dims->N, D = dims->D;
     decoder->feature_rows = plan_rows(planner, Rk, D);
     struct cross_attention_state shared;
     cross_attention_plan(&shared, decoder->x, R, 0, D, dims->heads, planner);
@@ -29,11 +29,11 @@ static void plan_cross(struct cached_decoder *decoder, struct planner *planner) 
 
 static void plan_memory(struct cached_decoder *decoder, struct arena *arena, enum dtype dtype) {
     struct planner planner = {arena, dtype, false};
-    int64_t R = decoder->batch, D = decoder->D;
+    int64_t R = decoder->slots, D = decoder->D;
     const struct transformer_dims *unimodal = &decoder->unimodal.dims.transformer;
     const struct multimodal_dims *multimodal = &decoder->multimodal.dims;
     decoder->device = arena_take(arena, (size_t)(STEP_LISTS * R) * sizeof *decoder->device);
-    spans_plan(&decoder->one_row, decoder->batch, 1, &planner);
+    spans_plan(&decoder->one_row, decoder->slots, 1, &planner);
     spans_plan(&decoder->features, decoder->batch, decoder->N, &planner);
     plan_caches(decoder, &planner);
     key_mask_plan(&decoder->mask, &planner);
@@ -48,17 +48,18 @@ static void plan_memory(struct cached_decoder *decoder, struct arena *arena, enu
 }
 
 // A decoder without parameters and memory, which can be planned.
-static void skeleton(struct cached_decoder *decoder, const struct model_config *config, int batch) {
-    *decoder = (struct cached_decoder){.batch = batch,
-                                       .T = config->text.context_length,
+static void skeleton(struct cached_decoder *decoder, const struct model_config *config, struct decoder_size size) {
+    *decoder = (struct cached_decoder){.batch = size.batch,
+                                       .slots = size.slots,
+                                       .T = size.T,
                                        .N = config_feature_tokens(config),
                                        .D = config->decoder.width};
     decoder->config = config->text;
-    key_mask_init(&decoder->mask, &decoder->config, decoder->batch, decoder->T);
+    key_mask_init(&decoder->mask, &decoder->config, decoder->slots, decoder->T);
     decoder->unimodal.dims = unimodal_dims_of(config);
     decoder->multimodal.dims = multimodal_dims_of(config);
     size_t unimodal = (size_t)config->text.layers, multimodal = (size_t)config->decoder.layers;
-    decoder->host = xcalloc((size_t)(STEP_LISTS * batch), sizeof *decoder->host);
+    decoder->host = xcalloc((size_t)(STEP_LISTS * size.slots), sizeof *decoder->host);
     decoder->unimodal_cache = xcalloc(unimodal, sizeof *decoder->unimodal_cache);
     decoder->multimodal_cache = xcalloc(multimodal, sizeof *decoder->multimodal_cache);
     decoder->cross = xcalloc(multimodal, sizeof *decoder->cross);
@@ -71,17 +72,17 @@ static size_t measure(struct cached_decoder *decoder, enum dtype dtype) {
     return arena.peak;
 }
 
-int64_t cached_decoder_bytes(const struct model_config *config, enum dtype dtype, int batch) {
+int64_t cached_decoder_bytes(const struct model_config *config, enum dtype dtype, struct decoder_size size) {
     struct cached_decoder decoder;
-    skeleton(&decoder, config, batch);
+    skeleton(&decoder, config, size);
     size_t bytes = measure(&decoder, dtype);
     cached_decoder_release(&decoder);
     return (int64_t)bytes;
 }
 
 void cached_decoder_init(struct cached_decoder *decoder, const struct model_config *config, struct params *params,
-                         int batch) {
-    skeleton(decoder, config, batch);
+                         struct decoder_size size) {
+    skeleton(decoder, config, size);
     struct arena arena;
     size_t bytes = measure(decoder, params->ops->dtype);
     decoder->ops = params->ops;
@@ -90,8 +91,8 @@ void cached_decoder_init(struct cached_decoder *decoder, const struct model_conf
     plan_memory(decoder, &arena, params->ops->dtype);
     unimodal_find(&decoder->unimodal, params, config);
     multimodal_find(&decoder->multimodal, params, config);
-    spans_fill(decoder->ops, &decoder->one_row, batch, 1);
-    spans_fill(decoder->ops, &decoder->features, batch, decoder->N);
+    spans_fill(decoder->ops, &decoder->one_row, size.slots, 1);
+    spans_fill(decoder->ops, &decoder->features, size.batch, decoder->N);
 }
 
 void cached_decoder_release(struct cached_decoder *decoder) {
@@ -108,7 +109,7 @@ void cached_decoder_release(struct cached_decoder *decoder) {
 // Rows enter a cache by addition, so it begins at zero.
 static void clear_caches(struct cached_decoder *decoder, void *const *cache, int layers) {
     struct ops *ops = decoder->ops;
-    size_t bytes = (size_t)(decoder->batch * decoder->T * 2 * decoder->D) * dtype_size(ops->dtype);
+    size_t bytes = (size_t)decoder->slots * (size_t)(decoder->T * 2 * decoder->D) * dtype_size(ops->dtype);
     for (int i = 0; i < layers; i++) ops->zero(ops, cache[i], bytes);
 }
 
@@ -123,23 +124,39 @@ void cached_decoder_begin(struct cached_decoder *decoder, int B, const void *fea
 }
 
 static int32_t *list_of(const struct cached_decoder *decoder, int32_t *lists, enum step_list list) {
-    return lists + (int64_t)list * decoder->batch;
+    return lists + (int64_t)list * decoder->slots;
 }
 
-static void upload_lists(struct cached_decoder *decoder, int count, const int32_t *caption, const int32_t *token,
-                         int place) {
-    int32_t *host = decoder->host;
+static void list_row(struct cached_decoder *decoder, int i, const struct caption_row *row, int place) {
+    int32_t *host = decoder->host, first = row->slot * decoder->T;
+    key_mask_set(&decoder->mask, row->slot, place, row->token);
+    list_of(decoder, host, STEP_TOKEN)[i] = row->token;
+    list_of(decoder, host, STEP_PLACE)[i] = place;
+    list_of(decoder, host, STEP_ROW)[i] = first + place;
+    list_of(decoder, host, STEP_SELF_START)[i] = first;
+    list_of(decoder, host, STEP_SELF_COUNT)[i] = place + 1;
+}
+
+// Captions of one picture are the queries of one sample. Returns how many pictures there are, and the most captions of
+// one.
+static int list_pictures(struct cached_decoder *decoder, int count, const struct caption_row *row, int *most) {
+    int32_t *host = decoder->host, *queries = list_of(decoder, host, STEP_QUERY_COUNT);
+    int pictures = 0;
+    *most = 0;
     for (int i = 0; i < count; i++) {
-        key_mask_set(&decoder->mask, caption[i], place, token[i]);
-        list_of(decoder, host, STEP_TOKEN)[i] = token[i];
-        list_of(decoder, host, STEP_PLACE)[i] = place;
-        list_of(decoder, host, STEP_ROW)[i] = caption[i] * decoder->T + place;
-        list_of(decoder, host, STEP_SELF_START)[i] = caption[i] * decoder->T;
-        list_of(decoder, host, STEP_SELF_COUNT)[i] = place + 1;
-        list_of(decoder, host, STEP_CROSS_START)[i] = caption[i] * decoder->N;
+        if (!i || row[i].picture != row[i - 1].picture) {
+            list_of(decoder, host, STEP_QUERY_START)[pictures] = i;
+            list_of(decoder, host, STEP_CROSS_START)[pictures] = row[i].picture * decoder->N;
+            queries[pictures++] = 0;
+        }
+        if (++queries[pictures - 1] > *most) *most = queries[pictures - 1];
     }
-    decoder->ops->upload(decoder->ops, decoder->device, host,
-                         (size_t)(STEP_LISTS * decoder->batch) * sizeof *decoder->device);
+    return pictures;
+}
+
+static void upload_lists(struct cached_decoder *decoder) {
+    decoder->ops->upload(decoder->ops, decoder->device, decoder->host,
+                         (size_t)(STEP_LISTS * decoder->slots) * sizeof *decoder->device);
 }
 
 // x += attn(ln_1(x)) for the newest token of each caption, whose key and value join the cache.
@@ -160,14 +177,16 @@ static void attend_to_cache(struct cached_decoder *decoder, const struct self_at
 static struct attention_pattern self_pattern(const struct cached_decoder *decoder, int count, int place) {
     struct spans keys = {list_of(decoder, decoder->device, STEP_SELF_START),
                          list_of(decoder, decoder->device, STEP_SELF_COUNT), place + 1,
-                         (int64_t)decoder->batch * decoder->T};
+                         (int64_t)decoder->slots * decoder->T};
     return (struct attention_pattern){.B = count, .queries = spans_rows(&decoder->one_row, count), .keys = keys};
 }
 
-static struct attention_pattern cross_pattern(const struct cached_decoder *decoder, int count) {
+static struct attention_pattern cross_pattern(const struct cached_decoder *decoder, int count, int pictures, int most) {
     struct spans keys = spans_rows(&decoder->features, (int64_t)decoder->batch * decoder->N);
+    struct spans queries = {list_of(decoder, decoder->device, STEP_QUERY_START),
+                            list_of(decoder, decoder->device, STEP_QUERY_COUNT), most, count};
     keys.start = list_of(decoder, decoder->device, STEP_CROSS_START);
-    return (struct attention_pattern){.B = count, .queries = spans_rows(&decoder->one_row, count), .keys = keys};
+    return (struct attention_pattern){.B = pictures, .queries = queries, .keys = keys};
 }
 
 static void run_unimodal(struct cached_decoder *decoder, const struct attention_pattern *self) {
@@ -191,14 +210,31 @@ static void run_multimodal(struct cached_decoder *decoder, const struct attentio
     }
 }
 
-void cached_decoder_step(struct cached_decoder *decoder, int count, const int32_t *caption, const int32_t *token,
-                         int place, void *logits) {
+static void copy_rows(struct cached_decoder *decoder, void *const *cache, int layers, int to, int from, int first,
+                      int count) {
+    size_t row = (size_t)(2 * decoder->D) * dtype_size(decoder->ops->dtype), slot = (size_t)decoder->T * row;
+    for (int i = 0; i < layers; i++) {
+        char *begin = (char *)cache[i] + (size_t)first * row;
+        decoder->ops->copy(decoder->ops, begin + (size_t)to * slot, begin + (size_t)from * slot, (size_t)count * row);
+    }
+}
+
+void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int first, int count) {
+    copy_rows(decoder, decoder->unimodal_cache, decoder->unimodal.dims.transformer.layers, to, from, first, count);
+    copy_rows(decoder, decoder->multimodal_cache, decoder->multimodal.dims.layers, to, from, first, count);
+    key_mask_copy(&decoder->mask, to, from, first + count);
+}
+
+void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place,
+                         void *logits) {
     struct ops *ops = decoder->ops;
     const struct unimodal *unimodal = &decoder->unimodal;
     const struct multimodal *multimodal = &decoder->multimodal;
-    struct attention_pattern self = self_pattern(decoder, count, place), cross = cross_pattern(decoder, count);
-    struct attention_pattern unimodal_self = self;
-    upload_lists(decoder, count, caption, token, place);
+    int most, pictures = list_pictures(decoder, count, row, &most);
+    struct attention_pattern self = self_pattern(decoder, count, place), unimodal_self = self;
+    struct attention_pattern cross = cross_pattern(decoder, count, pictures, most);
+    for (int i = 0; i < count; i++) list_row(decoder, i, &row[i], place);
+    upload_lists(decoder);
     ops->embedding_forward(ops, decoder->x, unimodal->token.value, unimodal->cls.value, unimodal->position.value,
                            list_of(decoder, decoder->device, STEP_TOKEN), list_of(decoder, decoder->device, STEP_PLACE),
                            count, decoder->D);

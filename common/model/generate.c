@@ -2,78 +2,113 @@
 
 #include <stdlib.h>
 
+#include "base/fail.h"
 #include "base/memory.h"
+#include "model/beam_search.h"
 #include "model/cached_decoder.h"
-#include "model/sampler.h"
+#include "model/sampling.h"
 
 struct generator {
+    struct score_rules rules;
     struct text_config config;
     struct cached_decoder decoder;
-    struct sampler sampler;
-    int32_t *caption, *token; // [batch], the captions that go on and their newest tokens
-    char *logits;             // [batch,V] of the compute type
-    float *row;               // [V]
+    struct sampling *sampling; // one of the two, the other NULL
+    struct beam_search *beams;
+    char *logits;      // [slots,V] of the compute type
+    float *logits_row; // [V]
 };
 
-int64_t generator_bytes(const struct model_config *config, enum dtype dtype, int batch) {
-    return cached_decoder_bytes(config, dtype, batch);
+static int length_of(const struct model_config *config, const struct generate_options *options) {
+    int T = config->text.context_length;
+    return options->max_length > 0 && options->max_length < T ? options->max_length : T;
 }
 
-struct generator *generator_new(const struct model_config *config, struct params *text, int batch) {
+static struct decoder_size size_of(const struct model_config *config, int batch,
+                                   const struct generate_options *options) {
+    return (struct decoder_size){batch, batch * beam_search_width(options), length_of(config, options)};
+}
+
+int generate_options_check(const struct model_config *config, const struct generate_options *o) {
+    int length = length_of(config, o), groups = o->num_beam_groups > 1 ? o->num_beam_groups : 1, begun;
+    score_prompt(&(struct score_rules){&config->text, o, config->family}, &begun);
+    if (begun >= length)
+        return error(EXIT_USAGE,
+                     "--prompt has %d tokens with BOS, and a caption %d in all: shorten it, or raise --max-length",
+                     begun, length);
+    if (o->min_length >= length)
+        return error(EXIT_USAGE, "--min-length %d: a caption has %d tokens at most (--max-length and the model)",
+                     o->min_length, length);
+    if (o->num_beams > 1 && o->num_beams % groups)
+        return error(EXIT_USAGE, "--num-beams %d is no multiple of --num-beam-groups %d", o->num_beams, groups);
+    if (o->num_beams > 1 && 2 * o->num_beams > config->text.vocab_size)
+        return error(EXIT_USAGE, "--num-beams %d: more than half of the %d tokens", o->num_beams,
+                     config->text.vocab_size);
+    if (o->num_beams > 1 && o->sample) return error(EXIT_USAGE, "--sample and --num-beams exclude each other");
+    return 0;
+}
+
+int64_t generator_bytes(const struct model_config *config, enum dtype dtype, int batch,
+                        const struct generate_options *options) {
+    return cached_decoder_bytes(config, dtype, size_of(config, batch, options));
+}
+
+struct generator *generator_new(const struct model_config *config, struct params *text, int batch,
+                                const struct generate_options *options) {
     struct generator *generator = xcalloc(1, sizeof *generator);
+    struct decoder_size size = size_of(config, batch, options);
     size_t V = (size_t)config->text.vocab_size;
     generator->config = config->text;
-    cached_decoder_init(&generator->decoder, config, text, batch);
-    sampler_init(&generator->sampler, &generator->config);
-    generator->caption = xcalloc((size_t)batch, sizeof *generator->caption);
-    generator->token = xcalloc((size_t)batch, sizeof *generator->token);
-    generator->logits = xcalloc((size_t)batch * V, dtype_size(text->ops->dtype));
-    generator->row = xcalloc(V, sizeof *generator->row);
+    generator->rules = (struct score_rules){&generator->config, options, config->family};
+    cached_decoder_init(&generator->decoder, config, text, size);
+    if (options->num_beams > 1) {
+        generator->beams = beam_search_new(&generator->rules, batch, size.T);
+    } else {
+        generator->sampling = sampling_new(&generator->rules, batch, size.T);
+    }
+    generator->logits = xcalloc((size_t)size.slots * V, dtype_size(text->ops->dtype));
+    generator->logits_row = xcalloc(V, sizeof *generator->logits_row);
     return generator;
 }
 
 void generator_free(struct generator **generator) {
     if (!*generator) return;
     cached_decoder_release(&(*generator)->decoder);
-    sampler_release(&(*generator)->sampler);
-    free((*generator)->caption);
-    free((*generator)->token);
+    sampling_free(&(*generator)->sampling);
+    beam_search_free(&(*generator)->beams);
     free((*generator)->logits);
-    free((*generator)->row);
+    free((*generator)->logits_row);
     free(*generator);
     *generator = NULL;
 }
 
-// BOS PAD … for every caption.
-static void begin_captions(struct generator *generator, int32_t *tokens, int B) {
-    int T = generator->config.context_length;
-    for (int i = 0; i < B * T; i++) tokens[i] = i % T ? generator->config.pad_id : generator->config.bos_id;
-    for (int b = 0; b < B; b++) generator->caption[b] = b;
+// ---- the model, as a search sees it
+
+static void step(void *context, int count, const struct caption_row *row, int place) {
+    struct generator *generator = context;
+    cached_decoder_step(&generator->decoder, count, row, place, generator->logits);
 }
 
-// Makes the tokens at place + 1 and drops finished captions from the list; returns how many go on.
-static int extend_captions(struct generator *generator, int32_t *tokens, const int64_t *ids, int count, int place) {
-    int T = generator->config.context_length, V = generator->config.vocab_size, left = 0;
+static const float *logits_of(void *context, int i) {
+    struct generator *generator = context;
     enum dtype dtype = generator->decoder.ops->dtype;
-    for (int i = 0; i < count; i++) generator->token[i] = tokens[generator->caption[i] * T + place];
-    cached_decoder_step(&generator->decoder, count, generator->caption, generator->token, place, generator->logits);
-    for (int i = 0; i < count; i++) {
-        int b = generator->caption[i];
-        dtype_convert(generator->row, DT_F32, generator->logits + (size_t)i * V * dtype_size(dtype), dtype, (size_t)V);
-        int32_t next = sampler_choose(&generator->sampler, generator->row, tokens + b * T, place + 1, ids[b]);
-        tokens[b * T + place + 1] = next;
-        if (next != generator->config.eos_id) generator->caption[left++] = b;
-    }
-    return left;
+    size_t V = (size_t)generator->config.vocab_size;
+    const char *row = generator->logits + (size_t)i * V * dtype_size(dtype);
+    if (dtype == DT_F32) return (const float *)row;
+    dtype_convert(generator->logits_row, DT_F32, row, dtype, V);
+    return generator->logits_row;
 }
 
-void generator_run(struct generator *generator, int B, const void *features, const int64_t *ids,
-                   const struct generate_options *options, int32_t *tokens) {
-    int T = generator->config.context_length;
-    int length = options->max_length > 0 && options->max_length < T ? options->max_length : T;
-    generator->sampler.options = options;
-    begin_captions(generator, tokens, B);
+static void copy(void *context, int to, int from, int first, int count) {
+    struct generator *generator = context;
+    cached_decoder_copy(&generator->decoder, to, from, first, count);
+}
+
+void generator_run(struct generator *generator, int B, const void *features, const int64_t *ids, int32_t *tokens) {
+    const struct caption_model model = {generator, step, logits_of, copy};
     cached_decoder_begin(&generator->decoder, B, features);
-    for (int place = 0, left = B; place + 1 < length && left; place++)
-        left = extend_captions(generator, tokens, ids, left, place);
+    if (generator->beams) {
+        beam_search_run(generator->beams, B, &model, tokens, generator->config.context_length);
+    } else {
+        sampling_run(generator->sampling, B, ids, &model, tokens, generator->config.context_length);
+    }
 }

@@ -1,6 +1,7 @@
 // --generate: the sink of a chain without training. It asks for features, microbatch by microbatch, until their end.
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "stage/progress.h"
 #include "text_decode.h"
@@ -12,21 +13,36 @@ struct caption_options caption_options;
 struct captioner {
     struct hub *hub;
     struct generator *generator;
-    struct generate_options options;
     int32_t wanted, next; // microbatches asked for, taken
     int64_t captions;
 };
 
-static struct generate_options generate_options(void) {
+// The tokens of --prompt, BOS first. One more than a caption holds would be too many, which is said elsewhere.
+static void read_prompt(struct generate_options *options) {
+    const struct text_config *text = &text_decode.part.config.text;
+    int room = text->context_length + 2, length = 0;
+    int32_t *tokens = xcalloc((size_t)room, sizeof *tokens);
+    tokenizer_encode(text_decode.tokenizer, caption_options.prompt, strlen(caption_options.prompt), tokens, room);
+    while (tokens[length] != text->eos_id) length++;
+    options->prompt = tokens;
+    options->prompt_length = length;
+}
+
+int captions_options(struct generate_options *options) {
     const struct caption_options *o = &caption_options;
-    return (struct generate_options){.max_length = (int)o->max_length,
-                                     .min_length = (int)o->min_length,
-                                     .temperature = o->temperature,
-                                     .top_k = (int)o->top_k,
-                                     .top_p = o->top_p,
-                                     .repetition_penalty = o->repetition_penalty,
-                                     .sample = o->sample,
-                                     .seed = (uint64_t)run_options.seed};
+    *options = (struct generate_options){.max_length = (int)o->max_length,
+                                         .min_length = (int)o->min_length,
+                                         .temperature = o->temperature,
+                                         .top_k = (int)o->top_k,
+                                         .top_p = o->top_p,
+                                         .repetition_penalty = o->repetition_penalty,
+                                         .sample = o->sample,
+                                         .seed = (uint64_t)run_options.seed,
+                                         .num_beams = (int)o->num_beams,
+                                         .num_beam_groups = (int)o->num_beam_groups,
+                                         .diversity_penalty = o->diversity_penalty};
+    if (o->prompt) read_prompt(options);
+    return generate_options_check(&text_decode.part.config, options);
 }
 
 static void ask_ahead(struct captioner *captioner) {
@@ -66,18 +82,19 @@ static int caption(struct captioner *captioner, const struct message *input) {
     if (status || !B) return status;
     struct message *captions = output_new(&work, input);
     int32_t *tokens = message_add(captions, TENSOR_TOKENS, DT_I32, SHAPE(B, T));
-    generator_run(captioner->generator, B, features, ids, &captioner->options, tokens);
+    generator_run(captioner->generator, B, features, ids, tokens);
     add_texts(captions, tokens, B, T);
     captioner->captions += B;
     return edge_send(text_decode.captions, NULL, &captions);
 }
 
 int captions_run(struct hub *hub) {
-    struct captioner captioner = {.hub = hub, .options = generate_options()};
+    struct captioner captioner = {.hub = hub};
     struct progress *progress = progress_new("caption", 0, "pictures");
     struct message *features;
     int status;
-    captioner.generator = generator_new(&text_decode.part.config, text_decode.part.params, (int)run_options.microbatch);
+    captioner.generator = generator_new(&text_decode.part.config, text_decode.part.params, (int)run_options.microbatch,
+                                        &text_decode.generate);
     while (!(status = take_features(&captioner, &features))) {
         status = caption(&captioner, features);
         message_free(&features);

@@ -10,6 +10,7 @@ struct text_decode {
     struct part part;
     struct tokenizer *tokenizer; // NULL when tokens come from a recording and no vocabulary is known
     struct edge *tokens, *features, *features_grad, *embeddings, *embeddings_grad, *captions, *control;
+    struct generate_options generate;
     bool train;
 };
 extern struct text_decode text_decode;
@@ -26,10 +27,13 @@ void passes_close(void);
 
 struct caption_options {
     bool embed, generate, sample;
-    int64_t max_length, min_length, top_k;
-    double temperature, top_p, repetition_penalty;
+    int64_t max_length, min_length, top_k, num_beams, num_beam_groups;
+    double temperature, top_p, repetition_penalty, diversity_penalty;
+    const char *prompt;
 };
 extern struct caption_options caption_options;
 
+// What the options say of captions; the tokenizer is open. 0 or -exit_code.
+int captions_options(struct generate_options *options);
 // Asks for features until their end and writes captions. 0 or -exit_code.
 int captions_run(struct hub *hub);

@@ -143,14 +143,16 @@ def train(coca, training, batch, steps):
 
 
 def greedy(coca, features):
-    """The most probable token each time, by the code that open_clip generates with: the caption so far, unpadded."""
+    """The most probable token each time, by the code that open_clip generates with: the caption so far, unpadded. As its
+    generate does, a caption that is full ends with EOS, whatever its model says."""
     T, V = coca.text.context_length, coca.text.vocab_size
     captions = []
     for feature in features:
         caption = [V - 2]
         while len(caption) < T and caption[-1] != V - 1:
             states = coca._encode_text(torch.tensor([caption]))[1]
-            caption.append(int(coca.text_decoder(feature[None], states)[0, -1].argmax()))
+            best = int(coca.text_decoder(feature[None], states)[0, -1].argmax())
+            caption.append(best if len(caption) + 1 < T else V - 1)
             assert caption[-1] not in (PAD, V - 2)
         captions.append(caption + [PAD] * (T - len(caption)))
     return np.array(captions, dtype=np.int32)

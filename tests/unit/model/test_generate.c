@@ -1,11 +1,12 @@
 // Captions with a key/value cache: lengths, and that a caption does not depend on the batch around it.
 #include "fixture.h"
+#include "model/beam_search.h"
+#include "model/cached_decoder.h"
 
 struct captioner {
     struct golden golden;
     struct ops *ops;
     struct params *text;
-    struct generator *generator;
     float *features;
     int64_t *ids;
 };
@@ -14,13 +15,11 @@ static void open_captioner(struct captioner *captioner, const char *device) {
     golden_open(&captioner->golden, "equal_widths");
     assert_int_equal(ops_open(&captioner->ops, device, DT_REAL, 2), 0);
     captioner->text = load_part(captioner->ops, &captioner->golden, PART_TEXT);
-    captioner->generator = generator_new(&captioner->golden.config, captioner->text, captioner->golden.G);
     captioner->features = golden_copy(&captioner->golden.values, "features");
     captioner->ids = golden_copy(&captioner->golden.batch, "ids");
 }
 
 static void close_captioner(struct captioner *captioner) {
-    generator_free(&captioner->generator);
     params_free(&captioner->text);
     ops_close(&captioner->ops);
     free(captioner->features);
@@ -32,14 +31,27 @@ static void close_captioner(struct captioner *captioner) {
 static int32_t *generate(const struct captioner *captioner, int first, int B, const struct generate_options *options) {
     const struct golden *golden = &captioner->golden;
     int32_t *tokens = xcalloc((size_t)(B * golden->T), sizeof *tokens);
-    generator_run(captioner->generator, B, captioner->features + first * golden->N * golden->D, captioner->ids + first,
-                  options, tokens);
+    assert_int_equal(generate_options_check(&golden->config, options), 0);
+    struct generator *generator = generator_new(&golden->config, captioner->text, golden->G, options);
+    generator_run(generator, B, captioner->features + first * golden->N * golden->D, captioner->ids + first, tokens);
+    generator_free(&generator);
     return tokens;
 }
 
 static struct generate_options sampling(void) {
     return (struct generate_options){
         .temperature = 1.2, .top_k = 12, .top_p = 0.95, .repetition_penalty = 1.1, .sample = true, .seed = 5};
+}
+
+// Raw logits are summed, so EOS is held back to have captions of some length.
+static struct generate_options beams(double diversity) {
+    return (struct generate_options){.temperature = 1,
+                                     .top_p = 1,
+                                     .repetition_penalty = 1,
+                                     .min_length = 4,
+                                     .num_beams = 6,
+                                     .num_beam_groups = 2,
+                                     .diversity_penalty = diversity};
 }
 
 static int length_of(const struct golden *golden, const int32_t *token) {
@@ -75,7 +87,7 @@ static void test_lengths(void **state) {
     open_captioner(&captioner, "reference");
     for (size_t i = 0; i < sizeof range / sizeof *range; i++) {
         struct generate_options options = sampling();
-        options.min_length = range[i][0];
+        options.min_length = range[i][0] - 1;
         options.max_length = range[i][1];
         int32_t *tokens = generate(&captioner, 0, captioner.golden.G, &options);
         check_lengths(&captioner.golden, tokens, range[i][0], (int)fmin(range[i][1], captioner.golden.T));
@@ -98,7 +110,7 @@ static void check_alone(const char *device, struct generate_options options) {
         longest = (int)fmax(longest, length_of(golden, alone));
         free(alone);
     }
-    assert_true(shortest < longest);
+    assert_true(options.num_beams > 1 || shortest < longest);
     free(together);
     close_captioner(&captioner);
 }
@@ -109,12 +121,88 @@ static void test_a_caption_alone_is_the_caption_in_a_batch(void **state) {
     check_alone("reference", greedy);
     check_alone("reference", sampling());
     check_alone("cpu", greedy);
+    check_alone("reference", beams(0));
+    check_alone("cpu", beams(0.5));
+}
+
+// ---- beams that share the caches against beams that each read their whole caption again
+
+struct rereader {
+    struct cached_decoder decoder;
+    const float *features;
+    int B, T, V, place;
+    int32_t *memory;         // [slots,T]
+    struct caption_row *row; // of the last step
+    float *logits;           // [V]
+};
+
+static void reread_step(void *context, int count, const struct caption_row *row, int place) {
+    struct rereader *r = context;
+    memcpy(r->row, row, (size_t)count * sizeof *row);
+    for (int i = 0; i < count; i++) r->memory[row[i].slot * r->T + place] = row[i].token;
+    r->place = place;
+}
+
+static const float *reread_logits(void *context, int i) {
+    struct rereader *r = context;
+    cached_decoder_begin(&r->decoder, r->B, r->features);
+    for (int place = 0; place <= r->place; place++) {
+        struct caption_row row = {r->row[i].picture, 0, r->memory[r->row[i].slot * r->T + place]};
+        cached_decoder_step(&r->decoder, 1, &row, place, r->logits);
+    }
+    return r->logits;
+}
+
+static void reread_copy(void *context, int to, int from, int first, int count) {
+    struct rereader *r = context;
+    memcpy(r->memory + to * r->T + first, r->memory + from * r->T + first, (size_t)count * sizeof *r->memory);
+}
+
+static int32_t *generate_by_rereading(struct captioner *captioner, const struct generate_options *options) {
+    const struct golden *golden = &captioner->golden;
+    int B = golden->G, T = golden->T, slots = B * beam_search_width(options);
+    struct score_rules rules = {&golden->config.text, options, golden->config.family};
+    struct rereader r = {.features = captioner->features, .B = B, .T = T, .V = (int)golden->V};
+    r.memory = xcalloc((size_t)(slots * T), sizeof *r.memory);
+    r.row = xcalloc((size_t)slots, sizeof *r.row);
+    r.logits = xcalloc((size_t)r.V, sizeof *r.logits);
+    cached_decoder_init(&r.decoder, &golden->config, captioner->text, (struct decoder_size){B, 1, T});
+    struct beam_search *search = beam_search_new(&rules, B, T);
+    struct caption_model model = {&r, reread_step, reread_logits, reread_copy};
+    int32_t *tokens = xcalloc((size_t)(B * T), sizeof *tokens);
+    beam_search_run(search, B, &model, tokens, T);
+    beam_search_free(&search);
+    cached_decoder_release(&r.decoder);
+    free(r.memory);
+    free(r.row);
+    free(r.logits);
+    return tokens;
+}
+
+static void check_beams(const char *device, struct generate_options options) {
+    struct captioner captioner;
+    open_captioner(&captioner, device);
+    const struct golden *golden = &captioner.golden;
+    int32_t *tokens = generate(&captioner, 0, golden->G, &options);
+    int32_t *reread = generate_by_rereading(&captioner, &options);
+    assert_memory_equal(tokens, reread, (size_t)(golden->G * golden->T) * sizeof *tokens);
+    free(tokens);
+    free(reread);
+    close_captioner(&captioner);
+}
+
+static void test_beams_share_the_caches(void **state) {
+    (void)state;
+    check_beams("reference", beams(0));
+    check_beams("reference", beams(2));
+    check_beams("cpu", beams(1));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_a_caption_alone_is_the_caption_in_a_batch),
+        cmocka_unit_test(test_beams_share_the_caches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

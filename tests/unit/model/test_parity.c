@@ -148,13 +148,13 @@ static void check_greedy(const struct golden *golden, const char *device, enum d
     struct ops *ops;
     assert_int_equal(ops_open(&ops, device, dtype, 2), 0);
     struct params *text = load_part(ops, golden, PART_TEXT);
-    struct generator *generator = generator_new(&golden->config, text, golden->G);
     struct generate_options options = {.temperature = 1, .top_p = 1, .repetition_penalty = 1};
+    struct generator *generator = generator_new(&golden->config, text, golden->G, &options);
     float *features = golden_copy(&golden->values, "features");
     int64_t *ids = golden_copy(&golden->batch, "ids");
     int32_t *wanted = golden_copy(&golden->values, "greedy");
     int32_t *tokens = xcalloc((size_t)(golden->G * golden->T), sizeof *tokens);
-    generator_run(generator, golden->G, features, ids, &options, tokens);
+    generator_run(generator, golden->G, features, ids, tokens);
     assert_memory_equal(tokens, wanted, (size_t)(golden->G * golden->T) * sizeof *tokens);
     void *pieces[] = {features, ids, wanted, tokens};
     for (int i = 0; i < 4; i++) free(pieces[i]);

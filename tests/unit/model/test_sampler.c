@@ -18,8 +18,7 @@ static const int32_t begun[] = {1};
 static int32_t choose(const struct generate_options *options, const float *logits, const int32_t *token, int length,
                       int64_t id) {
     struct sampler sampler;
-    sampler_init(&sampler, &config);
-    sampler.options = options;
+    sampler_init(&sampler, (struct score_rules){&config, options, FAMILY_PAPER});
     int32_t chosen = sampler_choose(&sampler, logits, token, length, id);
     sampler_release(&sampler);
     return chosen;
@@ -42,7 +41,7 @@ static void test_min_length_holds_eos_back(void **state) {
     struct generate_options options = neutral();
     float logits[V] = {0, 0, 8, 1, 2, 0, 0, 0};
     int32_t token[] = {1, 3, 4};
-    options.min_length = 4;
+    options.min_length = 3;
     assert_int_equal(choose(&options, logits, token, 1, 0), 4);
     assert_int_equal(choose(&options, logits, token, 2, 0), 4);
     assert_int_equal(choose(&options, logits, token, 3, 0), 2);

@@ -1,0 +1,19 @@
+// What makes the logits of captions, as sampling and beam search see it: they know nothing of the model behind it.
+#pragma once
+
+#include <stdint.h>
+
+// A caption that goes on: its picture, the slot that keeps what the model remembers of it, and its newest token.
+struct caption_row {
+    int32_t picture, slot, token;
+};
+
+struct caption_model {
+    void *context;
+    // Goes on with `count` captions, those of one picture side by side, whose newest tokens stand at `place`.
+    void (*step)(void *context, int count, const struct caption_row *row, int place);
+    // f32 [V] of row i of the last step, the caller's until the next call.
+    const float *(*logits)(void *context, int i);
+    // Slot `to` gets the tokens first … first + count of slot `from`.
+    void (*copy)(void *context, int to, int from, int first, int count);
+};
