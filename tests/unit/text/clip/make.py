@@ -51,7 +51,8 @@ def make_vocabulary():
     for text in texts.SENTENCES + [" ".join(texts.WORDS)] * 2:
         for word in regex.findall(clip.pat, clip.clean_fn(text)):
             words["".join(spell[byte] for byte in word.encode())] += 1
-    pairs = train(words, PAIRS)
+    spelt = [("m", "o"), ("mo", "d"), ("mod", "e"), ("mode", "l")]  # "model" is a token of CLIP's, and tokenizer.json's key
+    pairs = [pair for pair in train(words, PAIRS) if pair not in spelt][: PAIRS - len(spelt)] + spelt
     lines = "\n".join(" ".join(pair) for pair in pairs)
     Path("small.txt.gz").write_bytes(gzip.compress(('"bpe_simple_vocab small\n' + lines).encode(), mtime=0))
     return pairs, lines
