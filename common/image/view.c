@@ -138,6 +138,7 @@ static int decode_vertical_first(uint8_t *out, struct picture *picture, const st
         struct image made = {window.width, window.height, xmalloc(3 * (size_t)window.width * (size_t)window.height)};
         turned.pixels = xmalloc(3 * (size_t)turned.width * (size_t)turned.height);
         orient_image(turned.pixels, &upright, TRANSPOSES);
+        image_release(&upright); // a large picture is held twice for a moment only
         resize_whole(made.pixels, &turned, &across);
         orient_image(out, &made, TRANSPOSES);
         image_release(&made);

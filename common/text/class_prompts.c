@@ -111,7 +111,9 @@ static int prompts_from_json(struct class_prompts *prompts, const struct strings
                              const char *path, const struct strings *sets) {
     const json_t *found = json_is_array(document) ? document : find_set(document, sets);
     if (!found && json_object_get(document, names->item[0])) found = document; // one set, without its name
-    if (!found) found = json_object_get(document, DEFAULT_SET);
+    if (!found && (found = json_object_get(document, DEFAULT_SET)))
+        note("%s: has no prompts for \"%s\"; those of " DEFAULT_SET " are taken, as CLIP_benchmark does", path,
+             sets->count ? sets->item[0] : "");
     if (!found) return refuse_set(path, document, sets);
     return json_is_object(found) ? read_own(prompts, names, found, path) : read_templates(prompts, names, found, path);
 }
