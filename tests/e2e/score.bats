@@ -339,7 +339,8 @@ captions() { coca-score captions --model model.json --captions file:captions.rec
     grep -q '"dataset": "pairs".*"task": "zeroshot_retrieval".*"image_retrieval_recall@5"' lines
     [ "$(coca-pack list wds/frogs/cocaflow | wc -l)" -eq 7 ]
     touch -d '2001-01-01' wds/frogs/cocaflow/dataset.json
-    "$eval" --run run --runs runs --benchmark wds/frogs --dataset wds/frogs >again
+    printf '{"frogs": {"ankle boot": ["a boot"], "red bag": ["a bag", "bags"], "blue frog": ["a frog"]}}\n' >own.json
+    "$eval" --run run --runs runs --benchmark wds/frogs --dataset wds/frogs --templates own.json >again
     grep -q '"dataset": "wds/frogs"' again
     [ "$(stat -c %Y wds/frogs/cocaflow/dataset.json)" -lt 1000000000 ]
     echo 0 >wds/frogs/test/nshards.txt
