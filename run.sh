@@ -11,6 +11,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+# libpcre2: the words of CLIP's tokenizer. libunistring: capitals and composition as in the Unicode of open_clip's Python.
 packages=(gcc g++ make pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev libjpeg62-turbo-dev libspng-dev libwebp-dev
     libdnnl-dev libjansson-dev libsentencepiece-dev sentencepiece libarchive-dev zlib1g-dev
     libpcre2-dev libunistring-dev)

@@ -80,7 +80,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ALL_LIBS)
 # Fuzz targets: tests/fuzz/fuzz_NAME.c with every room, under libFuzzer and the sanitizers. clang, since gcc has no libFuzzer.
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CC      := clang -std=c11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fopenmp-simd
-FUZZ_ROOMS   := base tensor wire image dataset model
+FUZZ_ROOMS   := base tensor wire image dataset model text
 FUZZ_SOURCES := $(call find_c,$(foreach r,$(FUZZ_ROOMS),$(call room_dirs,$r)) common/ops common/ops/reference)
 $(BUILD)-fuzz/obj/%.o: %.c
 	$(CC_TAG)$(FUZZ_CC) $(CPPFLAGS) -MMD -MP -c $< -o $@

@@ -4,10 +4,14 @@
 #   pipelines/eval.sh --run RUN|--pretrained DIR TASK ...
 #
 #   --zero-shot DIR    acc1, acc5 of the dataset's pictures by prompts (DIR/classnames.txt, DIR/zeroshot_classification_templates.txt)
+#   --classnames FILE, --templates FILE, --class-set NAME   other names and prompts: one a line, or JSON as CLIP_benchmark's
 #   --retrieval DIR    recall@1/5/10 of captions by pictures and pictures by captions
 #   --losses DIR       both losses on the dataset's pairs
 #   --caption DIR      captions of the dataset's pictures: name TAB caption; with --pairs N, N of them beside the true ones
 #   --html FILE        with --caption: a page with the pictures
+#   --benchmark ROOT   a tar root of CLIP_benchmark: packs its test split into ROOT/cocaflow unless it is there, then does
+#                      what its dataset_type.txt says: retrieval, else zero-shot
+#   --dataset NAME     in the results; else the folder's name
 #   --step N           kept with the results; --results FILE: merged there (default with --run: RUN/results.json)
 #
 # Everything else (--precision, --device, --threads, --microbatch, …) is handed to the stages.
@@ -20,10 +24,34 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/weights.sh"
 take_stage_options "$@"
 weights_find "${job_arguments[@]}"
 set -- "${rest[@]}"
-tasks=() results=() shown=() more=()
+tasks=() results=() shown=() more=() classes=() named=()
 [[ $run_directory ]] && results=(--results "$run_directory/results.json")
+
+# benchmark ROOT: its packed test split, as a task.
+benchmark() {
+    local root packed task=zero-shot
+    [[ -d $1 ]] || fail 3 "--benchmark $1: no such folder"
+    root=$(realpath -- "$1") packed=$(realpath -- "$1")/cocaflow
+    if [[ ! -f $packed/dataset.json ]]; then
+        coca-pack pack --from clip-benchmark "$root" --to "$packed" || exit
+    fi
+    [[ $(cat "$root/dataset_type.txt" 2>/dev/null) == retrieval* ]] && task=retrieval
+    tasks+=("$task" "$packed")
+}
+
+# name_of DIR: the option that names the dataset in the results, for one that a root holds.
+name_of() {
+    [[ ${1##*/} == cocaflow && ! ${named[*]} ]] || return 0
+    set -- "${1%/*}"
+    printf '%s\n' --dataset "${1##*/}"
+}
+
 while (($#)); do
     case $1 in
+        --benchmark) benchmark "${2-}"; shift ;;
+        --classnames | --templates) classes+=("$1" "$(realpath -m -- "${2-}")"); shift ;;
+        --class-set) classes+=("$1" "${2-}"); shift ;;
+        --dataset) named=(--dataset "${2-}"); shift ;;
         --zero-shot | --retrieval | --losses | --caption)
             [[ -f ${2-}/dataset.json ]] || fail 3 "$1 ${2-}: not a dataset (no dataset.json); coca-pack makes one"
             tasks+=("${1#--}" "$(realpath -- "$2")"); shift ;;
@@ -35,18 +63,19 @@ while (($#)); do
     esac
     shift
 done
-((${#tasks[@]})) || fail 2 "no task: give --zero-shot, --retrieval, --losses or --caption with a dataset"
+((${#tasks[@]})) || fail 2 "no task: give --zero-shot, --retrieval, --losses or --caption with a dataset, or --benchmark"
 weights+=("${more[@]}")
-score=(--embeddings ipc://sockets/embeddings "${weights[@]}" "${batch[@]}" "${results[@]}" "${step[@]}")
+score=(--embeddings ipc://sockets/embeddings "${weights[@]}" "${batch[@]}" "${results[@]}" "${step[@]}" "${named[@]}")
 
 zero-shot() {
-    coca-score prompts --data "$1" >"$job_dir/prompts" || exit
+    coca-score prompts --data "$1" "${classes[@]}" >"$job_dir/prompts" || exit
     touch "$job_dir/prompts.closed"
     serve_images --data "$1"
     serve_texts --list prompts
     encode_images --embeddings ipc://sockets/embeddings
     encode_texts
-    sink score coca-score zero-shot --data "$1" "${score[@]}"
+    mapfile -t name < <(name_of "$1")
+    sink score coca-score zero-shot --data "$1" "${name[@]}" "${classes[@]}" "${score[@]}"
 }
 
 retrieval() {
@@ -54,7 +83,8 @@ retrieval() {
     serve_texts --data "$1" --captions-per-record all
     encode_images --embeddings ipc://sockets/embeddings
     encode_texts
-    sink score coca-score retrieval --data "$1" "${score[@]}"
+    mapfile -t name < <(name_of "$1")
+    sink score coca-score retrieval --data "$1" "${name[@]}" "${score[@]}"
 }
 
 losses() {

@@ -26,11 +26,16 @@ static const char manual[] =
     "An answer depends on (s, m) and the data alone, so any number of workers may serve one edge, and come and go.\n"
     "Training takes the samples of the plan (--train-data, --train-data-weights, --seed) with random crops; --data "
     "takes\n"
-    "a dataset once, in order, and --list pictures by path, both with open_clip's centre crop. On a recording "
-    "(file:PATH\n"
-    "or -) it makes steps --first-step up to --steps in order, or the whole pass. One process computes with one "
-    "thread;\n"
-    "start more for more.\n"
+    "a dataset once, in order, and --list pictures by path, both with open_clip's evaluation transform: the centre "
+    "crop,\n"
+    "or what preprocess_cfg of open_clip_config.json says (resize_mode, interpolation, fill_color). Pictures are "
+    "turned "
+    "upright\n"
+    "by EXIF. Transparent ones lie on white, but a model of open_clip's family sees the colours stored under the\n"
+    "transparency, as open_clip's loaders do. On a recording (file:PATH or -) it makes steps --first-step up to "
+    "--steps "
+    "in\n"
+    "order, or the whole pass. One process computes with one thread; start more for more.\n"
     "\n"
     "Examples:\n"
     "  coca-decode --images file:images.rec --train-data data/clipart/train --model coca_tiny --steps 2\n"
@@ -76,17 +81,25 @@ static int open_sources(void) {
 }
 
 static int prepare(const struct strings *operands) {
+    static const enum view_kind kinds[] = {
+        [RESIZE_SHORTEST] = VIEW_CENTRE_CROP, [RESIZE_LONGEST] = VIEW_LONG_SIDE, [RESIZE_SQUASH] = VIEW_SQUASH};
+    static const enum image_filter filters[] = {[INTERPOLATION_BICUBIC] = FILTER_BICUBIC,
+                                                [INTERPOLATION_BILINEAR] = FILTER_BILINEAR,
+                                                [INTERPOLATION_RANDOM] = FILTER_BICUBIC};
     struct model_config model;
     (void)operands;
     int status = run_join(&model, &tables[RUN]);
     if (status) return status;
-    view = (struct view_options){.kind = worker_trains() ? VIEW_RANDOM_CROP : VIEW_CENTRE_CROP,
+    view = (struct view_options){.kind = worker_trains() ? VIEW_RANDOM_CROP : kinds[model.preprocess.resize],
                                  .size = model.vision.image_size,
                                  .scale_low = run_options.crop_scale_low,
                                  .scale_high = run_options.crop_scale_high,
                                  .ratio_low = 3.0 / 4,
                                  .ratio_high = 4.0 / 3,
-                                 .flip = run_options.flip};
+                                 .flip = run_options.flip,
+                                 .filter = worker_trains() ? FILTER_BICUBIC : filters[model.preprocess.interpolation],
+                                 .fill = (uint8_t)model.preprocess.fill,
+                                 .drops_alpha = model.family == FAMILY_OPEN_CLIP};
     return open_sources();
 }
 

@@ -87,7 +87,10 @@ static int open_sources(void) {
 static int open_tokenizer(const struct text_config *text) {
     const struct tokenizer_ids expected = {text->vocab_size, text->pad_id, text->bos_id, text->eos_id};
     char hash[HASH_TEXT_SIZE], *path = run_tokenizer();
-    if (!path) return error(EXIT_USAGE, "--tokenizer FILE says which vocabulary the model was made for");
+    if (!path)
+        return error(
+            EXIT_USAGE,
+            "--tokenizer FILE says which vocabulary the model was made for (data/clip-vocabulary.sh fetches CLIP's)");
     int status = tokenizer_open(&tokenizer, path);
     if (!status) status = tokenizer_check(tokenizer, expected);
     if (!status) {

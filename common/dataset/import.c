@@ -9,7 +9,8 @@
 #include "dataset/import/paths.h"
 
 const struct import_format *const import_formats[] = {
-    &import_folder, &import_idx, &import_csv, &import_jsonl, &import_tar, &import_coco, &import_dataset, NULL,
+    &import_folder, &import_idx,       &import_csv,     &import_jsonl, &import_tar,
+    &import_coco,   &import_benchmark, &import_dataset, NULL,
 };
 
 const struct import_format *import_find(const char *name) {

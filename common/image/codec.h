@@ -26,6 +26,7 @@ struct picture {
     const uint8_t *bytes; // borrowed, [size]
     size_t size;
     int width, height, orientation; // as stored, before the EXIF orientation is applied
+    bool drops_alpha;               // instead of laying it over white; may be set before decoding
     char *reason;                   // [IMAGE_REASON]
     const struct codec *codec;
     void *state; // the codec's own, made by open

@@ -55,19 +55,27 @@ int image_decode_box(struct image *image, struct image_box *box, int target, con
 // pixels by a level or more). The filter reads beyond the box, up to the image's sides. The box lies in the image.
 void image_resize(uint8_t *out, int width, int height, const struct image *image, struct image_box box);
 
+// How a resize weighs source pixels: cubic with a = −0.5, or linear; both stretched against aliasing.
+enum image_filter { FILTER_BICUBIC, FILTER_BILINEAR };
+
 // One training view or evaluation view of an encoded picture.
-enum view_kind { VIEW_RANDOM_CROP, VIEW_CENTRE_CROP, VIEW_SQUASH };
+enum view_kind { VIEW_RANDOM_CROP, VIEW_CENTRE_CROP, VIEW_LONG_SIDE, VIEW_SQUASH };
 struct view_options {
     enum view_kind kind;
     int size;                     // output pixels a side
     double scale_low, scale_high; // area of the random crop as a share of the picture: 0.9, 1.0
     double ratio_low, ratio_high; // its aspect ratio: 3/4, 4/3 (torchvision's RandomResizedCrop)
     double flip;                  // probability of a left-right flip
+    enum image_filter filter;     // bicubic
+    uint8_t fill;                 // grey around a picture whose long side is made `size`
+    bool drops_alpha;             // transparent pixels have the colour they are stored with, instead of lying on white
 };
 
-// out u8 [size,size,3]. The crop and flip are functions of `key` alone. Centre crop is open_clip's evaluation
-// transform: the short side resized to `size`, then the centre. Decodes what is needed only, as image_decode_box, so a
-// picture damaged below the crop gives a view.
+// out u8 [size,size,3]. The crop and flip are functions of `key` alone. A random crop is decoded as image_decode_box
+// does, so a picture damaged below the crop gives a view, and a JPEG that shrinks much does so in the decoder.
+// The others are open_clip's evaluation transforms with `resize_mode` shortest, longest and squash, decoded in full
+// and resized as Pillow 13 does: the short side made `size` and the centre cut out; the long side made `size`, in the
+// middle of `fill`; each side made `size`. Rotation by EXIF is applied first, where open_clip's loaders ignore it.
 int image_view(uint8_t *out, const struct view_options *options, struct random_key key, const void *bytes, size_t size,
                char reason[IMAGE_REASON]);
 

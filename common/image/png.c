@@ -75,7 +75,7 @@ static int png_decode(struct picture *picture, int scale, struct rect part, stru
     spng_ctx *context = picture->state;
     struct spng_ihdr header;
     spng_get_ihdr(context, &header);
-    bool alpha = has_alpha(context, &header);
+    bool alpha = !picture->drops_alpha && has_alpha(context, &header);
     int format = alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8, channels = alpha ? 4 : 3;
     int code = header.interlace_method ? decode_interlaced(context, format, &header, channels, part, sink)
                                        : decode_rows(context, format, (int)header.width, channels, part, sink);

@@ -13,8 +13,10 @@ void resizer_begin(struct resizer *resizer, uint8_t *out, const struct resize_ma
                    const struct resize_kernels *kernels) {
     const struct rect *clip = &map->clip, *window = &map->window;
     double left = map->box.left - clip->left, top = map->box.top - clip->top;
-    struct axis_map x = {clip->width, left, left + map->box.width, map->width, window->left, window->width};
-    struct axis_map y = {clip->height, top, top + map->box.height, map->height, window->top, window->height};
+    struct axis_map x = {clip->width,   left,       left + map->box.width, map->width, window->left,
+                         window->width, map->filter};
+    struct axis_map y = {clip->height,   top,        top + map->box.height, map->height, window->top,
+                         window->height, map->filter};
     *resizer = (struct resizer){.out = out, .kernels = kernels};
     axis_begin(&resizer->x, &x, 4);
     axis_begin(&resizer->y, &y, 1);
@@ -86,16 +88,23 @@ void resizer_end(struct resizer *resizer) {
     free(resizer->taps);
 }
 
-void image_resize(uint8_t *out, int width, int height, const struct image *image, struct image_box box) {
-    struct resize_map map = {
-        {0, 0, image->width, image->height},
-        box, width, height, {0, 0, width,        height       }
-    };
+void resize_whole(uint8_t *out, const struct image *image, const struct resize_map *map) {
     struct resizer resizer;
-    resizer_begin(&resizer, out, &map, resize_fastest());
+    resizer_begin(&resizer, out, map, resize_fastest());
     size_t stride = 3 * (size_t)image->width;
     const struct rect *part = &resizer.part;
     struct row_sink sink = resizer_sink(&resizer);
     sink.rows(sink.context, image->pixels + (size_t)part->top * stride + 3 * (size_t)part->left, stride, part->height);
     resizer_end(&resizer);
+}
+
+void image_resize(uint8_t *out, int width, int height, const struct image *image, struct image_box box) {
+    const struct resize_map map = {
+        .clip = {0, 0, image->width, image->height},
+        .box = box,
+        .width = width,
+        .height = height,
+        .window = {0, 0, width,        height       }
+    };
+    resize_whole(out, image, &map);
 }

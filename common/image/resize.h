@@ -11,6 +11,7 @@ struct resize_map {
     struct image_box box;
     int width, height;
     struct rect window;
+    enum image_filter filter;
 };
 
 struct resizer {
@@ -28,3 +29,6 @@ void resizer_begin(struct resizer *resizer, uint8_t *out, const struct resize_ma
                    const struct resize_kernels *kernels);
 struct row_sink resizer_sink(struct resizer *resizer); // takes the rows of resizer->part
 void resizer_end(struct resizer *resizer);
+
+// All of it at once, from a picture in memory.
+void resize_whole(uint8_t *out, const struct image *image, const struct resize_map *map);

@@ -5,8 +5,6 @@
 
 #include "base/memory.h"
 
-#define CUBIC_SUPPORT 2.0
-
 // The weight at distance x from the centre, in units of the (stretched) grid; no branches, so that it runs as vectors.
 static inline double cubic(double x) {
     x = fabs(x);
@@ -15,13 +13,20 @@ static inline double cubic(double x) {
     return x < 1 ? near : x < 2 ? far : 0;
 }
 
+static inline double linear(double x) {
+    return fmax(0, 1 - fabs(x));
+}
+
+static const double supports[] = {[FILTER_BICUBIC] = 2, [FILTER_BILINEAR] = 1};
+
 struct stretch {
+    enum image_filter filter;
     double low, scale, support, frequency;
 };
 
 static struct stretch stretch_of(const struct axis_map *map) {
     double scale = (double)((float)map->high - (float)map->low) / map->target, shrink = scale < 1 ? 1 : scale;
-    return (struct stretch){(float)map->low, scale, CUBIC_SUPPORT * shrink, 1 / shrink};
+    return (struct stretch){map->filter, (float)map->low, scale, supports[map->filter] * shrink, 1 / shrink};
 }
 
 static double centre_of(const struct stretch *stretch, int output) {
@@ -37,9 +42,13 @@ static void reach(const struct stretch *stretch, int source, int output, int *fr
 }
 
 // taps [count]: weights of the elements from `from` on, in fixed point. `exact` [count] is scratch.
-static void weigh(int32_t *taps, double *exact, int count, int from, double centre, double frequency) {
+static void weigh(int32_t *taps, double *exact, int count, int from, double centre, const struct stretch *stretch) {
+    const double frequency = stretch->frequency;
     double sum = 0;
-    for (int t = 0; t < count; t++) exact[t] = cubic((t + from - centre + 0.5) * frequency);
+    if (stretch->filter == FILTER_BILINEAR)
+        for (int t = 0; t < count; t++) exact[t] = linear((t + from - centre + 0.5) * frequency);
+    else
+        for (int t = 0; t < count; t++) exact[t] = cubic((t + from - centre + 0.5) * frequency);
     for (int t = 0; t < count; t++) sum += exact[t];
     for (int t = 0; t < count; t++) {
         double weight = exact[t] / sum * (1 << WEIGHT_BITS);
@@ -76,7 +85,7 @@ void axis_begin(struct axis *axis, const struct axis_map *map, int align) {
         reach(&stretch, map->source, map->first + i, &from, &to);
         int lead = from - axis->first - axis->start[i];
         weigh(axis->weights + (size_t)i * 4 * (size_t)axis->groups + lead, exact, to - from, from,
-              centre_of(&stretch, map->first + i), stretch.frequency);
+              centre_of(&stretch, map->first + i), &stretch);
     }
     free(exact);
 }

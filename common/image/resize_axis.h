@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "image/image.h"
+
 // Fixed-point fraction bits of a weight: 8 bits of pixel, 22 of weight and 2 for sums that overshoot fill 32.
 #define WEIGHT_BITS 22
 
@@ -24,9 +26,10 @@ struct axis_map {
     int source;
     double low, high;
     int target, first, size;
+    enum image_filter filter;
 };
 
-// Cubic convolution with a = -1/2 (Keys 1981), stretched by the shrink factor against aliasing, cut at the source's
-// ends and normalised. Evaluated and rounded as PIL does, so that results equal its bit for bit.
+// Cubic convolution with a = -1/2 (Keys 1981), or a triangle, stretched by the shrink factor against aliasing, cut at
+// the source's ends and normalised. Evaluated and rounded as PIL does, so that results equal its bit for bit.
 void axis_begin(struct axis *axis, const struct axis_map *map, int align);
 void axis_end(struct axis *axis);

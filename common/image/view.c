@@ -1,8 +1,11 @@
 #include "image/view.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+#include "image/orient.h"
 #include "image/resize.h"
 
 enum { TRIES = 10, DRAWS_OF_A_TRY = 4, DRAW_FLIP = TRIES * DRAWS_OF_A_TRY }; // counters of the key
@@ -57,18 +60,24 @@ struct rect view_centre(int size, int width, int height) {
     return (struct rect){(int)rint((width - size) / 2.0), (int)rint((height - size) / 2.0), size, size};
 }
 
+void view_long_side(int size, int width, int height, int *to_width, int *to_height) {
+    const double ratio = fmax((double)height / size, (double)width / size);
+    *to_width = at_least_one(width / ratio);
+    *to_height = at_least_one(height / ratio);
+}
+
+// The picture's outputs that are wanted: all of them, but for the centre crop's.
 static struct resize_map map_of(const struct view_options *options, struct random_key key, int width, int height) {
     int size = options->size;
     struct resize_map map = {
         .clip = {0, 0, width, height},
-          .width = size, .height = size
+          .width = size, .height = size, .filter = options->filter
     };
-    map.window = (struct rect){0, 0, size, size};
     if (options->kind == VIEW_RANDOM_CROP) map.clip = view_random_crop(options, key, width, height);
-    if (options->kind == VIEW_CENTRE_CROP) {
-        view_short_side(size, width, height, &map.width, &map.height);
-        map.window = view_centre(size, map.width, map.height);
-    }
+    if (options->kind == VIEW_CENTRE_CROP) view_short_side(size, width, height, &map.width, &map.height);
+    if (options->kind == VIEW_LONG_SIDE) view_long_side(size, width, height, &map.width, &map.height);
+    map.window = (struct rect){0, 0, map.width, map.height};
+    if (options->kind == VIEW_CENTRE_CROP) map.window = view_centre(size, map.width, map.height);
     map.box = (struct image_box){map.clip.left, map.clip.top, map.clip.width, map.clip.height};
     return map;
 }
@@ -94,12 +103,74 @@ static void flip_left_right(uint8_t *pixels, int size) {
     }
 }
 
-static int decode_view(uint8_t *out, struct picture *picture, struct resize_map *map) {
-    int scale = divide_map(map, picture);
+static int decode_view(uint8_t *out, struct picture *picture, struct resize_map *map, int scale) {
     struct resizer resizer;
     resizer_begin(&resizer, out, map, resize_fastest());
     int status = picture_decode(picture, scale, resizer.part, resizer_sink(&resizer));
     resizer_end(&resizer);
+    return status;
+}
+
+// Pillow 13 makes the vertical pass first where the height shrinks by more than twice what the width does, in pixels.
+// The passes round and cut off in between, so the order shows at hard edges.
+static bool is_vertical_first(const struct resize_map *map) {
+    const int lines = map->clip.height - map->height, columns = map->clip.width - map->width;
+    return lines > 0 && lines > 2 * columns;
+}
+
+static struct rect rect_turned(struct rect rect) {
+    return (struct rect){rect.top, rect.left, rect.height, rect.width};
+}
+
+// As decode_view with the vertical pass first: in a picture whose rows and columns have changed places.
+static int decode_vertical_first(uint8_t *out, struct picture *picture, const struct resize_map *map) {
+    enum { TRANSPOSES = 5 }; // of EXIF's orientations
+    struct image upright, turned = {map->clip.height, map->clip.width, NULL};
+    struct image_rows rows;
+    struct row_sink sink = image_rows_begin(&rows, &upright, map->clip.width, map->clip.height);
+    int status = picture_decode(picture, 1, map->clip, sink);
+    if (!status) {
+        const struct rect window = rect_turned(map->window);
+        const struct resize_map across = {
+            rect_turned(map->clip), {0, 0, turned.width, turned.height},
+             map->height, map->width, window, map->filter
+        };
+        struct image made = {window.width, window.height, xmalloc(3 * (size_t)window.width * (size_t)window.height)};
+        turned.pixels = xmalloc(3 * (size_t)turned.width * (size_t)turned.height);
+        orient_image(turned.pixels, &upright, TRANSPOSES);
+        image_release(&upright); // a large picture is held twice for a moment only
+        resize_whole(made.pixels, &turned, &across);
+        orient_image(out, &made, TRANSPOSES);
+        image_release(&made);
+    }
+    image_release(&turned);
+    image_release(&upright);
+    return status;
+}
+
+// A training view may take a short cut in the decoder; the others are to the pixel.
+static int make_view(uint8_t *out, const struct view_options *options, struct picture *picture,
+                     struct resize_map *map) {
+    if (options->kind == VIEW_RANDOM_CROP) return decode_view(out, picture, map, divide_map(map, picture));
+    return is_vertical_first(map) ? decode_vertical_first(out, picture, map) : decode_view(out, picture, map, 1);
+}
+
+// out [size,size,3]: pixels [height,width,3] in the middle of `fill`.
+static void frame(uint8_t *out, int size, const uint8_t *pixels, int width, int height, uint8_t fill) {
+    const size_t left = 3 * (size_t)((size - width) / 2), row = 3 * (size_t)size, part = 3 * (size_t)width;
+    memset(out, fill, row * (size_t)size);
+    out += row * (size_t)((size - height) / 2) + left;
+    for (int y = 0; y < height; y++, out += row, pixels += part) memcpy(out, pixels, part);
+}
+
+static int make_framed(uint8_t *out, const struct view_options *options, struct picture *picture,
+                       struct resize_map *map) {
+    if (map->window.width == options->size && map->window.height == options->size)
+        return make_view(out, options, picture, map);
+    uint8_t *pixels = xmalloc(3 * (size_t)map->width * (size_t)map->height);
+    int status = make_view(pixels, options, picture, map);
+    if (!status) frame(out, options->size, pixels, map->width, map->height, options->fill);
+    free(pixels);
     return status;
 }
 
@@ -109,7 +180,8 @@ int image_view(uint8_t *out, const struct view_options *options, struct random_k
     int status = picture_open(&picture, bytes, size, reason);
     if (!status) {
         struct resize_map map = map_of(options, key, picture_width(&picture, 1), picture_height(&picture, 1));
-        status = decode_view(out, &picture, &map);
+        picture.drops_alpha = options->drops_alpha;
+        status = make_framed(out, options, &picture, &map);
     }
     picture_close(&picture);
     if (!status && view_is_flipped(options, key)) flip_left_right(out, options->size);

@@ -55,12 +55,13 @@ static int webp_open(struct picture *picture) {
 static int webp_decode(struct picture *picture, int scale, struct rect part, struct row_sink sink) {
     (void)scale;
     const WebPBitstreamFeatures *features = picture->state;
-    int channels = features->has_alpha ? 4 : 3;
+    const bool alpha = features->has_alpha && !picture->drops_alpha;
+    int channels = alpha ? 4 : 3;
     size_t stride = (size_t)picture->width * (size_t)channels, size = stride * (size_t)picture->height;
     uint8_t *pixels = xmalloc(size);
     WebPDecoderConfig config;
     WebPInitDecoderConfig(&config);
-    config.output.colorspace = features->has_alpha ? MODE_RGBA : MODE_RGB;
+    config.output.colorspace = alpha ? MODE_RGBA : MODE_RGB;
     config.output.is_external_memory = 1;
     config.output.u.RGBA = (WebPRGBABuffer){.rgba = pixels, .stride = (int)stride, .size = size};
     VP8StatusCode status = WebPDecode(picture->bytes, picture->size, &config);

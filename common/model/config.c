@@ -18,6 +18,8 @@
 static const float clip_mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
 static const float clip_std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
 
+const char *const interpolation_names[] = {
+    [INTERPOLATION_BICUBIC] = "bicubic", [INTERPOLATION_BILINEAR] = "bilinear", [INTERPOLATION_RANDOM] = "random"};
 const char *const resize_mode_names[] = {
     [RESIZE_SHORTEST] = "shortest", [RESIZE_LONGEST] = "longest", [RESIZE_SQUASH] = "squash"};
 
@@ -214,7 +216,7 @@ static uint64_t fingerprint(const struct model_config *c) {
     buffer_format(&text, "%d %d %d %d %d %.17g %d %d %d %d %d;", t->context_length, t->vocab_size, t->width, t->heads,
                   t->layers, t->mlp_ratio, t->pad_id, t->bos_id, t->eos_id, t->pad_inside, t->correct_cls_mask);
     buffer_format(&text, "%d %d %d %.17g %d;", d->width, d->heads, d->layers, d->mlp_ratio, d->self_mlp);
-    buffer_format(&text, "%d %d", c->preprocess.resize, c->preprocess.fill);
+    buffer_format(&text, "%d %d %d", c->preprocess.resize, c->preprocess.interpolation, c->preprocess.fill);
     uint64_t hash = hash_bytes(text.bytes, text.size, 0);
     buffer_release(&text);
     return hash;
@@ -273,7 +275,7 @@ static int read_model(struct model_config *config, const json_t *object, const c
 
 // How pictures were prepared. The size is the model's.
 static int read_preprocess(struct model_config *config, const json_t *object, const char *what) {
-    static const char *const mode[] = {"RGB"}, *const interpolation[] = {"bicubic", "random"};
+    static const char *const mode[] = {"RGB"};
     struct section section;
     section_begin(&section, object, what, "preprocess_cfg");
     read_channels(&section, "mean", config->vision.mean);
@@ -282,8 +284,8 @@ static int read_preprocess(struct model_config *config, const json_t *object, co
         (enum resize_mode)read_word(&section, "resize_mode", resize_mode_names, RESIZE_MODES, RESIZE_SHORTEST);
     config->preprocess.fill = (int)json_fields_int(&section.fields, "fill_color", 0, 0, 255);
     read_word(&section, "mode", mode, 1, 0);
-    read_word(&section, "interpolation", interpolation, 2,
-              0); // random is of training; pictures are then judged bicubic
+    config->preprocess.interpolation = (enum interpolation)read_word(&section, "interpolation", interpolation_names,
+                                                                     INTERPOLATIONS, INTERPOLATION_BICUBIC);
     json_fields_ignore(&section.fields, "size");
     int status = json_fields_end(&section.fields);
     return status ? status : check_vision(&section, &config->vision);

@@ -27,8 +27,13 @@ struct vision_config {
     float mean[3], std[3]; // of channels in 0 … 1
 };
 
+// How a resize weighs source pixels. open_clip's "random" is of training; pictures are then judged bicubic.
+enum interpolation { INTERPOLATION_BICUBIC, INTERPOLATION_BILINEAR, INTERPOLATION_RANDOM, INTERPOLATIONS };
+extern const char *const interpolation_names[INTERPOLATIONS];
+
 struct preprocess_config {
     enum resize_mode resize;
+    enum interpolation interpolation;
     int fill; // 0 … 255, of all channels, around a picture resized by its long side
 };
 

@@ -14,9 +14,9 @@ static void average(float *mean, float *scratch, const float *prompts, int64_t K
     similarity_normalise(mean, mean, E);
 }
 
-void zero_shot_classes(float *classes, const float *prompts, int64_t C, int64_t K, int64_t E) {
+void zero_shot_classes(float *classes, const float *prompts, const int64_t *K, int64_t C, int64_t E) {
     float *scratch = xmalloc((size_t)E * sizeof *scratch);
-    for (int64_t c = 0; c < C; c++) average(classes + c * E, scratch, prompts + c * K * E, K, E);
+    for (int64_t c = 0; c < C; prompts += K[c] * E, c++) average(classes + c * E, scratch, prompts, K[c], E);
     free(scratch);
 }
 

@@ -3,9 +3,9 @@
 
 #include <stdint.h>
 
-// prompts f32 [C,K,E] → classes f32 [C,E]: each class is the mean of its K prompts, each of length 1 before and the
-// mean of length 1 after.
-void zero_shot_classes(float *classes, const float *prompts, int64_t C, int64_t K, int64_t E);
+// prompts f32 [ΣK,E], those of a class together, K[c] of them → classes f32 [C,E]: each class is the mean of its
+// prompts, each of length 1 before and the mean of length 1 after.
+void zero_shot_classes(float *classes, const float *prompts, const int64_t *K, int64_t C, int64_t E);
 
 // The place of class `truth` among the classes for an image [E], from 1: one more than the other classes that are not
 // less similar. So ties, and what is not a number, count against the truth.

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-struct cleaner; // not to be shared by threads
+struct cleaner; // threads may share one
 struct cleaner *cleaner_new(void);
 void cleaner_free(struct cleaner *cleaner);
 

@@ -243,7 +243,7 @@ static int read_json(struct bpe_files *files, const char *path, const char *byte
                      char *reason) {
     json_t *document = parse(bytes, size, reason);
     int status = document ? 0 : -1;
-    if (!status && json_object_get(document, "model"))
+    if (!status && json_is_object(json_object_get(document, "model"))) // in vocab.json it is a token
         status = read_tokenizer_json(files, document, reason);
     else if (!status && !(status = read_beside(more, path, "merges.txt", reason)))
         status = read_both(files, document, more->bytes, more->size, reason);

@@ -194,7 +194,7 @@ static bool undo(const struct mojibake *mojibake, struct buffer *out, const stru
     *possible = charmap_encode(map, &bytes, text->bytes, text->size);
     if (*possible) restore_bytes(mojibake, &bytes, map);
     const bool done = *possible && decode(out, &bytes);
-    if (!done) buffer_clear(out);
+    if (!done) buffer_release(out);
     buffer_release(&bytes);
     return done;
 }

@@ -6,7 +6,6 @@
 
 struct pattern {
     pcre2_code *code;
-    pcre2_match_data *match;
 };
 
 struct pattern *pattern_new(const char *expression, enum pattern_kind kind) {
@@ -19,25 +18,24 @@ struct pattern *pattern_new(const char *expression, enum pattern_kind kind) {
     pattern->code = pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED, flags[kind], &problem, &where, NULL);
     if (!pattern->code) bug("PCRE2 refuses an expression at %zu with %d: %s", where, problem, expression);
     pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE); // where it cannot, the interpreter matches
-    pattern->match = pcre2_match_data_create(1, NULL);
-    if (!pattern->match) die(EXIT_RUN, "out of memory");
     return pattern;
 }
 
 void pattern_free(struct pattern *pattern) {
     if (!pattern) return;
-    pcre2_match_data_free(pattern->match);
     pcre2_code_free(pattern->code);
     free(pattern);
 }
 
 bool pattern_find(const struct pattern *pattern, const char *text, size_t size, size_t from, struct match *match) {
-    int found = pcre2_match(pattern->code, (PCRE2_SPTR)text, size, from, PCRE2_NO_UTF_CHECK, pattern->match, NULL);
-    if (found == PCRE2_ERROR_NOMATCH) return false;
-    if (found < 0) bug("PCRE2 fails with %d on a text of %zu bytes", found, size);
-    const PCRE2_SIZE *place = pcre2_get_ovector_pointer(pattern->match);
-    *match = (struct match){place[0], place[1]};
-    return true;
+    pcre2_match_data *place = pcre2_match_data_create(1, NULL);
+    if (!place) die(EXIT_RUN, "out of memory");
+    int found = pcre2_match(pattern->code, (PCRE2_SPTR)text, size, from, PCRE2_NO_UTF_CHECK, place, NULL);
+    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(place);
+    if (found >= 0) *match = (struct match){ends[0], ends[1]};
+    pcre2_match_data_free(place);
+    if (found < 0 && found != PCRE2_ERROR_NOMATCH) bug("PCRE2 fails with %d on a text of %zu bytes", found, size);
+    return found >= 0;
 }
 
 void pattern_replace(const struct pattern *pattern, struct buffer *out, const char *text, size_t size,

@@ -7,8 +7,7 @@
 
 #include "base/memory.h"
 
-// Not to be shared by threads: it holds the place of its last match.
-struct pattern;
+struct pattern; // threads may share one
 
 enum pattern_kind { PATTERN_TEXT, PATTERN_TEXT_ANY_CASE, PATTERN_BYTES };
 struct pattern *pattern_new(const char *expression, enum pattern_kind kind);

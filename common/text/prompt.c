@@ -54,17 +54,19 @@ static const char *find_place(const char *text, size_t *length) {
     return NULL;
 }
 
-int templates_read(struct strings *templates, const char *path) {
-    const size_t before = templates->count;
-    int status = lines_read(templates, path);
-    if (status) return status;
-    if (templates->count == before) return error(EXIT_DATA, "%s: holds no template", path);
+int templates_check(const struct strings *templates, const char *path) {
     size_t length;
-    for (size_t i = before; i < templates->count; i++)
+    if (!templates->count) return error(EXIT_DATA, "%s: holds no template", path);
+    for (size_t i = 0; i < templates->count; i++)
         if (!find_place(templates->item[i], &length))
             return error(EXIT_DATA, "%s: the template \"%s\" has no {} (or {c}) for the name", path,
                          templates->item[i]);
     return 0;
+}
+
+int templates_read(struct strings *templates, const char *path) {
+    int status = lines_read(templates, path);
+    return status ? status : templates_check(templates, path);
 }
 
 void prompt_fill(struct buffer *text, const char *template, const char *name) {

@@ -11,6 +11,7 @@ int lines_read(struct strings *lines, const char *path);
 // A template holds its name at "{}" (open_clip) or "{c}" (CLIP_benchmark). -EXIT_DATA for a template without, naming
 // it.
 int templates_read(struct strings *templates, const char *path);
+int templates_check(const struct strings *templates, const char *path); // at least one, and each with its place
 
 // Appends `template` with `name` put in.
 void prompt_fill(struct buffer *text, const char *template, const char *name);

@@ -11,6 +11,7 @@
 #include "text/vocabulary.h"
 
 #define VOCABULARY_BYTES_LIMIT (64u << 20)
+#define CLIP_TOKENS 49408
 
 // More of one caption is never looked at: it could not fill more tokens, only memory.
 #define TEXT_BYTES_LIMIT (64u << 10)
@@ -86,8 +87,10 @@ int tokenizer_check(const struct tokenizer *tokenizer, struct tokenizer_ids expe
         if (row[i].has != row[i].expected)
             return error(EXIT_USAGE,
                          "the tokenizer's %s is %d, the model's configuration says %d; give the tokenizer the model "
-                         "was made with, or %s",
-                         row[i].what, row[i].has, row[i].expected, tokenizer->kind->remedy);
+                         "was made with%s, or %s",
+                         row[i].what, row[i].has, row[i].expected,
+                         expected.vocab_size == CLIP_TOKENS ? " (CLIP's, which data/clip-vocabulary.sh fetches)" : "",
+                         tokenizer->kind->remedy);
     return 0;
 }
 

@@ -14,7 +14,7 @@ struct tokenizer_ids {
 
 // Opens a vocabulary by its content: a SentencePiece .model; or CLIP's as bpe_simple_vocab_16e6.txt.gz, as vocab.json
 // or merges.txt with the other beside it, or as tokenizer.json, all read as open_clip's SimpleTokenizer reads its own.
-// 0 or -EXIT_DATA, reported. Not to be shared by threads.
+// 0 or -EXIT_DATA, reported. Threads may share one.
 int tokenizer_open(struct tokenizer **tokenizer, const char *path);
 void tokenizer_close(struct tokenizer **tokenizer);
 

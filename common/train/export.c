@@ -64,8 +64,9 @@ static json_t *channels(const float value[3]) {
 static json_t *hub_config(json_t *model, const struct model_config *config) {
     json_t *preprocess =
         json_pack("{s:i, s:s, s:o, s:o, s:s, s:s, s:i}", "size", config->vision.image_size, "mode", "RGB", "mean",
-                  channels(config->vision.mean), "std", channels(config->vision.std), "interpolation", "bicubic",
-                  "resize_mode", resize_mode_names[config->preprocess.resize], "fill_color", config->preprocess.fill);
+                  channels(config->vision.mean), "std", channels(config->vision.std), "interpolation",
+                  interpolation_names[config->preprocess.interpolation], "resize_mode",
+                  resize_mode_names[config->preprocess.resize], "fill_color", config->preprocess.fill);
     if (json_object_get(model, "model_cfg")) model = json_object_get(model, "model_cfg");
     return json_pack("{s:O, s:o}", "model_cfg", model, "preprocess_cfg", preprocess);
 }
@@ -89,7 +90,8 @@ int export_model(const char *checkpoint, const char *folder) {
     int status = directory_make(folder);
     if (!status) status = export_weights(checkpoint, folder);
     if (!status) status = export_config(folder);
-    if (!status && file_exists(PRETRAINED_TOKENIZER)) status = file_copy(PRETRAINED_TOKENIZER, tokenizer);
+    if (!status && file_exists(PRETRAINED_TOKENIZER))
+        status = pretrained_copy_tokenizer(PRETRAINED_TOKENIZER, tokenizer);
     free(tokenizer);
     return status;
 }

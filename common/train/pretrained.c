@@ -70,7 +70,34 @@ int model_resolve(char **path, const char *model, const char *pretrained) {
 }
 
 char *pretrained_tokenizer(const char *pretrained) {
-    return find_beside(pretrained, PRETRAINED_TOKENIZER, PRETRAINED_TOKENIZER);
+    static const char *const names[] = {PRETRAINED_TOKENIZER, "tokenizer.json", "vocab.json",
+                                        "bpe_simple_vocab_16e6.txt.gz"};
+    char *path = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !path; i++)
+        path = find_beside(pretrained, names[i], PRETRAINED_TOKENIZER);
+    return path;
+}
+
+// `name` in the folder of the file `beside`; the caller frees.
+static char *neighbour(const char *beside, const char *name) {
+    return xformat("%.*s%s", (int)(path_base(beside) - beside), beside, name);
+}
+
+static int copy_neighbour(const char *from, const char *to, const char *name) {
+    char *source = neighbour(from, name), *copy = neighbour(to, name);
+    int status = file_exists(source) ? file_copy(source, copy) : 0;
+    free(source);
+    free(copy);
+    return status;
+}
+
+int pretrained_copy_tokenizer(const char *from, const char *to) {
+    const char *base = path_base(from);
+    const bool copied = !strcmp(base, PRETRAINED_TOKENIZER);
+    int status = file_copy(from, to);
+    if (!status && (copied || !strcmp(base, "vocab.json"))) status = copy_neighbour(from, to, "merges.txt");
+    if (!status && (copied || !strcmp(base, "merges.txt"))) status = copy_neighbour(from, to, "vocab.json");
+    return status;
 }
 
 static int load_file(struct params *params, const char *path) {

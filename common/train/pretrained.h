@@ -13,8 +13,11 @@ extern const char *const part_names[]; // of a checkpoint's files, by enum model
 // NULL, the one that comes with `pretrained`. *path is the caller's. 0, or -EXIT_USAGE naming what was looked for.
 int model_resolve(char **path, const char *model, const char *pretrained);
 
-// The vocabulary that comes with `pretrained`, or NULL; the caller frees.
+// The vocabulary that comes with `pretrained`, or NULL; the caller frees. Of several, what cocaflow writes is first.
 char *pretrained_tokenizer(const char *pretrained);
+
+// Copies a vocabulary to the file `to`, and what it consists of besides (vocab.json, merges.txt) beside that.
+int pretrained_copy_tokenizer(const char *from, const char *to);
 
 // Fills the masters of one part from a model folder, a checkpoint directory or a .safetensors file. `average`: a
 // checkpoint's moving average, when it holds one. 0, -EXIT_USAGE (no such file, another model) or -EXIT_DATA.

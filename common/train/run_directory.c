@@ -212,6 +212,13 @@ static int copy_source(const struct run_directory *run, const char *from, const 
     return status;
 }
 
+static int copy_tokenizer(const struct run_directory *run, const char *from) {
+    char *to = file_in(run, PRETRAINED_TOKENIZER);
+    int status = from ? pretrained_copy_tokenizer(from, to) : 0;
+    free(to);
+    return status;
+}
+
 static int cut_logs(const struct run_directory *run) {
     static const char *const logs[] = {"metrics.jsonl", "drops.jsonl"};
     int64_t steps = run->checkpoint < 0 ? 0 : run->checkpoint;
@@ -255,7 +262,7 @@ int run_directory_write(struct run_directory *run, struct run_start *start, cons
     int status = make_folders(run);
     if (!status) status = lock(run);
     if (!status && !run->resumes) status = copy_source(run, sources->model, "model.json");
-    if (!status && !run->resumes) status = copy_source(run, sources->tokenizer, PRETRAINED_TOKENIZER);
+    if (!status && !run->resumes) status = copy_tokenizer(run, sources->tokenizer);
     if (!status) status = cut_logs(run);
     return status ? status : write_run_json(run, start, versions);
 }

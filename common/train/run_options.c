@@ -14,7 +14,9 @@ struct run_options run_options;
 static const struct option table[] = {
     HEADING("Model and data"),
     TEXT("model", model, "NAME|FILE", "coca_tiny", "preset of data/models, or a configuration in JSON", RUN_PATH),
-    TEXT("tokenizer", tokenizer, "FILE", NULL, "vocabulary: a SentencePiece .model", RUN_PATH),
+    TEXT("tokenizer", tokenizer, "FILE", NULL,
+         "vocabulary: a SentencePiece .model, or CLIP's as .txt.gz, vocab.json with merges.txt, or tokenizer.json",
+         RUN_PATH),
     TEXT("pretrained", pretrained, "FILE|DIR", NULL,
          "weights to start from: a model folder, a checkpoint, a .safetensors", RUN_PATH),
     TEXT("train-data", train_data, "DIR[::DIR...]", NULL, "datasets", RUN_PATH),

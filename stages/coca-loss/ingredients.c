@@ -68,8 +68,9 @@ static int find_tokenizer(struct ingredients *found, const struct run_directory 
     if (!found->tokenizer && run_options.tokenizer) found->tokenizer = xstrdup(run_options.tokenizer);
     if (!found->tokenizer && run_options.pretrained) found->tokenizer = pretrained_tokenizer(run_options.pretrained);
     if (found->tokenizer) return check_tokenizer(found);
-    return is_recorded(run_options.tokens) ? 0
-                                           : error(EXIT_USAGE, "--tokenizer FILE is needed: a SentencePiece .model");
+    return is_recorded(run_options.tokens)
+               ? 0
+               : error(EXIT_USAGE, "--tokenizer FILE is needed: a SentencePiece .model, or CLIP's");
 }
 
 static int hash_prompts(struct ingredients *found) {

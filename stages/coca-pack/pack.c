@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "commands.h"
 #include "fitness.h"
 #include "output.h"
@@ -18,13 +19,16 @@ static const char manual[] =
     "may be given, joined by \"::\" too, and {00000..00329} is a range. `coca-pack formats` lists the formats.\n"
     "\n"
     "Every picture is decoded. What does not decode, lacks a picture or a text, or has texts that are empty or not\n"
-    "UTF-8 is left out and listed, by name and reason, in dropped.jsonl inside the dataset.\n"
+    "UTF-8 is left out and listed, by name and reason, in dropped.jsonl inside the dataset. A tar root of "
+    "CLIP_benchmark\n"
+    "also gives its class names and templates, which zero-shot evaluation looks for there.\n"
     "\n"
     "Examples:\n"
     "  coca-pack pack --from folder pictures --to data/mine\n"
     "  coca-pack pack --from csv list.tsv --caption-key \"title;tags\" --to data/train --hold-out 10 --held-out-to "
     "data/test\n"
     "  coca-pack pack --from tar \"cc3m/{00000..00329}.tar\" --resize 256 --quality 90 --to data/cc3m\n"
+    "  coca-pack pack --from clip-benchmark wds/cifar10 --to data/cifar10-test\n"
     "  coca-pack pack --from idx train-images-idx3-ubyte.gz --class-names classes.txt --to data/fashion\n"
     "\n" PACK_MANUAL_EXIT;
 
@@ -162,6 +166,28 @@ static int write_outputs(const struct strings *class_names, const struct strings
     return status;
 }
 
+// CLIP_benchmark's lists of class names and templates lie in the root, above the split; zero-shot evaluation looks for
+// them in the dataset.
+static int copy_list(const char *from, const char *to, const char *name) {
+    char *source = xformat("%s/%s", from, name), *above = xformat("%s/../%s", from, name), *copy = path_join(to, name);
+    const char *found = file_exists(source) ? source : file_exists(above) ? above : NULL;
+    int status = found ? file_copy(found, copy) : 0;
+    free(source);
+    free(above);
+    free(copy);
+    return status;
+}
+
+static int copy_lists(const char *from) {
+    static const char *const names[] = {"classnames.txt", "zeroshot_classification_templates.txt", "dataset_type.txt"};
+    int status = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
+        status = copy_list(from, settings.to, names[i]);
+        if (!status && settings.held_out_to) status = copy_list(from, settings.held_out_to, names[i]);
+    }
+    return status;
+}
+
 static void append_formats(struct buffer *text) {
     for (const struct import_format *const *format = import_formats; *format; format++)
         buffer_format(text, "%s%s", text->size ? ", " : "", (*format)->name);
@@ -194,6 +220,7 @@ static int run(const struct strings *paths) {
     signal(SIGINT, catch_signal);
     signal(SIGTERM, catch_signal);
     if (!status) status = write_outputs(&class_names, paths);
+    if (!status && !strcmp(settings.from, "clip-benchmark")) status = copy_lists(paths->item[0]);
     strings_release(&class_names);
     return status;
 }

@@ -2,19 +2,22 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
-#include "text/prompt.h"
 
-static struct { char *classnames, *templates; } options;
+static struct { char *classnames, *templates, *class_set; } options;
 
 #define FIELD(member) offsetof(__typeof__(options), member)
 static const struct option rows[] = {
-    {NULL,         OPTION_FLAG, 0,                 NULL,   NULL, 0, 0, "Classes",                      0           },
+    {NULL,         OPTION_FLAG, 0,                 NULL,   NULL, 0, 0, "Classes",                     0           },
     {"classnames", OPTION_TEXT, FIELD(classnames), "FILE", NULL, 0, 0,
-     "one class name a line, in index order; without it DIR/classnames.txt of --data",                 OPTION_LOCAL},
+     "class names in index order, one a line, or FILE.json; without it DIR/classnames.txt of --data", OPTION_LOCAL},
     {"templates",  OPTION_TEXT, FIELD(templates),  "FILE", NULL, 0, 0,
-     "one prompt a line, the name at {} or {c}; without it DIR/zeroshot_classification_templates.txt", OPTION_LOCAL},
+     "one prompt a line, the name at {} or {c}, or FILE.json, which may give each class its own; without it "
+     "DIR/zeroshot_classification_templates.txt",                                                     OPTION_LOCAL},
+    {"class-set",  OPTION_TEXT, FIELD(class_set),  "NAME", NULL, 0, 0,
+     "which list of the JSON files that hold several; one of the folders of --data when left out",    OPTION_LOCAL},
 };
 struct option_table classes_options_table = {rows, sizeof rows / sizeof *rows, &options, NULL};
 
@@ -24,13 +27,30 @@ static char *choose(const char *given, const char *directory, const char *name) 
     return directory ? path_join(directory, name) : NULL;
 }
 
+// What JSON files may call the data: the name given, else the folders it lies in, the innermost first.
+static void name_sets(struct strings *sets, const char *directory) {
+    if (options.class_set) {
+        strings_add_text(sets, options.class_set);
+        return;
+    }
+    const char *path = directory ? directory : "";
+    for (size_t end = strlen(path); end; end--) {
+        const size_t last = end;
+        while (end && path[end - 1] != '/') end--;
+        if (last > end) strings_add(sets, path + end, last - end);
+        if (!end) break;
+    }
+}
+
 int classes_read(struct classes *classes, const char *directory) {
+    struct strings sets = {0};
     char *names = choose(options.classnames, directory, "classnames.txt"),
          *templates = choose(options.templates, directory, "zeroshot_classification_templates.txt");
     int status = names && templates ? 0 : error(EXIT_USAGE, "give --data DIR, or both of --classnames and --templates");
-    if (!status) status = lines_read(&classes->names, names);
-    if (!status) status = templates_read(&classes->templates, templates);
-    if (!status && !classes->names.count) status = error(EXIT_DATA, "%s: holds no class name", names);
+    name_sets(&sets, directory);
+    if (!status) status = class_names_read(&classes->names, names, &sets);
+    if (!status) status = class_prompts_read(&classes->prompts, &classes->names, templates, &sets);
+    strings_release(&sets);
     free(names);
     free(templates);
     return status;
@@ -38,16 +58,9 @@ int classes_read(struct classes *classes, const char *directory) {
 
 void classes_release(struct classes *classes) {
     strings_release(&classes->names);
-    strings_release(&classes->templates);
+    class_prompts_release(&classes->prompts);
 }
 
 void classes_print(const struct classes *classes) {
-    struct buffer prompt = {0};
-    for (size_t c = 0; c < classes->names.count; c++)
-        for (size_t k = 0; k < classes->templates.count; k++) {
-            buffer_clear(&prompt);
-            prompt_fill(&prompt, classes->templates.item[k], classes->names.item[c]);
-            puts(prompt.bytes);
-        }
-    buffer_release(&prompt);
+    for (size_t i = 0; i < classes->prompts.text.count; i++) puts(classes->prompts.text.item[i]);
 }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "stage/option.h"
+#include "text/class_prompts.h"
 
 struct classes {
-    struct strings names, templates; // C and K of them
+    struct strings names; // C of them
+    struct class_prompts prompts;
 };
 extern struct option_table classes_options_table;
 
@@ -12,5 +14,5 @@ extern struct option_table classes_options_table;
 int classes_read(struct classes *classes, const char *directory);
 void classes_release(struct classes *classes);
 
-// Prints the C·K prompts, one a line, the K of a class together: the order in which their embeddings are taken.
+// Prints the prompts, one a line, those of a class together: the order in which their embeddings are taken.
 void classes_print(const struct classes *classes);

@@ -4,7 +4,8 @@
 
 static const char manual[] =
     "Prints the prompts of a zero-shot classifier on stdout, one a line: every template with the first class's name,\n"
-    "then with the second's. `coca-tokenize --list` makes the tokens of them, and `coca-score zero-shot` expects "
+    "then with the second's; or the prompts that a JSON file has for the first class, then for the second.  "
+    "`coca-tokenize --list` makes the tokens of them, and `coca-score zero-shot` expects "
     "their\n"
     "embeddings in this order.\n"
     "\n"

@@ -6,8 +6,8 @@
 #include "embeddings.h"
 #include "model/retrieval.h"
 #include "pull.h"
-#include "train/results.h"
 #include "train/protocol.h"
+#include "train/results.h"
 #include "train/run_model.h"
 #include "train/run_options.h"
 

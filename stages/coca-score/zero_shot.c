@@ -8,8 +8,8 @@
 #include "embeddings.h"
 #include "model/zero_shot.h"
 #include "pull.h"
-#include "train/results.h"
 #include "train/protocol.h"
+#include "train/results.h"
 #include "train/run_model.h"
 #include "train/run_options.h"
 
@@ -52,16 +52,16 @@ static int prepare(const struct strings *operands) {
 }
 
 static int make_classes(void) {
-    const int64_t K = (int64_t)self.classes.templates.count;
+    const int64_t expected = (int64_t)self.classes.prompts.text.count;
     self.C = (int64_t)self.classes.names.count;
     self.E = self.prompts.E;
-    if (self.prompts.count != self.C * K)
+    if (self.prompts.count != expected)
         return error(EXIT_DATA,
-                     "%" PRId64 " prompts came, %" PRId64 " classes with %" PRId64 " templates need %" PRId64
-                     "; coca-score prompts prints them",
-                     self.prompts.count, self.C, K, self.C * K);
+                     "%" PRId64 " prompts came, the %" PRId64 " classes have %" PRId64
+                     "; coca-score prompts prints them, given the same options",
+                     self.prompts.count, self.C, expected);
     self.class = xmalloc((size_t)(self.C * self.E) * sizeof *self.class);
-    zero_shot_classes(self.class, self.prompts.row, self.C, K, self.E);
+    zero_shot_classes(self.class, self.prompts.row, self.classes.prompts.count, self.C, self.E);
     self.accuracy = accuracy_new(self.C);
     return 0;
 }

@@ -127,8 +127,9 @@ static void decode_full(const struct file *file) {
     jpeg_destroy_decompress(&decoder);
 }
 
-static const struct view_options usual = {VIEW_RANDOM_CROP, SIDE, 0.9, 1, 3.0 / 4, 4.0 / 3, 0};
-static const struct view_options small = {VIEW_RANDOM_CROP, SIDE, 0.08, 0.25, 3.0 / 4, 4.0 / 3, 0};
+static const struct view_options
+    usual = {.size = SIDE, .scale_low = 0.9, .scale_high = 1, .ratio_low = 3.0 / 4, .ratio_high = 4.0 / 3},
+    small = {.size = SIDE, .scale_low = 0.08, .scale_high = 0.25, .ratio_low = 3.0 / 4, .ratio_high = 4.0 / 3};
 static uint8_t view[3 * SIDE * SIDE];
 
 // Each file has its crop, the same in all rounds.
@@ -152,7 +153,8 @@ static void resize_by(const struct resize_kernels *kernels) {
     struct resize_map map = {
         {8, 9, 480,  360 },
         {8, 9, 480,  360 },
-        SIDE, SIDE, {0, 0, SIDE, SIDE}
+        SIDE, SIDE, {0, 0, SIDE, SIDE},
+        FILTER_BICUBIC
     };
     struct resizer resizer;
     resizer_begin(&resizer, view, &map, kernels);

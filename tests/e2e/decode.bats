@@ -133,3 +133,21 @@ decode() { coca-decode "${MODEL[@]}" "$@"; }
     [ "$status" -eq 3 ]
     [[ $output == *"changed since the run was made"* ]]
 }
+
+@test "decode: preprocess_cfg says how pictures become squares" {
+    tiny_pictures pictures 1 # 12 wide, 10 high
+    echo "$PWD/pictures/00.png" >list
+    touch list.closed
+    for mode in '"resize_mode": "longest", "fill_color": 17' '"resize_mode": "squash"' '"interpolation": "bilinear"' '"size": 8'; do
+        printf '{"model_cfg": %s, "preprocess_cfg": {%s}}\n' "$(cat model.json)" "$mode" >hub.json
+        coca-decode --model hub.json --list list --images file:rows
+        coca-tap export rows --tensor pixels --out pixels.npy
+        tail -c 192 pixels.npy | od -An -v -tu1 -w24 >"$(tr -dc a-z <<<"$mode")" # a line for each row of pixels
+    done
+    # 12 columns become 8, 10 rows 7: the eighth is filled.
+    [ "$(sed -n 8p resizemodelongestfillcolor | tr -s ' ' '\n' | sort -u | xargs)" = 17 ]
+    [ "$(sed -n 7p resizemodelongestfillcolor | tr -s ' ' '\n' | sort -u | wc -l)" -gt 4 ]
+    refute cmp -s size resizemodesquash
+    refute cmp -s size interpolationbilinear
+    refute cmp -s resizemodesquash interpolationbilinear
+}

@@ -277,3 +277,75 @@ captions() { coca-score captions --model model.json --captions file:captions.rec
     wait $! && status=0 || status=$?
     [ "$status" -eq 143 ]
 }
+
+@test "score prompts: names and templates from JSON in CLIP_benchmark's layout, and a class's own prompts" {
+    tiny_labelled cifar/test 4
+    printf '{"cifar": ["bone", "bag", "frog"], "other": ["x"]}\n' >names.json
+    printf '{"imagenet1k": ["the {c}"], "cifar": ["a {c}.", "{}, a type of thing."]}\n' >templates.json
+    coca-score prompts --data cifar/test --classnames names.json --templates templates.json >prompts
+    printf '%s\n' 'a bone.' 'bone, a type of thing.' 'a bag.' 'bag, a type of thing.' 'a frog.' 'frog, a type of thing.' |
+        cmp - prompts
+    coca-score prompts --classnames names.json --templates templates.json --class-set wds/other >prompts
+    [ "$(cat prompts)" = "the x" ]
+    printf '{"cifar": {"frog": ["green"], "bone": ["white {}", "hard"], "bag": ["red"]}}\n' >own.json
+    coca-score prompts --data cifar/test --classnames names.json --templates own.json >prompts
+    printf '%s\n' 'white {}' hard red green | cmp - prompts
+    printf '["p", "q"]\n' >list.json
+    printf '["a {}"]\n' >one.json
+    coca-score prompts --classnames list.json --templates one.json >prompts
+    printf 'a p\na q\n' | cmp - prompts
+    run coca-score prompts --classnames names.json --templates one.json --class-set none
+    [ "$status" -eq 3 ]
+    [[ $output == *"cifar, other"* ]]
+    printf '["a thing"]\n' >placeless.json
+    for templates in '["a thing"]' '[]' '[3]' '{"cifar": {"bone": ["b"]}}' '{"cifar": {"bone": []}}' '7' '{'; do
+        printf '%s\n' "$templates" >bad.json
+        run coca-score prompts --data cifar/test --classnames names.json --templates bad.json
+        [ "$status" -eq 3 ]
+    done
+}
+
+@test "score zero-shot: classes with different numbers of prompts" {
+    tiny_labelled set 5
+    cp classes.txt set/classnames.txt
+    printf '{"ankle boot": ["a boot", "two boots"], "red bag": ["a bag"], "blue frog": ["a", "frog", "sits"]}\n' >own.json
+    coca-score prompts --data set --templates own.json >prompts
+    [ "$(wc -l <prompts)" -eq 6 ]
+    touch prompts.closed
+    serve_texts --list prompts
+    serve_images --data set
+    score zero-shot --data set --templates own.json >line
+    all_left
+    grep -q '"acc1": ' line
+}
+
+@test "eval: a tar root of CLIP_benchmark is packed once and measured by its kind" {
+    local eval=$BATS_TEST_DIRNAME/../../pipelines/eval.sh
+    tiny_labelled set 7
+    mkdir -p wds/frogs/test wds/pairs/test
+    coca-pack export set --tar wds/frogs/test/0.tar --limit 4
+    coca-pack export set --tar wds/frogs/test/1.tar --first 4
+    echo 2 >wds/frogs/test/nshards.txt
+    cp classes.txt wds/frogs/classnames.txt
+    printf 'a {c}\n' >wds/frogs/zeroshot_classification_templates.txt
+    tiny_captioned captions 5
+    coca-pack export captions --tar wds/pairs/test/0.tar
+    echo 1 >wds/pairs/test/nshards.txt
+    echo retrieval >wds/pairs/dataset_type.txt
+    "$BATS_TEST_DIRNAME/../../pipelines/train.sh" --name run --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" \
+        --train-data captions --batch-size 4 --microbatch 2 --steps 1
+    "$eval" --run run --runs runs --benchmark wds/frogs --benchmark wds/pairs >lines
+    grep -q '"dataset": "frogs".*"task": "zeroshot_classification".*"acc1"' lines
+    grep -q '"dataset": "pairs".*"task": "zeroshot_retrieval".*"image_retrieval_recall@5"' lines
+    [ "$(coca-pack list wds/frogs/cocaflow | wc -l)" -eq 7 ]
+    touch -d '2001-01-01' wds/frogs/cocaflow/dataset.json
+    printf '{"frogs": {"ankle boot": ["a boot"], "red bag": ["a bag", "bags"], "blue frog": ["a frog"]}}\n' >own.json
+    "$eval" --run run --runs runs --benchmark wds/frogs --dataset wds/frogs --templates own.json >again
+    grep -q '"dataset": "wds/frogs"' again
+    [ "$(stat -c %Y wds/frogs/cocaflow/dataset.json)" -lt 1000000000 ]
+    echo 0 >wds/frogs/test/nshards.txt
+    rm -r wds/frogs/cocaflow
+    run "$eval" --run run --runs runs --benchmark wds/frogs
+    [ "$status" -eq 3 ]
+    [[ $output == *nshards.txt* ]]
+}

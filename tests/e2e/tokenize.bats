@@ -118,3 +118,43 @@ ids() { printf '%02x000000' "$@"; }
     run tokenize --data set --tokens file:rows --prompts prompts
     [ "$status" -eq 3 ]
 }
+
+@test "tokenize: CLIP's vocabulary in any of its forms gives the same rows, and one that does not fit is exit 2" {
+    local clip=$BATS_TEST_DIRNAME/../unit/text/clip form
+    sed 's/"vocab_size": 36/"vocab_size": 814/; s/"bos_id": 1, "eos_id": 2/"bos_id": 812, "eos_id": 813/' model.json >clip.json
+    printf 'Two DOGS \xe2\x80\x9cplaying\xe2\x80\x9d!\n' >list
+    touch list.closed
+    for form in small.txt.gz small.json small/vocab.json small/merges.txt; do
+        coca-tokenize --model clip.json --microbatch 3 --tokenizer "$clip/$form" --list list --tokens "file:${form//\//-}"
+    done
+    [[ $(hex small.txt.gz) == *2c030000*2d030000* ]] # 812 … 813
+    cmp small.txt.gz small.json
+    cmp small.txt.gz small-vocab.json
+    cmp small.txt.gz small-merges.txt
+    run coca-tokenize --model model.json --tokenizer "$clip/small.json" --list list --tokens file:rows
+    [ "$status" -eq 2 ]
+    [[ $output == *"814"* ]]
+    run coca-tokenize --model clip.json --tokenizer "$TINY_VOCABULARY" --list list --tokens file:rows
+    [ "$status" -eq 2 ]
+    cp "$clip/small/vocab.json" .
+    run coca-tokenize --model clip.json --tokenizer vocab.json --list list --tokens file:rows
+    [ "$status" -eq 3 ]
+    [[ $output == *"merges.txt"* ]]
+}
+
+@test "tokenize: a run keeps both files of a vocabulary of two" {
+    local clip=$BATS_TEST_DIRNAME/../unit/text/clip
+    tiny_captioned set 4
+    sed 's/"vocab_size": 36/"vocab_size": 814/; s/"bos_id": 1, "eos_id": 2/"bos_id": 812, "eos_id": 813/' model.json >clip.json
+    "$BATS_TEST_DIRNAME/../../pipelines/train.sh" --name run --runs runs --model clip.json --tokenizer "$clip/small/vocab.json" \
+        --train-data set --batch-size 4 --microbatch 2 --steps 1
+    for folder in runs/run runs/run/model; do
+        cmp $folder/tokenizer.model "$clip/small/vocab.json"
+        cmp $folder/merges.txt "$clip/small/merges.txt"
+    done
+    printf 'two dogs\n' >list
+    touch list.closed
+    coca-tokenize --pretrained runs/run/model --list list --tokens file:rows
+    coca-tokenize --model clip.json --tokenizer "$clip/small.txt.gz" --list list --tokens file:same
+    cmp rows same
+}

@@ -19,7 +19,16 @@ static void try_part(const struct image_header *header, unsigned choice, const u
 
 static void try_view(unsigned choice, const uint8_t *bytes, size_t size) {
     enum { SIDE = 20 };
-    struct view_options options = {(enum view_kind)(choice % 3), SIDE, 0.3, 1, 0.75, 4.0 / 3, 0.5};
+    struct view_options options = {.kind = (enum view_kind)(choice % 4),
+                                   .size = SIDE,
+                                   .scale_low = 0.3,
+                                   .scale_high = 1,
+                                   .ratio_low = 0.75,
+                                   .ratio_high = 4.0 / 3,
+                                   .flip = 0.5,
+                                   .filter = (enum image_filter)(choice / 4 % 2),
+                                   .fill = (uint8_t)choice,
+                                   .drops_alpha = choice / 8 % 2};
     uint8_t out[3 * SIDE * SIDE];
     char reason[IMAGE_REASON];
     image_view(out, &options, random_subkey(random_key(1, "fuzz"), choice), bytes, size, reason);

@@ -158,7 +158,7 @@ def expect_resize(name, kind, size, box, pixels):
 
 
 def resized(picture, size, box):
-    """Image.resize with the horizontal pass first, as PIL up to 12 always does; 13 chooses the cheaper order."""
+    """Image.resize with the horizontal pass first, as PIL up to 12 always does; for 13 see make_views.py."""
     left, top, right, bottom = box
     rows = picture.resize((size[0], picture.height), Image.BICUBIC, box=(left, 0, right, picture.height))
     return rows.resize(size, Image.BICUBIC, box=(0, top, size[0], bottom))
@@ -189,7 +189,6 @@ def make_resizes():
         expect_resize(name, "centre", (size, size), whole, centre(picture, size))
     tall = Image.fromarray(scene(23, 60))
     by_pil("tall.png", encoded(tall, format="PNG"))
-    expect_resize("tall.png", "centre", (17, 17), (0, 0, 23, 60), centre(tall, 17))
 
 
 OUT.mkdir(exist_ok=True)

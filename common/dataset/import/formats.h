@@ -4,4 +4,4 @@
 #include "dataset/import.h"
 
 extern const struct import_format import_folder, import_idx, import_csv, import_jsonl, import_tar, import_coco,
-    import_dataset;
+    import_benchmark, import_dataset;

@@ -19,9 +19,9 @@ PCRE2_UNICODE = "14.0.0"  # of Debian 12's PCRE2 10.42; Python 3.11's too, which
 assert unicodedata.unidata_version == PCRE2_UNICODE
 
 
-def write(name, lines):
+def write(name, source, lines):
     with open(name, "w") as file:
-        file.write("// Made by make.py.\n" + "\n".join(lines) + "\n")
+        file.write(f"// Made by make.py from {source}.\n" + "\n".join(lines) + "\n")
 
 
 def c_string(text):
@@ -63,7 +63,7 @@ def members(inside):
 
 def entities():
     rows = sorted((name.encode(), text) for name, text in html.entities.html5.items())
-    write("entities.inc", [f'{{"{name.decode()}", {c_string(text)}}},' for name, text in rows])
+    write("entities.inc", "the names of HTML 5", [f'{{"{name.decode()}", {c_string(text)}}},' for name, text in rows])
 
 
 def charmaps():
@@ -74,13 +74,13 @@ def charmaps():
         rows.append(f'{{"{encoding}", {sloppy}, {{')
         rows += ["    " + " ".join(f"0x{p:04x}," for p in points[i : i + 12]) for i in range(0, 128, 12)]
         rows.append("}},")
-    write("charmaps.inc", rows)
+    write("charmaps.inc", "Python's codecs and ftfy's", rows)
 
 
 def mojibake():
     sets = {f"SET_{name.upper()}": inside for name, inside in ftfy.badness.MOJIBAKE_CATEGORIES.items()}
     sets |= {name.upper(): inside for name, inside in ftfy.chardata.UTF8_CLUES.items()}
-    write("mojibake.inc", [define(name, pcre2_class(members(inside))) for name, inside in sets.items()])
+    write("mojibake.inc", "the character sets of ftfy (Apache License 2.0)", [define(name, pcre2_class(members(inside))) for name, inside in sets.items()])
 
 
 def newer():
@@ -90,7 +90,7 @@ def newer():
         points = [p for p in range(0x110000) if not 0xD800 <= p < 0xE000
                   and pattern.match(chr(p)) and unicodedata.category(chr(p))[0] != category]
         lines.append(define(name, pcre2_class(points)))
-    write("newer.inc", lines)
+    write("newer.inc", "the Unicode data of regex", lines)
 
 
 for make in (entities, charmaps, mojibake, newer):

@@ -83,11 +83,57 @@ static void test_resize(void **state) {
                   &test.left, &test.top, &test.right, &test.bottom, test.golden) == 9;
          count++)
         check_resize(&test);
-    assert_true(count >= 20 && feof(list));
+    assert_true(count == 20 && feof(list));
+    fclose(list);
+}
+
+struct view_case {
+    char name[64], kind[16], filter[16], golden[64];
+    int size, fill, tolerance;
+};
+
+static enum view_kind kind_of(const char *name) {
+    if (!strcmp(name, "centre")) return VIEW_CENTRE_CROP;
+    return !strcmp(name, "long") ? VIEW_LONG_SIDE : VIEW_SQUASH;
+}
+
+static void check_view(const struct view_case *test) {
+    const struct view_options options = {.kind = kind_of(test->kind),
+                                         .size = test->size,
+                                         .filter = strcmp(test->filter, "bilinear") ? FILTER_BICUBIC : FILTER_BILINEAR,
+                                         .fill = (uint8_t)test->fill,
+                                         .drops_alpha = true};
+    char reason[IMAGE_REASON];
+    struct buffer file, golden;
+    read_picture(&file, test->name);
+    read_picture(&golden, test->golden);
+    assert_int_equal(golden.size, 3 * test->size * test->size);
+    uint8_t *out = xmalloc(golden.size);
+    assert_int_equal(image_view(out, &options, random_key(1, "view"), file.bytes, file.size, reason), 0);
+    int most = largest_difference(out, (uint8_t *)golden.bytes, golden.size);
+    if (most > test->tolerance) fail_msg("%s %s of %s is %d levels off", test->kind, test->filter, test->name, most);
+    free(out);
+    buffer_release(&file);
+    buffer_release(&golden);
+}
+
+// open_clip's evaluation transforms: tests/parity/make_views.py.
+static void test_views(void **state) {
+    (void)state;
+    FILE *list = fopen("parity/views/views.txt", "r");
+    assert_non_null(list);
+    struct view_case test;
+    int count = 0;
+    for (; fscanf(list, "%63s %15s %15s %d %d %63s %d", test.name, test.kind, test.filter, &test.size, &test.fill,
+                  test.golden, &test.tolerance) == 7;
+         count++)
+        check_view(&test);
+    assert_true(count >= 70 && feof(list));
     fclose(list);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_decode), cmocka_unit_test(test_resize)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_decode), cmocka_unit_test(test_resize),
+                                       cmocka_unit_test(test_views)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,7 @@ static struct resize_map draw_map(struct random_key key, uint64_t *counter, int 
                                  (map.clip.height - top) * (1 - 0.3 * random_uniform(key, (*counter)++))};
     map.width = draw(key, counter, 1, 90);
     map.height = draw(key, counter, 1, 90);
+    map.filter = (enum image_filter)draw(key, counter, FILTER_BICUBIC, FILTER_BILINEAR);
     map.window = draw_rect(key, counter, map.width, map.height);
     return map;
 }
@@ -93,7 +94,8 @@ static void test_window(void **state) {
     struct resize_map map = {
         {0, 0, W,  H },
         {0, 0, W,  H },
-        TO, TO, {0, 0, TO, TO}
+        TO, TO, {0, 0, TO, TO},
+        FILTER_BICUBIC
     };
     run(whole, pixels, W, &map, resize_fastest(), 16);
     map.window = (struct rect){7, 11, 5, 4};

@@ -3,7 +3,12 @@
 
 #include "image/view.h"
 
-static const struct view_options usual = {VIEW_RANDOM_CROP, 48, 0.9, 1.0, 3.0 / 4, 4.0 / 3, 0};
+static const struct view_options usual = {.kind = VIEW_RANDOM_CROP,
+                                          .size = 48,
+                                          .scale_low = 0.9,
+                                          .scale_high = 1.0,
+                                          .ratio_low = 3.0 / 4,
+                                          .ratio_high = 4.0 / 3};
 
 static void test_crop_range(void **state) {
     (void)state;

@@ -13,9 +13,13 @@ static void test_classes_are_means_of_directions(void **state) {
     (void)state;
     static const float prompts[] = {10, 0, 0,  .1f, // class 0: two axes
                                     0,  3, 0,  4,   // class 1: twice (0, 1)
-                                    1,  0, -1, 0};  // class 2: opposites
-    float classes[6];
-    zero_shot_classes(classes, prompts, 3, 2, 2);
+                                    1,  0, -1, 0,   // class 2: opposites
+                                    -2, 0};         // class 3: one prompt
+    static const int64_t K[] = {2, 2, 2, 1};
+    float classes[8];
+    zero_shot_classes(classes, prompts, K, 4, 2);
+    assert_float_equal(classes[6], -1, 1e-6);
+    assert_float_equal(classes[7], 0, 0);
     assert_float_equal(classes[0], sqrt(0.5), 1e-6);
     assert_float_equal(classes[1], sqrt(0.5), 1e-6);
     assert_float_equal(classes[2], 0, 0);

@@ -195,6 +195,31 @@ static void a_model_is_found_by_file_or_beside_its_weights(void **state) {
     free(path);
 }
 
+// A hub folder has its vocabulary in one of several files; of two that belong together both are copied.
+static void a_vocabulary_is_found_beside_the_weights(void **state) {
+    (void)state;
+    static const char *const names[] = {"bpe_simple_vocab_16e6.txt.gz", "vocab.json", "tokenizer.json",
+                                        "tokenizer.model"};
+    assert_done(directory_make("hub"));
+    assert_done(directory_make("copy"));
+    assert_null(pretrained_tokenizer("hub"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) { // each before those that came before it
+        char *path = path_join("hub", names[i]);
+        assert_done(file_write(path, names[i], strlen(names[i])));
+        char *found = pretrained_tokenizer("hub");
+        assert_string_equal(found, path);
+        free(found);
+        free(path);
+    }
+    assert_done(file_write("hub/merges.txt", "pairs", 5));
+    assert_done(pretrained_copy_tokenizer("hub/tokenizer.json", "copy/tokenizer.model"));
+    assert_false(file_exists("copy/merges.txt"));
+    assert_done(pretrained_copy_tokenizer("hub/vocab.json", "copy/tokenizer.model"));
+    assert_true(file_exists("copy/merges.txt") && !file_exists("copy/vocab.json"));
+    assert_done(pretrained_copy_tokenizer("hub/merges.txt", "copy/tokenizer.model"));
+    assert_true(file_exists("copy/vocab.json"));
+}
+
 static void the_exported_model_is_the_averaged_one(void **state) {
     (void)state;
     struct part part[3], found;
@@ -270,6 +295,7 @@ int main(void) {
         IN_RUN(a_file_of_weights_fills_each_part),
         IN_RUN(weights_that_do_not_fit_are_refused),
         IN_RUN(a_model_is_found_by_file_or_beside_its_weights),
+        IN_RUN(a_vocabulary_is_found_beside_the_weights),
         IN_RUN(the_exported_model_is_the_averaged_one),
         IN_RUN(the_first_gradient_that_is_not_finite_is_named),
         IN_RUN(too_little_memory_names_what_fits),
