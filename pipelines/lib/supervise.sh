@@ -208,6 +208,7 @@ job_kill_after() {
 job_end() {
     [[ -n $job_ended ]] && return
     job_ended=1
+    [[ -n ${job_spooler:-} ]] && kill "$job_spooler" 2>/dev/null
     local pid deadline=$((SECONDS + 3))
     while ((${#job_name[@]} && SECONDS < deadline)); do
         for pid in "${!job_name[@]}"; do kill -0 "$pid" 2>/dev/null || unset "job_name[$pid]"; done

@@ -60,20 +60,41 @@ encode_texts() {
     stage text-decode coca-text-decode --embed --tokens ipc://sockets/tokens --embeddings ipc://sockets/embeddings \
         "${weights[@]}" "${batch[@]}" "$@"
 }
-# generate_captions OPTION ...: from features to the pipe sockets/captions, which a sink reads.
+# generate_captions OPTION ...: from features to captions, which a sink asks for.
 generate_captions() {
-    mkfifo "$job_dir/sockets/captions"
-    stage text-decode coca-text-decode --generate --features ipc://sockets/features --captions file:sockets/captions \
+    stage text-decode coca-text-decode --generate --features ipc://sockets/features --captions ipc://sockets/captions \
         "${weights[@]}" "${batch[@]}" "$@"
 }
 batch=(--microbatch 64)
 
-# spool FILE [LINE ...]: the lines, or stdin's, into FILE as they come, and FILE.closed behind the last.
+# take_batch ARGUMENT ...: --microbatch B, which the spooler must know too, goes to `batch`, all else to `rest`.
+take_batch() {
+    rest=()
+    while (($#)); do
+        case $1 in
+            --microbatch) batch=("$1" "${2-}"); shift ;;
+            --microbatch=*) batch=(--microbatch "${1#*=}") ;;
+            --) rest+=("$@"); return ;;
+            *) rest+=("$1") ;;
+        esac
+        shift
+    done
+}
+
+# spool FILE OPTION ... [-- LINE ...]: the lines, or stdin's as they come, into FILE, and FILE.closed behind the last. Options
+# are coca-spool's. A job that follows stdin may wait as long as that is silent.
 spool() {
-    local file=$1
+    local file=$1 options=()
+    shift
+    while (($#)) && [[ $1 != -- ]]; do options+=("$1"); shift; done
     shift
     : >"$file"
-    if (($#)); then printf '%s\n' "$@" >"$file"; touch "$file.closed"; return; fi
-    (exec 8>&- 9>&-; cat >"$file"; touch "$file.closed") <&0 &
-    spooler=$!
+    if (($#)); then
+        (exec 8>&- 9>&-; printf '%s\n' "$@" | coca-spool --batch "${batch[1]}" "${options[@]}" "$file") &
+    else
+        [[ " ${job_options[*]} " == *" --stall-timeout"* ]] || job_options+=(--stall-timeout inf)
+        (exec 8>&- 9>&-; exec coca-spool --batch "${batch[1]}" "${options[@]}" "$file") <&0 &
+    fi
+    job_spooler=$!
+    job_name[$job_spooler]=spool job_kind[$job_spooler]=worker job_command[$job_spooler]=''
 }
