@@ -23,7 +23,7 @@ DEPS_image     := tensor base
 DEPS_text      := base
 DEPS_dataset   := base
 
-SYSLIBS        := -lzmq -lmsgpackc -llmdb -ljpeg -lspng -lwebp -larchive -ljansson -ldnnl -lsentencepiece -lstdc++ -lm -lpthread -ldl
+SYSLIBS        := -lzmq -lmsgpackc -llmdb -ljpeg -lspng -lwebp -larchive -lz -ljansson -ldnnl -lsentencepiece -lpcre2-8 -lunistring -lstdc++ -lm -lpthread -ldl
 
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla
 WARNXX    := -Wall -Wextra -Wshadow
@@ -72,8 +72,8 @@ unit-programs: $(addprefix $(BUILD)/tests/,$(UNIT_TESTS))
 FUZZ_SECONDS ?= 20
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
 fuzz-%: $(BUILD)-fuzz/%
-	$(Q)mkdir -p $(BUILD)-fuzz/corpus/$*
-	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -close_fd_mask=3 \
+	$(Q)mkdir -p $(BUILD)-fuzz/corpus/$* && echo "  FUZZ $* for $(FUZZ_SECONDS) s"
+	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -rss_limit_mb=2048 -timeout=10 -close_fd_mask=3 \
 	    -artifact_prefix=$(BUILD)-fuzz/$*- $(BUILD)-fuzz/corpus/$* tests/fuzz/corpus/$* || \
 	    { echo "FAILED: fuzz target $*; the input lies in $(BUILD)-fuzz/$*-*"; exit 1; }
 # Every measurement is made even when an earlier one falls short; the exit code tells whether one did.

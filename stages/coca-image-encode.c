@@ -11,7 +11,7 @@
 #include "train/run_options.h"
 
 static const char manual[] =
-    "The vision transformer with both attentional poolers: pictures in, features and an embedding out, and back.\n"
+    "The vision transformer with its attentional poolers: pictures in, features and an embedding out, and back.\n"
     "\n"
     "  images           in   pixels u8 [B,S,S,3] RGB, ids i64 [B]\n"
     "  features         out  features f32|bf16 [B,N,D]\n"
@@ -65,9 +65,9 @@ static int64_t need(void *context, int recompute, int64_t microbatch) {
 
 static void say_share(void) {
     const struct vision_config *vision = &self.part.config.vision;
-    note("paper family, image half: %" PRId64 " parameters; pixels are (x/255 - mean)/std, mean %g %g %g, std %g %g %g",
-         part_count(&self.part), vision->mean[0], vision->mean[1], vision->mean[2], vision->std[0], vision->std[1],
-         vision->std[2]);
+    note("%s family, image half: %" PRId64 " parameters; pixels are (x/255 - mean)/std, mean %g %g %g, std %g %g %g",
+         config_family_name(&self.part.config), part_count(&self.part), vision->mean[0], vision->mean[1],
+         vision->mean[2], vision->std[0], vision->std[1], vision->std[2]);
 }
 
 static int load(void) {

@@ -57,11 +57,10 @@ static int64_t need(void *context, int recompute, int64_t microbatch) {
 
 static void say_share(void) {
     double caption = run_options.caption_weight, contrastive = run_options.contrastive_weight;
-    note("paper family, losses: %g x contrastive (%s of the two directions) + %g x caption (mean over the targets of "
-         "the "
+    note("%s family, losses: %g x contrastive (%s of the two directions) + %g x caption (mean over the targets of the "
          "batch of %" PRId64 " in %d microbatches); temperature %.6g",
-         contrastive, run_options.contrastive == CONTRASTIVE_SUM ? "sum" : "mean", caption, run_options.batch_size,
-         run_microbatches(), exp(-temperature_read(&part)));
+         config_family_name(&part.config), contrastive, run_options.contrastive == CONTRASTIVE_SUM ? "sum" : "mean",
+         caption, run_options.batch_size, run_microbatches(), exp(-temperature_read(&part)));
 }
 
 static int prepare(const struct strings *operands) {

@@ -98,10 +98,10 @@ static void say_share(void) {
     const struct text_config *text = &text_decode.part.config.text;
     char fingerprint[HASH_TEXT_SIZE] = "none";
     if (text_decode.tokenizer) hash_format(fingerprint, tokenizer_fingerprint(text_decode.tokenizer));
-    note("paper family, text half: %" PRId64 " parameters; position t predicts token t+1 (shifted here, once); pad %d, "
-         "bos %d, eos %d, padding is no target; CLS stands behind the last token and sees all of them and itself; "
-         "tokenizer %s",
-         part_count(&text_decode.part), text->pad_id, text->bos_id, text->eos_id, fingerprint);
+    note("%s family, text half: %" PRId64 " parameters; position t predicts token t+1 (shifted here, once); pad %d, "
+         "bos %d, eos %d, padding is no target; CLS %s; tokenizer %s",
+         config_family_name(&text_decode.part.config), part_count(&text_decode.part), text->pad_id, text->bos_id,
+         text->eos_id, config_cls_words(text), fingerprint);
 }
 
 static int load(void) {

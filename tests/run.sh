@@ -10,7 +10,7 @@
 # tests of bits and of speed-independent behaviour at full optimisation.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 failures=()
 jobs=$(nproc)
 parts=("$@")
 ((${#parts[@]})) || parts=(headers unit release e2e fault fuzz)
@@ -18,11 +18,17 @@ parts=("$@")
 say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 count() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
 
+# failure WHAT: said at once, and again at the end, where it is found.
+failure() {
+    echo "FAILED: $1"
+    failures+=("$1")
+}
+
 # verdict NAME COMMAND ...: one test that passes when the command does.
 verdict() {
     local name=$1
     shift
-    if "$@"; then count 1 0 0; else count 0 1 0; echo "FAILED: $name"; fi
+    if "$@"; then count 1 0 0; else count 0 1 0; failure "$name"; fi
 }
 
 sanitized=(SANITIZE=address,undefined DEVELOPER=1 BUILD=build-sanitize)
@@ -37,7 +43,7 @@ unit() {
         ok=$(grep -c '^\[       OK \]' <<<"$out") bad=$(grep -c '^\[  FAILED  \] [a-z_A-Z0-9]*$' <<<"$out")
         if ((code != 0)); then
             printf '%s\n' "$out" | tail -n 40
-            echo "FAILED: $program (exit $code)"
+            failure "$program (exit $code)"
             ((bad)) || bad=1
         fi
         count "$ok" "$bad" "$(grep -c '^\[  SKIPPED \] [a-z_A-Z0-9]*$' <<<"$out")"
@@ -46,11 +52,12 @@ unit() {
 
 # bats_folder FOLDER BUILD: every bats file of it, two at a time would fight for the cores.
 bats_folder() {
-    local folder=$1 build=$2 out
+    local folder=$1 build=$2 out line
     compgen -G "tests/$folder/*.bats" >/dev/null || return 0
     out=$(COCA_BIN=$PWD/$build/bin bats --tap tests/"$folder" 2>&1 | tee >(cat >&2))
     count "$(grep -c '^ok [0-9]* [^#]*$' <<<"$out")" "$(grep -c '^not ok' <<<"$out")" "$(grep -c '^ok .* # skip' <<<"$out")"
-    grep -q '^1\.\.' <<<"$out" || { echo "FAILED: bats did not run in tests/$folder"; count 0 1 0; }
+    while read -r line; do failure "tests/$folder: $line"; done < <(grep '^not ok' <<<"$out")
+    grep -q '^1\.\.' <<<"$out" || { failure "bats did not run in tests/$folder"; count 0 1 0; }
 }
 
 part() {
@@ -66,7 +73,7 @@ part() {
             ;;
         e2e | fault) bats_folder "$1" "${COCA_TEST_BUILD:-build-sanitize}" ;;
         fuzz) verdict fuzz make -s fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-20}" ;;
-        *) echo "no tests named $1"; count 0 1 0 ;;
+        *) failure "no tests named $1"; count 0 1 0 ;;
     esac
 }
 
@@ -75,5 +82,6 @@ for name in "${parts[@]}"; do
     part "$name"
 done
 say done
+((${#failures[@]})) && printf 'FAILED: %s\n' "${failures[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0))

@@ -36,6 +36,7 @@ static void plan_memory(struct cached_decoder *decoder, struct arena *arena, enu
     spans_plan(&decoder->one_row, decoder->slots, 1, &planner);
     spans_plan(&decoder->features, decoder->batch, decoder->N, &planner);
     plan_caches(decoder, &planner);
+    key_mask_plan(&decoder->mask, &planner);
     decoder->x = plan_rows(&planner, R, D);
     decoder->kv = plan_rows(&planner, R, 2 * D);
     self_attention_plan(&decoder->self, decoder->x, R, D, unimodal->heads, &planner);
@@ -53,6 +54,8 @@ static void skeleton(struct cached_decoder *decoder, const struct model_config *
                                        .T = size.T,
                                        .N = config_feature_tokens(config),
                                        .D = config->decoder.width};
+    decoder->config = config->text;
+    key_mask_init(&decoder->mask, &decoder->config, decoder->slots, decoder->T);
     decoder->unimodal.dims = unimodal_dims_of(config);
     decoder->multimodal.dims = multimodal_dims_of(config);
     size_t unimodal = (size_t)config->text.layers, multimodal = (size_t)config->decoder.layers;
@@ -95,6 +98,7 @@ void cached_decoder_init(struct cached_decoder *decoder, const struct model_conf
 void cached_decoder_release(struct cached_decoder *decoder) {
     unimodal_release(&decoder->unimodal);
     multimodal_release(&decoder->multimodal);
+    key_mask_release(&decoder->mask);
     if (decoder->memory) ops_release(decoder->ops, decoder->memory);
     free(decoder->host);
     free(decoder->unimodal_cache);
@@ -125,6 +129,7 @@ static int32_t *list_of(const struct cached_decoder *decoder, int32_t *lists, en
 
 static void list_row(struct cached_decoder *decoder, int i, const struct caption_row *row, int place) {
     int32_t *host = decoder->host, first = row->slot * decoder->T;
+    key_mask_set(&decoder->mask, row->slot, place, row->token);
     list_of(decoder, host, STEP_TOKEN)[i] = row->token;
     list_of(decoder, host, STEP_PLACE)[i] = place;
     list_of(decoder, host, STEP_ROW)[i] = first + place;
@@ -194,9 +199,12 @@ static void run_unimodal(struct cached_decoder *decoder, const struct attention_
 
 static void run_multimodal(struct cached_decoder *decoder, const struct attention_pattern *self,
                            const struct attention_pattern *cross) {
-    for (int i = 0; i < decoder->multimodal.dims.layers; i++) {
-        const struct decoder_layer *layer = &decoder->multimodal.layer[i];
+    const struct multimodal *multimodal = &decoder->multimodal;
+    for (int i = 0; i < multimodal->dims.layers; i++) {
+        const struct decoder_layer *layer = &multimodal->layer[i];
         attend_to_cache(decoder, &layer->self, decoder->multimodal_cache[i], self);
+        if (multimodal->dims.self_mlp)
+            mlp_apply(decoder->ops, &layer->self_mlp, &decoder->multimodal_mlp, decoder->x, self->B);
         cross_attention_apply(decoder->ops, &layer->cross, &decoder->cross[i], decoder->x, cross);
         mlp_apply(decoder->ops, &layer->mlp, &decoder->multimodal_mlp, decoder->x, self->B);
     }
@@ -214,6 +222,7 @@ static void copy_rows(struct cached_decoder *decoder, void *const *cache, int la
 void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int first, int count) {
     copy_rows(decoder, decoder->unimodal_cache, decoder->unimodal.dims.transformer.layers, to, from, first, count);
     copy_rows(decoder, decoder->multimodal_cache, decoder->multimodal.dims.layers, to, from, first, count);
+    key_mask_copy(&decoder->mask, to, from, first + count);
 }
 
 void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place,
@@ -222,14 +231,15 @@ void cached_decoder_step(struct cached_decoder *decoder, int count, const struct
     const struct unimodal *unimodal = &decoder->unimodal;
     const struct multimodal *multimodal = &decoder->multimodal;
     int most, pictures = list_pictures(decoder, count, row, &most);
-    struct attention_pattern self = self_pattern(decoder, count, place);
+    struct attention_pattern self = self_pattern(decoder, count, place), unimodal_self = self;
     struct attention_pattern cross = cross_pattern(decoder, count, pictures, most);
     for (int i = 0; i < count; i++) list_row(decoder, i, &row[i], place);
     upload_lists(decoder);
     ops->embedding_forward(ops, decoder->x, unimodal->token.value, unimodal->cls.value, unimodal->position.value,
                            list_of(decoder, decoder->device, STEP_TOKEN), list_of(decoder, decoder->device, STEP_PLACE),
                            count, decoder->D);
-    run_unimodal(decoder, &self);
+    unimodal_self.key_valid = key_mask_upload(&decoder->mask, ops);
+    run_unimodal(decoder, &unimodal_self);
     run_multimodal(decoder, &self, &cross);
     norm_apply(ops, &multimodal->ln_final, &decoder->norm, decoder->x, count);
     linear_apply(ops, &multimodal->text_projection, decoder->logits, decoder->norm.out, NULL, count);

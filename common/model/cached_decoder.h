@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/caption_model.h"
+#include "model/key_mask.h"
 #include "model/text_multimodal.h"
 #include "model/text_unimodal.h"
 
@@ -29,8 +30,10 @@ struct cached_decoder {
     struct ops *ops;
     int batch, slots, T, N;
     int64_t D;
+    struct text_config config;
     struct unimodal unimodal;
     struct multimodal multimodal;
+    struct key_mask mask; // of the unimodal half's keys
 
     int32_t *host, *device; // STEP_LISTS lists of `slots`
     struct spans one_row, features;

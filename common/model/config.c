@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "model/config_keys.h"
 
 #define CONFIG_BYTES (1 << 20)
 #define WIDTH_MAX (1 << 16)
@@ -16,6 +17,9 @@
 
 static const float clip_mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
 static const float clip_std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
+
+const char *const resize_mode_names[] = {
+    [RESIZE_SHORTEST] = "shortest", [RESIZE_LONGEST] = "longest", [RESIZE_SQUASH] = "squash"};
 
 // One object of the configuration while it is read.
 struct section {
@@ -51,8 +55,11 @@ static double read_ratio(struct section *section) {
     return ratio;
 }
 
-static void ignore_keys(struct section *section, const char *const *key) {
-    for (; *key; key++) json_fields_ignore(&section->fields, *key);
+// The keys that are not read, and the verdict.
+static int section_end(struct section *section, enum config_section which, enum model_family family) {
+    if (family == FAMILY_OPEN_CLIP) config_keys_of_open_clip(&section->fields, which);
+    config_keys_without_effect(&section->fields, which);
+    return json_fields_end(&section->fields);
 }
 
 // Three numbers, one a channel; leaves `to` alone when the key is absent.
@@ -69,12 +76,21 @@ static void read_channels(struct section *section, const char *key, float to[3])
     if (!good) fields->status = error(EXIT_USAGE, "%s: \"%s\" must be three numbers", section->where, key);
 }
 
+// The word of `key` among `count` words, by place; `fallback` when it is absent.
+static int read_word(struct section *section, const char *key, const char *const *word, int count, int fallback) {
+    const char *text = json_fields_text(&section->fields, key, word[fallback]);
+    for (int i = 0; i < count; i++)
+        if (!strcmp(text, word[i])) return i;
+    section->fields.status = error(EXIT_USAGE, "%s: \"%s\" is \"%s\", not one of %s … %s", section->where, key, text,
+                                   word[0], word[count - 1]);
+    return fallback;
+}
+
 static enum pool_kind read_pool(struct section *section) {
+    static const char *const word[] = {"parallel", "cascade"};
     const json_t *pool = json_object_get(section->fields.object, "attentional_pool");
-    if (json_is_boolean(pool))
-        return json_fields_bool(&section->fields, "attentional_pool", false) ? POOL_SINGLE : POOL_NONE;
-    const char *text = json_fields_text(&section->fields, "attentional_pool", "");
-    return !strcmp(text, "cascade") ? POOL_CASCADE : !strcmp(text, "parallel") ? POOL_PARALLEL : POOL_NONE;
+    if (json_is_string(pool)) return read_word(section, "attentional_pool", word, 2, 0) ? POOL_CASCADE : POOL_PARALLEL;
+    return json_fields_bool(&section->fields, "attentional_pool", false) ? POOL_SINGLE : POOL_NONE;
 }
 
 static int check_vision(struct section *section, const struct vision_config *vision) {
@@ -83,14 +99,12 @@ static int check_vision(struct section *section, const struct vision_config *vis
     if (side > TOKENS_MAX / side) return refuse(section, "image_size / patch_size makes too many image tokens");
     if (vision->width % vision->head_width) return refuse(section, "head_width does not divide width");
     if (mlp_width(vision->width, vision->mlp_ratio) < 1) return refuse(section, "width * mlp_ratio is below 1");
-    if (vision->pool != POOL_CASCADE)
-        return refuse(section, "the paper family's attentional_pool is \"cascade\", and nothing else");
     for (int c = 0; c < 3; c++)
         if (!(vision->std[c] > 0)) return refuse(section, "std must be above 0");
     return 0;
 }
 
-static int read_vision(struct vision_config *vision, const json_t *object, const char *what) {
+static int read_vision(struct vision_config *vision, const json_t *object, enum model_family family, const char *what) {
     struct section section;
     section_begin(&section, object, what, "vision_cfg");
     vision->image_size = read_size(&section, "image_size", 224, SIDE_MAX);
@@ -104,15 +118,16 @@ static int read_vision(struct vision_config *vision, const json_t *object, const
     vision->pooler_heads = read_size(&section, "attn_pooler_heads", 8, WIDTH_MAX);
     read_channels(&section, "mean", vision->mean);
     read_channels(&section, "std", vision->std);
-    ignore_keys(&section, (const char *const[]){"output_tokens", NULL});
-    int status = json_fields_end(&section.fields);
+    vision->class_token = vision->ln_pre = family == FAMILY_OPEN_CLIP;
+    int status = section_end(&section, SECTION_VISION, family);
+    if (!status && family == FAMILY_PAPER && vision->pool != POOL_CASCADE)
+        status = refuse(&section, "the paper family's attentional_pool is \"cascade\", and nothing else");
     return status ? status : check_vision(&section, vision);
 }
 
 static int check_text(struct section *section, const struct text_config *text) {
     if (text->width % text->heads) return refuse(section, "heads does not divide width");
     if (mlp_width(text->width, text->mlp_ratio) < 1) return refuse(section, "width * mlp_ratio is below 1");
-    if (!text->embed_cls) return refuse(section, "embed_cls must be true: CoCa embeds a caption by its CLS token");
     if (text->context_length < 2) return refuse(section, "context_length must hold BOS and EOS: 2 or more");
     if (text->vocab_size <= text->bos_id || text->vocab_size <= text->eos_id)
         return refuse(section, "bos_id and eos_id must lie in the vocabulary");
@@ -121,7 +136,24 @@ static int check_text(struct section *section, const struct text_config *text) {
     return 0;
 }
 
-static int read_text(struct text_config *text, const json_t *object, const char *what) {
+// CLIP's vocabulary ends with its two marks, whatever rows of the table stand unused behind them.
+static void clip_tokens(struct text_config *text) {
+    enum { CLIP_VOCABULARY = 49408 };
+    int end = text->vocab_size < CLIP_VOCABULARY ? text->vocab_size : CLIP_VOCABULARY;
+    text->pad_id = 0;
+    text->bos_id = end - 2;
+    text->eos_id = end - 1;
+    text->pad_inside = true;
+}
+
+static void read_tokens(struct section *section, struct text_config *text) {
+    int last = text->vocab_size - 1;
+    text->pad_id = (int)json_fields_int(&section->fields, "pad_id", 0, 0, last);
+    text->bos_id = (int)json_fields_int(&section->fields, "bos_id", 1, 0, last);
+    text->eos_id = (int)json_fields_int(&section->fields, "eos_id", 2, 0, last);
+}
+
+static int read_text(struct text_config *text, const json_t *object, enum model_family family, const char *what) {
     struct section section;
     section_begin(&section, object, what, "text_cfg");
     text->context_length = read_size(&section, "context_length", 77, TOKENS_MAX);
@@ -130,14 +162,15 @@ static int read_text(struct text_config *text, const json_t *object, const char 
     text->heads = read_size(&section, "heads", 8, WIDTH_MAX);
     text->layers = read_size(&section, "layers", 12, LAYERS_MAX);
     text->mlp_ratio = read_ratio(&section);
-    text->embed_cls = json_fields_bool(&section.fields, "embed_cls", false);
-    text->correct_cls_mask = true;
-    int last = text->vocab_size - 1;
-    text->pad_id = (int)json_fields_int(&section.fields, "pad_id", 0, 0, last);
-    text->bos_id = (int)json_fields_int(&section.fields, "bos_id", 1, 0, last);
-    text->eos_id = (int)json_fields_int(&section.fields, "eos_id", 2, 0, last);
-    ignore_keys(&section, (const char *const[]){"output_tokens", NULL});
-    int status = json_fields_end(&section.fields);
+    bool embed_cls = json_fields_bool(&section.fields, "embed_cls", false), paper = family == FAMILY_PAPER;
+    text->correct_cls_mask = paper || json_fields_bool(&section.fields, "correct_cls_mask", false);
+    if (paper)
+        read_tokens(&section, text);
+    else
+        clip_tokens(text);
+    int status = section_end(&section, SECTION_TEXT, family);
+    if (!status && !embed_cls)
+        status = refuse(&section, "embed_cls must be true: CoCa embeds a caption by its CLS token");
     return status ? status : check_text(&section, text);
 }
 
@@ -153,7 +186,7 @@ static int check_decoder(struct section *section, const struct decoder_config *d
 }
 
 static int read_decoder(struct decoder_config *decoder, const json_t *object, const struct text_config *text,
-                        const char *what) {
+                        enum model_family family, const char *what) {
     struct section section;
     section_begin(&section, object, what, "multimodal_cfg");
     decoder->width = read_size(&section, "width", 512, WIDTH_MAX);
@@ -162,8 +195,10 @@ static int read_decoder(struct decoder_config *decoder, const json_t *object, co
     decoder->mlp_ratio = read_ratio(&section);
     int context_length = read_size(&section, "context_length", text->context_length, TOKENS_MAX);
     int vocab_size = read_size(&section, "vocab_size", text->vocab_size, VOCABULARY_MAX);
-    ignore_keys(&section, (const char *const[]){"output_tokens", "n_queries", "dim_head", "attn_pooler_heads", NULL});
-    int status = json_fields_end(&section.fields);
+    decoder->self_mlp = family == FAMILY_OPEN_CLIP;
+    int status = section_end(&section, SECTION_MULTIMODAL, family);
+    if (!status && family == FAMILY_OPEN_CLIP && decoder->mlp_ratio != 4)
+        status = refuse(&section, "mlp_ratio must be 4: open_clip builds its decoder so, whatever stands here");
     return status ? status : check_decoder(&section, decoder, text, context_length, vocab_size);
 }
 
@@ -173,52 +208,93 @@ static uint64_t fingerprint(const struct model_config *c) {
     const struct text_config *t = &c->text;
     const struct decoder_config *d = &c->decoder;
     buffer_format(&text, "%d %d %d;", c->family, c->embed_dim, c->activation);
-    buffer_format(&text, "%d %d %d %d %d %.17g %d %d %d;", v->image_size, v->patch_size, v->width, v->layers,
-                  v->head_width, v->mlp_ratio, v->pool, v->queries, v->pooler_heads);
+    buffer_format(&text, "%d %d %d %d %d %.17g %d %d %d %d %d;", v->image_size, v->patch_size, v->width, v->layers,
+                  v->head_width, v->mlp_ratio, v->class_token, v->ln_pre, v->pool, v->queries, v->pooler_heads);
     for (int i = 0; i < 3; i++) buffer_format(&text, "%.9g %.9g;", v->mean[i], v->std[i]);
     buffer_format(&text, "%d %d %d %d %d %.17g %d %d %d %d %d;", t->context_length, t->vocab_size, t->width, t->heads,
-                  t->layers, t->mlp_ratio, t->pad_id, t->bos_id, t->eos_id, t->embed_cls, t->correct_cls_mask);
-    buffer_format(&text, "%d %d %d %.17g", d->width, d->heads, d->layers, d->mlp_ratio);
+                  t->layers, t->mlp_ratio, t->pad_id, t->bos_id, t->eos_id, t->pad_inside, t->correct_cls_mask);
+    buffer_format(&text, "%d %d %d %.17g %d;", d->width, d->heads, d->layers, d->mlp_ratio, d->self_mlp);
+    buffer_format(&text, "%d %d", c->preprocess.resize, c->preprocess.fill);
     uint64_t hash = hash_bytes(text.bytes, text.size, 0);
     buffer_release(&text);
     return hash;
+}
+
+static int read_family(struct section *section, enum model_family *family) {
+    const char *text = json_fields_text(&section->fields, "family", NULL);
+    *family = text ? FAMILY_PAPER : FAMILY_OPEN_CLIP;
+    if (section->fields.status || !text || !strcmp(text, "paper")) return section->fields.status;
+    return error(EXIT_USAGE, "%s: family \"%s\": it is \"paper\", or left out in a file of open_clip's", section->where,
+                 text);
+}
+
+// The features are as wide as the decoder that reads them, and so is all that ln_post and the poolers make of tokens.
+static int check_widths(struct section *section, const struct model_config *config) {
+    const struct vision_config *vision = &config->vision;
+    int D = config->decoder.width;
+    if (vision->pool != POOL_NONE && D % vision->pooler_heads)
+        return refuse(section, "vision_cfg.attn_pooler_heads does not divide multimodal_cfg.width");
+    if (config->family == FAMILY_PAPER) return 0;
+    if (vision->pool != POOL_NONE && config->embed_dim != D)
+        return refuse(section, "embed_dim, which is the pooler's width, differs from multimodal_cfg.width");
+    if (vision->pool != POOL_SINGLE && vision->width != D)
+        return refuse(section, "without the one pooler (attentional_pool: true) vision_cfg.width and "
+                               "multimodal_cfg.width must be equal");
+    if (vision->pool == POOL_SINGLE && vision->queries < 2)
+        return refuse(section, "vision_cfg.attn_pooler_queries must be 2 or more: one for the picture, one to decode");
+    return 0;
+}
+
+static int read_towers(struct model_config *config, struct section *section, const json_t *vision, const json_t *text,
+                       const json_t *decoder, const char *what) {
+    enum model_family family = config->family;
+    if (!(vision && text && decoder))
+        return refuse(section, "vision_cfg, text_cfg and multimodal_cfg must all be there");
+    int status = read_vision(&config->vision, vision, family, what);
+    if (!status) status = read_text(&config->text, text, family, what);
+    if (!status) status = read_decoder(&config->decoder, decoder, &config->text, family, what);
+    return status ? status : check_widths(section, config);
 }
 
 static int read_model(struct model_config *config, const json_t *object, const char *what) {
     struct section section;
     section_begin(&section, object, what, "");
     struct json_fields *fields = &section.fields;
-    const char *family = json_fields_text(fields, "family", "open_clip");
-    if (!fields->status && strcmp(family, "paper"))
-        return error(EXIT_USAGE, "%s: family \"%s\": this build has only models with \"family\": \"paper\"%s", what,
-                     family, strcmp(family, "open_clip") ? "" : ", and a file without it is open_clip's");
-    config->family = FAMILY_PAPER;
+    int status = read_family(&section, &config->family);
+    if (status) return status;
     config->embed_dim = read_needed(&section, "embed_dim", WIDTH_MAX);
-    config->activation = ACTIVATION_GELU;
+    bool quick = config->family == FAMILY_OPEN_CLIP && json_fields_bool(fields, "quick_gelu", false);
+    config->activation = quick ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU;
     const json_t *vision = json_fields_object(fields, "vision_cfg"), *text = json_fields_object(fields, "text_cfg");
     const json_t *decoder = json_fields_object(fields, "multimodal_cfg");
-    ignore_keys(&section, (const char *const[]){"custom_text", NULL});
-    int status = json_fields_end(fields);
-    if (!status && !(vision && text && decoder))
-        status = refuse(&section, "vision_cfg, text_cfg and multimodal_cfg must all be there");
-    if (!status) status = read_vision(&config->vision, vision, what);
-    if (!status) status = read_text(&config->text, text, what);
-    if (!status) status = read_decoder(&config->decoder, decoder, &config->text, what);
-    if (!status && config->decoder.width % config->vision.pooler_heads)
-        status = refuse(&section, "vision_cfg.attn_pooler_heads does not divide multimodal_cfg.width");
-    return status;
+    status = section_end(&section, SECTION_MODEL, config->family);
+    return status ? status : read_towers(config, &section, vision, text, decoder, what);
+}
+
+// How pictures were prepared. The size is the model's.
+static int read_preprocess(struct model_config *config, const json_t *object, const char *what) {
+    static const char *const mode[] = {"RGB"}, *const interpolation[] = {"bicubic", "random"};
+    struct section section;
+    section_begin(&section, object, what, "preprocess_cfg");
+    read_channels(&section, "mean", config->vision.mean);
+    read_channels(&section, "std", config->vision.std);
+    config->preprocess.resize =
+        (enum resize_mode)read_word(&section, "resize_mode", resize_mode_names, RESIZE_MODES, RESIZE_SHORTEST);
+    config->preprocess.fill = (int)json_fields_int(&section.fields, "fill_color", 0, 0, 255);
+    read_word(&section, "mode", mode, 1, 0);
+    read_word(&section, "interpolation", interpolation, 2,
+              0); // random is of training; pictures are then judged bicubic
+    json_fields_ignore(&section.fields, "size");
+    int status = json_fields_end(&section.fields);
+    return status ? status : check_vision(&section, &config->vision);
 }
 
 // open_clip_config.json: the model one level down, and the preprocessing it was trained with.
 static int read_hub(struct model_config *config, const json_t *root, const char *what) {
-    struct section section;
     const json_t *preprocess = json_object_get(root, "preprocess_cfg");
     int status = read_model(config, json_object_get(root, "model_cfg"), what);
-    if (status || !json_is_object(preprocess)) return status;
-    section_begin(&section, preprocess, what, "preprocess_cfg");
-    read_channels(&section, "mean", config->vision.mean);
-    read_channels(&section, "std", config->vision.std);
-    return section.fields.status ? section.fields.status : check_vision(&section, &config->vision);
+    if (status || !preprocess || json_is_null(preprocess)) return status;
+    return read_preprocess(config, preprocess, what);
 }
 
 int model_config_parse(struct model_config *config, const char *text, size_t size, const char *what) {
@@ -248,13 +324,33 @@ int model_config_read(struct model_config *config, const char *path) {
     return status;
 }
 
-int config_image_tokens(const struct model_config *config) {
+int config_patches(const struct model_config *config) {
     int side = config->vision.image_size / config->vision.patch_size;
     return side * side;
 }
 
+int config_image_tokens(const struct model_config *config) {
+    return config_patches(config) + config->vision.class_token;
+}
+
 int config_feature_tokens(const struct model_config *config) {
-    return config->vision.queries;
+    switch (config->vision.pool) {
+    case POOL_NONE: return config_patches(config);
+    case POOL_SINGLE: return config->vision.queries - 1;
+    default: return config->vision.queries;
+    }
+}
+
+const char *config_family_name(const struct model_config *config) {
+    return config->family == FAMILY_PAPER ? "paper" : "open_clip";
+}
+
+const char *config_cls_words(const struct text_config *text) {
+    if (!text->correct_cls_mask)
+        return "masked as in LAION's weights: padding hides the position behind it, CLS sees itself in a full caption "
+               "only";
+    return text->pad_inside ? "stands behind the last place and sees itself and all tokens but padding's"
+                            : "stands behind the last token and sees all of them and itself";
 }
 
 int mlp_width(int width, double ratio) {

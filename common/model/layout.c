@@ -123,17 +123,28 @@ static void add_pooler(struct params *params, const char *prefix, int64_t querie
     add_attention(params, prefix, D, K, xavier_deviation(D, 3 * D), uniform_deviation(D));
 }
 
+// The width behind ln_post is W, but where the one pooler comes before it.
+static void add_pooling(struct params *params, const struct model_config *config) {
+    const struct vision_config *vision = &config->vision;
+    int64_t W = vision->width, D = config->decoder.width;
+    add_norm(params, "visual", ".ln_post", vision->pool == POOL_SINGLE ? D : W);
+    if (vision->pool != POOL_NONE) add_pooler(params, "visual.attn_pool", vision->queries, D, W);
+    if (vision->pool == POOL_PARALLEL || vision->pool == POOL_CASCADE)
+        add_pooler(params, "visual.attn_pool_contrastive", 1, D, D);
+    add(params, "visual", ".proj", SHAPE(D, config->embed_dim),
+        inverse_root(config->family == FAMILY_OPEN_CLIP ? W : D));
+}
+
 static void add_image(struct params *params, const struct model_config *config) {
     const struct vision_config *vision = &config->vision;
-    int64_t W = vision->width, D = config->decoder.width, P = vision->patch_size;
+    int64_t W = vision->width, P = vision->patch_size;
     int64_t hidden = mlp_width(vision->width, vision->mlp_ratio);
     add(params, "visual.conv1", ".weight", SHAPE(W, 3, P, P), uniform_deviation(3 * P * P));
+    if (vision->class_token) add(params, "visual", ".class_embedding", SHAPE(W), inverse_root(W));
     add(params, "visual", ".positional_embedding", SHAPE(config_image_tokens(config), W), inverse_root(W));
+    if (vision->ln_pre) add_norm(params, "visual", ".ln_pre", W);
     add_transformer(params, "visual.transformer", vision->layers, W, hidden, torch_deviations(W, hidden));
-    add_norm(params, "visual", ".ln_post", W);
-    add_pooler(params, "visual.attn_pool", vision->queries, D, W);
-    add_pooler(params, "visual.attn_pool_contrastive", 1, D, D);
-    add(params, "visual", ".proj", SHAPE(D, config->embed_dim), inverse_root(D));
+    add_pooling(params, config);
 }
 
 static void add_unimodal(struct params *params, const struct model_config *config) {
@@ -157,6 +168,7 @@ static void add_multimodal(struct params *params, const struct model_config *con
         param_name(self, "text_decoder.resblocks.%d", i);
         param_name(cross, "text_decoder.cross_attn.%d", i);
         add_self_attention(params, self, D, &deviations);
+        if (decoder->self_mlp) add_mlp(params, self, D, hidden, &deviations);
         add_self_attention(params, cross, D, &deviations);
         add_norm(params, cross, ".ln_1_kv", D);
         add_mlp(params, cross, D, hidden, &deviations);

@@ -52,9 +52,10 @@ void params_initialize(struct params *params, uint64_t seed);
 void params_refresh(struct params *params);
 void params_zero_gradient(struct params *params);
 
-// Reads masters (f32, f16 or bf16 inside) from files that hold at least these tensors. Every missing or misshapen
-// tensor is listed in one error, -EXIT_USAGE. With `exact`, tensors of this part's prefixes that the model lacks are
-// refused too.
+// Reads masters (f32, f16 or bf16 inside) from files that hold at least these tensors. Position embeddings of another
+// number of positions are resampled (model/positions.h), with a note. Every missing or misshapen tensor is listed in
+// one error, -EXIT_USAGE. With `exact`, tensors that the model lacks are refused too: those of this part's prefixes,
+// and by the loss's part those that no part knows.
 int params_load(struct params *params, const struct safetensors *file, const char *path, bool exact);
 
 // Writes a block laid out as the params are (device pointer: masters, gradients, an average or an optimizer's moment)

@@ -3,17 +3,16 @@
 
 #include "base/memory.h"
 #include "model/params.h"
+#include "model/positions.h"
 
-// What a part's tensors begin with in a file that holds the whole model.
-static bool of_part(enum model_part part, const char *name) {
-    static const char *const prefix[][2] = {
-        [PART_IMAGE] = {"visual.",     "visual."      },
-        [PART_TEXT] = {"text.",       "text_decoder."},
-        [PART_LOSS] = {"logit_scale", "logit_scale"  }
-    };
-    for (int i = 0; i < 2; i++)
-        if (!strncmp(name, prefix[part][i], strlen(prefix[part][i]))) return true;
-    return false;
+static bool begins(const char *text, const char *start) {
+    return !strncmp(text, start, strlen(start));
+}
+
+// Whose tensor it is in a file that holds the whole model. What neither encoder knows is the loss's.
+static enum model_part part_of(const char *name) {
+    if (begins(name, "visual.")) return PART_IMAGE;
+    return begins(name, "text.") || begins(name, "text_decoder.") ? PART_TEXT : PART_LOSS;
 }
 
 static bool loadable(enum dtype dtype) {
@@ -21,43 +20,69 @@ static bool loadable(enum dtype dtype) {
 }
 
 // A scalar is [] or [1].
-static bool shape_fits(struct shape wanted, struct shape found) {
+static bool shape_same(struct shape wanted, struct shape found) {
     return shape_equal(wanted, found) || (wanted.rank == 0 && shape_equal(found, SHAPE(1)));
 }
 
-static void list_misfit(struct buffer *text, const struct param *param, const struct tensor *found) {
-    char wanted_text[SHAPE_TEXT], found_text[SHAPE_TEXT];
-    if (!found)
-        buffer_format(text, "\n  %s %s is missing", param->name, shape_format(param->shape, wanted_text));
-    else if (!shape_fits(param->shape, found->shape))
-        buffer_format(text, "\n  %s is %s, not %s", param->name, shape_format(found->shape, found_text),
-                      shape_format(param->shape, wanted_text));
-    else if (!loadable(found->dtype))
-        buffer_format(text, "\n  %s is %s, not f32, f16 or bf16", param->name, dtype_name(found->dtype));
+static bool shape_fits(const struct param *param, struct shape found) {
+    return shape_same(param->shape, found) || positions_fit(param, found);
 }
 
-static void list_strangers(struct buffer *text, const struct params *params, const struct safetensors *file) {
-    for (size_t i = 0; i < file->count; i++)
-        if (of_part(params->part, file->tensor[i].name) && !params_find(params, file->tensor[i].name))
-            buffer_format(text, "\n  %s is not in this model", file->tensor[i].name);
+// Says what is wrong with one tensor, a line each; how many.
+static int name_misfit(const char *path, const struct param *param, const struct tensor *found) {
+    char wanted_text[SHAPE_TEXT], found_text[SHAPE_TEXT];
+    if (!found)
+        warn("%s: %s %s is missing", path, param->name, shape_format(param->shape, wanted_text));
+    else if (!shape_fits(param, found->shape))
+        warn("%s: %s is %s, not %s", path, param->name, shape_format(found->shape, found_text),
+             shape_format(param->shape, wanted_text));
+    else if (!loadable(found->dtype))
+        warn("%s: %s is %s, not f32, f16 or bf16", path, param->name, dtype_name(found->dtype));
+    else
+        return 0;
+    return 1;
+}
+
+static int name_strangers(const char *path, const struct params *params, const struct safetensors *file) {
+    int strangers = 0;
+    for (size_t i = 0; i < file->count; i++) {
+        if (part_of(file->tensor[i].name) != params->part || params_find(params, file->tensor[i].name)) continue;
+        warn("%s: %s is not in this model", path, file->tensor[i].name);
+        strangers++;
+    }
+    return strangers;
 }
 
 static int check_file(const struct params *params, const struct safetensors *file, const char *path, bool exact) {
-    struct buffer text = {0};
+    int misfits = exact ? name_strangers(path, params, file) : 0;
     for (int i = 0; i < params->count; i++)
-        list_misfit(&text, &params->item[i], safetensors_find(file, params->item[i].name));
-    if (exact) list_strangers(&text, params, file);
-    int status = text.size ? error(EXIT_USAGE, "%s does not fit this model:%s", path, text.bytes) : 0;
-    buffer_release(&text);
-    return status;
+        misfits += name_misfit(path, &params->item[i], safetensors_find(file, params->item[i].name));
+    if (!misfits) return 0;
+    return error(EXIT_USAGE,
+                 "%s does not fit this model: %d tensors are missing, surplus or misshapen, named above; give the "
+                 "configuration that belongs to these weights",
+                 path, misfits);
 }
 
+static void resample(real *to, const struct param *param, const real *from, struct shape found) {
+    char wanted_text[SHAPE_TEXT], found_text[SHAPE_TEXT];
+    note("%s: %s in the file, resampled to %s", param->name, shape_format(found, found_text),
+         shape_format(param->shape, wanted_text));
+    positions_resample(to, param, from, found);
+}
+
+// Values in another type or number are made first; those that are as they must be come from the mapped file.
 static void load_tensor(struct params *params, const struct param *param, const struct tensor *tensor) {
-    int64_t count = shape_count(param->shape);
-    real *values = xmalloc((size_t)count * sizeof *values);
-    dtype_convert(values, DT_REAL, tensor->data, tensor->dtype, (size_t)count);
-    params->ops->upload(params->ops, params->master + param->offset, values, (size_t)count * sizeof *values);
-    free(values);
+    size_t count = (size_t)shape_count(param->shape), found = (size_t)shape_count(tensor->shape);
+    bool same = shape_same(param->shape, tensor->shape);
+    real *converted = tensor->dtype == DT_REAL ? NULL : xmalloc(found * sizeof *converted);
+    real *resampled = same ? NULL : xmalloc(count * sizeof *resampled);
+    const real *values = converted ? converted : tensor->data;
+    if (converted) dtype_convert(converted, DT_REAL, tensor->data, tensor->dtype, found);
+    if (resampled) resample(resampled, param, values, tensor->shape);
+    params->ops->upload(params->ops, params->master + param->offset, same ? values : resampled, count * sizeof *values);
+    free(converted);
+    free(resampled);
 }
 
 int params_load(struct params *params, const struct safetensors *file, const char *path, bool exact) {

@@ -13,7 +13,8 @@ struct multimodal_dims multimodal_dims_of(const struct model_config *config) {
                                     .layers = decoder->layers,
                                     .T = config->text.context_length,
                                     .N = config_feature_tokens(config),
-                                    .activation = config->activation};
+                                    .activation = config->activation,
+                                    .self_mlp = decoder->self_mlp};
 }
 
 void multimodal_find(struct multimodal *half, const struct params *params, const struct model_config *config) {
@@ -23,9 +24,11 @@ void multimodal_find(struct multimodal *half, const struct params *params, const
         char self[TENSOR_NAME], cross[TENSOR_NAME];
         param_name(self, "text_decoder.resblocks.%d", i);
         param_name(cross, "text_decoder.cross_attn.%d", i);
-        half->layer[i] = (struct decoder_layer){self_attention_find(params, self, dims.D, dims.heads),
-                                                cross_attention_find(params, cross, dims.D, dims.heads),
-                                                mlp_find(params, cross, dims.D, dims.hidden, dims.activation)};
+        struct decoder_layer *layer = &half->layer[i];
+        layer->self = self_attention_find(params, self, dims.D, dims.heads);
+        if (dims.self_mlp) layer->self_mlp = mlp_find(params, self, dims.D, dims.hidden, dims.activation);
+        layer->cross = cross_attention_find(params, cross, dims.D, dims.heads);
+        layer->mlp = mlp_find(params, cross, dims.D, dims.hidden, dims.activation);
     }
     half->ln_final = norm_find(params, "text_decoder", "ln_final", dims.D);
     half->text_projection = linear_matrix(params_weight(params, "text_decoder.text_projection"), dims.D, dims.V);
@@ -46,7 +49,12 @@ void multimodal_state_release(struct multimodal_state *state) {
 static void plan_layer(struct decoder_layer_state *layer, void *in, int64_t R, int64_t Rk,
                        const struct multimodal_dims *dims, struct planner *planner) {
     self_attention_plan(&layer->self, in, R, dims->D, dims->heads, planner);
-    cross_attention_plan(&layer->cross, layer->self.out, R, Rk, dims->D, dims->heads, planner);
+    layer->attended = layer->self.out;
+    if (dims->self_mlp) {
+        mlp_plan(&layer->self_mlp, layer->self.out, R, dims->D, dims->hidden, planner);
+        layer->attended = layer->self_mlp.out;
+    }
+    cross_attention_plan(&layer->cross, layer->attended, R, Rk, dims->D, dims->heads, planner);
     mlp_plan(&layer->mlp, layer->cross.out, R, dims->D, dims->hidden, planner);
 }
 
@@ -101,8 +109,9 @@ void multimodal_apply(struct ops *ops, const struct multimodal *half, struct mul
         const struct decoder_layer *layer = &half->layer[i];
         struct decoder_layer_state *at = &state->layer[i];
         self_attention_apply(ops, &layer->self, &at->self, in, &self);
+        if (half->dims.self_mlp) mlp_apply(ops, &layer->self_mlp, &at->self_mlp, at->self.out, R);
         cross_attention_read(ops, &layer->cross, &at->cross, state->features, Rk);
-        cross_attention_apply(ops, &layer->cross, &at->cross, at->self.out, &cross);
+        cross_attention_apply(ops, &layer->cross, &at->cross, at->attended, &cross);
         mlp_apply(ops, &layer->mlp, &at->mlp, at->cross.out, R);
         in = at->mlp.out;
     }
@@ -123,7 +132,9 @@ void multimodal_backward(struct ops *ops, const struct multimodal *half, const s
         const void *in = i ? state->layer[i - 1].mlp.out : state->in;
         mlp_backward(ops, &layer->mlp, &at->mlp, &scratch->mlp, d_states, at->cross.out, R);
         cross_attention_backward(ops, &layer->cross, &at->cross, &scratch->cross, d_states, scratch->d_features,
-                                 at->self.out, state->features, &cross);
+                                 at->attended, state->features, &cross);
+        if (half->dims.self_mlp)
+            mlp_backward(ops, &layer->self_mlp, &at->self_mlp, &scratch->mlp, d_states, at->self.out, R);
         self_attention_backward(ops, &layer->self, &at->self, &scratch->self, d_states, in, &self);
     }
     ops->download(ops, d_features, scratch->d_features, feature_bytes);

@@ -1,5 +1,5 @@
-// The multimodal half: causal self-attention, cross-attention to the picture's features and one MLP a layer; then
-// ln_final and the caption head.
+// The multimodal half: a layer is causal self-attention, with open_clip's family an MLP, cross-attention to the
+// picture's features, and an MLP; then ln_final and the caption head.
 #pragma once
 
 #include "model/caption_head.h"
@@ -12,16 +12,20 @@ struct multimodal_dims {
     int64_t D, hidden, V;
     int heads, layers, T, N; // N: feature rows of a picture
     enum activation activation;
+    bool self_mlp;
 };
 
 struct decoder_layer {
     struct self_attention self;
+    struct mlp self_mlp; // with dims.self_mlp
     struct cross_attention cross;
     struct mlp mlp;
 };
 
 struct decoder_layer_state {
     struct self_attention_state self;
+    struct mlp_state self_mlp;
+    void *attended; // [R,D], what goes into the cross-attention
     struct cross_attention_state cross;
     struct mlp_state mlp;
 };

@@ -19,6 +19,7 @@ static int64_t capacity(const struct text_rows *rows, enum row_list list) {
     case ROW_PLACE: return text_rows_states(rows->batch, rows->T);
     case ROW_STATE:
     case ROW_TARGET: return text_rows_targets(rows->batch, rows->T);
+    case ROW_VALID: return (text_rows_states(rows->batch, rows->T) + 3) / 4;
     default: return rows->batch;
     }
 }
@@ -39,23 +40,35 @@ void text_rows_plan(struct text_rows *rows, struct planner *planner) {
     rows->device = arena_take(planner->arena, (size_t)rows->offset[ROW_LISTS] * sizeof *rows->device);
 }
 
-// The number of valid tokens of one caption, or -EXIT_DATA.
-static int caption_length(const struct text_config *config, const int32_t *token, int row) {
-    int T = config->context_length, length = 0;
-    if (token[0] != config->bos_id) return error(EXIT_DATA, "tokens: row %d does not begin with BOS", row);
-    while (length < T && token[length] != config->eos_id) {
-        if (token[length] < 0 || token[length] >= config->vocab_size)
-            return error(EXIT_DATA, "tokens: row %d has token %d, outside the vocabulary of %d", row, token[length],
+static int check_vocabulary(const struct text_config *config, const int32_t *token, int row) {
+    for (int t = 0; t < config->context_length; t++)
+        if (token[t] < 0 || token[t] >= config->vocab_size)
+            return error(EXIT_DATA, "tokens: row %d has token %d, outside the vocabulary of %d", row, token[t],
                          config->vocab_size);
-        if (token[length] == config->pad_id) return error(EXIT_DATA, "tokens: row %d has padding before EOS", row);
-        length++;
-    }
-    if (length == T) return error(EXIT_DATA, "tokens: row %d has no EOS", row);
-    for (int t = length + 1; t < T; t++)
-        if (token[t] != config->pad_id)
+    return 0;
+}
+
+// What only a family without padding inside captions can promise.
+static int check_inside(const struct text_config *config, const int32_t *token, int length, int row) {
+    for (int t = 0; t + 1 < length; t++) {
+        if (token[t] == config->pad_id) return error(EXIT_DATA, "tokens: row %d has padding before EOS", row);
+        if (token[t] == config->eos_id)
             return error(EXIT_DATA, "tokens: row %d has token %d behind EOS, where only padding may stand", row,
-                         token[t]);
-    return length + 1;
+                         token[t + 1]);
+    }
+    return 0;
+}
+
+// The number of tokens of one caption, BOS … EOS, or -EXIT_DATA. EOS is the last that is not padding.
+static int caption_length(const struct text_config *config, const int32_t *token, int row) {
+    int length = config->context_length, status = check_vocabulary(config, token, row);
+    if (status) return status;
+    if (token[0] != config->bos_id) return error(EXIT_DATA, "tokens: row %d does not begin with BOS", row);
+    while (token[length - 1] == config->pad_id) length--;
+    status = config->pad_inside ? 0 : check_inside(config, token, length, row);
+    if (status) return status;
+    if (token[length - 1] != config->eos_id) return error(EXIT_DATA, "tokens: row %d does not end with EOS", row);
+    return length;
 }
 
 static int32_t *host_list(struct text_rows *rows, enum row_list list) {
@@ -69,30 +82,44 @@ static void set_span(struct text_rows *rows, enum row_list start, enum row_list 
     if (n > *max) *max = n;
 }
 
-static void add_state(struct text_rows *rows, int32_t token, int32_t place) {
+static void add_state(struct text_rows *rows, int32_t token, int32_t place, bool valid) {
     host_list(rows, ROW_TOKEN)[rows->states] = token;
-    host_list(rows, ROW_PLACE)[rows->states++] = place;
+    host_list(rows, ROW_PLACE)[rows->states] = place;
+    ((uint8_t *)host_list(rows, ROW_VALID))[rows->states++] = valid;
+    rows->masked |= !valid;
 }
 
 static void add_target(struct text_rows *rows, int64_t state, int32_t target) {
     host_list(rows, ROW_STATE)[rows->targets] = (int32_t)state;
     host_list(rows, ROW_TARGET)[rows->targets++] = target;
+    rows->counted += target >= 0;
 }
 
-static void add_caption(struct text_rows *rows, const int32_t *token, int length, int b) {
+// Whether the key at a place is visible; place T is CLS's.
+static bool is_valid(const struct text_config *config, const int32_t *token, int place) {
+    int decides = config->correct_cls_mask ? place : place - 1;
+    return decides < 0 || decides == config->context_length || token[decides] != config->pad_id;
+}
+
+static void add_caption(struct text_rows *rows, const struct text_config *config, const int32_t *token, int length,
+                        int b) {
     int64_t first = rows->states;
-    set_span(rows, ROW_STATE_START, ROW_STATE_COUNT, b, first, length + 1, &rows->state_max);
+    // the places that CLS may see: open_clip's mask shows it the first padding too
+    int seen = !config->correct_cls_mask && length < rows->T ? length + 1 : length;
+    set_span(rows, ROW_STATE_START, ROW_STATE_COUNT, b, first, seen + 1, &rows->state_max);
     set_span(rows, ROW_TARGET_START, ROW_TARGET_COUNT, b, rows->targets, length - 1, &rows->target_max);
     set_span(rows, ROW_FEATURE_START, ROW_FEATURE_COUNT, b, (int64_t)b * rows->N, rows->N, &(int){0});
-    host_list(rows, ROW_CLS)[b] = (int32_t)(first + length);
-    for (int t = 0; t < length; t++) add_state(rows, token[t], t);
-    add_state(rows, -1, rows->T);
-    for (int t = 0; t + 1 < length; t++) add_target(rows, first + t, token[t + 1]);
+    host_list(rows, ROW_CLS)[b] = (int32_t)(first + seen);
+    for (int t = 0; t < seen; t++) add_state(rows, token[t], t, is_valid(config, token, t));
+    add_state(rows, -1, rows->T, is_valid(config, token, rows->T));
+    for (int t = 0; t + 1 < length; t++)
+        add_target(rows, first + t, token[t + 1] == config->pad_id ? -1 : token[t + 1]);
 }
 
 static void clear(struct text_rows *rows, int B) {
     rows->B = B;
-    rows->states = rows->targets = 0;
+    rows->states = rows->targets = rows->counted = 0;
+    rows->masked = false;
     rows->state_max = rows->target_max = 0;
 }
 
@@ -103,7 +130,7 @@ int text_rows_build(struct text_rows *rows, struct ops *ops, const struct text_c
         const int32_t *token = tokens + (int64_t)b * rows->T;
         int length = caption_length(config, token, b);
         if (length < 0) return length;
-        add_caption(rows, token, length, b);
+        add_caption(rows, config, token, length, b);
     }
     ops->upload(ops, rows->device, rows->host, (size_t)rows->offset[ROW_LISTS] * sizeof *rows->device);
     return 0;
@@ -111,6 +138,10 @@ int text_rows_build(struct text_rows *rows, struct ops *ops, const struct text_c
 
 const int32_t *text_rows_list(const struct text_rows *rows, enum row_list list) {
     return rows->device + rows->offset[list];
+}
+
+const uint8_t *text_rows_valid(const struct text_rows *rows) {
+    return rows->masked ? (const uint8_t *)text_rows_list(rows, ROW_VALID) : NULL;
 }
 
 static struct spans spans_of(const struct text_rows *rows, enum row_list start, enum row_list count, int max,

@@ -1,8 +1,11 @@
-// How a microbatch of captions lies in rows. Padding is never computed.
+// How a microbatch of captions lies in rows. Padding is not computed where nothing reads it.
 //
-// State rows: the valid tokens of caption b, BOS … EOS, directly followed by its CLS row (token −1, position T), so
-// that plain causal attention over them is exact. Target rows: the states that have a target, which are all tokens but
-// EOS, whose state only CLS reads.
+// State rows: the tokens of caption b, BOS … EOS, directly followed by its CLS row (token −1, position T), so that
+// causal attention over them is exact. With open_clip's own CLS mask, key j is visible where token j − 1 is not
+// padding: there CLS sees the first position of padding, which is computed, and itself in a full caption only. Keys
+// hidden from all queries are marked in `valid`; there are none in the paper's family, which has no padding inside
+// captions. Target rows: the states of all tokens but EOS, whose state only CLS reads. Where the next token is the
+// padding's, in the middle of a caption, there is no target, but later rows see the row.
 #pragma once
 
 #include "model/config.h"
@@ -14,7 +17,8 @@ enum row_list {
     ROW_PLACE,         // [states] position
     ROW_CLS,           // [B] state row of CLS
     ROW_STATE,         // [targets] state row
-    ROW_TARGET,        // [targets] the next token
+    ROW_TARGET,        // [targets] the next token, −1 for none
+    ROW_VALID,         // [states] bytes, not words: whether the row is seen as a key
     ROW_STATE_START,   // [B]
     ROW_STATE_COUNT,   // [B]
     ROW_TARGET_START,  // [B]
@@ -31,6 +35,8 @@ struct text_rows {
 
     int B;                     // captions present
     int64_t states, targets;   // rows
+    int64_t counted;           // targets that are not −1
+    bool masked;               // some row is not valid
     int state_max, target_max; // rows of one caption, upper bounds
 };
 
@@ -45,6 +51,8 @@ void text_rows_plan(struct text_rows *rows, struct planner *planner);
 int text_rows_build(struct text_rows *rows, struct ops *ops, const struct text_config *config, const int32_t *tokens,
                     int B);
 const int32_t *text_rows_list(const struct text_rows *rows, enum row_list list); // of the backend
+
+const uint8_t *text_rows_valid(const struct text_rows *rows); // of the backend, by state row; NULL: all are
 
 struct spans text_rows_state_spans(const struct text_rows *rows);
 struct spans text_rows_target_spans(const struct text_rows *rows);

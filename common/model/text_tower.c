@@ -126,15 +126,14 @@ int text_tower_forward(struct text_tower *tower, int index, int B, const int32_t
     return status;
 }
 
-// Rows of the compute type [targets,V] → f32 [B,T-1,V], zeros behind each caption's last target.
+// Rows of the compute type [targets,V] → f32 [B,T-1,V], zeros where there is no target.
 static void spread_logits(float *to, const char *from, const struct text_rows *rows, enum dtype dtype, int64_t V) {
     const int32_t *count = rows->host + rows->offset[ROW_TARGET_COUNT];
+    const int32_t *target = rows->host + rows->offset[ROW_TARGET];
     memset(to, 0, (size_t)(rows->B * (rows->T - 1) * V) * sizeof *to);
-    for (int b = 0; b < rows->B; b++) {
-        size_t n = (size_t)(count[b] * V);
-        dtype_convert(to + b * (rows->T - 1) * V, DT_F32, from, dtype, n);
-        from += n * dtype_size(dtype);
-    }
+    for (int b = 0; b < rows->B; b++, to += (rows->T - 1) * V)
+        for (int t = 0; t < count[b]; t++, from += (size_t)V * dtype_size(dtype))
+            if (*target++ >= 0) dtype_convert(to + t * V, DT_F32, from, dtype, (size_t)V);
 }
 
 struct caption_result text_tower_caption(struct text_tower *tower, int index, const void *features, double scale,
@@ -156,7 +155,7 @@ struct caption_result text_tower_caption(struct text_tower *tower, int index, co
                             rows);
         set->has_d_states = true;
     }
-    return (struct caption_result){nll, rows->targets};
+    return (struct caption_result){nll, rows->counted};
 }
 
 void text_tower_backward(struct text_tower *tower, int index, const float *d_embedding) {

@@ -49,7 +49,8 @@ void unimodal_plan_scratch(struct unimodal_scratch *scratch, int B, const struct
 
 static struct attention_pattern pattern_of(const struct text_rows *rows) {
     struct spans states = text_rows_state_spans(rows);
-    return (struct attention_pattern){.B = rows->B, .queries = states, .keys = states, .causal = true};
+    return (struct attention_pattern){
+        .B = rows->B, .queries = states, .keys = states, .causal = true, .key_valid = text_rows_valid(rows)};
 }
 
 void unimodal_apply(struct ops *ops, const struct unimodal *half, struct unimodal_state *state, float *embedding,

@@ -37,8 +37,8 @@ void text_tower_free(struct text_tower **tower);
 // The number of caption targets in tokens i32 [B,T]: positions whose next token is not padding.
 int64_t text_targets(const struct model_config *config, const int32_t *tokens, int B);
 
-// The unimodal half: tokens i32 [B,T] → embedding f32 [B,E], which may be NULL.
-// Tokens outside the vocabulary, or a row that does not begin with BOS, hold EOS once and padding behind, are
+// The unimodal half: tokens i32 [B,T] → embedding f32 [B,E], which may be NULL. Tokens outside the vocabulary, or a row
+// that is not BOS … EOS PAD … (with EOS once and padding behind it alone, unless the family has pad_inside) are
 // -EXIT_DATA, reported with the row.
 int text_tower_forward(struct text_tower *tower, int set, int B, const int32_t *tokens, float *embedding);
 

@@ -22,7 +22,7 @@ struct tokenizer {
     uint64_t fingerprint;
 };
 
-static const struct vocabulary *const kinds[] = {&vocabulary_sentencepiece};
+static const struct vocabulary *const kinds[] = {&vocabulary_sentencepiece, &vocabulary_clip};
 
 static const struct vocabulary *find_kind(const struct buffer *file) {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -32,13 +32,18 @@ static const struct vocabulary *find_kind(const struct buffer *file) {
 
 static int open_bytes(struct tokenizer **tokenizer, const char *path, const struct buffer *file) {
     const struct vocabulary *kind = find_kind(file);
-    if (!kind) return error(EXIT_DATA, "%s: not a vocabulary; expected a SentencePiece .model file", path);
+    if (!kind)
+        return error(EXIT_DATA,
+                     "%s: not a vocabulary; expected a SentencePiece .model file, or CLIP's as "
+                     "bpe_simple_vocab_16e6.txt.gz, vocab.json with merges.txt, or tokenizer.json",
+                     path);
     char reason[VOCABULARY_REASON] = "";
     struct tokenizer_ids ids;
-    void *state = kind->open(file->bytes, file->size, &ids, reason);
+    struct vocabulary_file vocabulary = {path, file->bytes, file->size, hash_bytes(file->bytes, file->size, 0)};
+    void *state = kind->open(&vocabulary, &ids, reason);
     if (!state) return error(EXIT_DATA, "%s: not a valid %s vocabulary: %s", path, kind->name, reason);
     *tokenizer = xmalloc(sizeof **tokenizer);
-    **tokenizer = (struct tokenizer){kind, state, ids, hash_bytes(file->bytes, file->size, 0)};
+    **tokenizer = (struct tokenizer){kind, state, ids, vocabulary.fingerprint};
     return 0;
 }
 
@@ -81,8 +86,8 @@ int tokenizer_check(const struct tokenizer *tokenizer, struct tokenizer_ids expe
         if (row[i].has != row[i].expected)
             return error(EXIT_USAGE,
                          "the tokenizer's %s is %d, the model's configuration says %d; give the tokenizer the model "
-                         "was made with, or train one with spm_train --vocab_size, --pad_id, --bos_id, --eos_id",
-                         row[i].what, row[i].has, row[i].expected);
+                         "was made with, or %s",
+                         row[i].what, row[i].has, row[i].expected, tokenizer->kind->remedy);
     return 0;
 }
 
@@ -102,9 +107,11 @@ void tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *tokens, 
     const struct tokenizer_ids ids = tokenizer->ids;
     int32_t *words = xmalloc((size_t)count * sizeof *words + 1);
     int word_count = 0;
-    for (int t = 0; t < count && !(ids.eos >= 0 && tokens[t] == ids.eos); t++)
-        if (tokens[t] >= 0 && tokens[t] < ids.vocab_size && tokens[t] != ids.bos && tokens[t] != ids.pad)
+    for (int t = 0; t < count && !(ids.eos >= 0 && tokens[t] == ids.eos); t++) {
+        const bool pads = tokens[t] == ids.pad && !tokenizer->kind->pads_with_words;
+        if (tokens[t] >= 0 && tokens[t] < ids.vocab_size && tokens[t] != ids.bos && !pads)
             words[word_count++] = tokens[t];
+    }
     tokenizer->kind->decode(tokenizer->state, words, word_count, text);
     free(words);
 }

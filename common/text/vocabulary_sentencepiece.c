@@ -8,8 +8,8 @@ static bool matches(const void *bytes, size_t size) {
     return size > 1 && *(const unsigned char *)bytes == 0x0a;
 }
 
-static void *open_model(const void *bytes, size_t size, struct tokenizer_ids *ids, char reason[VOCABULARY_REASON]) {
-    struct sp_model *model = sp_model_new(bytes, size, reason);
+static void *open_model(struct vocabulary_file *file, struct tokenizer_ids *ids, char reason[VOCABULARY_REASON]) {
+    struct sp_model *model = sp_model_new(file->bytes, file->size, reason);
     if (!model) return NULL;
     const struct sp_ids has = sp_model_ids(model);
     *ids = (struct tokenizer_ids){.vocab_size = has.size, .pad = has.pad, .bos = has.bos, .eos = has.eos};
@@ -34,6 +34,7 @@ static void decode(const void *state, const int32_t *ids, int count, struct buff
 
 const struct vocabulary vocabulary_sentencepiece = {
     .name = "SentencePiece",
+    .remedy = "train one with spm_train --vocab_size, --pad_id, --bos_id, --eos_id",
     .matches = matches,
     .open = open_model,
     .close = close_model,

@@ -63,8 +63,9 @@ static json_t *channels(const float value[3]) {
 // The configuration under model_cfg, and under preprocess_cfg how pictures are prepared.
 static json_t *hub_config(json_t *model, const struct model_config *config) {
     json_t *preprocess =
-        json_pack("{s:s, s:o, s:o, s:s, s:s}", "mode", "RGB", "mean", channels(config->vision.mean), "std",
-                  channels(config->vision.std), "interpolation", "bicubic", "resize_mode", "shortest");
+        json_pack("{s:i, s:s, s:o, s:o, s:s, s:s, s:i}", "size", config->vision.image_size, "mode", "RGB", "mean",
+                  channels(config->vision.mean), "std", channels(config->vision.std), "interpolation", "bicubic",
+                  "resize_mode", resize_mode_names[config->preprocess.resize], "fill_color", config->preprocess.fill);
     if (json_object_get(model, "model_cfg")) model = json_object_get(model, "model_cfg");
     return json_pack("{s:O, s:o}", "model_cfg", model, "preprocess_cfg", preprocess);
 }

@@ -34,6 +34,15 @@ teardown() {
 
 job() { printf '%s\n' "$@" >"$DIR/stages.sh"; }
 
+# logged LINE: waits until a process has written it, five seconds at most.
+logged() {
+    local i
+    for ((i = 0; i < 100; i++)); do grep -q -- "$1" "$LOG" 2>/dev/null && return; sleep 0.05; done
+    echo "no line '$1' in the log" >&2
+    return 1
+}
+export -f logged
+
 @test "a job ends with 0 when its stages do, and leaves no sockets" {
     job 'stage a proc 0 0' 'stage b proc 1 0'
     run bash "$DIR/job.sh"
@@ -56,7 +65,8 @@ job() { printf '%s\n' "$@" >"$DIR/stages.sh"; }
 }
 
 @test "a killed worker is started again, and five times in a minute is enough" {
-    job 'stage a proc 3 0' 'workers w 1 proc 30 0' 'kill -KILL $(cat $job_dir/sockets/w.0.pid)'
+    job 'stage a proc 3 0' 'workers w 1 proc 30 0' 'logged "start 30"' \
+        'kill -KILL $(cat $job_dir/sockets/w.0.pid)'
     run bash "$DIR/job.sh"
     [ "$status" -eq 0 ]
     [ "$(grep -c 'start 30' "$LOG")" -eq 2 ]
@@ -74,7 +84,7 @@ job() { printf '%s\n' "$@" >"$DIR/stages.sh"; }
 @test "a second job in the same directory exits with 2" {
     job 'stage a proc 3 0'
     bash "$DIR/job.sh" &
-    sleep 0.5
+    logged 'start 3'
     run bash "$DIR/job.sh"
     [ "$status" -eq 2 ]
     [[ $output == *"in use"* ]]
@@ -84,7 +94,8 @@ job() { printf '%s\n' "$@" >"$DIR/stages.sh"; }
 @test "TERM goes to the conductor, which ends the job cleanly" {
     job 'job_conductor=c' 'stage c proc 30 0' 'stage a proc 2 0'
     bash "$DIR/job.sh" 2>/dev/null & pid=$!
-    sleep 0.7
+    logged 'start 30'
+    logged 'start 2'
     kill -TERM $pid
     code=0; wait $pid || code=$?
     [ "$code" -eq 143 ]
@@ -94,21 +105,19 @@ job() { printf '%s\n' "$@" >"$DIR/stages.sh"; }
 @test "a second signal ends everything at once" {
     job 'job_conductor=none' 'stage a proc 30 0'
     bash "$DIR/job.sh" 2>/dev/null & pid=$!
-    sleep 0.7
+    logged 'start 30'
     kill -TERM $pid; sleep 0.3; kill -TERM $pid
     code=0; wait $pid || code=$?
     [ "$code" -eq 143 ]
-    sleep 0.2
     ! pgrep -f "$DIR/bin/proc"
 }
 
 @test "stages leave when the script is killed" {
     job 'stage a proc 30 0'
     bash "$DIR/job.sh" 2>/dev/null & pid=$!
-    sleep 0.7
+    logged 'start 30'
     kill -KILL $pid
-    sleep 0.7
-    grep -q orphan "$LOG"
+    logged orphan
 }
 
 @test "a recording is written by the stages that have its edge" {

@@ -113,10 +113,10 @@ def shapes_of(config):
                      "text_decoder.text_projection": (D, t["vocab_size"]), "logit_scale": ()}
 
 
-def random_weights(config, generator):
+def random_weights(shapes, generator):
     """Every tensor far from its initial distribution, so that nothing can be left out unnoticed."""
     weights = {}
-    for name, shape in shapes_of(config).items():
+    for name, shape in shapes.items():
         noise = torch.randn(shape, generator=generator, dtype=torch.float64)
         if name == "logit_scale":
             value = torch.tensor(2.5, dtype=torch.float64) + 0.1 * noise
@@ -130,6 +130,11 @@ def random_weights(config, generator):
             fan_in = shape[0] if name.endswith("proj") or name.endswith("text_projection") else math.prod(shape[1:])
             value = 1.2 * noise / math.sqrt(fan_in)
         weights[name] = value
+    return weights
+
+
+def paper_weights(config, generator):
+    weights = random_weights(shapes_of(config), generator)
     weights["text_decoder.text_projection"][:, EOS] *= 3  # so that some captions end early
     return {name: value.float().double() for name, value in weights.items()}
 
@@ -294,15 +299,20 @@ def numpy_of(tensors):
 
 def make(folder, config, lengths, training, seed):
     generator = torch.Generator().manual_seed(seed)
-    weights, batch = random_weights(config, generator), random_batch(config, lengths, generator)
+    weights, batch = paper_weights(config, generator), random_batch(config, lengths, generator)
     trained = list(train(weights, config, training, batch, 4))
+    with torch.no_grad():
+        captions = greedy(weights, config, trained[0][1]["features"])
+    save(folder, config, training, weights, batch, trained, captions)
+
+
+def save(folder, config, training, weights, batch, trained, captions):
+    """trained: of each step what train yields; captions: i32 [G,T]."""
     _, outputs, gradients = trained[0]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.json").write_text(json.dumps(config, indent=1) + "\n")
     save_file(numpy_of(weights), folder / "weights.safetensors")
     save_file(numpy_of(batch), folder / "batch.safetensors")
-    with torch.no_grad():
-        captions = greedy(weights, config, outputs["features"])
     save_file(numpy_of(outputs) | numpy_of({f"grad.{n}": g for n, g in gradients.items()}) | {"greedy": captions},
               folder / "golden.safetensors")
     steps = [numbers for numbers, _, _ in trained]

@@ -2,6 +2,7 @@
 
 #include <pmmintrin.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -25,20 +26,23 @@ struct bell {
     pthread_cond_t changed;
 };
 
-struct worker {
+// One share of every loop. It belongs to a thread, which is first to look whether it is still to be had.
+struct seat {
     struct pool *pool;
     pthread_t thread;
     int index;
+    _Alignas(64) atomic_uint taken; // the newest loop whose share of this number somebody has taken
 };
 
 struct pool {
     int threads;
-    struct worker *worker; // [threads − 1]
+    struct seat *seat; // [threads], the first is the caller's
     void (*task)(const void *context, struct share share);
     const void *context;
-    bool stop;
+    atomic_bool stop;
+    unsigned loop;
     struct bell started;  // counts loops
-    struct bell finished; // counts workers that have finished any loop
+    struct bell finished; // counts shares that the other threads have finished
 };
 
 static void bell_init(struct bell *bell) {
@@ -54,31 +58,36 @@ static void bell_destroy(struct bell *bell) {
 }
 
 // Sequentially consistent, so that either the sleeper sees the new value or this sees the sleeper.
-static void bell_ring(struct bell *bell) {
-    atomic_fetch_add(&bell->value, 1);
+static void bell_ring(struct bell *bell, unsigned times) {
+    atomic_fetch_add(&bell->value, times);
     if (!atomic_load(&bell->sleepers)) return;
     pthread_mutex_lock(&bell->mutex);
     pthread_cond_broadcast(&bell->changed);
     pthread_mutex_unlock(&bell->mutex);
 }
 
-static void bell_sleep(struct bell *bell, unsigned wanted) {
+static unsigned bell_sleep(struct bell *bell, unsigned seen) {
+    unsigned value;
     pthread_mutex_lock(&bell->mutex);
     atomic_fetch_add(&bell->sleepers, 1);
-    while (atomic_load(&bell->value) != wanted) pthread_cond_wait(&bell->changed, &bell->mutex);
+    while ((value = atomic_load(&bell->value)) == seen) pthread_cond_wait(&bell->changed, &bell->mutex);
     atomic_fetch_sub(&bell->sleepers, 1);
     pthread_mutex_unlock(&bell->mutex);
+    return value;
 }
 
-static void bell_wait(struct bell *bell, unsigned wanted) {
+// Waits until the value is another than the one seen, and returns it.
+static unsigned bell_wait(struct bell *bell, unsigned seen) {
     double deadline = 0;
-    for (unsigned spins = 0; atomic_load_explicit(&bell->value, memory_order_acquire) != wanted; spins++) {
+    unsigned value;
+    for (unsigned spins = 0; (value = atomic_load_explicit(&bell->value, memory_order_acquire)) == seen; spins++) {
         __builtin_ia32_pause();
         if (spins % SPINS_BETWEEN_LOOKS_AT_THE_CLOCK) continue;
         double now = clock_seconds();
         if (!deadline) deadline = now + SPIN_SECONDS;
-        if (now > deadline) return bell_sleep(bell, wanted);
+        if (now > deadline) return bell_sleep(bell, seen);
     }
+    return value;
 }
 
 static void run_share(const struct pool *pool, int index, int count) {
@@ -88,14 +97,34 @@ static void run_share(const struct pool *pool, int index, int count) {
     _mm_setcsr(control);
 }
 
+// A thread that comes late, when its loop is long over, finds a newer number and takes nothing.
+static bool take(struct seat *seat, unsigned loop) {
+    unsigned taken = atomic_load(&seat->taken);
+    return (int)(loop - taken) > 0 && atomic_compare_exchange_strong(&seat->taken, &taken, loop);
+}
+
+// Runs the share of the thread's own seat and those that nobody else has taken. Returns how many.
+static unsigned run_shares(struct pool *pool, unsigned loop, int own) {
+    unsigned count = 0;
+    for (int i = 0; i < pool->threads; i++) {
+        int index = (own + i) % pool->threads;
+        if (!take(&pool->seat[index], loop)) continue;
+        run_share(pool, index, pool->threads);
+        count++;
+    }
+    return count;
+}
+
 static void *work(void *argument) {
-    struct worker *worker = argument;
-    struct pool *pool = worker->pool;
-    for (unsigned loop = 1;; loop++) {
-        bell_wait(&pool->started, loop);
-        if (pool->stop) return NULL;
-        run_share(pool, worker->index, pool->threads);
-        bell_ring(&pool->finished);
+    const struct seat *seat = argument;
+    struct pool *pool = seat->pool;
+    // Cores that another stage's own thread wants are left to it; the caller runs what this thread does not come to.
+    sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
+    for (unsigned loop = 0;;) {
+        loop = bell_wait(&pool->started, loop);
+        if (atomic_load(&pool->stop)) return NULL;
+        unsigned count = run_shares(pool, loop, seat->index);
+        if (count) bell_ring(&pool->finished, count);
     }
 }
 
@@ -110,15 +139,14 @@ struct pool *pool_new(int threads) {
     sigset_t before;
     struct pool *pool = xcalloc(1, sizeof *pool);
     pool->threads = threads;
-    pool->worker = xcalloc((size_t)threads, sizeof *pool->worker);
+    pool->seat = xaligned((size_t)threads * sizeof *pool->seat);
+    for (int i = 0; i < threads; i++) pool->seat[i] = (struct seat){.pool = pool, .index = i};
     bell_init(&pool->started);
     bell_init(&pool->finished);
     block_signals(&before);
-    for (int i = 0; i < threads - 1; i++) {
-        struct worker *worker = &pool->worker[i];
-        *worker = (struct worker){.pool = pool, .index = i + 1};
-        if (!pthread_create(&worker->thread, NULL, work, worker)) continue;
-        pool->threads = i + 1;
+    for (int i = 1; i < threads; i++) {
+        if (!pthread_create(&pool->seat[i].thread, NULL, work, &pool->seat[i])) continue;
+        pool->threads = i;
         pool_free(&pool);
         break;
     }
@@ -132,23 +160,23 @@ int pool_threads(const struct pool *pool) {
 
 void pool_run(struct pool *pool, bool alone, void (*task)(const void *context, struct share share),
               const void *context) {
-    int helpers = alone ? 0 : pool->threads - 1;
-    unsigned finished = atomic_load(&pool->finished.value) + (unsigned)helpers;
     pool->task = task;
     pool->context = context;
-    if (helpers) bell_ring(&pool->started);
-    run_share(pool, 0, helpers + 1);
-    bell_wait(&pool->finished, finished);
+    if (alone || pool->threads == 1) return run_share(pool, 0, 1);
+    unsigned finished = atomic_load(&pool->finished.value), loop = ++pool->loop;
+    bell_ring(&pool->started, 1);
+    unsigned wanted = finished + (unsigned)pool->threads - run_shares(pool, loop, 0);
+    while (finished != wanted) finished = bell_wait(&pool->finished, finished);
 }
 
 void pool_free(struct pool **pool) {
     if (!*pool) return;
-    (*pool)->stop = true;
-    bell_ring(&(*pool)->started);
-    for (int i = 0; i < (*pool)->threads - 1; i++) pthread_join((*pool)->worker[i].thread, NULL);
+    atomic_store(&(*pool)->stop, true);
+    bell_ring(&(*pool)->started, 1);
+    for (int i = 1; i < (*pool)->threads; i++) pthread_join((*pool)->seat[i].thread, NULL);
     bell_destroy(&(*pool)->started);
     bell_destroy(&(*pool)->finished);
-    free((*pool)->worker);
+    free((*pool)->seat);
     free(*pool);
     *pool = NULL;
 }

@@ -1,7 +1,10 @@
 // A team of threads for loops that take microseconds. Why not OpenMP's: two stages share the cores, and libgomp either
 // spins through the other stage's time or sleeps at every loop's end; both cost more than the work (which of the two is
 // fixed by the environment before the program starts). This team spins for about as long as a wake-up takes, then
-// sleeps.
+// sleeps. A loop always has as many shares as the team has threads, so its result has the same bits whoever runs them;
+// shares that nobody has begun are run by whoever is done first, the caller at the latest. The other threads have the
+// priority of an idle machine (SCHED_IDLE): while two stages compute, each has a core for its caller and none waits for
+// a thread that does not get one; while one waits for a message, the other has its core.
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +20,8 @@ struct pool *pool_new(int threads); // the calling thread is one of them; NULL w
 int pool_threads(const struct pool *pool);
 void pool_free(struct pool **pool);
 
-// Runs task(context, share) once in every thread, or in the calling one alone, and returns when all have returned.
+// Runs task(context, share) for every share, or for one share that is all of it when `alone`, and returns when all have
+// returned. Shares may run one after the other in one thread: a task must not wait for another share.
 void pool_run(struct pool *pool, bool alone, void (*task)(const void *context, struct share share),
               const void *context);
 

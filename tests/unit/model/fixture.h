@@ -17,7 +17,9 @@
 #include "model/generate.h"
 #include "model/towers.h"
 
-static const char *const golden_names[] = {"narrow_vision", "wide_vision", "equal_widths"};
+static const char *const golden_names[] = {"narrow_vision",      "wide_vision",       "equal_widths",
+                                           "open_clip_legacy",   "open_clip_correct", "open_clip_no_pooler",
+                                           "open_clip_parallel", "open_clip_cascade"};
 #define GOLDEN_COUNT (sizeof golden_names / sizeof *golden_names)
 
 struct golden {

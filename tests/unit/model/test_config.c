@@ -60,6 +60,140 @@ static void test_hub_file_brings_its_preprocessing(void **state) {
     free(text);
 }
 
+// open_clip's own defaults, ids of CLIP's vocabulary, and what its code makes of a model.
+static void test_open_clip_presets(void **state) {
+    (void)state;
+    struct model_config config;
+    assert_int_equal(model_config_read(&config, "../data/models/coca_ViT-B-32.json"), 0);
+    assert_int_equal(config.family, FAMILY_OPEN_CLIP);
+    assert_int_equal(config.activation, ACTIVATION_GELU);
+    assert_true(config.vision.class_token && config.vision.ln_pre && config.decoder.self_mlp);
+    assert_int_equal(config.vision.pool, POOL_SINGLE);
+    assert_int_equal(config.vision.queries, 256);
+    assert_int_equal(config.text.pad_id, 0);
+    assert_int_equal(config.text.bos_id, 49406);
+    assert_int_equal(config.text.eos_id, 49407);
+    assert_true(config.text.pad_inside && !config.text.correct_cls_mask);
+    assert_int_equal(config_image_tokens(&config), 50);
+    assert_int_equal(config_feature_tokens(&config), 255);
+}
+
+// open_clip's coca_base, which has no pooler and a vocabulary with rows that CLIP's does not use.
+static void test_open_clip_without_pooler(void **state) {
+    (void)state;
+    struct model_config config;
+    assert_int_equal(
+        parse(&config, "{\"embed_dim\": 512, \"multimodal_cfg\": {\"width\": 768, \"context_length\": 76, "
+                       "\"vocab_size\": 64000, \"mlp_ratio\": 4, \"layers\": 12, \"dim_head\": 64, \"heads\": 12, "
+                       "\"n_queries\": 256, \"attn_pooler_heads\": 8}, \"vision_cfg\": {\"image_size\": 288, "
+                       "\"layers\": 12, \"width\": 768, \"patch_size\": 18, \"output_tokens\": true}, \"text_cfg\": "
+                       "{\"context_length\": 76, \"vocab_size\": 64000, \"layers\": 12, \"heads\": 12, \"width\": 768, "
+                       "\"embed_cls\": true, \"output_tokens\": true}, \"custom_text\": true}"),
+        0);
+    assert_int_equal(config.vision.pool, POOL_NONE);
+    assert_int_equal(config.text.eos_id, 49407);
+    assert_int_equal(config_image_tokens(&config), 257);
+    assert_int_equal(config_feature_tokens(&config), 256);
+}
+
+// A small model of open_clip's in which the first `from` is replaced; "" for none.
+static char *open_clip_with(const char *from, const char *to) {
+    static const char text[] =
+        "{\"embed_dim\": 16, \"quick_gelu\": true, \"vision_cfg\": {\"image_size\": 8, \"patch_size\": 4, "
+        "\"width\": 12, \"head_width\": 6, \"layers\": 3, \"attentional_pool\": true, \"attn_pooler_queries\": 5}, "
+        "\"text_cfg\": {\"context_length\": 7, \"vocab_size\": 20, \"width\": 16, \"heads\": 4, \"layers\": 1, "
+        "\"embed_cls\": true}, \"multimodal_cfg\": {\"width\": 16, \"heads\": 4, \"layers\": 2}}";
+    const char *at = strstr(text, from);
+    if (!at) fail_msg("%s is not in the configuration", from);
+    return xformat("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+}
+
+static void test_open_clip_is_read(void **state) {
+    (void)state;
+    static const char *const change[][2] = {
+        {"",                           ""                                                                        },
+        {"\"embed_dim\": 16",          "\"embed_dim\": 16, \"init_logit_bias\": null, \"pad_id\": 0"             },
+        {"\"layers\": 3",              "\"layers\": 3, \"patch_dropout\": 0.0, \"pool_type\": \"tok\""           },
+        {"\"layers\": 3",              "\"layers\": 3, \"timm_model_name\": null, \"timm_pool\": \"avg\""        },
+        {"\"embed_cls\": true",        "\"embed_cls\": true, \"correct_cls_mask\": true"                         },
+        {"\"embed_cls\": true",        "\"embed_cls\": true, \"hf_model_pretrained\": true, \"eos_id\": 2"       },
+        {"\"attentional_pool\": true", "\"attn_pooler_heads\": 8, \"attentional_pool\": true, \"qk_norm\": false"},
+    };
+    for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
+        struct model_config config;
+        char *text = open_clip_with(change[i][0], change[i][1]);
+        if (parse(&config, text)) fail_msg("refused: %s", change[i][1]);
+        assert_int_equal(config.activation, ACTIVATION_QUICK_GELU);
+        assert_int_equal(config.text.bos_id, 18);
+        assert_int_equal(config.text.correct_cls_mask, strstr(text, "correct_cls_mask") != NULL);
+        assert_int_equal(config_feature_tokens(&config), 4);
+        free(text);
+    }
+}
+
+static void test_open_clip_refusals(void **state) {
+    (void)state;
+    static const char *const change[][2] = {
+        {"\"embed_dim\": 16",            "\"embed_dim\": 16, \"family\": \"open_clip\""            },
+        {"\"embed_dim\": 16",            "\"embed_dim\": 12"                                       },
+        {"\"embed_dim\": 16",            "\"embed_dim\": 16, \"init_logit_bias\": -10"             },
+        {"\"embed_dim\": 16",            "\"embed_dim\": 16, \"logit_bias\": null"                 },
+        {"\"quick_gelu\": true",         "\"quick_gelu\": 1"                                       },
+        {"\"layers\": 3",                "\"layers\": 3, \"no_ln_pre\": true"                      },
+        {"\"layers\": 3",                "\"layers\": 3, \"pool_type\": \"avg\""                   },
+        {"\"layers\": 3",                "\"layers\": [3, 4, 6, 3]"                                },
+        {"\"layers\": 3",                "\"layers\": 3, \"timm_model_name\": \"vit\""             },
+        {"\"attn_pooler_queries\": 5",   "\"attn_pooler_queries\": 1"                              },
+        {"\"attentional_pool\": true, ", ""                                                        },
+        {"\"attentional_pool\": true",   "\"attentional_pool\": \"cascade\""                       },
+        {"\"attentional_pool\": true",   "\"attentional_pool\": \"both\""                          },
+        {"\"embed_cls\": true",          "\"embed_cls\": true, \"bos_id\": 1"                      },
+        {"\"embed_cls\": true",          "\"embed_cls\": true, \"pad_id\": 1"                      },
+        {"\"embed_cls\": true",          "\"embed_cls\": true, \"hf_model_name\": \"roberta-base\""},
+        {"\"embed_cls\": true",          "\"embed_cls\": false"                                    },
+        {"\"vocab_size\": 20",           "\"vocab_size\": 2"                                       },
+        {"\"layers\": 2",                "\"layers\": 2, \"mlp_ratio\": 3"                         },
+        {"\"layers\": 2",                "\"layers\": 2, \"ls_init_value\": 1"                     },
+        {"\"layers\": 2",                "\"layers\": 2, \"vocab_size\": 21"                       },
+    };
+    struct model_config config;
+    for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
+        char *text = open_clip_with(change[i][0], change[i][1]);
+        if (parse(&config, text) != -EXIT_USAGE) fail_msg("not refused: %s for %s", change[i][1], change[i][0]);
+        free(text);
+    }
+}
+
+static void test_preprocessing(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int status, resize, fill;
+    } row[] = {
+        {"{}",                                                                                                 0,           RESIZE_SHORTEST, 0},
+        {"{\"resize_mode\": \"squash\", \"size\": [8, 8], \"mode\": \"RGB\", \"interpolation\": \"bicubic\"}", 0,
+         RESIZE_SQUASH,                                                                                                                      0},
+        {"{\"resize_mode\": \"longest\", \"fill_color\": 7}",                                                  0,           RESIZE_LONGEST,  7},
+        {"{\"resize_mode\": \"tallest\"}",                                                                     -EXIT_USAGE, 0,               0},
+        {"{\"interpolation\": \"bilinear\"}",                                                                  -EXIT_USAGE, 0,               0},
+        {"{\"fill_color\": 256}",                                                                              -EXIT_USAGE, 0,               0},
+        {"{\"colour\": 1}",                                                                                    -EXIT_USAGE, 0,               0},
+        {"7",                                                                                                  -EXIT_USAGE, 0,               0},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct model_config config;
+        char *model = open_clip_with("", "");
+        char *text = xformat("{\"model_cfg\": %s, \"preprocess_cfg\": %s}", model, row[i].text);
+        assert_int_equal(parse(&config, text), row[i].status);
+        if (!row[i].status) {
+            assert_int_equal(config.preprocess.resize, row[i].resize);
+            assert_int_equal(config.preprocess.fill, row[i].fill);
+        }
+        free(text);
+        free(model);
+    }
+}
+
 static void test_texts_that_are_no_model(void **state) {
     (void)state;
     struct model_config config;
@@ -150,7 +284,8 @@ static void test_every_number_counts_in_the_fingerprint(void **state) {
 
 static void test_presets(void **state) {
     (void)state;
-    static const char *const name[] = {"coca_tiny", "coca_base", "coca_large", "coca_2b"};
+    static const char *const name[] = {"coca_tiny", "coca_base",     "coca_large",
+                                       "coca_2b",   "coca_ViT-B-32", "coca_ViT-L-14"};
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         struct model_config config;
         char *path = xformat("../data/models/%s.json", name[i]);
@@ -165,6 +300,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_read_and_defaulted),
         cmocka_unit_test(test_hub_file_brings_its_preprocessing),
+        cmocka_unit_test(test_open_clip_presets),
+        cmocka_unit_test(test_open_clip_without_pooler),
+        cmocka_unit_test(test_open_clip_is_read),
+        cmocka_unit_test(test_open_clip_refusals),
+        cmocka_unit_test(test_preprocessing),
         cmocka_unit_test(test_texts_that_are_no_model),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_every_number_counts_in_the_fingerprint),

@@ -49,6 +49,25 @@ static void test_counts_are_the_papers(void **state) {
     assert_millions(count_as_the_paper(&config, PART_TEXT), 1180, 0.5);
 }
 
+static int64_t count_all(const struct model_config *config) {
+    int64_t count = 0;
+    for (int part = PART_IMAGE; part <= PART_LOSS; part++) {
+        struct params *params = params_layout(config, (enum model_part)part);
+        count += params_count(params);
+        params_free(&params);
+    }
+    return count;
+}
+
+static void test_counts_are_open_clips(void **state) {
+    (void)state;
+    struct model_config config;
+    read_preset(&config, "coca_ViT-B-32");
+    assert_int_equal(count_all(&config), 253560065);
+    read_preset(&config, "coca_ViT-L-14");
+    assert_int_equal(count_all(&config), 638450177);
+}
+
 static void test_names_and_shapes_are_the_golden_ones(void **state) {
     (void)state;
     for (size_t i = 0; i < GOLDEN_COUNT; i++) {
@@ -229,16 +248,16 @@ static void test_files_that_do_not_fit(void **state) {
     golden_close(&other);
 }
 
-// A scalar may have shape [1]; strangers count only with `exact`, and only under the part's own prefixes.
+// A scalar may have shape [1]; strangers count only with `exact`, under the part's own prefixes or under nobody's.
 static void test_scalars_and_strangers(void **state) {
     (void)state;
     struct model_config config;
     struct safetensors file;
     float number = 3, extra = 4;
     struct tensor tensor[] = {
-        {"logit_scale",      DT_F32, SHAPE(1), &number},
-        {"visual.other",     DT_F32, SHAPE(1), &extra },
-        {"logit_scale_bias", DT_F32, SHAPE(1), &extra }
+        {"logit_scale",  DT_F32, SHAPE(1), &number},
+        {"visual.other", DT_F32, SHAPE(1), &extra },
+        {"logit_bias",   DT_F32, SHAPE(1), &extra }
     };
     char *path = path_join(folder, "loss.safetensors");
     read_preset(&config, "coca_tiny");
@@ -262,6 +281,7 @@ static void test_scalars_and_strangers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_are_the_papers),
+        cmocka_unit_test(test_counts_are_open_clips),
         cmocka_unit_test(test_names_and_shapes_are_the_golden_ones),
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_decay),

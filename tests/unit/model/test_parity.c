@@ -1,4 +1,5 @@
-// The model against PyTorch (tests/parity/make_golden.py), and against itself: microbatches, recomputation, bf16.
+// The model against PyTorch (tests/parity/make_golden.py) and open_clip (make_open_clip.py), and against itself:
+// microbatches, recomputation, bf16.
 #include "fixture.h"
 
 static const struct {
