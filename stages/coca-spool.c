@@ -37,7 +37,7 @@ static struct {
 #define FIELD(member) offsetof(__typeof__(own), member)
 static const struct option rows[] = {
     INT("batch", batch, "LINES", "64", 1, 1 << 20, "that workers take together: their --microbatch", OPTION_LOCAL),
-    REAL("max-wait", max_wait, "MILLISECONDS", "inf", 0, INFINITY, "for a batch to fill, from its first line on",
+    REAL("max-wait", max_wait, "MILLISECONDS", "1e9", 0, INFINITY, "for a batch to fill, from its first line on",
          OPTION_LOCAL),
     TEXT("resume", resume, "FILE", NULL, "leave out what it has: its lines begin with them, and a tab", OPTION_LOCAL),
 };
@@ -109,7 +109,7 @@ static int add_bytes(const char *bytes, size_t size) {
 
 // Milliseconds until the batch must be cut; −1: it need not.
 static int patience(void) {
-    if (!spool_begun(&self.writer) || isinf(own.max_wait)) return -1;
+    if (!spool_begun(&self.writer)) return -1;
     double left = own.max_wait - 1000 * (clock_seconds() - self.since);
     return left > 0 ? (int)fmin(ceil(left), 1e6) : 0;
 }

@@ -122,7 +122,7 @@ job_left() {
     local pid=$1 code=$2 name=${job_name[$1]} kind=${job_kind[$1]} command=${job_command[$1]}
     unset "job_name[$pid]" "job_kind[$pid]" "job_command[$pid]"
     if ((code == 0)); then return; fi
-    if [[ -z $job_signal && $kind == worker ]] && ((!job_failed)) && ((code > 128 || code == 4)) && job_may_restart; then
+    if [[ -z $job_signal && $kind == worker && $command ]] && ((!job_failed)) && ((code > 128 || code == 4)) && job_may_restart; then
         say "$name was lost (exit $code) and is started again"
         eval "job_spawn worker $name $command"
         return

@@ -92,7 +92,7 @@ spool() {
     if (($#)); then
         (exec 8>&- 9>&-; printf '%s\n' "$@" | coca-spool --batch "${batch[1]}" "${options[@]}" "$file") &
     else
-        [[ " ${job_options[*]} " == *" --stall-timeout"* ]] || job_options+=(--stall-timeout inf)
+        [[ " ${job_options[*]} " == *" --stall-timeout"* ]] || job_options+=(--stall-timeout 1e9)
         (exec 8>&- 9>&-; exec coca-spool --batch "${batch[1]}" "${options[@]}" "$file") <&0 &
     fi
     job_spooler=$!

@@ -155,7 +155,7 @@ static void abandon_outputs(void) {
 
 static int say(void) {
     if (own.pairs && fflush(stdout)) return error(EXIT_RUN, "stdout cannot be written");
-    if (!self.seen) return error(EXIT_DATA, "no caption came");
+    if (!self.seen && !own.append) return error(EXIT_DATA, "no caption came");
     if (!pull_dropped()) return 0;
     return error(EXIT_DATA, "%" PRId64 " of %" PRId64 " pictures could not be had: their captions are empty",
                  pull_dropped(), self.seen);

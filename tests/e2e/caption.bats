@@ -5,11 +5,17 @@ load tiny.bash
 bats_require_minimum_version 1.5.0
 CAPTION=$BATS_TEST_DIRNAME/../../pipelines/caption.sh
 
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return
+    tiny_model model.json
+    tiny_captioned data.set 9
+    "$BATS_TEST_DIRNAME/../../pipelines/train.sh" --name made --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" \
+        --train-data data.set --batch-size 6 --microbatch 3 --steps 4 --lr 1e-2 --precision fp32 --threads 1,1 --seed 3
+}
 setup() {
     tiny_setup
-    tiny_pictures pictures 9
-    tiny_weights weights
-    given=(--pretrained weights --model "$PWD/model.json" --tokenizer "$TINY_VOCABULARY" --precision fp32 --threads 1)
+    cp -r "$BATS_FILE_TMPDIR/captioned" pictures
+    given=(--pretrained "$BATS_FILE_TMPDIR/runs/made/model" --precision fp32 --threads 1)
 }
 teardown() { tiny_teardown; }
 
@@ -74,7 +80,7 @@ captions() { "$CAPTION" "${given[@]}" "$@"; }
 @test "caption: SIGTERM leaves whole lines that --resume goes on from" {
     for i in {1..40}; do ls pictures/*.png; done >list
     captions <list >whole
-    captions --microbatch 2 --resume part <list 2>/dev/null 3>&- &
+    "$CAPTION" "${given[@]}" --microbatch 2 --resume part <list 2>/dev/null 3>&- &
     pids+=($!)
     until [[ -s part ]]; do sleep 0.01; done
     kill -TERM "${pids[0]}"
