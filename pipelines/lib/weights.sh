@@ -10,6 +10,7 @@ weights_find() {
             --run) run=${2-}; shift ;;
             --runs) runs=${2-}; shift ;;
             --pretrained) pretrained=${2-}; shift ;;
+            --model | --tokenizer) rest+=("$1" "$(from_here "${2-}")"); shift ;;
             *) rest+=("$1") ;;
         esac
         shift
@@ -27,6 +28,9 @@ weights_find() {
         fail 2 "give --run RUN or --pretrained DIR"
     fi
 }
+
+# A file's path seen from here, since stages work in the job's directory; a preset's name as it is.
+from_here() { if [[ -e $1 ]]; then realpath -- "$1"; else printf '%s' "$1"; fi; }
 
 # The finished model of a run, else its newest checkpoint.
 weights_of_run() {

@@ -51,12 +51,19 @@ int captions_options(struct generate_options *options) {
     return generate_options_check(&text_decode.part.config, options);
 }
 
+// open_clip's captions may end with padding instead of EOS, which is no word of theirs although it has a text ("!").
+static int words_end(const int32_t *tokens, int T) {
+    while (T > 0 && tokens[T - 1] == text_decode.part.config.text.pad_id) T--;
+    return T;
+}
+
 static void add_texts(struct message *captions, const int32_t *tokens, int B, int T) {
     struct strings texts = {0};
     struct buffer text = {0};
     for (int i = 0; i < B; i++) {
         buffer_clear(&text);
-        tokenizer_decode(text_decode.tokenizer, tokens + (int64_t)i * T, T, &text);
+        const int32_t *caption = tokens + (int64_t)i * T;
+        tokenizer_decode(text_decode.tokenizer, caption, words_end(caption, T), &text);
         strings_add(&texts, text.bytes ? text.bytes : "", text.size);
     }
     message_add_strings(captions, TENSOR_TEXT, (const char *const *)texts.item, B);
