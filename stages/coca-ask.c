@@ -137,13 +137,13 @@ static void file_answer(json_t *header, zmq_msg_t *payload) {
     const char *why = json_string_value(json_object_get(header, "error"));
     const json_int_t id = json_integer_value(json_object_get(header, "id"));
     if (!status || id < 0 || (size_t)id >= self.inputs->count || self.answer[id].come) return;
-    if (!strcmp(status, "ok"))
+    const bool busy = !strcmp(status, "busy"), ok = !strcmp(status, "ok");
+    self.answer[id].again = busy;
+    if (!busy) self.since = clock_seconds();
+    if (ok)
         take_answer(&self.answer[id], header, payload);
-    else if (!strcmp(status, "busy"))
-        self.answer[id].again = true;
-    else
+    else if (!busy)
         fail_input((size_t)id, why ? why : "the server refused it");
-    if (strcmp(status, "busy") != 0) self.since = clock_seconds();
 }
 
 // Waits a little for one answer.
