@@ -47,7 +47,7 @@ def make(directory):
 
 def pixels(directory, count, dtype):
     transform = open_clip.transform.image_transform(224, is_train=False)
-    names = sorted(os.listdir(f"{directory}/pictures"))[:count]
+    names = sorted(n for n in os.listdir(f"{directory}/pictures") if n.endswith(".jpg"))[:count]
     return torch.stack([transform(Image.open(f"{directory}/pictures/{n}")) for n in names]).to(dtype)
 
 
