@@ -32,14 +32,15 @@ CPPFLAGS  += -Icommon -D_GNU_SOURCE
 BASEFLAGS := $(OPT) $(if $(DEVELOPER)$(SANITIZE),-Werror) -MMD -MP -fopenmp
 override CFLAGS   += -std=c11 $(WARN) $(BASEFLAGS)
 override CXXFLAGS += -std=c++17 $(WARNXX) $(BASEFLAGS)
-override LDFLAGS  += -fopenmp $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+# The CUDA backend, a shared object, takes the failure words from the executable that loads it.
+override LDFLAGS  += -rdynamic -fopenmp $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 include common/rooms.mk
 
 .DEFAULT_GOAL := all
 
 .PHONY: all help check check-headers clean libs unit-programs fuzz bench dist
-all: $(addprefix $(BUILD)/bin/,$(STAGES))
+all: $(addprefix $(BUILD)/bin/,$(STAGES)) $(CUDA_OBJECT)
 libs: $(ALL_LIBS)
 
 help:
@@ -80,11 +81,17 @@ fuzz-%: $(BUILD)-fuzz/%
 bench: all $(addprefix $(BUILD)/bench/,$(BENCHES))
 	$(Q)BUILD=$(BUILD) tests/bench/run.sh $(addprefix $(BUILD)/bench/,$(BENCHES))
 
-# A folder that runs on any x86-64 Linux: executables, their libraries, scripts, presets.
-dist: all
-	$(Q)rm -rf dist && mkdir -p dist/bin dist/lib && cp -r pipelines data dist/ && cp $(BUILD)/bin/* dist/bin/
-	$(Q)ldd dist/bin/* | awk '$$2 == "=>" && $$3 ~ /^\// {print $$3}' | sort -u | \
+# A folder that runs on any x86-64 Linux: executables, their libraries, scripts, presets. CUDA's own libraries are the target's.
+DIST_TESTS := ops/test_backends model/test_parity
+dist: all $(addprefix $(BUILD)/tests/,$(DIST_TESTS))
+	$(Q)rm -rf dist && mkdir -p dist/bin dist/lib dist/data dist/tests && cp -r pipelines dist/ && cp -r data/models data/prompts dist/data/
+	$(Q)cp -r tests/gpu tests/parity dist/tests/ && cp $(BUILD)/bin/* dist/bin/
+	$(Q)for t in $(DIST_TESTS); do mkdir -p dist/test-programs/unit/$${t%/*} && cp $(BUILD)/tests/$$t dist/test-programs/unit/$$t; done
+	$(Q)ldd dist/bin/* dist/test-programs/unit/*/* | awk '$$2 == "=>" && $$3 ~ /^\// {print $$3}' | sort -u | \
 	    grep -vE '/(libc|libm|libpthread|libdl|librt|ld-linux[^/]*)\.so' | xargs cp -t dist/lib
 	$(Q)for f in dist/bin/* dist/lib/*; do patchelf --set-rpath '$$ORIGIN/../lib' $$f; done
+	$(Q)for f in dist/test-programs/unit/*/*; do patchelf --set-rpath '$$ORIGIN/../../../lib' $$f; done
+	$(Q)strip dist/bin/* dist/test-programs/unit/*/*
+	$(Q)$(if $(CUDA_OBJECT),cp $(CUDA_OBJECT) dist/lib/)
 clean:
 	rm -rf $(BUILD)

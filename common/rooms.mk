@@ -1,5 +1,6 @@
 # How rooms become libraries, stages become executables and tests become programs. Sources are found, never listed.
 
+comma    := ,
 find_c    = $(sort $(foreach d,$1,$(wildcard $d/*.c)))
 find_cxx  = $(sort $(foreach d,$1,$(wildcard $d/*.cpp)))
 
@@ -38,6 +39,18 @@ $(BUILD)/bin/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(call stage_sources,$1)) $(ALL
 	$$(LD_TAG)$(CC) $$(LDFLAGS) -Wl,--as-needed $$^ $(SYSLIBS) -o $$@
 endef
 $(foreach s,$(STAGES),$(eval $(call stage_rule,$s)))
+
+# The CUDA backend: a shared object that executables load when --device cuda:N asks for it, where nvcc is. The sanitizers'
+# build lacks it. Machine code for Hopper, and code that the driver translates for every GPU from Ampere on.
+NVCC       ?= $(firstword $(wildcard $(shell command -v nvcc) /usr/local/cuda/bin/nvcc))
+CUDA_ARCH  ?= -gencode arch=compute_90,code=sm_90 -gencode arch=compute_80,code=compute_80
+CUDA_FLAGS := -std=c++17 -O3 $(CUDA_ARCH) -Xcompiler -fPIC,-Wall,-Wextra$(if $(DEVELOPER),$(comma)-Werror)
+CUDA_OBJECT := $(if $(NVCC),$(if $(SANITIZE),,$(BUILD)/lib/coca_cuda.so))
+$(BUILD)/obj/%.o: %.cu
+	@echo "  NVCC $<" && mkdir -p $(@D)
+	$(Q)$(NVCC) $(CPPFLAGS) $(CUDA_FLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+$(BUILD)/lib/coca_cuda.so: $(patsubst %.cu,$(BUILD)/obj/%.o,$(sort $(wildcard common/ops/cuda/*.cu)))
+	$(LD_TAG)$(NVCC) -shared -Xlinker -rpath,/usr/local/cuda/lib64 $^ -lcublasLt -o $@
 
 # Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))

@@ -34,19 +34,22 @@ verdict() {
 sanitized=(SANITIZE=address,undefined DEVELOPER=1 BUILD=build-sanitize)
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIONS=print_stacktrace=1
 
+# named VERDICT OUTPUT: how many tests got it. cmocka says so once at the test and once in a list at the end.
+named() { grep "^\[ *$1 *\] " <<<"$2" | grep -v 'listed below:$' | sort -u | wc -l; }
+
 # unit BUILD: runs the cmocka programs of a build, counting their tests.
 unit() {
     local build=$1 program out
     while read -r program; do
         out=$(cd tests && timeout 300 "$program" 2>&1)
         local code=$? ok bad
-        ok=$(grep -c '^\[       OK \]' <<<"$out") bad=$(grep -c '^\[  FAILED  \] [a-z_A-Z0-9]*$' <<<"$out")
+        ok=$(grep -c '^\[       OK \]' <<<"$out") bad=$(named FAILED "$out")
         if ((code != 0)); then
             printf '%s\n' "$out" | tail -n 40
             failure "$program (exit $code)"
             ((bad)) || bad=1
         fi
-        count "$ok" "$bad" "$(grep -c '^\[  SKIPPED \] [a-z_A-Z0-9]*$' <<<"$out")"
+        count "$ok" "$bad" "$(named SKIPPED "$out")"
     done < <(find "$PWD/$build/tests" -type f -name 'test_*' | sort)
 }
 

@@ -12,3 +12,4 @@ struct backend {
 
 int reference_open(struct ops *ops, int index);
 int cpu_open(struct ops *ops, int index);
+int cuda_open(struct ops *ops, int index); // loads the shared object of cuda_object.h

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "train/checkpoint.h"
 #include "train/pretrained.h"
@@ -57,7 +58,12 @@ int part_open(struct part *part, enum model_part which, const struct option_tabl
     if (status) return status;
     // The contrastive loss computes in f32 whatever the encoders do.
     bool bf16 = run_options.precision == PRECISION_BF16 && which != PART_LOSS;
-    return ops_open(&part->ops, run_options.device, bf16 ? DT_BF16 : DT_REAL, run_threads(which == PART_TEXT));
+    char *device = run_device(which == PART_IMAGE);
+    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(which == PART_TEXT));
+    free(device);
+    if (!status && getenv("COCA_PROFILE")) ops_profile_start(part->ops);
+    part->opened = clock_seconds();
+    return status;
 }
 
 int part_load(struct part *part, bool train) {
@@ -74,6 +80,7 @@ void part_close(struct part *part) {
     if (part->optimizer) optimizer_free(&part->optimizer);
     if (part->params) params_free(&part->params);
     if (part->sum) ops_release(part->ops, part->sum);
+    if (part->ops && part->ops->profile) ops_profile_report(part->ops, clock_seconds() - part->opened);
     if (part->ops) ops_close(&part->ops);
     *part = (struct part){0};
 }

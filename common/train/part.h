@@ -14,6 +14,7 @@ struct part {
     struct params *params;       // NULL before part_load
     struct optimizer *optimizer; // NULL without training
     double *sum;                 // one number in backend memory
+    double opened;               // clock_seconds; COCA_PROFILE prints where the time since went, by operation
 };
 
 // In a stage's `prepare`: joins the run (run_join) and opens the backend. 0 or -exit_code; part_close in any case.

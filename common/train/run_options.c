@@ -1,9 +1,11 @@
 #include "train/run_options.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "train/option_rows.h"
 
 struct run_options run_options;
@@ -33,7 +35,8 @@ static const struct option table[] = {
     REAL("seconds", seconds, "SECONDS", "0", 0, 1e9, "train for this time; schedules follow the clock", 0),
     INT("epochs", epochs, "N", "0", 0, 1e6, "train for N times the records of all datasets", 0),
     HEADING("Machine"),
-    TEXT("device", device, "cpu|cuda:N", "cpu", "where the model runs", 0),
+    TEXT("device", device, "cpu|cuda:N", "cpu",
+         "where the model runs; IMAGE,TEXT for each of the encoders (the loss goes with text)", 0),
     CHOICE("precision", precision, "fp32|bf16", "fp32", "of weights and activations in compute; masters are always f32",
            OPTION_IDENTITY),
     TEXT("threads", threads, "IMAGE,TEXT", NULL, "threads of image-encode and text-decode; all cores when left out",
@@ -147,6 +150,12 @@ int run_options_check(void) {
 
 int run_microbatches(void) {
     return run_options.batch_size > run_options.microbatch ? (int)(run_options.batch_size / run_options.microbatch) : 1;
+}
+
+char *run_device(bool image) {
+    const char *second = strchr(run_options.device, ',');
+    if (!second) return xstrdup(run_options.device);
+    return image ? xstrndup(run_options.device, (size_t)(second - run_options.device)) : xstrdup(second + 1);
 }
 
 int run_threads(bool text) {

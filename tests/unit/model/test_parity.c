@@ -64,7 +64,9 @@ static void compare_all_gradients(const struct model *model, double tolerance) {
 }
 
 // Runs `check` on every golden model with every backend that computes in f32.
-static void on_exact_backends(void (*check)(const struct golden *golden, const char *device, enum dtype dtype)) {
+typedef void golden_check(const struct golden *golden, const char *device, enum dtype dtype);
+
+static void on_exact_backends(golden_check *check) {
     for (size_t i = 0; i < GOLDEN_COUNT; i++) {
         struct golden golden;
         golden_open(&golden, golden_names[i]);
@@ -278,10 +280,10 @@ static void test_microbatches_agree_within_rounding(void **state) {
     on_exact_backends(check_microbatches);
 }
 
-static void check_bf16(const struct golden *golden) {
+static void check_bf16(const struct golden *golden, const char *device) {
     struct model model;
     struct outcome outcome;
-    model_open(&model, golden, "cpu", DT_BF16, golden->G / 2, 2);
+    model_open(&model, golden, device, DT_BF16, golden->G / 2, 2);
     outcome_init(&outcome, &model);
     run_step(&model, &outcome);
     compare(golden, "image_embedding", outcome.image, 2e-2);
@@ -292,24 +294,47 @@ static void check_bf16(const struct golden *golden) {
     model_close(&model);
 }
 
-static bool cpu_has_bf16(void) {
+// Skips the test where the device lacks bf16, or there is no such device.
+static void test_bf16_on(const char *device) {
     struct ops *ops;
-    bool has = !ops_open(&ops, "cpu", DT_BF16, 2);
-    if (has) ops_close(&ops);
-    return has;
+    if (ops_open(&ops, device, DT_BF16, 2)) skip();
+    ops_close(&ops);
+    for (size_t i = 0; i < GOLDEN_COUNT; i++) {
+        struct golden golden;
+        golden_open(&golden, golden_names[i]);
+        check_bf16(&golden, device);
+        check_recomputation(&golden, device, DT_BF16);
+        golden_close(&golden);
+    }
 }
 
 static void test_bf16(void **state) {
     (void)state;
-    if (!cpu_has_bf16()) skip();
+    test_bf16_on("cpu");
+}
+
+static void test_cuda_bf16(void **state) {
+    (void)state;
+    test_bf16_on("cuda:0");
+}
+
+// `state` is a golden_check, on the GPU in f32; skipped where there is none.
+static void test_cuda(void **state) {
+    golden_check *const *check = *state;
+    struct ops *ops;
+    if (ops_open(&ops, "cuda:0", DT_F32, 1)) skip();
+    ops_close(&ops);
     for (size_t i = 0; i < GOLDEN_COUNT; i++) {
         struct golden golden;
         golden_open(&golden, golden_names[i]);
-        check_bf16(&golden);
-        check_recomputation(&golden, "cpu", DT_BF16);
+        (*check)(&golden, "cuda:0", DT_F32);
         golden_close(&golden);
     }
 }
+
+static golden_check *outputs_check = check_outputs_and_gradients, *steps_check = check_four_steps,
+                    *greedy_check = check_greedy, *recomputation_check = check_recomputation,
+                    *microbatches_check = check_microbatches;
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -320,6 +345,12 @@ int main(void) {
         cmocka_unit_test(test_recomputation_gives_the_same_bits),
         cmocka_unit_test(test_microbatches_agree_within_rounding),
         cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_cuda_bf16),
+        {"cuda outputs and gradients", test_cuda, NULL, NULL, &outputs_check      },
+        {"cuda four steps",            test_cuda, NULL, NULL, &steps_check        },
+        {"cuda greedy captions",       test_cuda, NULL, NULL, &greedy_check       },
+        {"cuda recomputation",         test_cuda, NULL, NULL, &recomputation_check},
+        {"cuda microbatches",          test_cuda, NULL, NULL, &microbatches_check },
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

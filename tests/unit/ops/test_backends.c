@@ -1,4 +1,5 @@
 // Every operation of every backend held to the reference on random shapes.
+#include <stdio.h>
 #include <string.h>
 
 #include "both.h"
@@ -351,32 +352,36 @@ static void check_copies(struct trial *t) {
     agree(t, to, "zero");
 }
 
-static void (*const checks[])(struct trial *t) = {
-    check_linear_forward,
-    check_linear_activation,
-    check_linear_backward_input,
-    check_linear_backward_weight,
-    check_weights_changed,
-    check_layernorm,
-    check_normalize,
-    check_attention,
-    check_patches,
-    check_embedding,
-    check_added_rows,
-    check_indexed_rows,
-    check_cross_entropy,
-    check_contrastive,
-    check_sums,
-    check_adamw,
-    check_adafactor,
-    check_convert,
-    check_copies,
+// One random case of each operation or of a few that belong together.
+static const struct check {
+    const char *name;
+    void (*run)(struct trial *t);
+} checks[] = {
+    {"linear_forward",         check_linear_forward        },
+    {"linear_activation",      check_linear_activation     },
+    {"linear_backward_input",  check_linear_backward_input },
+    {"linear_backward_weight", check_linear_backward_weight},
+    {"weights_changed",        check_weights_changed       },
+    {"layernorm",              check_layernorm             },
+    {"normalize",              check_normalize             },
+    {"attention",              check_attention             },
+    {"patches",                check_patches               },
+    {"embedding",              check_embedding             },
+    {"added_rows",             check_added_rows            },
+    {"indexed_rows",           check_indexed_rows          },
+    {"cross_entropy",          check_cross_entropy         },
+    {"contrastive",            check_contrastive           },
+    {"sums",                   check_sums                  },
+    {"adamw",                  check_adamw                 },
+    {"adafactor",              check_adafactor             },
+    {"convert",                check_convert               },
+    {"copies",                 check_copies                },
 };
 
 static void check_all(struct trial *t) {
     for (int i = 0; i < REPEATS; i++)
         for (size_t c = 0; c < sizeof checks / sizeof *checks; c++) {
-            checks[c](t);
+            checks[c].run(t);
             trial_clear(t);
         }
 }
@@ -428,7 +433,67 @@ static void test_same_bits(void **state) {
     }
 }
 
+// ---- on a GPU, each operation a test of its own
+
+enum { CHECKS = sizeof checks / sizeof *checks };
+
+static const struct cuda_row {
+    const char *name;
+    bool itself; // against another backend on the same GPU, instead of the reference
+    enum dtype dtype;
+    double tolerance;
+} cuda_rows[] = {
+    {"cuda f32",                 false, DT_F32,  1e-4},
+    {"cuda bf16",                false, DT_BF16, 2e-2},
+    {"cuda f32, the same bits",  true,  DT_F32,  0   },
+    {"cuda bf16, the same bits", true,  DT_BF16, 0   },
+};
+enum { CUDA_ROWS = sizeof cuda_rows / sizeof *cuda_rows };
+
+struct cuda_case {
+    const struct cuda_row *row;
+    const struct check *check;
+};
+
+static void trial_open_cuda(struct trial *t, const struct cuda_row *row) {
+    struct ops *cuda;
+    if (ops_open(&cuda, "cuda:0", row->dtype, 1)) {
+        print_message("skipped: no CUDA backend or no GPU here\n");
+        skip();
+    }
+    trial_open(t, row->name, "cpu", DT_F32, 1, row->tolerance);
+    ops_close(&t->ops[TESTED]);
+    t->ops[TESTED] = cuda;
+    if (!row->itself) return;
+    ops_close(&t->ops[REFERENCE]);
+    assert_int_equal(ops_open(&t->ops[REFERENCE], "cuda:0", row->dtype, 1), 0);
+}
+
+static void test_cuda(void **state) {
+    const struct cuda_case *at = *state;
+    struct trial t;
+    trial_open_cuda(&t, at->row);
+    for (int i = 0; i < REPEATS; i++) {
+        at->check->run(&t);
+        trial_clear(&t);
+    }
+    trial_close(&t);
+}
+
+static int run_cuda_tests(void) {
+    static struct cuda_case cases[CUDA_ROWS * CHECKS];
+    static char names[CUDA_ROWS * CHECKS][64];
+    struct CMUnitTest tests[CUDA_ROWS * CHECKS];
+    for (int i = 0; i < CUDA_ROWS * CHECKS; i++) {
+        cases[i] = (struct cuda_case){&cuda_rows[i / CHECKS], &checks[i % CHECKS]};
+        snprintf(names[i], sizeof names[i], "%s: %s", cases[i].row->name, cases[i].check->name);
+        tests[i] = (struct CMUnitTest){names[i], test_cuda, NULL, NULL, &cases[i]};
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cpu), cmocka_unit_test(test_same_bits)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + run_cuda_tests();
 }

@@ -15,7 +15,7 @@
 
 static void test_devices(void **state) {
     (void)state;
-    static const char *const refused[] = {"gpu", "cpux", "", "cpu:x", "cpu:-1", "cuda:0"};
+    static const char *const refused[] = {"gpu", "cpux", "", "cpu:x", "cpu:-1", "cuda:1000"};
     struct ops *ops = NULL;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         assert_int_equal(ops_open(&ops, refused[i], DT_F32, 1), -EXIT_USAGE);

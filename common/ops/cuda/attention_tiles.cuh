@@ -1,0 +1,327 @@
+// Attention on tensor cores, bf16, heads of up to 128. A block has 64 rows of one head, a warp 16 of them, and goes
+// through the other side 64 rows at a time. W is the head's width rounded up to 16; the columns added are zero. Rows
+// in shared memory are W + 8 elements apart, so that eight of them begin in different banks.
+#pragma once
+
+#include "ops/cuda/attention_rows.cuh"
+#include "ops/cuda/mma.cuh"
+
+#define TILE 64
+#define TILE_THREADS 128
+#define HALF 32 // rows of the other side for which the backward kernels hold scores at a time
+#define LOG2_E 1.4426950408889634f
+#define LN_2 0.6931471805599453f
+
+// Rows first … first + 64 of `count` that lie `stride` elements apart; what is beyond them, or beyond `width`, is zero.
+template <int W>
+static __device__ __forceinline__ void load_tile(bf16 *to, const bf16 *rows, int64_t stride, int first, int count,
+                                                 int width, bool aligned) {
+    constexpr int pieces = W / 8, S = W + 8;
+    if (aligned) {
+        for (int n = threadIdx.x; n < TILE * pieces; n += TILE_THREADS) {
+            int r = n / pieces, at = n % pieces * 8;
+            uint4 piece = make_uint4(0, 0, 0, 0);
+            if (first + r < count && at < width) piece = *(const uint4 *)(rows + (first + r) * stride + at);
+            *(uint4 *)(to + r * S + at) = piece;
+        }
+        return;
+    }
+    for (int n = threadIdx.x; n < TILE * W; n += TILE_THREADS) {
+        int r = n / W, at = n % W;
+        bool there = first + r < count && at < width;
+        to[r * S + at] = there ? rows[(first + r) * stride + at] : __float2bfloat16(0);
+    }
+}
+
+// A warp's 16 rows of sums: rows `row` and `row + 8` of the tile belong to this lane.
+template <int W>
+static __device__ __forceinline__ void store_rows(bf16 *rows, int64_t stride, int row, int count, int width,
+                                                  bool aligned, const float c[W / 8][4], const float factor[2]) {
+    int column = threadIdx.x % 4 * 2;
+#pragma unroll
+    for (int n = 0; n < W / 8; n++)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            int r = row + half * 8, at = n * 8 + column;
+            if (r >= count || at >= width) continue;
+            float x = c[n][half * 2] * factor[half], y = c[n][half * 2 + 1] * factor[half];
+            bf16 *to = rows + r * stride + at;
+            if (aligned) {
+                *(uint32_t *)to = pack(x, y);
+                continue;
+            }
+            to[0] = __float2bfloat16(x);
+            if (at + 1 < width) to[1] = __float2bfloat16(y);
+        }
+}
+
+// c[16 rows of a, N rows of b] += a·bᵀ, both in shared memory.
+template <int W, int N>
+static __device__ __forceinline__ void multiply_rows(float c[N / 8][4], const bf16 *a, const bf16 *b) {
+    constexpr int S = W + 8;
+#pragma unroll
+    for (int k = 0; k < W; k += 16) {
+        left x = load_left(a, S, k);
+#pragma unroll
+        for (int n = 0; n < N; n += 16) {
+            right y[2];
+            load_right(y, b + n * S, S, k);
+            mma(c[n / 8], x, y[0]);
+            mma(c[n / 8 + 1], x, y[1]);
+        }
+    }
+}
+
+// c[16,W] += p[16,N]·b[N,W], b in shared memory, p as sums of its columns.
+template <int W, int N>
+static __device__ __forceinline__ void multiply_mix(float c[W / 8][4], const float p[N / 8][4], const bf16 *b) {
+    constexpr int S = W + 8;
+#pragma unroll
+    for (int n = 0; n < N; n += 16) {
+        left x = left_of(p[n / 8], p[n / 8 + 1]);
+#pragma unroll
+        for (int w = 0; w < W; w += 16) {
+            right y[2];
+            load_right_turned(y, b + n * S, S, w);
+            mma(c[w / 8], x, y[0]);
+            mma(c[w / 8 + 1], x, y[1]);
+        }
+    }
+}
+
+static __device__ __forceinline__ float quad_max(float x) {
+    x = fmaxf(x, __shfl_xor_sync(FULL, x, 1));
+    return fmaxf(x, __shfl_xor_sync(FULL, x, 2));
+}
+static __device__ __forceinline__ float quad_sum(float x) {
+    x += __shfl_xor_sync(FULL, x, 1);
+    return x + __shfl_xor_sync(FULL, x, 2);
+}
+
+// Scores in units of log 2 of the lane's two rows; those of keys that are not seen become −∞. i: the first row's query.
+static __device__ __forceinline__ void mask_scores(float s[TILE / 8][4], float scale2, int i, int first, int shift,
+                                                   const uint8_t *valid) {
+#pragma unroll
+    for (int n = 0; n < TILE / 8; n++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+            int at = n * 8 + threadIdx.x % 4 * 2 + e % 2;
+            bool seen = valid[at] && first + at <= i + e / 2 * 8 + shift;
+            s[n][e] = seen ? s[n][e] * scale2 : -CUDART_INF_F;
+        }
+}
+
+// One row's softmax so far, in units of log 2: the largest score, and this lane's share of the sum.
+struct softmax_row {
+    float largest, sum;
+};
+
+// Scores of the row become p; returns what earlier sums shrink by.
+static __device__ __forceinline__ float soften(float s[TILE / 8][4], int half, softmax_row *row) {
+    float high = row->largest, sum = 0;
+#pragma unroll
+    for (int n = 0; n < TILE / 8; n++) high = fmaxf(high, fmaxf(s[n][half * 2], s[n][half * 2 + 1]));
+    high = quad_max(high);
+    float base = high == -CUDART_INF_F ? 0 : high, shrink = exp2f(row->largest - base);
+#pragma unroll
+    for (int n = 0; n < TILE / 8; n++)
+#pragma unroll
+        for (int e = half * 2; e < half * 2 + 2; e++) {
+            s[n][e] = exp2f(s[n][e] - base);
+            sum += s[n][e];
+        }
+    row->largest = high;
+    row->sum = row->sum * shrink + sum;
+    return shrink;
+}
+
+template <int W>
+static __global__ void __launch_bounds__(TILE_THREADS)
+    tile_forward_kernel(bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, attention_shape shape,
+                        float scale2, bool aligned) {
+    constexpr int S = W + 8;
+    extern __shared__ __align__(16) bf16 memory[];
+    __shared__ uint8_t valid[TILE];
+    bf16 *queries = memory, *keys = queries + TILE * S, *values = keys + TILE * S;
+    const attention_head head = head_of(shape, blockIdx.z, blockIdx.y);
+    int begin = blockIdx.x * TILE, warp = threadIdx.x / WARP, row = begin + warp * 16 + threadIdx.x % WARP / 4;
+    if (begin >= head.q_count) return;
+    int last = min(begin + TILE, head.q_count) - 1, end = min((int64_t)head.k_count, (int64_t)last + head.shift + 1);
+    float mix[W / 8][4] = {};
+    softmax_row soft[2] = {{-CUDART_INF_F, 0}, {-CUDART_INF_F, 0}};
+    load_tile<W>(queries, q_rows(q, shape, head), shape.q_stride, begin, head.q_count, shape.width, aligned);
+    for (int first = 0; first < end; first += TILE) {
+        float s[TILE / 8][4] = {};
+        __syncthreads();
+        load_tile<W>(keys, k_rows(k, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
+        load_tile<W>(values, k_rows(v, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
+        if (threadIdx.x < TILE) valid[threadIdx.x] = key_is_valid(shape, head, first + (int)threadIdx.x);
+        __syncthreads();
+        multiply_rows<W, TILE>(s, queries + warp * 16 * S, keys);
+        mask_scores(s, scale2, row, first, head.shift, valid);
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            float shrink = soften(s, half, &soft[half]);
+#pragma unroll
+            for (int n = 0; n < W / 8; n++) {
+                mix[n][half * 2] *= shrink;
+                mix[n][half * 2 + 1] *= shrink;
+            }
+        }
+        multiply_mix<W, TILE>(mix, s, values);
+    }
+    float factor[2];
+    for (int half = 0; half < 2; half++) {
+        float sum = quad_sum(soft[half].sum);
+        int i = row + half * 8;
+        factor[half] = sum > 0 ? 1 / sum : 0;
+        if (lse && threadIdx.x % 4 == 0 && i < head.q_count)
+            lse[lse_at(shape, head, i)] = sum > 0 ? soft[half].largest * LN_2 + logf(sum) : 0;
+    }
+    store_rows<W>(out_rows(out, shape, head), shape.out_stride, row, head.q_count, shape.width, aligned, mix, factor);
+}
+
+// p and ds of 16 rows against HALF of the other side; `s` and `dp` become them. seen(e, n) says whether the pair of the
+// lane's element counts; lse2 and along are those of its query.
+template <typename Seen, typename Query>
+static __device__ __forceinline__ void score_gradients(float s[HALF / 8][4], float dp[HALF / 8][4], float scale,
+                                                       Seen seen, Query query) {
+#pragma unroll
+    for (int n = 0; n < HALF / 8; n++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+            float2 of = query(n, e); // lse in units of log 2, along
+            float p = seen(n, e) ? exp2f(s[n][e] * scale * LOG2_E - of.x) : 0;
+            s[n][e] = p;
+            dp[n][e] = p ? scale * p * (dp[n][e] - of.y) : 0;
+        }
+}
+
+// dq of 64 queries.
+template <int W>
+static __global__ void __launch_bounds__(TILE_THREADS)
+    tile_queries_kernel(bf16 *dq, const bf16 *d_out, const bf16 *q, const bf16 *k, const bf16 *v, const float *lse,
+                        const float *along, attention_shape shape, float scale, bool aligned) {
+    constexpr int S = W + 8;
+    extern __shared__ __align__(16) bf16 memory[];
+    __shared__ uint8_t valid[TILE];
+    bf16 *queries = memory, *mine = queries + TILE * S, *keys = mine + TILE * S, *values = keys + TILE * S;
+    const attention_head head = head_of(shape, blockIdx.z, blockIdx.y);
+    int begin = blockIdx.x * TILE, warp = threadIdx.x / WARP, row = begin + warp * 16 + threadIdx.x % WARP / 4;
+    if (begin >= head.q_count) return;
+    int last = min(begin + TILE, head.q_count) - 1, end = min((int64_t)head.k_count, (int64_t)last + head.shift + 1);
+    float2 of[2];
+    for (int half = 0; half < 2; half++) {
+        int i = row + half * 8;
+        bool there = i < head.q_count;
+        of[half] = make_float2(there ? lse[lse_at(shape, head, i)] * LOG2_E : 0,
+                               there ? along[along_at(shape, head, i)] : 0);
+    }
+    float sum[W / 8][4] = {};
+    load_tile<W>(queries, q_rows(q, shape, head), shape.q_stride, begin, head.q_count, shape.width, aligned);
+    load_tile<W>(mine, out_rows(d_out, shape, head), shape.out_stride, begin, head.q_count, shape.width, aligned);
+    for (int first = 0; first < end; first += TILE) {
+        __syncthreads();
+        load_tile<W>(keys, k_rows(k, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
+        load_tile<W>(values, k_rows(v, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
+        if (threadIdx.x < TILE) valid[threadIdx.x] = key_is_valid(shape, head, first + (int)threadIdx.x);
+        __syncthreads();
+        for (int part = 0; part < TILE; part += HALF) {
+            float s[HALF / 8][4] = {}, dp[HALF / 8][4] = {};
+            multiply_rows<W, HALF>(s, queries + warp * 16 * S, keys + part * S);
+            multiply_rows<W, HALF>(dp, mine + warp * 16 * S, values + part * S);
+            auto seen = [&](int n, int e) {
+                int at = part + n * 8 + threadIdx.x % 4 * 2 + e % 2, i = row + e / 2 * 8;
+                return valid[at] && first + at <= i + head.shift && i < head.q_count;
+            };
+            score_gradients(s, dp, scale, seen, [&](int, int e) { return of[e / 2]; });
+            multiply_mix<W, HALF>(sum, dp, keys + part * S);
+        }
+    }
+    const float one[2] = {1, 1};
+    store_rows<W>(dq_rows(dq, shape, head), shape.q_stride, row, head.q_count, shape.width, aligned, sum, one);
+}
+
+// dk and dv of 64 keys: the scores are turned, keys by queries.
+template <int W>
+static __global__ void __launch_bounds__(TILE_THREADS)
+    tile_keys_kernel(bf16 *dk, bf16 *dv, const bf16 *d_out, const bf16 *q, const bf16 *k, const bf16 *v,
+                     const float *lse, const float *along, attention_shape shape, float scale, bool aligned) {
+    constexpr int S = W + 8;
+    extern __shared__ __align__(16) bf16 memory[];
+    __shared__ float2 of[TILE];
+    bf16 *keys = memory, *values = keys + TILE * S, *queries = values + TILE * S, *theirs = queries + TILE * S;
+    const attention_head head = head_of(shape, blockIdx.z, blockIdx.y);
+    int begin = blockIdx.x * TILE, warp = threadIdx.x / WARP, row = begin + warp * 16 + threadIdx.x % WARP / 4;
+    if (begin >= head.k_count) return;
+    bool valid[2] = {key_is_valid(shape, head, row), key_is_valid(shape, head, row + 8)};
+    // The first query that sees the first key; tiles before it hold none.
+    int from = max((int64_t)0, (int64_t)begin - head.shift) / TILE * TILE;
+    float by_key[W / 8][4] = {}, by_value[W / 8][4] = {};
+    load_tile<W>(keys, k_rows(k, shape, head), shape.kv_stride, begin, head.k_count, shape.width, aligned);
+    load_tile<W>(values, k_rows(v, shape, head), shape.kv_stride, begin, head.k_count, shape.width, aligned);
+    for (int first = from; first < head.q_count; first += TILE) {
+        __syncthreads();
+        load_tile<W>(queries, q_rows(q, shape, head), shape.q_stride, first, head.q_count, shape.width, aligned);
+        load_tile<W>(theirs, out_rows(d_out, shape, head), shape.out_stride, first, head.q_count, shape.width, aligned);
+        if (threadIdx.x < TILE) {
+            int i = first + threadIdx.x;
+            bool there = i < head.q_count;
+            of[threadIdx.x] = make_float2(there ? lse[lse_at(shape, head, i)] * LOG2_E : 0,
+                                          there ? along[along_at(shape, head, i)] : 0);
+        }
+        __syncthreads();
+        for (int part = 0; part < TILE; part += HALF) {
+            float s[HALF / 8][4] = {}, dp[HALF / 8][4] = {};
+            multiply_rows<W, HALF>(s, keys + warp * 16 * S, queries + part * S);
+            multiply_rows<W, HALF>(dp, values + warp * 16 * S, theirs + part * S);
+            auto at = [&](int n, int e) { return part + n * 8 + (int)threadIdx.x % 4 * 2 + e % 2; };
+            auto seen = [&](int n, int e) {
+                int i = first + at(n, e);
+                return valid[e / 2] && i < head.q_count && row + e / 2 * 8 <= i + head.shift;
+            };
+            score_gradients(s, dp, scale, seen, [&](int n, int e) { return of[at(n, e)]; });
+            multiply_mix<W, HALF>(by_value, s, theirs + part * S);
+            multiply_mix<W, HALF>(by_key, dp, queries + part * S);
+        }
+    }
+    const float one[2] = {1, 1};
+    store_rows<W>(k_rows(dk, shape, head), shape.kv_stride, row, head.k_count, shape.width, aligned, by_key, one);
+    store_rows<W>(k_rows(dv, shape, head), shape.kv_stride, row, head.k_count, shape.width, aligned, by_value, one);
+}
+
+static inline dim3 tile_grid(const attention_shape *shape, int rows) {
+    return dim3(cuda_blocks(rows, TILE), (unsigned)shape->H, (unsigned)shape->B);
+}
+
+// `tiles` of shared memory, which may be more than a kernel gets without asking.
+template <int W, typename Kernel> static size_t tile_memory(Kernel kernel, int tiles) {
+    size_t bytes = (size_t)tiles * TILE * (W + 8) * sizeof(bf16);
+    CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes));
+    return bytes;
+}
+
+template <int W>
+static void tile_forward(struct cuda_backend *cuda, bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v,
+                         const attention_shape *shape, float scale, bool aligned) {
+    size_t memory = tile_memory<W>(tile_forward_kernel<W>, 3);
+    tile_forward_kernel<W><<<tile_grid(shape, shape->q_max), TILE_THREADS, memory, cuda->stream>>>(
+        out, lse, q, k, v, *shape, scale * LOG2_E, aligned);
+    CUDA_LAUNCHED();
+}
+
+template <int W>
+static void tile_backward(struct cuda_backend *cuda, bf16 *dq, bf16 *dk, bf16 *dv, const bf16 *d_out, const bf16 *q,
+                          const bf16 *k, const bf16 *v, const float *lse, const float *along,
+                          const attention_shape *shape, float scale, bool aligned) {
+    size_t memory = tile_memory<W>(tile_queries_kernel<W>, 4);
+    if (shape->q_max)
+        tile_queries_kernel<W><<<tile_grid(shape, shape->q_max), TILE_THREADS, memory, cuda->stream>>>(
+            dq, d_out, q, k, v, lse, along, *shape, scale, aligned);
+    CUDA_LAUNCHED();
+    memory = tile_memory<W>(tile_keys_kernel<W>, 4);
+    if (shape->k_max)
+        tile_keys_kernel<W><<<tile_grid(shape, shape->k_max), TILE_THREADS, memory, cuda->stream>>>(
+            dk, dv, d_out, q, k, v, lse, along, *shape, scale, aligned);
+    CUDA_LAUNCHED();
+}

@@ -1,0 +1,336 @@
+// Linear maps by cuBLASLt. It counts columns first, so each matrix is given as its transpose: rows of our out[R,O] are
+// columns of an O×R product, weight first.
+//
+// The algorithm for a shape is the heuristic's first, asked once for each kind of product with R rounded up, so that it
+// does not depend on which microbatch came first. Reductions that add in any order are not allowed.
+#include <math.h>
+#include <string.h>
+
+#include <map>
+#include <numeric>
+
+#include "ops/cuda/device.cuh"
+#include "ops/cuda/linear.cuh"
+
+#define THREADS 256
+#define ROW_BUCKET 256                 // rows are rounded up to it where an algorithm is chosen
+#define WORKSPACE ((size_t)32 << 20)   // bytes
+#define PLAIN_TILE 16                  // of products that cuBLASLt has no algorithm for
+
+// One product D[m,n] = op(A)[m,k]·op(B)[k,n] + beta·C, then bias and epilogue, in cuBLASLt's terms.
+struct product {
+    bool turn_a, turn_b;
+    int64_t m, n, k;
+    const void *a, *b, *c;
+    void *d;
+    cudaDataType in, out; // of A and B, of C and D
+    float beta;
+    cublasLtEpilogue_t epilogue;
+    const void *bias;
+    void *aux; // [m,n] as D
+};
+
+// What an algorithm is chosen by.
+struct product_key {
+    int64_t m, n, k, alignment;
+    int turned, types, epilogue, added;
+    bool operator<(const product_key &other) const { return memcmp(this, &other, sizeof *this) < 0; }
+};
+
+struct choice {
+    bool found;
+    cublasLtMatmulAlgo_t algorithm;
+};
+
+struct cuda_linear {
+    cublasLtHandle_t handle;
+    void *workspace;
+    std::map<product_key, choice> chosen;
+};
+
+static void check(cublasStatus_t status, const char *call, int line) {
+    if (status != CUBLAS_STATUS_SUCCESS) cuda_failed(call, __FILE__, line, cublasLtGetStatusString(status));
+}
+#define CHECK(call) check((call), #call, __LINE__)
+
+struct cuda_linear *cuda_linear_new(void) {
+    struct cuda_linear *linear = new cuda_linear();
+    CHECK(cublasLtCreate(&linear->handle));
+    CUDA_CHECK(cudaMalloc(&linear->workspace, WORKSPACE));
+    return linear;
+}
+
+void cuda_linear_free(struct cuda_linear *linear) {
+    cudaFree(linear->workspace);
+    cublasLtDestroy(linear->handle);
+    delete linear;
+}
+
+// ---- descriptors
+
+struct descriptors {
+    cublasLtMatmulDesc_t matmul;
+    cublasLtMatrixLayout_t a, b, d;
+};
+
+static void describe(struct descriptors *of, const struct product *p) {
+    cublasOperation_t a = p->turn_a ? CUBLAS_OP_T : CUBLAS_OP_N, b = p->turn_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+    CHECK(cublasLtMatmulDescCreate(&of->matmul, CUBLAS_COMPUTE_32F, CUDA_R_32F));
+    CHECK(cublasLtMatmulDescSetAttribute(of->matmul, CUBLASLT_MATMUL_DESC_TRANSA, &a, sizeof a));
+    CHECK(cublasLtMatmulDescSetAttribute(of->matmul, CUBLASLT_MATMUL_DESC_TRANSB, &b, sizeof b));
+    CHECK(cublasLtMatmulDescSetAttribute(of->matmul, CUBLASLT_MATMUL_DESC_EPILOGUE, &p->epilogue, sizeof p->epilogue));
+    if (p->bias)
+        CHECK(cublasLtMatmulDescSetAttribute(of->matmul, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &p->bias, sizeof p->bias));
+    if (p->aux) {
+        CHECK(cublasLtMatmulDescSetAttribute(of->matmul, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, &p->aux,
+                                             sizeof p->aux));
+        CHECK(cublasLtMatmulDescSetAttribute(of->matmul, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, &p->m, sizeof p->m));
+    }
+    int64_t a_rows = p->turn_a ? p->k : p->m, b_rows = p->turn_b ? p->n : p->k;
+    CHECK(cublasLtMatrixLayoutCreate(&of->a, p->in, (uint64_t)a_rows, (uint64_t)(p->turn_a ? p->m : p->k), a_rows));
+    CHECK(cublasLtMatrixLayoutCreate(&of->b, p->in, (uint64_t)b_rows, (uint64_t)(p->turn_b ? p->k : p->n), b_rows));
+    CHECK(cublasLtMatrixLayoutCreate(&of->d, p->out, (uint64_t)p->m, (uint64_t)p->n, p->m));
+}
+
+static void forget(struct descriptors *of) {
+    cublasLtMatrixLayoutDestroy(of->d);
+    cublasLtMatrixLayoutDestroy(of->b);
+    cublasLtMatrixLayoutDestroy(of->a);
+    cublasLtMatmulDescDestroy(of->matmul);
+}
+
+// ---- the choice of an algorithm
+
+// The largest power of two up to 16 that all addresses and columns are multiples of, in bytes.
+static int64_t alignment_of(const struct product *p) {
+    int64_t in = p->in == CUDA_R_16BF ? 2 : 4, out = p->out == CUDA_R_16BF ? 2 : 4;
+    uintptr_t all = (uintptr_t)p->a | (uintptr_t)p->b | (uintptr_t)p->c | (uintptr_t)p->d | (uintptr_t)p->aux | 16;
+    all |= (uintptr_t)((p->turn_a ? p->k : p->m) * in) | (uintptr_t)((p->turn_b ? p->n : p->k) * in);
+    all |= (uintptr_t)(p->m * out);
+    return (int64_t)(all & -all);
+}
+
+static int64_t rounded(int64_t rows) {
+    return (rows + ROW_BUCKET - 1) / ROW_BUCKET * ROW_BUCKET;
+}
+
+static struct choice choose(struct cuda_linear *linear, const struct product *p, int64_t alignment) {
+    cublasLtMatmulPreference_t preference;
+    cublasLtMatmulHeuristicResult_t result;
+    struct descriptors of;
+    struct choice choice = {};
+    int count = 0;
+    size_t workspace = WORKSPACE;
+    uint32_t bytes = (uint32_t)alignment;
+    uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
+    describe(&of, p);
+    CHECK(cublasLtMatmulPreferenceCreate(&preference));
+    const struct {
+        cublasLtMatmulPreferenceAttributes_t name;
+        const void *value;
+        size_t size;
+    } wanted[] = {
+        {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace},
+        {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions, sizeof reductions},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &bytes, sizeof bytes},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &bytes, sizeof bytes},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &bytes, sizeof bytes},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &bytes, sizeof bytes},
+    };
+    for (const auto &attribute : wanted)
+        CHECK(cublasLtMatmulPreferenceSetAttribute(preference, attribute.name, attribute.value, attribute.size));
+    if (cublasLtMatmulAlgoGetHeuristic(linear->handle, of.matmul, of.a, of.b, of.d, of.d, preference, 1, &result,
+                                       &count) == CUBLAS_STATUS_SUCCESS &&
+        count) {
+        choice.found = true;
+        choice.algorithm = result.algo;
+    }
+    cublasLtMatmulPreferenceDestroy(preference);
+    forget(&of);
+    return choice;
+}
+
+// `rows` says which of the sizes counts rows of activations, and differs from call to call.
+static struct choice *find_choice(struct cuda_linear *linear, const struct product *p, int64_t product::*rows) {
+    struct product model = *p;
+    struct product_key key;
+    model.*rows = rounded(p->*rows);
+    memset(&key, 0, sizeof key);
+    key.m = model.m;
+    key.n = model.n;
+    key.k = model.k;
+    key.alignment = alignment_of(p);
+    key.turned = p->turn_a + 2 * p->turn_b;
+    key.types = (int)p->in * 256 + (int)p->out;
+    key.epilogue = (int)p->epilogue;
+    key.added = p->beta != 0 ? p->c == p->d ? 2 : 1 : 0;
+    auto known = linear->chosen.find(key);
+    if (known == linear->chosen.end())
+        known = linear->chosen.emplace(key, choose(linear, &model, key.alignment)).first;
+    return &known->second;
+}
+
+// ---- the rare product of sizes for which there is no algorithm: a thread an element
+
+template <typename In, typename Out>
+static __global__ void plain_product_kernel(struct product p) {
+    int64_t i = (int64_t)blockIdx.x * PLAIN_TILE + threadIdx.x, j = (int64_t)blockIdx.y * PLAIN_TILE + threadIdx.y;
+    const In *a = (const In *)p.a, *b = (const In *)p.b;
+    Out *d = (Out *)p.d;
+    float sum = 0;
+    if (i >= p.m || j >= p.n) return;
+    for (int64_t l = 0; l < p.k; l++)
+        sum += as_float(a[p.turn_a ? i * p.k + l : l * p.m + i]) * as_float(b[p.turn_b ? l * p.n + j : j * p.k + l]);
+    if (p.bias) sum += as_float(((const In *)p.bias)[i]);
+    if (p.beta != 0) sum += p.beta * as_float(((const Out *)p.c)[j * p.m + i]);
+    set(&d[j * p.m + i], sum);
+}
+
+static void plain_product(struct cuda_backend *cuda, const struct product *p) {
+    dim3 blocks(cuda_blocks(p->m, PLAIN_TILE), cuda_blocks(p->n, PLAIN_TILE)), threads(PLAIN_TILE, PLAIN_TILE);
+    if (p->in == CUDA_R_32F)
+        plain_product_kernel<float, float><<<blocks, threads, 0, cuda->stream>>>(*p);
+    else if (p->out == CUDA_R_32F)
+        plain_product_kernel<bf16, float><<<blocks, threads, 0, cuda->stream>>>(*p);
+    else
+        plain_product_kernel<bf16, bf16><<<blocks, threads, 0, cuda->stream>>>(*p);
+    CUDA_LAUNCHED();
+}
+
+// False when cuBLASLt has no algorithm for it.
+static bool run(struct cuda_backend *cuda, const struct product *p, int64_t product::*rows) {
+    struct cuda_linear *linear = cuda->linear;
+    const struct choice *choice = find_choice(linear, p, rows);
+    struct descriptors of;
+    const float one = 1;
+    if (!choice->found) return false;
+    describe(&of, p);
+    cublasStatus_t status =
+        cublasLtMatmul(linear->handle, of.matmul, &one, p->a, of.a, p->b, of.b, &p->beta, p->c ? p->c : p->d, of.d,
+                       p->d, of.d, &choice->algorithm, linear->workspace, WORKSPACE, cuda->stream);
+    forget(&of);
+    if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED)
+        cuda_failed("cublasLtMatmul", __FILE__, __LINE__, cublasLtGetStatusString(status));
+    return status == CUBLAS_STATUS_SUCCESS;
+}
+
+static void multiply(struct cuda_backend *cuda, const struct product *p, int64_t product::*rows) {
+    if (!run(cuda, p, rows)) plain_product(cuda, p);
+}
+
+static cudaDataType type_of(const struct ops *ops) {
+    return ops->dtype == DT_BF16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+// out[R,O] = in·Wᵀ.
+static struct product forward_product(const struct ops *ops, void *out, const void *in, const void *weight,
+                                      const void *bias, struct linear_shape shape) {
+    struct product p = {};
+    p.turn_a = shape.layout == WEIGHT_OUT_IN;
+    p.m = shape.O;
+    p.n = shape.R;
+    p.k = shape.I;
+    p.a = weight;
+    p.b = in;
+    p.d = out;
+    p.in = p.out = type_of(ops);
+    p.epilogue = bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+    p.bias = bias;
+    return p;
+}
+
+// d_in[R,I] = d_out·W.
+static struct product backward_product(const struct ops *ops, void *d_in, const void *d_out, const void *weight,
+                                       struct linear_shape shape) {
+    struct product p = {};
+    p.turn_a = shape.layout == WEIGHT_IN_OUT;
+    p.m = shape.I;
+    p.n = shape.R;
+    p.k = shape.O;
+    p.a = weight;
+    p.b = d_out;
+    p.d = d_in;
+    p.in = p.out = type_of(ops);
+    p.epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+    return p;
+}
+
+// ---- operations
+
+extern "C" void cuda_linear_forward(struct ops *ops, void *out, const void *in, const void *weight, const void *bias,
+                                    const void *residual, struct linear_shape shape) {
+    if (!shape.R) return;
+    struct product p = forward_product(ops, out, in, weight, bias, shape);
+    p.c = residual;
+    p.beta = residual ? 1 : 0;
+    multiply(cuda_of(ops), &p, &product::n);
+}
+
+extern "C" void cuda_linear_backward_input(struct ops *ops, void *d_in, const void *d_out, const void *weight,
+                                           struct linear_shape shape, bool accumulate) {
+    if (!shape.R) return;
+    struct product p = backward_product(ops, d_in, d_out, weight, shape);
+    p.c = accumulate ? d_in : nullptr;
+    p.beta = accumulate ? 1 : 0;
+    multiply(cuda_of(ops), &p, &product::n);
+}
+
+// cuBLASLt's own GELU is the one by tanh, which differs from ours by less than bf16 can hold; its pre-activations
+// (aux) must lie in columns of whole 16 bytes.
+static bool fuses(const struct ops *ops, int64_t width, enum activation activation) {
+    return ops->dtype == DT_BF16 && activation == ACTIVATION_GELU && width % 8 == 0;
+}
+
+extern "C" void cuda_linear_activation_forward(struct ops *ops, void *out, void *pre, const void *in,
+                                               const void *weight, const void *bias, struct linear_shape shape,
+                                               enum activation activation) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    if (!shape.R) return;
+    struct product p = forward_product(ops, out, in, weight, bias, shape);
+    if (fuses(ops, shape.O, activation)) {
+        p.epilogue = bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
+        p.aux = pre;
+        if (run(cuda, &p, &product::n)) return;
+    }
+    p = forward_product(ops, pre, in, weight, bias, shape);
+    multiply(cuda, &p, &product::n);
+    CUDA_COMPUTE_TYPE(ops, cuda_activate(cuda, (T *)out, (const T *)pre, shape.R * shape.O, activation));
+}
+
+extern "C" void cuda_linear_activation_backward_input(struct ops *ops, void *d_pre, const void *d_out,
+                                                      const void *weight, const void *pre, struct linear_shape shape,
+                                                      enum activation activation) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    if (!shape.R) return;
+    struct product p = backward_product(ops, d_pre, d_out, weight, shape);
+    if (fuses(ops, shape.I, activation)) {
+        p.epilogue = CUBLASLT_EPILOGUE_DGELU;
+        p.aux = (void *)pre;
+        if (run(cuda, &p, &product::n)) return;
+        p.epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+        p.aux = nullptr;
+    }
+    multiply(cuda, &p, &product::n);
+    CUDA_COMPUTE_TYPE(ops, cuda_slope(cuda, (T *)d_pre, (const T *)pre, shape.R * shape.I, activation));
+}
+
+extern "C" void cuda_linear_backward_weight(struct ops *ops, float *d_weight, float *d_bias, const void *d_out,
+                                            const void *in, struct linear_shape shape) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    bool out_in = shape.layout == WEIGHT_OUT_IN;
+    struct product p = {};
+    if (!shape.R) return;
+    p.turn_b = true;
+    p.m = out_in ? shape.I : shape.O;
+    p.n = out_in ? shape.O : shape.I;
+    p.k = shape.R;
+    p.a = out_in ? in : d_out;
+    p.b = out_in ? d_out : in;
+    p.c = p.d = d_weight;
+    p.beta = 1;
+    p.in = type_of(ops);
+    p.out = CUDA_R_32F;
+    p.epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+    multiply(cuda, &p, &product::k);
+    if (d_bias) CUDA_COMPUTE_TYPE(ops, cuda_column_sums(cuda, d_bias, (const T *)d_out, shape.R, shape.O));
+}

@@ -1,0 +1,187 @@
+// LayerNorm and L2 normalisation, a warp a row. Rows are read again for each pass over them: they lie in the first
+// cache by then.
+#include "ops/cuda/device.cuh"
+
+#define LAYERNORM_EPSILON 1e-5f
+#define NORMALIZE_EPSILON 1e-12f
+#define ROWS_PER_BLOCK 8 // warps of a forward block
+
+template <typename T, int N>
+static __global__ void layernorm_forward_kernel(T *out, float *mean, float *rstd, const T *in, const float *weight,
+                                                const float *bias, int64_t R, int64_t D) {
+    int64_t r = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / WARP;
+    int lane = threadIdx.x % WARP;
+    if (r >= R) return;
+    const T *row = in + r * D;
+    float sum = 0, squares = 0, x[N];
+    for (int64_t i = lane * N; i < D; i += WARP * N) {
+        load<T, N>(x, row + i);
+        for (int j = 0; j < N; j++) sum += x[j];
+    }
+    float m = warp_sum(sum) / (float)D;
+    for (int64_t i = lane * N; i < D; i += WARP * N) {
+        load<T, N>(x, row + i);
+        for (int j = 0; j < N; j++) squares += (x[j] - m) * (x[j] - m);
+    }
+    float s = rsqrtf(warp_sum(squares) / (float)D + LAYERNORM_EPSILON);
+    for (int64_t i = lane * N; i < D; i += WARP * N) {
+        load<T, N>(x, row + i);
+        for (int j = 0; j < N; j++) x[j] = (x[j] - m) * s * weight[i + j] + bias[i + j];
+        store<T, N>(out + r * D + i, x);
+    }
+    if (lane == 0) {
+        mean[r] = m;
+        rstd[r] = s;
+    }
+}
+
+template <typename T>
+static void layernorm_forward(struct cuda_backend *cuda, T *out, float *mean, float *rstd, const T *in, const float *weight,
+                              const float *bias, int64_t R, int64_t D) {
+    unsigned blocks = cuda_blocks(R, ROWS_PER_BLOCK), threads = ROWS_PER_BLOCK * WARP;
+    if (rows_align<T>(D, out, in))
+        layernorm_forward_kernel<T, vec_elements<T>>
+            <<<blocks, threads, 0, cuda->stream>>>(out, mean, rstd, in, weight, bias, R, D);
+    else
+        layernorm_forward_kernel<T, 1><<<blocks, threads, 0, cuda->stream>>>(out, mean, rstd, in, weight, bias, R, D);
+    CUDA_LAUNCHED();
+}
+
+extern "C" void cuda_layernorm_forward(struct ops *ops, void *out, float *mean, float *rstd, const void *in,
+                                       const float *weight, const float *bias, int64_t R, int64_t D) {
+    if (!R) return;
+    CUDA_COMPUTE_TYPE(ops, layernorm_forward(cuda_of(ops), (T *)out, mean, rstd, (const T *)in, weight, bias, R, D));
+}
+
+// A warp goes through its rows and keeps, in shared memory, sums over them for the gradients of weight and bias: the
+// lane that reads a column also adds to it. Column i + j of a vector lies at j·D/N + i/N, so that lanes use different
+// banks. The block leaves one part [2,D] for all its warps.
+template <typename T, int N>
+static __global__ void layernorm_backward_kernel(T *d_in, float *parts, const T *d_out, const T *in,
+                                                 const float *weight, const float *mean, const float *rstd, int64_t R,
+                                                 int64_t D, bool accumulate) {
+    extern __shared__ float sums[]; // [warps][2][D]
+    int warps = blockDim.x / WARP, warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    float *by_weight = sums + warp * 2 * D, *by_bias = by_weight + D, g[N], x[N], d[N];
+    for (int64_t i = threadIdx.x; i < warps * 2 * D; i += blockDim.x) sums[i] = 0;
+    __syncthreads();
+    for (int64_t r = (int64_t)blockIdx.x * warps + warp; r < R; r += (int64_t)gridDim.x * warps) {
+        float m = mean[r], s = rstd[r], sum_g = 0, sum_gx = 0;
+        for (int64_t i = lane * N; i < D; i += WARP * N) {
+            load<T, N>(g, d_out + r * D + i);
+            load<T, N>(x, in + r * D + i);
+            for (int j = 0; j < N; j++) {
+                float hat = (x[j] - m) * s, gw = g[j] * weight[i + j];
+                by_weight[j * (D / N) + i / N] += g[j] * hat;
+                by_bias[j * (D / N) + i / N] += g[j];
+                sum_g += gw;
+                sum_gx += gw * hat;
+            }
+        }
+        sum_g = warp_sum(sum_g) / (float)D;
+        sum_gx = warp_sum(sum_gx) / (float)D;
+        for (int64_t i = lane * N; i < D; i += WARP * N) {
+            load<T, N>(g, d_out + r * D + i);
+            load<T, N>(x, in + r * D + i);
+            if (accumulate) load<T, N>(d, d_in + r * D + i);
+            for (int j = 0; j < N; j++) {
+                float value = s * (g[j] * weight[i + j] - sum_g - (x[j] - m) * s * sum_gx);
+                d[j] = accumulate ? d[j] + value : value;
+            }
+            store<T, N>(d_in + r * D + i, d);
+        }
+    }
+    __syncthreads();
+    for (int64_t i = threadIdx.x; i < 2 * D; i += blockDim.x) {
+        int64_t first = i < D ? 0 : D, column = i - first;
+        float sum = 0;
+        for (int w = 0; w < warps; w++) sum += sums[w * 2 * D + first + column % N * (D / N) + column / N];
+        parts[blockIdx.x * 2 * D + i] = sum;
+    }
+}
+
+// The most warps, up to 8, whose sums fit into shared memory.
+static int backward_warps(const struct cuda_backend *cuda, int64_t D) {
+    int64_t fit = (int64_t)cuda->shared_limit / (int64_t)(2 * D * sizeof(float));
+    if (fit < 1) die(EXIT_RUN, "--device cuda:%d: LayerNorm over %ld elements does not fit its shared memory",
+                     cuda->device, (long)D);
+    return fit >= 8 ? 8 : fit >= 4 ? 4 : (int)fit;
+}
+
+template <typename T, int N>
+static void launch_backward(struct cuda_backend *cuda, T *d_in, float *parts, const T *d_out, const T *in, const float *weight,
+                            const float *mean, const float *rstd, int64_t R, int64_t D, bool accumulate,
+                            unsigned blocks, int warps) {
+    size_t shared = (size_t)(warps * 2 * D) * sizeof(float);
+    CUDA_CHECK(cudaFuncSetAttribute(layernorm_backward_kernel<T, N>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    (int)shared));
+    layernorm_backward_kernel<T, N><<<blocks, (unsigned)(warps * WARP), shared, cuda->stream>>>(
+        d_in, parts, d_out, in, weight, mean, rstd, R, D, accumulate);
+    CUDA_LAUNCHED();
+}
+
+template <typename T>
+static void layernorm_backward(struct cuda_backend *cuda, T *d_in, float *d_weight, float *d_bias, const T *d_out, const T *in,
+                               const float *weight, const float *mean, const float *rstd, int64_t R, int64_t D,
+                               bool accumulate) {
+    int warps = backward_warps(cuda, D);
+    unsigned blocks = cuda_blocks(R, warps), most = 2 * (unsigned)cuda->multiprocessors;
+    if (blocks > most) blocks = most;
+    float *parts = (float *)cuda_scratch(cuda, (size_t)(blocks * 2 * D) * sizeof(float));
+    if (rows_align<T>(D, d_in, d_out, in))
+        launch_backward<T, vec_elements<T>>(cuda, d_in, parts, d_out, in, weight, mean, rstd, R, D, accumulate, blocks,
+                                            warps);
+    else
+        launch_backward<T, 1>(cuda, d_in, parts, d_out, in, weight, mean, rstd, R, D, accumulate, blocks, warps);
+    cuda_add_columns(cuda, d_weight, parts, blocks, D, 2 * D);
+    cuda_add_columns(cuda, d_bias, parts + D, blocks, D, 2 * D);
+}
+
+extern "C" void cuda_layernorm_backward(struct ops *ops, void *d_in, float *d_weight, float *d_bias, const void *d_out,
+                                        const void *in, const float *weight, const float *mean, const float *rstd,
+                                        int64_t R, int64_t D, bool accumulate) {
+    if (!R) return;
+    CUDA_COMPUTE_TYPE(ops, layernorm_backward(cuda_of(ops), (T *)d_in, d_weight, d_bias, (const T *)d_out,
+                                              (const T *)in, weight, mean, rstd, R, D, accumulate));
+}
+
+// ---- rows of length 1
+
+template <typename T>
+static __global__ void normalize_forward_kernel(float *out, float *norm, const T *in, int64_t R, int64_t D) {
+    int64_t r = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / WARP;
+    int lane = threadIdx.x % WARP;
+    if (r >= R) return;
+    float sum = 0;
+    for (int64_t i = lane; i < D; i += WARP) sum += as_float(in[r * D + i]) * as_float(in[r * D + i]);
+    float length = fmaxf(sqrtf(warp_sum(sum)), NORMALIZE_EPSILON);
+    for (int64_t i = lane; i < D; i += WARP) out[r * D + i] = as_float(in[r * D + i]) / length;
+    if (lane == 0) norm[r] = length;
+}
+
+extern "C" void cuda_normalize_forward(struct ops *ops, float *out, float *norm, const void *in, int64_t R, int64_t D) {
+    if (!R) return;
+    CUDA_COMPUTE_TYPE(ops, (normalize_forward_kernel<<<cuda_blocks(R, ROWS_PER_BLOCK), ROWS_PER_BLOCK * WARP, 0,
+                                                       cuda_of(ops)->stream>>>(out, norm, (const T *)in, R, D)));
+    CUDA_LAUNCHED();
+}
+
+template <typename T>
+static __global__ void normalize_backward_kernel(T *d_in, const float *d_out, const float *out, const float *norm,
+                                                 int64_t R, int64_t D) {
+    int64_t r = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / WARP;
+    int lane = threadIdx.x % WARP;
+    if (r >= R) return;
+    float along = 0;
+    for (int64_t i = lane; i < D; i += WARP) along += d_out[r * D + i] * out[r * D + i];
+    along = warp_sum(along);
+    for (int64_t i = lane; i < D; i += WARP) set(&d_in[r * D + i], (d_out[r * D + i] - out[r * D + i] * along) / norm[r]);
+}
+
+extern "C" void cuda_normalize_backward(struct ops *ops, void *d_in, const float *d_out, const float *out,
+                                        const float *norm, int64_t R, int64_t D) {
+    if (!R) return;
+    CUDA_COMPUTE_TYPE(ops, (normalize_backward_kernel<<<cuda_blocks(R, ROWS_PER_BLOCK), ROWS_PER_BLOCK * WARP, 0,
+                                                        cuda_of(ops)->stream>>>((T *)d_in, d_out, out, norm, R, D)));
+    CUDA_LAUNCHED();
+}

@@ -1,0 +1,71 @@
+// Opens the backend: what ops.c looks up in the shared object is cuda_backend_open.
+#include "ops/cuda/device.cuh"
+
+extern "C" {
+#include "ops/cuda_object.h"
+}
+
+struct cuda_staging *cuda_staging_new(void);
+void cuda_staging_free(struct cuda_staging *staging);
+struct cuda_linear *cuda_linear_new(void);
+void cuda_linear_free(struct cuda_linear *linear);
+
+// What contexts, cuBLASLt, its workspace and scratch of the largest operations take, about.
+#define OWN_BYTES ((int64_t)640 << 20)
+
+[[noreturn]] void cuda_failed(const char *call, const char *file, int line, const char *reason) {
+    die(EXIT_RUN, "CUDA: %s (%s:%d, %s)", reason, file, line, call);
+}
+
+static void close_cuda(struct ops *ops) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    cudaStreamSynchronize(cuda->stream);
+    cuda_linear_free(cuda->linear);
+    cuda_staging_free(cuda->staging);
+    cudaFree(cuda->scratch);
+    cudaStreamDestroy(cuda->stream);
+    delete cuda;
+}
+
+static int check_device(int index) {
+    int count = 0;
+    cudaError_t status = cudaGetDeviceCount(&count);
+    if (status != cudaSuccess || !count)
+        return error(EXIT_USAGE, "--device cuda:%d: %s; use --device cpu, or look at what nvidia-smi says", index,
+                     status == cudaSuccess ? "there is no GPU" : cudaGetErrorString(status));
+    if (index >= count)
+        return error(EXIT_USAGE, "--device cuda:%d: there are %d GPUs, cuda:0 to cuda:%d", index, count, count - 1);
+    status = cudaSetDevice(index);
+    if (status == cudaSuccess) status = cudaFree(nullptr); // makes the context
+    if (status == cudaSuccess) return 0;
+    return error(EXIT_USAGE, "--device cuda:%d: %s", index, cudaGetErrorString(status));
+}
+
+static int attribute(int index, enum cudaDeviceAttr name) {
+    int value;
+    CUDA_CHECK(cudaDeviceGetAttribute(&value, name, index));
+    return value;
+}
+
+extern "C" int cuda_backend_open(struct ops *ops, int index) {
+    int status = check_device(index);
+    if (status) return status;
+    struct cuda_backend *cuda = new cuda_backend();
+    cuda->device = index;
+    cuda->multiprocessors = attribute(index, cudaDevAttrMultiProcessorCount);
+    cuda->shared_limit = (size_t)attribute(index, cudaDevAttrMaxSharedMemoryPerBlockOptin);
+    CUDA_CHECK(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking));
+    cuda->staging = cuda_staging_new();
+    cuda->linear = cuda_linear_new();
+    ops->backend = "cuda";
+    ops->threads = 1;
+    ops->state = cuda;
+    ops->close = close_cuda;
+    ops->scratch_bytes = OWN_BYTES;
+#define OP(name, parameters, arguments) ops->name = cuda_##name;
+#include "ops/ops.def"
+#undef OP
+    return 0;
+}
+
+extern "C" const size_t cuda_backend_abi = sizeof(struct ops);

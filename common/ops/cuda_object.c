@@ -1,0 +1,64 @@
+#include "ops/cuda_object.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "ops/backend.h"
+
+// lib/ beside the folder of the executable, or further up for the programs of tests.
+static const char *const places[] = {"../lib/" CUDA_OBJECT, "../../lib/" CUDA_OBJECT, "../../../lib/" CUDA_OBJECT};
+
+// The directory of the executable; the caller frees.
+static char *executable_directory(void) {
+    char path[4096];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (size < 0) bug("/proc/self/exe cannot be read");
+    path[size] = 0;
+    char *slash = strrchr(path, '/');
+    if (slash) *slash = 0;
+    return xstrdup(path);
+}
+
+// NULL where none is beside the executable; the caller frees.
+static char *find_object(void) {
+    char *directory = executable_directory(), *found = NULL;
+    for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
+        char *path = path_join(directory, places[i]);
+        if (access(path, R_OK) == 0)
+            found = path;
+        else
+            free(path);
+    }
+    free(directory);
+    return found;
+}
+
+// It stays loaded: CUDA's libraries do not like to be unloaded.
+static int load(cuda_object_open **open, const char *path) {
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!object)
+        return error(EXIT_USAGE, "--device cuda: %s; name the folder of CUDA's libraries in LD_LIBRARY_PATH, or use "
+                                 "--device cpu", dlerror());
+    const size_t *abi = dlsym(object, CUDA_OBJECT_ABI);
+    void *entry = dlsym(object, CUDA_OBJECT_ENTRY);
+    if (!abi || !entry || *abi != sizeof(struct ops))
+        return error(EXIT_USAGE, "--device cuda: %s belongs to another build; run make", path);
+    memcpy(open, &entry, sizeof entry);
+    return 0;
+}
+
+int cuda_open(struct ops *ops, int index) {
+    cuda_object_open *open = NULL;
+    char *path = find_object();
+    if (!path)
+        return error(EXIT_USAGE, "--device cuda: this build has no CUDA backend (lib/" CUDA_OBJECT "), which is built "
+                                 "where nvcc is; use --device cpu");
+    int status = load(&open, path);
+    free(path);
+    return status ? status : open(ops, index);
+}

@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# Verifies and measures the CUDA backend, from a folder that `make dist` made, on a machine with a GPU, CUDA 13, bash, coreutils
+# and python3, and nothing else.
+#
+#   tests/gpu/run.sh [--out DIR] [PART ...]
+#
+#   ops        every operation against the reference, and against itself for equal bits
+#   model      golden models through the towers
+#   golden     golden models through the real processes
+#   bits       two runs of coca_tiny alike; 200 steps within 1e-3 of the CPU's; image on the GPU and text on the CPU
+#   speed      training throughput of coca_base and coca_large
+#   profile    where the time of a step goes, by operation
+#   captions   captions a second, sizes of coca_ViT-L-14 (needs open_clip_torch for its vocabulary)
+#   sanitize   compute-sanitizer over the operations
+#   torch      open_clip's own step with PyTorch on the same card (needs open_clip_torch)
+#
+# Each part prints its verdict; logs go to DIR. Exits 1 when a part failed.
+set -uo pipefail
+home=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+out=${TMPDIR:-/tmp}/coca-gpu failed=0
+[[ ${1:-} == --out ]] && { out=$2; shift 2; }
+parts=("$@")
+((${#parts[@]})) || parts=(ops model golden bits speed profile captions sanitize torch)
+mkdir -p "$out" && out=$(cd "$out" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export COCA_BIN=$home/bin PATH=$home/bin:$PATH LC_ALL=C
+
+# CUDA's libraries, wherever this machine has them.
+libraries=$(ls -d /usr/local/cuda/lib64 /usr/local/cuda/targets/x86_64-linux/lib 2>/dev/null
+    python3 -c 'import glob, site; [print(d) for s in site.getsitepackages() for d in glob.glob(s + "/nvidia/*/lib")]' 2>/dev/null)
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$(tr '\n' ':' <<<"$libraries")
+
+say() { printf '%6d s  %s\n' "$SECONDS" "$*"; }
+
+# verdict PART SECONDS COMMAND ...: its output goes to a log, of which a failure shows the end.
+verdict() {
+    local part=$1 limit=$2 code
+    shift 2
+    timeout "$limit" "$@" >"$out/$part.log" 2>&1
+    code=$?
+    if ((code == 0)); then
+        say "$part: passed"
+    else
+        failed=1
+        say "$part: FAILED ($code)"
+        grep -aE 'FAILED|ERROR|error|off by' "$out/$part.log" | sort -u | head -n 60
+        tail -n 5 "$out/$part.log"
+    fi
+    return "$code"
+}
+
+# unit PROGRAM: its tests on the GPU must have run.
+unit() {
+    local words code
+    cd "$home/tests" || return
+    words=$("$home/test-programs/unit/$1" 2>&1)
+    code=$?
+    printf '%s\n' "$words"
+    ((code == 0)) && ! grep -q 'SKIPPED.*cuda' <<<"$words"
+}
+
+golden() {
+    mkdir -p "$work/golden" && cd "$work/golden" || return
+    PARITY=$home/tests/parity TRAIN=$home/pipelines/train.sh PARITY_OPTIONS=(--device cuda:0)
+    source "$home/tests/parity/hold.bash"
+    hold 2
+}
+
+# edges FOLDER SAMPLES SIZE T V MICROBATCH STEPS: recorded pixels and captions for so many steps.
+edges() {
+    local folder=$1 edge
+    mkdir -p "$folder" || return
+    python3 "$home/tests/gpu/make_batch.py" "$folder/batch.safetensors" "${@:2:4}" || return
+    for edge in images tokens; do
+        coca-tap import "$folder/batch.safetensors" --edge $edge --microbatch "$6" --steps "$7" --out "$folder/$edge.rec" || return
+    done
+}
+
+# train NAME EDGES OPTION ...
+train() {
+    local name=$1 edges=$2
+    shift 2
+    rm -rf "$work/runs/$name"
+    "$home/pipelines/train.sh" --runs "$work/runs" --name "$name" --images "file:$edges/images.rec" --tokens "file:$edges/tokens.rec" "$@"
+}
+
+losses() { grep -o '"loss": *[^,}]*' "$work/runs/$1/metrics.jsonl" | sed 's/.*: *//'; }
+
+# near A B TOLERANCE: the losses of two runs, relatively.
+near() {
+    paste <(losses "$1") <(losses "$2") | awk -v tolerance="$3" '
+        { error = ($1 - $2) / $2; if (error < 0) error = -error; if (error > worst) worst = error }
+        END { print "worst relative difference of the loss in " NR " steps: " worst; exit !(NR > 0 && worst <= tolerance) }'
+}
+
+bits() {
+    local options=(--model coca_tiny --batch-size 32 --microbatch 16 --steps 200 --precision fp32 --lr 1e-3 --grad-clip-norm 1)
+    edges "$work/tiny" 32 28 16 2048 16 200 || return
+    train cpu "$work/tiny" "${options[@]}" --threads 8,8 || return
+    train cuda "$work/tiny" "${options[@]}" --device cuda:0 || return
+    train again "$work/tiny" "${options[@]}" --device cuda:0 || return
+    train mixed "$work/tiny" "${options[@]}" --device cuda:0,cpu --threads 8,8 || return
+    near cuda cpu 1e-3 && near mixed cpu 1e-3 || return
+    cmp <(losses cuda) <(losses again) || return
+    cmp "$work/runs/cuda/model/open_clip_model.safetensors" "$work/runs/again/model/open_clip_model.safetensors"
+}
+
+# rate NAME: samples a second of the steps behind the first four.
+rate() {
+    sed 's/[{}",]//g' "$work/runs/$1/metrics.jsonl" | awk '
+        { for (i = 1; i < NF; i++) value[$i] = $(i + 1) } NR > 4 { seconds += 1 / value["samples_per_second:"]; count++ }
+        END { printf "%.1f", count / seconds }'
+}
+
+# Model FLOPs of a sample, forward and backward, useful work only: 6 for each weight of a linear map and row that passes it, and
+# 12·keys·width for each query of an attention (6·keys·width where it is causal). t: tokens of a caption, on average.
+flops='function linear(rows, weights) { return 6 * rows * weights }
+function sample(W, L, D, Lu, Lm, E, V, N, Q, t,   f) {
+    f = linear(N, 3 * 18 * 18 * W) + L * (linear(N, 12 * W * W) + 12 * N * N * W)
+    f += linear(Q + N, 2 * W * D) + 12 * Q * N * D + linear(Q, 2 * D * D) + linear(1, D * E)
+    f += Lu * (linear(t + 1, 12 * D * D) + 6 * (t + 1) * (t + 1) * D) + linear(1, D * E)
+    f += Lm * (linear(t - 1, 14 * D * D) + linear(Q, 2 * D * D) + 6 * t * t * D + 12 * t * Q * D) + linear(t - 1, D * V)
+    return f
+}'
+
+# speed_of MODEL WIDTH LAYERS D B G
+speed_of() {
+    local model=$1 G=$6 B=$5
+    edges "$work/speed" "$G" 288 64 64000 "$B" 14 || return
+    train "$model" "$work/speed" --model "$model" --batch-size "$G" --microbatch "$B" --steps 14 --precision bf16 \
+        --device cuda:0 --lr 1e-4 --peer-timeout 120 || return
+    awk -v rate="$(rate "$model")" -v W="$2" -v L="$3" -v D="$4" -v name="$model, batch $G in microbatches of $B" "$flops"'
+        BEGIN { f = sample(W, L, D, 12, 12, 512, 64000, 256, 256, 32)
+                printf "%s: %.0f samples/s, %.1f GFLOP a sample, %.1f%% of 989 TFLOP/s\n", name, rate, f / 1e9, 100 * rate * f / 989e12 }'
+}
+
+speed() {
+    speed_of coca_base 768 12 768 128 256 && speed_of coca_large 1024 24 1024 64 128
+}
+
+profile() {
+    edges "$work/speed" 128 288 64 64000 128 8 || return
+    COCA_PROFILE=1 train profile "$work/speed" --model coca_base --batch-size 128 --microbatch 128 --steps 8 --precision bf16 \
+        --device cuda:0 --lr 1e-4 --peer-timeout 120 || return
+    grep -A22 -h '^operation' "$work/runs/profile/log/"{image-encode,text-decode}.log
+}
+
+large='{"embed_dim": 768, "vision_cfg": {"image_size": 224, "layers": 24, "width": 1024, "patch_size": 14, "attentional_pool": true,
+    "attn_pooler_heads": 8, "output_tokens": true},
+ "text_cfg": {"context_length": 76, "vocab_size": 49408, "width": 768, "heads": 12, "layers": 12, "embed_cls": true, "output_tokens": true},
+ "multimodal_cfg": {"context_length": 76, "vocab_size": 49408, "width": 768, "heads": 12, "layers": 12, "attn_pooler_heads": 12},
+ "custom_text": true}'
+
+captions() {
+    mkdir -p "$work/captions" && cd "$work/captions" || return
+    printf '%s\n' "$large" >large.json
+    edges . 256 224 76 49408 256 8 || return
+    local options=(--model large.json --microbatch 256 --precision bf16 --device cuda:0)
+    coca-image-encode "${options[@]}" --images file:images.rec --features file:features.rec || return
+    local vocabulary
+    vocabulary=$(python3 -c 'import importlib.util as u; print(u.find_spec("open_clip").submodule_search_locations[0])') || return
+    coca-text-decode --generate "${options[@]}" --tokenizer "$vocabulary/bpe_simple_vocab_16e6.txt.gz" --features file:features.rec --captions file:captions.rec --max-length 30 --min-length 30
+}
+
+sanitize() {
+    cd "$home/tests" && compute-sanitizer --error-exitcode 9 --tool memcheck "$home/test-programs/unit/ops/test_backends" 2>&1 | tail -n 40
+}
+
+torch() {
+    python3 "$home/tests/gpu/open_clip_step.py" --size base --batch 64 128 --compile
+}
+
+show() { grep -aE "$2" "$out/$1.log" | tail -n "${3:-8}"; }
+
+nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader
+for part in "${parts[@]}"; do
+    case $part in
+        ops) verdict ops 120 bash -c "$(declare -f unit); home='$home'; unit ops/test_backends" ;;
+        model) verdict model 60 bash -c "$(declare -f unit); home='$home'; unit model/test_parity" ;;
+        golden | bits | speed | profile | captions | sanitize | torch)
+            export home work out flops large
+            verdict "$part" 240 bash -c "$(declare -f golden edges train losses near bits rate speed_of speed profile captions sanitize torch); $part"
+            case $part in
+                bits) show bits 'worst' ;;
+                speed) show speed 'samples/s, ' ;;
+                profile) show profile '^[a-z]' 60 ;;
+                captions) show captions 'pictures|microbatches|caption|needs' ;;
+                torch) show torch 'open_clip' ;;
+            esac ;;
+        *) say "no part named $part"; failed=1 ;;
+    esac
+done
+exit "$failed"
