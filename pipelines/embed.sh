@@ -14,6 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/weights.sh"
 
 take_stage_options "$@"
 weights_find "${job_arguments[@]}"
+take_batch "${rest[@]}"
 items=() sink=() role=image-encode source=(--list list)
 set -- "${rest[@]}"
 while (($#)); do
@@ -31,7 +32,7 @@ done
 [[ ${source[0]} == --data || ${#items[@]} -gt 0 || ! -t 0 ]] || fail 2 "nothing to embed: arguments or stdin"
 
 job_scratch
-[[ ${source[0]} == --data ]] || spool "$job_dir/list" "${items[@]}"
+[[ ${source[0]} == --data ]] || spool "$job_dir/list" -- "${items[@]}"
 if [[ $role == image-encode ]]; then
     [[ ${source[0]} == --data ]] || source+=(--root "$PWD")
     serve_images "${source[@]}"

@@ -101,7 +101,7 @@ caption() {
     serve_images --data "$1"
     encode_images --features ipc://sockets/features
     generate_captions
-    sink score coca-score captions --captions file:sockets/captions --data "$1" "${weights[@]}" "${batch[@]}" "${shown[@]}"
+    sink score coca-score captions --captions ipc://sockets/captions --data "$1" "${weights[@]}" "${batch[@]}" "${shown[@]}"
 }
 
 job_scratch

@@ -145,6 +145,10 @@ static int count(int64_t *samples, bool *growing) {
     return sources_count(sources, samples, growing);
 }
 
+static int filled(int64_t first, int samples, int *left) {
+    return sources_filled(sources, first, samples, left);
+}
+
 // Bytes of the largest decoded picture among the first samples, which stand for all: headers of millions are not read.
 static int64_t largest_picture(void) {
     enum { LOOKED_AT = 64 };
@@ -171,6 +175,7 @@ static int run(struct hub *hub) {
                                   .row_bytes = 3LL * view.size * view.size,
                                   .sample_bytes = largest_picture(),
                                   .count = count,
+                                  .filled = filled,
                                   .add = add_pixels,
                                   .make = make};
     return worker_run(hub, &worker);

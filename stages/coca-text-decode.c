@@ -23,8 +23,10 @@ static const char manual[] =
     "\n"
     "With --control it trains: the run directory says how. Without, it serves text embeddings to a consumer that\n"
     "asks for them on a socket, or goes through a recording of tokens to its end, writing what has an address and\n"
-    "printing the caption loss when features are there, which --embed leaves out. With --generate it asks for\n"
-    "features until their end and writes captions.\n"
+    "printing the caption loss when features are there, which --embed leaves out. With --generate it serves\n"
+    "captions to a consumer that asks for them on a socket, or asks for features until their end and writes a\n"
+    "recording of captions. Greedy captions and those of --num-beams are open_clip's, token for token: its default\n"
+    "is --num-beams 6 --num-beam-groups 3 --min-length 5 --max-length 30.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad input, 4 peer lost, 130 and 143 signals.\n"
     "\n"
@@ -130,10 +132,7 @@ static int open_caption_edges(struct hub *hub) {
         {&text_decode.features, true, {"features", o->features, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
         {&text_decode.captions, true, {"captions", o->captions, EDGE_SERVE, EDGE_OUT, 0, NULL}           },
     };
-    int status = edges_open(hub, rows, sizeof rows / sizeof *rows);
-    if (!status && !edge_is_recording(text_decode.captions))
-        status = error(EXIT_USAGE, "--captions %s: captions are written to file:PATH or -", o->captions);
-    return status;
+    return edges_open(hub, rows, sizeof rows / sizeof *rows);
 }
 
 static int open_edges(struct hub *hub) {

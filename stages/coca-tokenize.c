@@ -144,11 +144,16 @@ static int count(int64_t *samples, bool *growing) {
     return sources_count(sources, samples, growing);
 }
 
+static int filled(int64_t first, int samples, int *left) {
+    return sources_filled(sources, first, samples, left);
+}
+
 static int run(struct hub *hub) {
     const struct worker worker = {.edge = "tokens",
                                   .address = run_options.tokens,
                                   .row_bytes = T * (int64_t)sizeof(int32_t),
                                   .count = count,
+                                  .filled = filled,
                                   .add = add_tokens,
                                   .make = make};
     return worker_run(hub, &worker);

@@ -150,6 +150,11 @@ int sources_count(struct sources *sources, int64_t *samples, bool *growing) {
     return 0;
 }
 
+int sources_filled(struct sources *sources, int64_t first, int count, int *filled) {
+    *filled = count;
+    return sources->spool ? spool_filled(sources->spool, first, count, filled) : 0;
+}
+
 // The record that the n-th caption is of: the last one with at most n captions before it.
 static int64_t record_of_caption(const struct sources *sources, int64_t n) {
     int64_t low = 0, high = plan_records(sources->plan);

@@ -34,6 +34,10 @@ int sources_count(struct sources *sources, int64_t *samples, bool *growing);
 // resumed makes the same samples.
 enum sample_purpose { SAMPLE_VIEW, SAMPLE_CAPTION, SAMPLE_PROMPT };
 
+// How many of the samples first … first + count, all below sources_count, there are to be made: of a list less than
+// count where its writer ended a batch early (spool.h). 0 or -EXIT_DATA.
+int sources_filled(struct sources *sources, int64_t first, int count, int *filled);
+
 struct sample {
     int64_t n, id; // id: source << 48 | record; of a list n
     struct random_key key;

@@ -10,22 +10,27 @@
 #include "base/fail.h"
 #include "base/file.h"
 
-enum { CHUNK = 64 << 10 };
+enum { CHUNK = 64 << 10, STRIDE = 1024 };
 
 struct spool {
     int fd;
     char *path, *closed;
-    int64_t *start; // of line i in the file; start[lines] is where the next one begins
+    int64_t *mark; // where line i·STRIDE begins: few enough to keep for lists of millions
     int64_t lines, capacity, scanned;
+    int64_t begun;                 // where the line behind the last whole one begins
+    int64_t next_line, next_start; // behind the line that was read last
     struct buffer line;
 };
 
-static void add_start(struct spool *spool, int64_t offset) {
-    if (++spool->lines >= spool->capacity) {
+static void add_line(struct spool *spool, int64_t end) {
+    spool->begun = end;
+    if (++spool->lines % STRIDE) return;
+    const int64_t i = spool->lines / STRIDE;
+    if (i >= spool->capacity) {
         spool->capacity *= 2;
-        spool->start = xrealloc_array(spool->start, (size_t)spool->capacity, sizeof *spool->start);
+        spool->mark = xrealloc_array(spool->mark, (size_t)spool->capacity, sizeof *spool->mark);
     }
-    spool->start[spool->lines] = offset;
+    spool->mark[i] = end;
 }
 
 int spool_open(struct spool **spool, const char *path) {
@@ -35,9 +40,9 @@ int spool_open(struct spool **spool, const char *path) {
     struct spool *new = *spool = xcalloc(1, sizeof *new);
     new->fd = fd;
     new->path = xstrdup(path);
-    new->closed = xformat("%s.closed", path);
-    new->capacity = 1024;
-    new->start = xcalloc((size_t) new->capacity, sizeof *new->start);
+    new->closed = xformat("%s" SPOOL_CLOSED, path);
+    new->capacity = 16;
+    new->mark = xcalloc((size_t) new->capacity, sizeof *new->mark);
     return 0;
 }
 
@@ -47,7 +52,7 @@ void spool_close(struct spool **spool) {
     close(old->fd);
     free(old->path);
     free(old->closed);
-    free(old->start);
+    free(old->mark);
     buffer_release(&old->line);
     free(old);
     *spool = NULL;
@@ -57,17 +62,14 @@ static int cannot_read(const struct spool *spool) {
     return error(EXIT_DATA, "%s: cannot be read: %s", spool->path, strerror(errno));
 }
 
-static void find_lines(struct spool *spool, const char *bytes, size_t size) {
-    for (const char *at = bytes, *end = bytes + size; (at = memchr(at, '\n', (size_t)(end - at))); at++)
-        add_start(spool, spool->scanned + (at - bytes) + 1);
-    spool->scanned += (int64_t)size;
-}
-
 static int scan(struct spool *spool) {
     char chunk[CHUNK];
     ssize_t got;
-    while ((got = pread(spool->fd, chunk, sizeof chunk, (off_t)spool->scanned)) > 0)
-        find_lines(spool, chunk, (size_t)got);
+    while ((got = pread(spool->fd, chunk, sizeof chunk, (off_t)spool->scanned)) > 0) {
+        for (const char *at = chunk, *end = chunk + got; (at = memchr(at, '\n', (size_t)(end - at))); at++)
+            add_line(spool, spool->scanned + (at - chunk) + 1);
+        spool->scanned += got;
+    }
     return got ? cannot_read(spool) : 0;
 }
 
@@ -76,30 +78,77 @@ int spool_look(struct spool *spool, int64_t *lines, bool *growing) {
     *growing = !file_exists(spool->closed);
     int status = scan(spool);
     // The last line may lack its end.
-    if (!*growing && spool->scanned > spool->start[spool->lines]) add_start(spool, spool->scanned);
+    if (!*growing && spool->scanned > spool->begun) add_line(spool, spool->scanned);
     *lines = spool->lines;
     return status;
 }
 
-static int read_exactly(struct spool *spool, char *bytes, size_t size, int64_t offset) {
-    for (size_t done = 0; done < size;) {
-        ssize_t got = pread(spool->fd, bytes + done, size - done, (off_t)offset + (off_t)done);
+static int was_cut(const struct spool *spool) {
+    return error(EXIT_DATA, "%s: was cut while it was read", spool->path);
+}
+
+// Where line n begins: counted from the line that was read last, or from the mark before n.
+static int find_start(struct spool *spool, int64_t n, int64_t *start) {
+    char chunk[CHUNK];
+    int64_t line = n / STRIDE * STRIDE;
+    *start = spool->mark[n / STRIDE];
+    if (spool->next_line <= n && spool->next_line > line) {
+        line = spool->next_line;
+        *start = spool->next_start;
+    }
+    while (line < n) {
+        ssize_t got = pread(spool->fd, chunk, sizeof chunk, (off_t)*start);
         if (got < 0) return cannot_read(spool);
-        if (got == 0) return error(EXIT_DATA, "%s: was cut while it was read", spool->path);
-        done += (size_t)got;
+        if (got == 0) return was_cut(spool);
+        const char *at = chunk, *end = chunk + got;
+        while (line < n && (at = memchr(at, '\n', (size_t)(end - at)))) {
+            line++;
+            at++;
+        }
+        *start += at ? at - chunk : got;
     }
     return 0;
 }
 
+// Reads on until the line ends; the buffer then begins with it. Returns its size with its end.
+static int read_line(struct spool *spool, int64_t n, int64_t start, size_t *size) {
+    char chunk[4 << 10];
+    struct buffer *line = &spool->line;
+    buffer_clear(line);
+    for (;;) {
+        ssize_t got = pread(spool->fd, chunk, sizeof chunk, (off_t)start + (off_t)line->size);
+        if (got < 0) return cannot_read(spool);
+        if (got == 0 && start + (int64_t)line->size < spool->scanned) return was_cut(spool);
+        const char *end = memchr(chunk, '\n', (size_t)got);
+        *size = line->size + (size_t)(end ? end - chunk + 1 : got);
+        buffer_append(line, chunk, (size_t)got);
+        if (end || got == 0) break;
+        if (line->size > SPOOL_LINE_LIMIT) break;
+    }
+    if (*size <= SPOOL_LINE_LIMIT) return 0;
+    return error(EXIT_DATA, "%s: line %" PRId64 " has more than %d bytes", spool->path, n + 1, SPOOL_LINE_LIMIT);
+}
+
 int spool_line(struct spool *spool, int64_t n, const char **line) {
-    const size_t size = (size_t)(spool->start[n + 1] - spool->start[n]);
-    if (size > SPOOL_LINE_LIMIT)
-        return error(EXIT_DATA, "%s: line %" PRId64 " has more than %d bytes", spool->path, n + 1, SPOOL_LINE_LIMIT);
-    buffer_clear(&spool->line);
-    buffer_reserve(&spool->line, size + 1);
+    int64_t start;
+    size_t size = 0;
+    int status = find_start(spool, n, &start);
+    if (!status) status = read_line(spool, n, start, &size);
+    if (status) return status;
+    spool->next_line = n + 1;
+    spool->next_start = start + (int64_t)size;
     char *bytes = spool->line.bytes;
-    int status = read_exactly(spool, bytes, size, spool->start[n]);
     bytes[size && bytes[size - 1] == '\n' ? size - 1 : size] = 0;
     *line = bytes;
+    return 0;
+}
+
+int spool_filled(struct spool *spool, int64_t first, int count, int *filled) {
+    const char *line;
+    int status = 0;
+    for (*filled = 0; *filled < count && !status; ++*filled) {
+        status = spool_line(spool, first + *filled, &line);
+        if (!status && !strcmp(line, SPOOL_FILLER)) break;
+    }
     return status;
 }

@@ -1,10 +1,15 @@
 // The lines of a file that somebody may still be writing. It is whole once FILE.closed exists.
+//
+// Readers take lines in batches of a fixed size. A writer that does not want to wait for the next line ends a batch
+// early by filling it up with lines SPOOL_FILLER, which stand for nothing.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define SPOOL_LINE_LIMIT (64 << 10) // bytes of one line
+#define SPOOL_FILLER "\f"
+#define SPOOL_CLOSED ".closed"
 
 struct spool;
 int spool_open(struct spool **spool, const char *path); // 0 or -EXIT_DATA
@@ -13,5 +18,9 @@ void spool_close(struct spool **spool);
 // Looks what has come: `*lines` are whole, and more may come while `*growing`. 0 or -EXIT_DATA.
 int spool_look(struct spool *spool, int64_t *lines, bool *growing);
 
-// Line n without its end, for n below what spool_look said; borrowed until the next call. 0 or -EXIT_DATA.
+// Line n without its end, for n below what spool_look said; borrowed until the next call. Cheapest in ascending order.
+// 0 or -EXIT_DATA.
 int spool_line(struct spool *spool, int64_t n, const char **line);
+
+// How many of the lines first … first + count stand before the first SPOOL_FILLER. 0 or -EXIT_DATA.
+int spool_filled(struct spool *spool, int64_t first, int count, int *filled);

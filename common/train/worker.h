@@ -28,6 +28,8 @@ struct worker {
     int64_t sample_bytes; // memory that making one sample takes, of which several are never made at once
     // How many samples there are, and whether more may come. 0 or -exit_code.
     int (*count)(int64_t *samples, bool *growing);
+    // How many of these samples, which are there, are to be made: less than all where a batch was ended early.
+    int (*filled)(int64_t first, int count, int *filled);
     void *(*add)(struct message *message, int samples); // adds the tensor that the rows go to, returns its memory
     // Makes sample n in row `row`. 0 or -exit_code.
     int (*make)(void *tensor, int row, int64_t n, struct worker_row *about);

@@ -58,6 +58,8 @@ int worker_make(const struct worker *worker, struct unit unit, struct message **
     const int64_t left = samples - unit.first;
     if (left < unit.samples && growing) return 0;
     if (left < unit.samples) unit.samples = left > 0 ? (int32_t)left : 0;
+    if (unit.samples) status = worker->filled(unit.first, unit.samples, &unit.samples);
+    if (status) return status;
     *message = message_new(unit.samples ? MESSAGE_DATA : MESSAGE_END, unit);
     if (!unit.samples) return 0;
     if (worker_trains()) (*message)->microbatches = run_microbatches();

@@ -104,6 +104,13 @@ int edge_send(struct edge *edge, const char *role, struct message **message);
 // Says `end` to the peers, or closes the recording.
 int edge_end(struct edge *edge);
 
+// Serves the sockets without waiting, for a stage that has others to wait for. 0, or what a wait would return.
+int hub_look(struct hub *hub);
+
+// A ROUTER for clients that are no stages, with the hub's keys; frames of `limit` bytes at most. `option` names the
+// address in errors. The stage closes it before its end. 0 or -EXIT_USAGE.
+int hub_clients(struct hub *hub, void **socket, const char *option, const char *address, int64_t limit);
+
 struct hub_counters {
     double waiting, blocked; // seconds waiting for input, blocked on output
     int64_t messages_in, messages_out, bytes_in, bytes_out, malformed, repeated_requests;

@@ -125,6 +125,8 @@ static inline bool edge_is_stateful(const struct edge *edge) {
 
 // --- socket.c
 int socket_open(struct edge *edge); // and says hello, where it connects
+// Encrypts what leaves this host. 0 or -EXIT_USAGE.
+int socket_protect(struct hub *hub, void *socket, const struct endpoint *endpoint, const char *option, bool binds);
 void socket_close(struct edge *edge, int linger_ms);
 // What one multipart message turned out to be: `message` NULL with a reason when it was malformed.
 struct arrival {

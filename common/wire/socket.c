@@ -49,18 +49,16 @@ static void set_dealer(const struct edge *edge) {
     zmq_setsockopt(edge->socket, ZMQ_ROUTING_ID, id, sizeof id);
 }
 
-static int set_keys(struct edge *edge) {
-    struct hub *hub = edge->hub;
-    if (edge->endpoint.kind != ENDPOINT_TCP) return 0;
+int socket_protect(struct hub *hub, void *socket, const struct endpoint *endpoint, const char *option, bool binds) {
+    if (endpoint->kind != ENDPOINT_TCP) return 0;
     if (!hub->keys.folder) {
-        if (edge->endpoint.loopback || hub->config.insecure) return 0;
+        if (endpoint->loopback || hub->config.insecure) return 0;
         return error(EXIT_USAGE,
                      "--%s %s leaves this host unencrypted: make keys with `coca-tap keys DIR` and give --keys DIR to "
                      "both ends, or give --insecure",
-                     edge->name, edge->address);
+                     option, endpoint->address);
     }
-    return edge_is_router(edge) ? keys_serve(&hub->keys, hub->context, edge->socket)
-                                : keys_connect(&hub->keys, edge->socket);
+    return binds ? keys_serve(&hub->keys, hub->context, socket) : keys_connect(&hub->keys, socket);
 }
 
 static int monitor_open(struct edge *edge) {
@@ -92,7 +90,7 @@ static int open_socket(struct edge *edge) {
         set_router(edge);
     else
         set_dealer(edge);
-    int status = set_keys(edge);
+    int status = socket_protect(edge->hub, edge->socket, &edge->endpoint, edge->name, edge_is_router(edge));
     if (status == 0 && !edge_is_router(edge)) status = monitor_open(edge);
     return status ? status : bind_or_connect(edge);
 }

@@ -137,6 +137,11 @@ int hub_status(struct hub *hub) {
     return hub->failure ? hub->failure : interrupt;
 }
 
+int hub_look(struct hub *hub) {
+    hub_pass(hub, 0, NULL);
+    return hub_status(hub);
+}
+
 int hub_wait(struct awaited *awaited) {
     struct hub *hub = awaited->hub;
     double began = hub->clock, entered = clock_seconds();

@@ -122,7 +122,7 @@ job_left() {
     local pid=$1 code=$2 name=${job_name[$1]} kind=${job_kind[$1]} command=${job_command[$1]}
     unset "job_name[$pid]" "job_kind[$pid]" "job_command[$pid]"
     if ((code == 0)); then return; fi
-    if [[ -z $job_signal && $kind == worker ]] && ((!job_failed)) && ((code > 128 || code == 4)) && job_may_restart; then
+    if [[ -z $job_signal && $kind == worker && $command ]] && ((!job_failed)) && ((code > 128 || code == 4)) && job_may_restart; then
         say "$name was lost (exit $code) and is started again"
         eval "job_spawn worker $name $command"
         return
@@ -208,6 +208,7 @@ job_kill_after() {
 job_end() {
     [[ -n $job_ended ]] && return
     job_ended=1
+    [[ -n ${job_spooler:-} ]] && kill "$job_spooler" 2>/dev/null
     local pid deadline=$((SECONDS + 3))
     while ((${#job_name[@]} && SECONDS < deadline)); do
         for pid in "${!job_name[@]}"; do kill -0 "$pid" 2>/dev/null || unset "job_name[$pid]"; done

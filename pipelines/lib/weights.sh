@@ -10,6 +10,7 @@ weights_find() {
             --run) run=${2-}; shift ;;
             --runs) runs=${2-}; shift ;;
             --pretrained) pretrained=${2-}; shift ;;
+            --model | --tokenizer) rest+=("$1" "$(from_here "${2-}")"); shift ;;
             *) rest+=("$1") ;;
         esac
         shift
@@ -27,6 +28,9 @@ weights_find() {
         fail 2 "give --run RUN or --pretrained DIR"
     fi
 }
+
+# A file's path seen from here, since stages work in the job's directory; a preset's name as it is.
+from_here() { if [[ -e $1 ]]; then realpath -- "$1"; else printf '%s' "$1"; fi; }
 
 # The finished model of a run, else its newest checkpoint.
 weights_of_run() {
@@ -60,20 +64,41 @@ encode_texts() {
     stage text-decode coca-text-decode --embed --tokens ipc://sockets/tokens --embeddings ipc://sockets/embeddings \
         "${weights[@]}" "${batch[@]}" "$@"
 }
-# generate_captions OPTION ...: from features to the pipe sockets/captions, which a sink reads.
+# generate_captions OPTION ...: from features to captions, which a sink asks for.
 generate_captions() {
-    mkfifo "$job_dir/sockets/captions"
-    stage text-decode coca-text-decode --generate --features ipc://sockets/features --captions file:sockets/captions \
+    stage text-decode coca-text-decode --generate --features ipc://sockets/features --captions ipc://sockets/captions \
         "${weights[@]}" "${batch[@]}" "$@"
 }
 batch=(--microbatch 64)
 
-# spool FILE [LINE ...]: the lines, or stdin's, into FILE as they come, and FILE.closed behind the last.
+# take_batch ARGUMENT ...: --microbatch B, which the spooler must know too, goes to `batch`, all else to `rest`.
+take_batch() {
+    rest=()
+    while (($#)); do
+        case $1 in
+            --microbatch) batch=("$1" "${2-}"); shift ;;
+            --microbatch=*) batch=(--microbatch "${1#*=}") ;;
+            --) rest+=("$@"); return ;;
+            *) rest+=("$1") ;;
+        esac
+        shift
+    done
+}
+
+# spool FILE OPTION ... [-- LINE ...]: the lines, or stdin's as they come, into FILE, and FILE.closed behind the last. Options
+# are coca-spool's. A job that follows stdin may wait as long as that is silent.
 spool() {
-    local file=$1
+    local file=$1 options=()
+    shift
+    while (($#)) && [[ $1 != -- ]]; do options+=("$1"); shift; done
     shift
     : >"$file"
-    if (($#)); then printf '%s\n' "$@" >"$file"; touch "$file.closed"; return; fi
-    (exec 8>&- 9>&-; cat >"$file"; touch "$file.closed") <&0 &
-    spooler=$!
+    if (($#)); then
+        (exec 8>&- 9>&-; printf '%s\n' "$@" | coca-spool --batch "${batch[1]}" "${options[@]}" "$file") &
+    else
+        [[ " ${job_options[*]} " == *" --stall-timeout"* ]] || job_options+=(--stall-timeout 1e9)
+        (exec 8>&- 9>&-; exec coca-spool --batch "${batch[1]}" "${options[@]}" "$file") <&0 &
+    fi
+    job_spooler=$!
+    job_name[$job_spooler]=spool job_kind[$job_spooler]=worker job_command[$job_spooler]=''
 }

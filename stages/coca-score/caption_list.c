@@ -8,9 +8,14 @@
 
 #include "text.h"
 
-int caption_list_open(struct caption_list *list, const char *path, enum caption_format format) {
+int caption_list_open(struct caption_list *list, const char *path, enum caption_format format, bool append) {
     *list = (struct caption_list){.format = format, .file = stdout};
     if (!strcmp(path, "-")) return 0;
+    list->append = append;
+    if (append) {
+        list->file = fopen(path, "ae");
+        return list->file ? 0 : error(EXIT_RUN, "%s: cannot be written: %s", path, strerror(errno));
+    }
     int status = aside_open(&list->aside, path);
     list->file = list->aside.file;
     return status;
@@ -54,9 +59,15 @@ int caption_list_flush(struct caption_list *list) {
 
 int caption_list_close(struct caption_list *list) {
     if (list->format == CAPTIONS_JSON) fputs(list->count ? "]\n" : "[]\n", list->file);
-    return list->file == stdout ? caption_list_flush(list) : aside_commit(&list->aside);
+    if (list->file != stdout && !list->append) return aside_commit(&list->aside);
+    int status = caption_list_flush(list);
+    if (list->file != stdout) fclose(list->file);
+    return status;
 }
 
 void caption_list_abandon(struct caption_list *list) {
-    if (list->file != stdout) aside_abandon(&list->aside);
+    if (list->append)
+        fclose(list->file);
+    else if (list->file != stdout)
+        aside_abandon(&list->aside);
 }

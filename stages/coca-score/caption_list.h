@@ -8,11 +8,12 @@ enum caption_format { CAPTIONS_TSV, CAPTIONS_JSON };
 struct caption_list {
     enum caption_format format;
     FILE *file;
-    struct aside aside; // unless it is stdout
+    struct aside aside; // unless it is stdout, or appended to
+    bool append;
     int64_t count;
 };
-// `path` "-" is stdout. 0 or -EXIT_RUN.
-int caption_list_open(struct caption_list *list, const char *path, enum caption_format format);
+// `path` "-" is stdout; `append` leaves what the file has. 0 or -EXIT_RUN.
+int caption_list_open(struct caption_list *list, const char *path, enum caption_format format, bool append);
 void caption_list_add(struct caption_list *list, const char *name, const char *caption);
 int caption_list_flush(struct caption_list *list); // 0 or -EXIT_RUN
 int caption_list_close(struct caption_list *list); // 0 or -EXIT_RUN

@@ -36,6 +36,7 @@ static const char manual[] =
 static struct {
     char *data, *out, *html;
     int format;
+    bool append;
     int64_t pairs;
 } own;
 #define FIELD(member) offsetof(__typeof__(own), member)
@@ -45,6 +46,7 @@ static const struct option rows[] = {
     {"out",    OPTION_TEXT,   FIELD(out),    "FILE",     NULL,  0, 0,
      "the captions; - is stdout, which is the default without --pairs",                                                       OPTION_LOCAL},
     {"format", OPTION_CHOICE, FIELD(format), "tsv|json", "tsv", 0, 0,   "of --out",                                           OPTION_LOCAL},
+    {"append", OPTION_FLAG,   FIELD(append), NULL,       NULL,  0, 0,   "to what --out has (tsv)",                            OPTION_LOCAL},
     {"pairs",  OPTION_INT,    FIELD(pairs),  "N",        "0",   0, 1e6, "pictures to show with both captions",                OPTION_LOCAL},
     {"html",   OPTION_TEXT,   FIELD(html),   "FILE",     NULL,  0, 0,   "shows them on a page with the pictures in it",
      OPTION_LOCAL                                                                                                                         },
@@ -67,6 +69,8 @@ static int prepare(const struct strings *operands) {
     (void)operands;
     if ((own.pairs || own.html) && !own.data)
         return error(EXIT_USAGE, "--pairs and --html need --data DIR: they show what the dataset knows");
+    if (own.append && (!own.out || own.format == CAPTIONS_JSON))
+        return error(EXIT_USAGE, "--append needs --out FILE of --format tsv, whose lines stand alone");
     if (!own.out && !own.pairs) own.out = xstrdup("-");
     int status = run_join(&model, &tables[RUN]);
     return status || !own.data ? status : store_open(&self.store, own.data);
@@ -128,7 +132,7 @@ static int take(void *context, const struct message *message) {
 }
 
 static int open_outputs(void) {
-    int status = own.out ? caption_list_open(&self.list, own.out, (enum caption_format)own.format) : 0;
+    int status = own.out ? caption_list_open(&self.list, own.out, (enum caption_format)own.format, own.append) : 0;
     if (status || !own.html) return status;
     status = page_open(&self.page, own.html, path_base(own.data));
     if (status && own.out) caption_list_abandon(&self.list);
@@ -151,7 +155,7 @@ static void abandon_outputs(void) {
 
 static int say(void) {
     if (own.pairs && fflush(stdout)) return error(EXIT_RUN, "stdout cannot be written");
-    if (!self.seen) return error(EXIT_DATA, "no caption came");
+    if (!self.seen && !own.append) return error(EXIT_DATA, "no caption came");
     if (!pull_dropped()) return 0;
     return error(EXIT_DATA, "%" PRId64 " of %" PRId64 " pictures could not be had: their captions are empty",
                  pull_dropped(), self.seen);

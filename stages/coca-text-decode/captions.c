@@ -1,4 +1,5 @@
-// --generate: the sink of a chain without training. It asks for features, microbatch by microbatch, until their end.
+// --generate: features to captions, microbatch by microbatch. On a socket a consumer asks for them; on a recording it
+// goes on until the features end.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,15 @@
 
 struct caption_options caption_options;
 
+enum { ASKED = 64 };
+
 struct captioner {
     struct hub *hub;
     struct generator *generator;
-    int32_t wanted, next; // microbatches asked for, taken
+    struct progress *progress;
+    struct unit asked[ASKED]; // and not answered, in order; their features are asked for
+    int asked_count;
+    int32_t next; // microbatch to ask for without a consumer
     int64_t captions;
 };
 
@@ -45,17 +51,10 @@ int captions_options(struct generate_options *options) {
     return generate_options_check(&text_decode.part.config, options);
 }
 
-static void ask_ahead(struct captioner *captioner) {
-    int64_t B = run_options.microbatch;
-    for (; captioner->wanted <= captioner->next + run_options.window; captioner->wanted++)
-        edge_want(text_decode.features, NULL, (struct unit){0, captioner->wanted, captioner->wanted * B, (int32_t)B});
-}
-
-static int take_features(struct captioner *captioner, struct message **features) {
-    struct edge *edge = text_decode.features;
-    if (edge_is_recording(edge)) return hub_take(captioner->hub, edge, MESSAGE_DATA, NULL, -1, -1, features);
-    ask_ahead(captioner);
-    return hub_take(captioner->hub, edge, MESSAGE_DATA, NULL, 0, captioner->next++, features);
+// open_clip's captions may end with padding instead of EOS, which is no word of theirs although it has a text ("!").
+static int words_end(const int32_t *tokens, int T) {
+    while (T > 0 && tokens[T - 1] == text_decode.part.config.text.pad_id) T--;
+    return T;
 }
 
 static void add_texts(struct message *captions, const int32_t *tokens, int B, int T) {
@@ -63,7 +62,8 @@ static void add_texts(struct message *captions, const int32_t *tokens, int B, in
     struct buffer text = {0};
     for (int i = 0; i < B; i++) {
         buffer_clear(&text);
-        tokenizer_decode(text_decode.tokenizer, tokens + (int64_t)i * T, T, &text);
+        const int32_t *caption = tokens + (int64_t)i * T;
+        tokenizer_decode(text_decode.tokenizer, caption, words_end(caption, T), &text);
         strings_add(&texts, text.bytes ? text.bytes : "", text.size);
     }
     message_add_strings(captions, TENSOR_TEXT, (const char *const *)texts.item, B);
@@ -88,20 +88,75 @@ static int caption(struct captioner *captioner, const struct message *input) {
     return edge_send(text_decode.captions, NULL, &captions);
 }
 
+// ---- the units
+
+static void want(struct captioner *captioner, struct unit unit) {
+    if (!edge_is_recording(text_decode.features)) edge_want(text_decode.features, NULL, unit);
+    captioner->asked[captioner->asked_count++] = unit;
+}
+
+// Without a consumer to ask: the next ones, as far ahead as the window goes.
+static void want_all(struct captioner *captioner) {
+    int64_t B = run_options.microbatch, ahead = run_options.window < ASKED ? run_options.window + 1 : ASKED;
+    for (; captioner->asked_count < ahead; captioner->next++)
+        want(captioner, (struct unit){0, captioner->next, captioner->next * B, (int32_t)B});
+}
+
+// Waits for a unit when there is none, and takes along what else was asked.
+static int want_asked(struct captioner *captioner) {
+    struct hub *hub = captioner->hub;
+    struct edge *captions = text_decode.captions;
+    while (captioner->asked_count < ASKED &&
+           (!captioner->asked_count || hub_ready(hub, captions, MESSAGE_ASK, NULL, -1, -1))) {
+        struct unit unit;
+        int status = hub_next_ask(hub, captions, &unit);
+        if (status) return status;
+        want(captioner, unit);
+    }
+    return 0;
+}
+
+static int take_features(struct captioner *captioner, struct message **features) {
+    struct edge *edge = text_decode.features;
+    struct unit unit = captioner->asked[0];
+    bool recorded = edge_is_recording(edge), served = !edge_is_recording(text_decode.captions);
+    memmove(captioner->asked, captioner->asked + 1, (size_t)--captioner->asked_count * sizeof unit);
+    int status = recorded ? hub_take(captioner->hub, edge, MESSAGE_DATA, NULL, -1, -1, features)
+                          : hub_take(captioner->hub, edge, MESSAGE_DATA, NULL, unit.step, unit.microbatch, features);
+    if (status != HUB_END || !served) return status;
+    *features = message_new(MESSAGE_END, unit);
+    return 0;
+}
+
+static int answer(struct captioner *captioner, struct message **features) {
+    if ((*features)->kind == MESSAGE_END) return edge_send(text_decode.captions, NULL, features);
+    int status = caption(captioner, *features);
+    progress_set(captioner->progress, captioner->captions, NULL);
+    return status;
+}
+
+static int make_captions(struct captioner *captioner) {
+    const bool served = !edge_is_recording(text_decode.captions);
+    int status = 0;
+    while (!status) {
+        struct message *features = NULL;
+        if (served)
+            status = want_asked(captioner);
+        else
+            want_all(captioner);
+        if (!status) status = take_features(captioner, &features);
+        if (!status) status = answer(captioner, &features);
+        message_free(&features);
+    }
+    return status;
+}
+
 int captions_run(struct hub *hub) {
-    struct captioner captioner = {.hub = hub};
-    struct progress *progress = progress_new("caption", 0, "pictures");
-    struct message *features;
-    int status;
+    struct captioner captioner = {.hub = hub, .progress = progress_new("caption", 0, "pictures")};
     captioner.generator = generator_new(&text_decode.part.config, text_decode.part.params, (int)run_options.microbatch,
                                         &text_decode.generate);
-    while (!(status = take_features(&captioner, &features))) {
-        status = caption(&captioner, features);
-        message_free(&features);
-        if (status) break;
-        progress_set(progress, captioner.captions, NULL);
-    }
-    progress_done(&progress);
+    int status = make_captions(&captioner);
+    progress_done(&captioner.progress);
     generator_free(&captioner.generator);
     return status;
 }

@@ -23,6 +23,7 @@ static const char *const golden_names[] = {"narrow_vision",      "wide_vision", 
 #define GOLDEN_COUNT (sizeof golden_names / sizeof *golden_names)
 
 struct golden {
+    const char *name;
     struct model_config config;
     struct safetensors weights, batch, values;
     json_t *steps;
@@ -48,6 +49,7 @@ static inline void read_training(struct golden *golden) {
 
 static inline void golden_open(struct golden *golden, const char *name) {
     char *config = xformat("parity/%s/model.json", name), *steps = xformat("parity/%s/steps.json", name);
+    golden->name = name;
     assert_int_equal(model_config_read(&golden->config, config), 0);
     golden->steps = json_read(steps, 1 << 20);
     assert_non_null(golden->steps);

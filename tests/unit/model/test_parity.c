@@ -170,6 +170,62 @@ static void test_greedy(void **state) {
     on_exact_backends(check_greedy);
 }
 
+// ---- captions by open_clip's generate: captions.json of make_beams.py
+
+static double case_number(const json_t *golden, const char *key) {
+    return json_number_value(json_object_get(golden, key));
+}
+
+static void compare_captions(const struct golden *golden, const json_t *rows, const int32_t *tokens, size_t index) {
+    for (int i = 0; i < golden->G * golden->T; i++) {
+        const json_t *row = json_array_get(rows, (size_t)(i / golden->T));
+        int wanted = (int)json_integer_value(json_array_get(row, (size_t)(i % golden->T)));
+        if (tokens[i] != wanted)
+            fail_msg("case %zu, picture %d, token %d: %d instead of %d", index, i / golden->T, i % golden->T, tokens[i],
+                     wanted);
+    }
+}
+
+static void check_case(const struct golden *golden, struct params *text, const json_t *wanted, size_t index) {
+    struct generate_options options = {.temperature = 1,
+                                       .top_p = 1,
+                                       .max_length = (int)case_number(wanted, "max"),
+                                       .min_length = (int)case_number(wanted, "min"),
+                                       .repetition_penalty = case_number(wanted, "penalty"),
+                                       .num_beams = (int)case_number(wanted, "beams"),
+                                       .num_beam_groups = (int)case_number(wanted, "groups")};
+    struct generator *generator = generator_new(&golden->config, text, golden->G, &options);
+    float *features = golden_copy(&golden->values, "features");
+    int64_t *ids = golden_copy(&golden->batch, "ids");
+    int32_t *tokens = xcalloc((size_t)(golden->G * golden->T), sizeof *tokens);
+    generator_run(generator, golden->G, features, ids, tokens);
+    compare_captions(golden, json_object_get(wanted, "tokens"), tokens, index);
+    free(features);
+    free(ids);
+    free(tokens);
+    generator_free(&generator);
+}
+
+static void check_generate(const struct golden *golden, const char *device, enum dtype dtype) {
+    if (golden->config.family != FAMILY_OPEN_CLIP) return;
+    char *path = xformat("parity/%s/captions.json", golden->name);
+    json_t *file = json_read(path, 1 << 20), *cases = json_object_get(file, "captions");
+    struct ops *ops;
+    assert_true(json_array_size(cases) > 5);
+    assert_int_equal(ops_open(&ops, device, dtype, 2), 0);
+    struct params *text = load_part(ops, golden, PART_TEXT);
+    for (size_t i = 0; i < json_array_size(cases); i++) check_case(golden, text, json_array_get(cases, i), i);
+    params_free(&text);
+    ops_close(&ops);
+    json_decref(file);
+    free(path);
+}
+
+static void test_open_clips_captions(void **state) {
+    (void)state;
+    on_exact_backends(check_generate);
+}
+
 // A step with M sets, or with one set and a second forward pass.
 static void run_variant(const struct golden *golden, const char *device, enum dtype dtype, int batch, int sets,
                         struct model *model, struct outcome *outcome) {
@@ -285,6 +341,7 @@ int main(void) {
         cmocka_unit_test(test_outputs_and_gradients),
         cmocka_unit_test(test_four_steps),
         cmocka_unit_test(test_greedy),
+        cmocka_unit_test(test_open_clips_captions),
         cmocka_unit_test(test_recomputation_gives_the_same_bits),
         cmocka_unit_test(test_microbatches_agree_within_rounding),
         cmocka_unit_test(test_bf16),

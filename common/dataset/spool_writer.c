@@ -1,0 +1,58 @@
+#include "dataset/spool_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "dataset/spool.h"
+
+static int cannot_write(const char *path) {
+    return error(EXIT_RUN, "%s: cannot be written: %s", path, strerror(errno));
+}
+
+int spool_writer_open(struct spool_writer *writer, const char *path, int batch) {
+    *writer = (struct spool_writer){.batch = batch, .path = xstrdup(path)};
+    writer->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return writer->fd < 0 ? cannot_write(path) : 0;
+}
+
+void spool_write(struct spool_writer *writer, const char *line, size_t size) {
+    buffer_append(&writer->pending, line, size);
+    buffer_append(&writer->pending, "\n", 1);
+    writer->lines++;
+}
+
+void spool_cut(struct spool_writer *writer) {
+    while (spool_begun(writer)) spool_write(writer, SPOOL_FILLER, strlen(SPOOL_FILLER));
+}
+
+int spool_flush(struct spool_writer *writer) {
+    const char *at = writer->pending.bytes;
+    for (size_t left = writer->pending.size; left;) {
+        ssize_t done = write(writer->fd, at, left);
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) return cannot_write(writer->path);
+        at += done;
+        left -= (size_t)done;
+    }
+    buffer_clear(&writer->pending);
+    return 0;
+}
+
+int spool_writer_close(struct spool_writer *writer) {
+    int status = writer->fd < 0 ? 0 : spool_flush(writer);
+    if (!status && writer->fd >= 0) {
+        char *closed = xformat("%s" SPOOL_CLOSED, writer->path);
+        int fd = open(closed, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0) status = cannot_write(closed);
+        if (fd >= 0) close(fd);
+        free(closed);
+    }
+    if (writer->fd >= 0) close(writer->fd);
+    buffer_release(&writer->pending);
+    free(writer->path);
+    return status;
+}

@@ -1,0 +1,25 @@
+// Writes a list (spool.h) while others read it, in batches that may be ended early.
+#pragma once
+
+#include <stddef.h>
+
+#include "base/memory.h"
+
+struct spool_writer {
+    int fd, batch;
+    int64_t lines; // fillers counted
+    char *path;
+    struct buffer pending; // not yet in the file
+};
+
+// Makes the file `path`, of batches of `batch` lines. 0 or -EXIT_RUN.
+int spool_writer_open(struct spool_writer *writer, const char *path, int batch);
+void spool_write(struct spool_writer *writer, const char *line, size_t size); // without its end, which it must not hold
+void spool_cut(struct spool_writer *writer);                                  // ends the batch that was begun, if any
+int spool_flush(struct spool_writer *writer);                                 // 0 or -EXIT_RUN
+int spool_writer_close(struct spool_writer *writer); // flushes and says that the list is whole. 0 or -EXIT_RUN
+
+// Lines of the batch that was begun.
+static inline int spool_begun(const struct spool_writer *writer) {
+    return (int)(writer->lines % writer->batch);
+}

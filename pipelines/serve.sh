@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Keeps a captioner and embedders up, and answers clients over a ZeroMQ socket: coca-ask is one from the shell.
+#
+#   pipelines/serve.sh --run RUN|--pretrained DIR --clients ADDRESS [options]
+#   coca-ask --server ADDRESS picture.jpg
+#
+# ADDRESS is ipc://PATH, or tcp://HOST:PORT, which beyond this host needs --keys DIR (coca-tap keys) or --insecure. What
+# travels over it: `coca-serve --help`. --tasks caption,image-embedding,text-embedding (all) says which to serve, each with
+# its own processes. Requests of all clients share batches of --microbatch B (8), which go on when full or --max-wait
+# MILLISECONDS (20) after their first; beyond --queue N (64) of a task, clients are told to come again.
+#
+# How captions are made: the options of caption.sh. Besides: --request-limit, --precision, --device, --threads. --workers N (2)
+# processes decode for each task. TERM or INT: what waits is answered, then it ends.
+#
+# Exit codes: 143 and 130 after a signal; 1 run-time failure, 2 bad usage, 4 a stage was lost.
+set -uo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib/supervise.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/weights.sh"
+[[ ${1-} == --help ]] && { usage; exit; }
+
+batch=(--microbatch 8)
+take_stage_options "$@"
+weights_find "${job_arguments[@]}"
+take_batch "${rest[@]}"
+generate=() front=() clients='' tasks=caption,image-embedding,text-embedding
+set -- "${rest[@]}"
+while (($#)); do
+    case $1 in
+        --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}"; continue ;;
+        --sample) generate+=("$1"); shift; continue ;;
+        --temperature | --top-k | --top-p | --min-length | --max-length | --repetition-penalty | --num-beams | \
+            --num-beam-groups | --diversity-penalty | --prompt) generate+=("$1" "${2-}") ;;
+        --clients) clients=${2-} ;;
+        --tasks) tasks=${2-} ;;
+        --queue | --max-wait | --request-limit) front+=("$1" "${2-}") ;;
+        --workers) COCA_WORKERS=${2-} ;;
+        --*) weights+=("$1" "${2-}") ;;
+        *) fail 2 "$1: pictures are given to coca-ask, not to the server" ;;
+    esac
+    shift 2 || fail 2 "$1 lacks its value"
+done
+[[ $clients ]] || fail 2 "give --clients ipc://PATH or tcp://HOST:PORT, where clients connect"
+[[ $clients != ipc://[!/]* ]] || clients=ipc://$PWD/${clients#ipc://}
+[[ " ${job_options[*]} " == *" --stall-timeout"* ]] || job_options+=(--stall-timeout 1e9) # clients may be silent for days
+
+job_scratch
+job_conductor=serve
+for task in ${tasks//,/ }; do
+    case $task in
+        caption)
+            : >"$job_dir/captions.list"
+            workers decode "${COCA_WORKERS:-2}" coca-decode --images ipc://sockets/images --list captions.list \
+                --root captions.list.pictures "${weights[@]}"
+            encode_images --features ipc://sockets/features
+            generate_captions "${generate[@]}"
+            front+=(--captions ipc://sockets/captions)
+            ;;
+        image-embedding)
+            : >"$job_dir/images.list"
+            workers embed-decode "${COCA_WORKERS:-2}" coca-decode --images ipc://sockets/embed-images --list images.list \
+                --root images.list.pictures "${weights[@]}"
+            stage embed-image-encode coca-image-encode --images ipc://sockets/embed-images \
+                --embeddings ipc://sockets/image-embeddings "${weights[@]}" "${batch[@]}"
+            front+=(--image-embeddings ipc://sockets/image-embeddings)
+            ;;
+        text-embedding)
+            : >"$job_dir/texts.list"
+            serve_texts --list texts.list
+            stage embed-text-decode coca-text-decode --embed --tokens ipc://sockets/tokens \
+                --embeddings ipc://sockets/text-embeddings "${weights[@]}" "${batch[@]}"
+            front+=(--text-embeddings ipc://sockets/text-embeddings)
+            ;;
+        *) fail 2 "--tasks $task: caption, image-embedding or text-embedding" ;;
+    esac
+done
+sink serve coca-serve --clients "$clients" "${front[@]}" "${weights[@]}" "${batch[@]}"
+job_watch

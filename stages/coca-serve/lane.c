@@ -1,0 +1,178 @@
+// A task's way through the stages: lines of a list in, results of an edge out.
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "dataset/spool.h"
+#include "serve.h"
+#include "train/protocol.h"
+
+static int open_edge(struct lane *lane, struct hub *hub, const char *address) {
+    const char *roles[] = {lane->role, NULL};
+    const struct edge_options options = {.name = lane->floats ? "embeddings" : "captions",
+                                         .address = address,
+                                         .manner = EDGE_PULL,
+                                         .direction = EDGE_IN,
+                                         .window = 4,
+                                         .peers = roles};
+    return hub_edge(hub, &lane->edge, &options);
+}
+
+static char *picture_path(const struct lane *lane, int64_t line) {
+    return xformat("%s.pictures/%" PRId64, lane->list, line);
+}
+
+int lane_open(struct lane *lane, struct hub *hub, const char *address, int batch, int capacity) {
+    if (!address) return 0;
+    char *folder = xformat("%s.pictures", lane->list);
+    int status = lane->pictures ? directory_make(folder) : 0;
+    free(folder);
+    if (!status) status = spool_writer_open(&lane->writer, lane->list, batch);
+    if (status) return status;
+    lane->capacity = capacity;
+    lane->pending = xcalloc((size_t)capacity, sizeof *lane->pending);
+    return open_edge(lane, hub, address);
+}
+
+void lane_close(struct lane *lane) {
+    if (!lane->pending) return;
+    spool_writer_close(&lane->writer);
+    free(lane->pending);
+}
+
+bool lane_full(const struct lane *lane) {
+    return lane->pending_count == lane->capacity;
+}
+
+// ---- in
+
+static int write_picture(const char *path, const void *bytes, size_t size, char why[REASON]) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ssize_t done = fd < 0 ? -1 : write(fd, bytes, size);
+    int closed = fd < 0 ? -1 : close(fd);
+    if (done == (ssize_t)size && !closed) return 0;
+    snprintf(why, REASON, "the server cannot store the picture: %s", done < 0 ? strerror(errno) : "no space");
+    unlink(path);
+    return -EXIT_RUN;
+}
+
+static int add_picture(struct lane *lane, const struct request *request, char why[REASON]) {
+    char name[24], *path = picture_path(lane, lane->writer.lines);
+    int status = write_picture(path, request->payload, request->size, why);
+    free(path);
+    if (status) return status;
+    snprintf(name, sizeof name, "%" PRId64, lane->writer.lines);
+    spool_write(&lane->writer, name, strlen(name));
+    return 0;
+}
+
+// On one line: control characters, which no vocabulary has, become blanks.
+static int add_text(struct lane *lane, const struct request *request, char why[REASON]) {
+    char *text = request->payload;
+    if (request->size >= SPOOL_LINE_LIMIT) {
+        snprintf(why, REASON, "the text has more than %d bytes", SPOOL_LINE_LIMIT);
+        return -EXIT_DATA;
+    }
+    for (size_t i = 0; i < request->size; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) text[i] = ' ';
+    spool_write(&lane->writer, text, request->size);
+    return 0;
+}
+
+int lane_add(struct lane *lane, const struct request *request, char why[REASON]) {
+    const int64_t line = lane->writer.lines;
+    if (!spool_begun(&lane->writer)) lane->since = clock_seconds();
+    int status = lane->pictures ? add_picture(lane, request, why) : add_text(lane, request, why);
+    if (!status) lane->pending[lane->pending_count++] = (struct pending){request->client, line};
+    return status;
+}
+
+int lane_advance(struct lane *lane, double max_wait) {
+    const int B = lane->writer.batch;
+    if (spool_begun(&lane->writer) && clock_seconds() - lane->since >= max_wait) spool_cut(&lane->writer);
+    int status = spool_flush(&lane->writer);
+    for (; !status && lane->asked < lane->writer.lines / B; lane->asked++)
+        edge_want(lane->edge, lane->role, (struct unit){0, lane->asked, (int64_t)lane->asked * B, B});
+    return status;
+}
+
+// ---- out
+
+static int find_pending(const struct lane *lane, int64_t line) {
+    for (int i = 0; i < lane->pending_count; i++)
+        if (lane->pending[i].line == line) return i;
+    return -1;
+}
+
+// Why the sample could not be had, or NULL; the caller frees.
+static char *find_drop(const struct message *message, int64_t id) {
+    const char *line;
+    for (int i = 0; (line = message_string(message, TENSOR_DROPS, i)); i++) {
+        json_t *drop = json_loads(line, 0, NULL);
+        bool found = json_integer_value(json_object_get(drop, "id")) == id;
+        const char *reason = json_string_value(json_object_get(drop, "reason"));
+        char *copy = found ? xstrdup(reason ? reason : "it cannot be read") : NULL;
+        json_decref(drop);
+        if (found) return copy;
+    }
+    return NULL;
+}
+
+static bool reply_result(const struct lane *lane, void *socket, const struct client *client,
+                         const struct message *message, int i) {
+    if (!lane->floats) {
+        const char *text = message_string(message, TENSOR_TEXT, i);
+        return clients_reply_text(socket, client, "caption", text ? text : "");
+    }
+    const struct tensor *rows = message_find(message, TENSOR_EMBEDDING);
+    const int64_t E = rows->shape.dim[1];
+    return clients_reply_floats(socket, client, (const float *)rows->data + i * E, E);
+}
+
+static void answer_one(struct lane *lane, void *socket, const struct message *message, int i, int64_t line,
+                       struct tally *tally) {
+    int at = find_pending(lane, line);
+    if (at < 0) return;
+    const struct client client = lane->pending[at].client;
+    char *dropped = find_drop(message, line), *path = picture_path(lane, line);
+    bool read = dropped ? clients_reply_error(socket, &client, "error", dropped)
+                        : reply_result(lane, socket, &client, message, i);
+    tally->failed += dropped != NULL;
+    tally->answered += !dropped;
+    tally->unread += !read;
+    if (lane->pictures) unlink(path);
+    lane->pending[at] = lane->pending[--lane->pending_count];
+    free(dropped);
+    free(path);
+}
+
+static int answer_batch(struct lane *lane, void *socket, const struct message *message, struct tally *tally) {
+    const void *ids, *rows;
+    int status = message_tensor(message, TENSOR_IDS, DT_I64, SHAPE(-1), &ids);
+    if (status) return status;
+    const int64_t count = message_find(message, TENSOR_IDS)->shape.dim[0];
+    if (lane->floats) status = message_tensor(message, TENSOR_EMBEDDING, DT_F32, SHAPE(count, -1), &rows);
+    for (int i = 0; i < count && !status; i++) answer_one(lane, socket, message, i, ((const int64_t *)ids)[i], tally);
+    return status;
+}
+
+int lane_answer(struct lane *lane, struct hub *hub, void *socket, struct tally *tally) {
+    int status = 0;
+    while (!status && lane->taken < lane->asked &&
+           hub_ready(hub, lane->edge, MESSAGE_DATA, lane->role, 0, lane->taken)) {
+        struct message *message;
+        status = hub_take(hub, lane->edge, MESSAGE_DATA, lane->role, 0, lane->taken, &message);
+        if (status) break;
+        lane->taken++;
+        status = answer_batch(lane, socket, message, tally);
+        message_free(&message);
+    }
+    return status;
+}

@@ -1,0 +1,167 @@
+// coca-spool: the lines of stdin become a list that workers read while it grows. The manual page is below.
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "dataset/spool.h"
+#include "dataset/spool_writer.h"
+#include "stage/command.h"
+#include "train/option_rows.h"
+
+static const char manual[] =
+    "Writes the lines of stdin into LIST as they come, for the --list of coca-decode and coca-tokenize, and "
+    "LIST.closed\n"
+    "behind the last. Workers take lines in batches of --batch: one that is not full --max-wait after its first line\n"
+    "came is filled up with lines that stand for nothing (a form feed), so nobody waits longer for the others.\n"
+    "\n"
+    "--resume FILE leaves out the lines that FILE, with one line \"LINE TAB ...\" for each, has already.\n"
+    "\n"
+    "Exit codes: 0 done, 1 run-time failure, 2 usage (FILE belongs to other lines), 3 a line is too long.\n"
+    "\n"
+    "Example:\n"
+    "  find photos -name '*.jpg' | coca-spool --batch 64 --max-wait 200 list";
+
+static struct {
+    int64_t batch;
+    double max_wait; // milliseconds
+    char *resume;
+} own;
+
+#define FIELD(member) offsetof(__typeof__(own), member)
+static const struct option rows[] = {
+    INT("batch", batch, "LINES", "64", 1, 1 << 20, "that workers take together: their --microbatch", OPTION_LOCAL),
+    REAL("max-wait", max_wait, "MILLISECONDS", "1e9", 0, INFINITY, "for a batch to fill, from its first line on",
+         OPTION_LOCAL),
+    TEXT("resume", resume, "FILE", NULL, "leave out what it has: its lines begin with them, and a tab", OPTION_LOCAL),
+};
+static struct option_table table = {rows, sizeof rows / sizeof *rows, &own, NULL};
+
+enum { CHUNK = 64 << 10 };
+
+static struct {
+    struct spool_writer writer;
+    struct buffer begun; // a line that has not ended
+    FILE *resume;        // until all of it was compared
+    char *done;          // one line of it
+    size_t done_capacity;
+    int64_t lines;
+    double since; // when the batch was begun
+} self;
+
+// As the line is written in front of a caption: control characters are blanks there, bytes that are not UTF-8 question
+// marks.
+static bool is_written_as(const char *line, size_t size, const char *written, size_t written_size) {
+    const int is_utf8 = utf8_valid(line, size);
+    if (size != written_size) return false;
+    for (size_t i = 0; i < size; i++) {
+        const unsigned char byte = (unsigned char)line[i];
+        const char expected = byte < 0x20 || byte == 0x7f ? ' ' : byte >= 0x80 && !is_utf8 ? '?' : line[i];
+        if (written[i] != expected) return false;
+    }
+    return true;
+}
+
+// 1: the line is done already. 0 or -exit_code.
+static int is_done(const char *line, size_t size) {
+    if (!self.resume) return 0;
+    ssize_t got = getline(&self.done, &self.done_capacity, self.resume);
+    const char *tab = got > 0 ? memchr(self.done, '\t', (size_t)got) : NULL;
+    if (got <= 0) {
+        fclose(self.resume);
+        self.resume = NULL;
+        return 0;
+    }
+    if (tab && is_written_as(line, size, self.done, (size_t)(tab - self.done))) return 1;
+    return error(EXIT_USAGE, "--resume %s: its line %" PRId64 " is not of %.*s: it belongs to another list", own.resume,
+                 self.lines, (int)size, line);
+}
+
+static int add_line(const char *line, size_t size) {
+    self.lines++;
+    if (size >= SPOOL_LINE_LIMIT)
+        return error(EXIT_DATA, "line %" PRId64 " of stdin has more than %d bytes", self.lines, SPOOL_LINE_LIMIT);
+    int status = is_done(line, size);
+    if (status) return status < 0 ? status : 0;
+    if (!spool_begun(&self.writer)) self.since = clock_seconds();
+    spool_write(&self.writer, line, size);
+    return 0;
+}
+
+static int add_bytes(const char *bytes, size_t size) {
+    const char *end;
+    int status = 0;
+    for (; !status && (end = memchr(bytes, '\n', size)); size -= (size_t)(end + 1 - bytes), bytes = end + 1) {
+        buffer_append(&self.begun, bytes, (size_t)(end - bytes));
+        status = add_line(self.begun.bytes ? self.begun.bytes : "", self.begun.size);
+        buffer_clear(&self.begun);
+    }
+    buffer_append(&self.begun, bytes, size);
+    if (!status && self.begun.size >= SPOOL_LINE_LIMIT) status = add_line(self.begun.bytes, self.begun.size);
+    return status ? status : spool_flush(&self.writer);
+}
+
+// Milliseconds until the batch must be cut; −1: it need not.
+static int patience(void) {
+    if (!spool_begun(&self.writer)) return -1;
+    double left = own.max_wait - 1000 * (clock_seconds() - self.since);
+    return left > 0 ? (int)fmin(ceil(left), 1e6) : 0;
+}
+
+static int cut_when_due(void) {
+    if (patience()) return 0;
+    spool_cut(&self.writer);
+    return spool_flush(&self.writer);
+}
+
+// 1: stdin ended.
+static int read_some(void) {
+    char chunk[CHUNK];
+    struct pollfd input = {STDIN_FILENO, POLLIN, 0};
+    int ready = poll(&input, 1, patience());
+    if (ready < 0) return errno == EINTR ? 0 : error(EXIT_RUN, "stdin: %s", strerror(errno));
+    if (ready == 0) return 0;
+    ssize_t got = read(STDIN_FILENO, chunk, sizeof chunk);
+    if (got < 0) return errno == EINTR ? 0 : error(EXIT_RUN, "stdin cannot be read: %s", strerror(errno));
+    return got ? add_bytes(chunk, (size_t)got) : 1;
+}
+
+static int spool(void) {
+    int status;
+    do {
+        status = read_some();
+        if (!status) status = cut_when_due();
+    } while (!status);
+    if (status < 0) return status;
+    return self.begun.size ? add_line(self.begun.bytes, self.begun.size) : 0;
+}
+
+static int run(const struct strings *operands) {
+    if (operands->count != 1) return error(EXIT_USAGE, "give one LIST to write");
+    if (own.resume && !(self.resume = fopen(own.resume, "re")) && errno != ENOENT)
+        return error(EXIT_DATA, "--resume %s: cannot be read: %s", own.resume, strerror(errno));
+    int status = spool_writer_open(&self.writer, operands->item[0], (int)own.batch);
+    if (!status) status = spool();
+    int closed = status ? 0 : spool_writer_close(&self.writer);
+    if (self.resume) fclose(self.resume);
+    buffer_release(&self.begun);
+    free(self.done);
+    return status ? status : closed;
+}
+
+int main(int argc, char **argv) {
+    static const struct tool tool = {.name = "coca-spool",
+                                     .summary = "the lines of stdin into a list that workers read while it grows",
+                                     .manual = manual,
+                                     .tables = &table,
+                                     .table_count = 1,
+                                     .operands = "LIST",
+                                     .run = run};
+    return tool_main(&tool, argc, argv);
+}

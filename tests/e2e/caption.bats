@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# pipelines/caption.sh: pictures in as they come, captions out in order.
+
+load tiny.bash
+bats_require_minimum_version 1.5.0
+CAPTION=$BATS_TEST_DIRNAME/../../pipelines/caption.sh
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return
+    tiny_model model.json
+    tiny_captioned data.set 9
+    "$BATS_TEST_DIRNAME/../../pipelines/train.sh" --name made --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" \
+        --train-data data.set --batch-size 6 --microbatch 3 --steps 4 --lr 1e-2 --precision fp32 --threads 1,1 --seed 3
+}
+setup() {
+    tiny_setup
+    cp -r "$BATS_FILE_TMPDIR/captioned" pictures
+    given=(--pretrained "$BATS_FILE_TMPDIR/runs/made/model" --precision fp32 --threads 1)
+}
+teardown() { tiny_teardown; }
+
+captions() { "$CAPTION" "${given[@]}" "$@"; }
+
+@test "caption: arguments and stdin, every size of batch, the same captions in the order of the pictures" {
+    captions pictures/*.png >whole 2>words || { cat words; return 1; }
+    [ "$(cut -f1 whole)" = "$(ls pictures/*.png)" ]
+    ls pictures/*.png | captions --microbatch 2 >two
+    cmp whole two
+    ls pictures/*.png | captions --microbatch 4 --num-beams 1 --min-length 0 --max-wait 0 >four
+    cmp whole four
+    tac <(ls pictures/*.png) | captions | tac | cmp - whole
+}
+
+@test "caption: a pipe that stays open gets its captions" {
+    mkfifo paths
+    captions --microbatch 4 --max-wait 50 <paths >out 2>words 3>&- &
+    pids+=($!)
+    exec 5>paths
+    echo pictures/03.png >&5
+    until [ "$(wc -l <out)" -eq 1 ]; do kill -0 "${pids[0]}"; sleep 0.05; done
+    printf 'pictures/0%d.png\n' 1 2 5 6 7 8 >&5
+    until [ "$(wc -l <out)" -eq 7 ]; do kill -0 "${pids[0]}"; sleep 0.05; done
+    echo pictures/04.png >&5
+    exec 5>&-
+    wait "${pids[0]}"
+    pids=()
+    [ "$(cut -f1 out | tr '\n' ' ')" = "$(printf 'pictures/0%d.png ' 3 1 2 5 6 7 8 4)" ]
+    captions pictures/*.png | sort | grep -v '00.png' | cmp - <(sort out)
+}
+
+@test "caption: a bad picture has an empty caption, the others theirs, and the exit code is 3" {
+    echo nonsense >pictures/05.png
+    printf '%s\n' pictures/04.png '' pictures/05.png missing.png pictures/06.png >list
+    run --separate-stderr captions --microbatch 2 <list
+    [ "$status" -eq 3 ]
+    [ "$(cut -f1 <<<"$output")" = "$(<list)" ]
+    [ "$(grep -c $'\t$' <<<"$output")" -ge 3 ]
+    [[ $stderr == *"pictures/05.png: "* && $stderr == *"missing.png: No such file"* && $stderr == *"3 of 5 pictures"* ]]
+}
+
+@test "caption --resume: goes on behind a cut line, and refuses another list" {
+    ls pictures/*.png >list
+    captions <list >whole
+    head -n 4 whole >part
+    printf 'pictures/04.png\thalf a cap' >>part
+    captions --microbatch 2 --resume part <list
+    cmp part whole
+    captions --resume part <list
+    cmp part whole
+    captions --resume new <list
+    cmp new whole
+    head -n 4 whole >part
+    tac list >turned
+    run captions --resume part <turned
+    [ "$status" -eq 2 ]
+    [[ $output == *"belongs to another list"* ]]
+    [ "$(wc -l <part)" -eq 4 ]
+}
+
+@test "caption: SIGTERM leaves whole lines that --resume goes on from" {
+    for i in {1..40}; do ls pictures/*.png; done >list
+    captions <list >whole
+    "$CAPTION" "${given[@]}" --microbatch 2 --resume part <list 2>/dev/null 3>&- &
+    pids+=($!)
+    until [[ -s part ]]; do sleep 0.01; done
+    kill -TERM "${pids[0]}"
+    wait "${pids[0]}" || code=$?
+    pids=()
+    [ "${code:-0}" -eq 143 ] || [ "$(wc -l <part)" -eq 360 ]
+    cmp part <(head -n "$(wc -l <part)" whole)
+    captions --resume part <list
+    cmp part whole
+}
+
+@test "caption: beams, groups, a prompt and their errors" {
+    captions --num-beams 4 --num-beam-groups 2 --min-length 3 --max-length 8 pictures/0[0-3].png >beams
+    [ "$(wc -l <beams)" -eq 4 ]
+    captions --num-beams 4 --num-beam-groups 2 --min-length 3 --max-length 8 --diversity-penalty 0.5 pictures/0[0-3].png >apart
+    [ "$(wc -l <apart)" -eq 4 ]
+    captions --prompt frog pictures/0[0-3].png >prompted
+    [ "$(cut -f2 prompted | grep -c '^frog')" -eq 4 ]
+    run captions --num-beams 5 --num-beam-groups 2 pictures/00.png
+    [ "$status" -eq 2 ]
+    [[ $output == *"no multiple of --num-beam-groups"* ]]
+    run captions --min-length 8 pictures/00.png
+    [ "$status" -eq 2 ]
+    run captions --num-beams 2 --sample pictures/00.png
+    [ "$status" -eq 2 ]
+}

@@ -1,0 +1,115 @@
+// Lists that are written while they are read, in batches that may end early.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "dataset/spool.h"
+#include "dataset/spool_writer.h"
+
+enum { BATCH = 5, MANY = 5000 };
+static char folder[] = "/tmp/coca-spool-XXXXXX";
+static char *path;
+
+static int make(void **state) {
+    (void)state;
+    if (!mkdtemp(folder)) return -1;
+    path = path_join(folder, "list");
+    return 0;
+}
+
+static int clear(void **state) {
+    (void)state;
+    free(path);
+    return directory_remove(folder);
+}
+
+static void write_text(struct spool_writer *writer, const char *text) {
+    spool_write(writer, text, strlen(text));
+}
+
+static void expect_lines(struct spool *spool, int64_t lines, bool growing) {
+    int64_t found;
+    bool more;
+    assert_int_equal(spool_look(spool, &found, &more), 0);
+    assert_int_equal(found, lines);
+    assert_int_equal(more, growing);
+}
+
+static void expect_filled(struct spool *spool, int64_t first, int count, int wanted) {
+    int filled;
+    assert_int_equal(spool_filled(spool, first, count, &filled), 0);
+    assert_int_equal(filled, wanted);
+}
+
+static void test_a_batch_that_is_cut_is_full_of_fillers(void **state) {
+    struct spool_writer writer;
+    struct spool *spool;
+    (void)state;
+    assert_int_equal(spool_writer_open(&writer, path, BATCH), 0);
+    assert_int_equal(spool_open(&spool, path), 0);
+    spool_cut(&writer); // nothing was begun
+    write_text(&writer, "a");
+    write_text(&writer, "");
+    assert_int_equal(spool_begun(&writer), 2);
+    expect_lines(spool, 0, true);
+    assert_int_equal(spool_flush(&writer), 0);
+    expect_lines(spool, 2, true);
+    spool_cut(&writer);
+    assert_int_equal(spool_begun(&writer), 0);
+    for (int i = 0; i < BATCH; i++) write_text(&writer, "b");
+    spool_cut(&writer);
+    write_text(&writer, "c");
+    assert_int_equal(spool_writer_close(&writer), 0);
+    expect_lines(spool, 2 * BATCH + 1, false);
+    expect_filled(spool, 0, BATCH, 2); // an empty line is a line
+    expect_filled(spool, BATCH, BATCH, BATCH);
+    expect_filled(spool, 2 * BATCH, 1, 1);
+    spool_close(&spool);
+}
+
+// Line i has i mod 97 letters, so that lines begin everywhere.
+static void expect_line(struct spool *spool, int64_t i) {
+    const char *line;
+    char number[32];
+    assert_int_equal(spool_line(spool, i, &line), 0);
+    snprintf(number, sizeof number, "%d ", (int)i);
+    assert_memory_equal(line, number, strlen(number));
+    assert_int_equal(strspn(line + strlen(number), "x"), i % 97);
+    assert_int_equal(strlen(line), strlen(number) + (size_t)(i % 97));
+}
+
+static void test_lines_are_found_in_any_order(void **state) {
+    struct spool_writer writer;
+    struct spool *spool;
+    (void)state;
+    assert_int_equal(spool_writer_open(&writer, path, BATCH), 0);
+    for (int i = 0; i < MANY; i++) {
+        char text[160];
+        int length = snprintf(text, sizeof text, "%d ", i);
+        memset(text + length, 'x', (size_t)(i % 97));
+        spool_write(&writer, text, (size_t)(length + i % 97));
+    }
+    assert_int_equal(spool_writer_close(&writer), 0);
+    assert_int_equal(spool_open(&spool, path), 0);
+    expect_lines(spool, MANY, false);
+    for (int64_t i = 0; i < MANY; i++) expect_line(spool, i);
+    for (int64_t i = MANY - 1; i >= 0; i -= 37) expect_line(spool, i);
+    for (int64_t i = 0; i < MANY; i++) expect_line(spool, i * 2741 % MANY);
+    spool_close(&spool);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_batch_that_is_cut_is_full_of_fillers),
+        cmocka_unit_test(test_lines_are_found_in_any_order),
+    };
+    return cmocka_run_group_tests(tests, make, clear);
+}
