@@ -95,7 +95,7 @@ void cuda_column_sums(struct cuda_backend *cuda, float *sum, const T *x, int64_t
     else
         column_sums_kernel<T, 1><<<dim3(cuda_blocks(O, WARP), chunks), THREADS, 0, cuda->stream>>>(parts, x, R, O);
     CUDA_LAUNCHED();
-    cuda_add_columns(cuda, sum, parts, chunks, O, O);
+    cuda_add_columns(cuda, sum, nullptr, parts, chunks, O);
 }
 
 #define INSTANCES(T)                                                                             \

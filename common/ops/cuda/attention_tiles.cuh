@@ -1,6 +1,7 @@
 // Attention on tensor cores, bf16, heads of up to 128. A block has 64 rows of one head, a warp 16 of them, and goes
-// through the other side 64 rows at a time. W is the head's width rounded up to 16; the columns added are zero. Rows
-// in shared memory are W + 8 elements apart, so that eight of them begin in different banks.
+// through the other side 64 rows at a time; the next 64 come in while it computes. W is the head's width rounded up to
+// 16; the columns added are zero. Rows in shared memory are W + 8 elements apart, so that eight of them begin in
+// different banks.
 #pragma once
 
 #include "ops/cuda/attention_rows.cuh"
@@ -12,17 +13,30 @@
 #define LOG2_E 1.4426950408889634f
 #define LN_2 0.6931471805599453f
 
-// Rows first … first + 64 of `count` that lie `stride` elements apart; what is beyond them, or beyond `width`, is zero.
+// 16 bytes on their way into shared memory, or zeros where there is nothing to read.
+static __device__ __forceinline__ void fetch(bf16 *to, const bf16 *from, bool there) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(to)), "l"(from),
+                 "r"(there ? 16 : 0));
+}
+// What was fetched since the last call is one group; wait_fetched returns when at most `left` groups are on their way.
+static __device__ __forceinline__ void end_group() {
+    asm volatile("cp.async.commit_group;\n" ::);
+}
+template <int left> static __device__ __forceinline__ void wait_fetched() {
+    asm volatile("cp.async.wait_group %0;\n" ::"n"(left));
+}
+
+// Begins to fetch rows first … first + 64 of `count` that lie `stride` elements apart; what is beyond them, or beyond
+// `width`, is zero.
 template <int W>
-static __device__ __forceinline__ void load_tile(bf16 *to, const bf16 *rows, int64_t stride, int first, int count,
+static __device__ __forceinline__ void fetch_tile(bf16 *to, const bf16 *rows, int64_t stride, int first, int count,
                                                  int width, bool aligned) {
     constexpr int pieces = W / 8, S = W + 8;
     if (aligned) {
         for (int n = threadIdx.x; n < TILE * pieces; n += TILE_THREADS) {
             int r = n / pieces, at = n % pieces * 8;
-            uint4 piece = make_uint4(0, 0, 0, 0);
-            if (first + r < count && at < width) piece = *(const uint4 *)(rows + (first + r) * stride + at);
-            *(uint4 *)(to + r * S + at) = piece;
+            bool there = first + r < count && at < width;
+            fetch(to + r * S + at, there ? rows + (first + r) * stride + at : rows, there);
         }
         return;
     }
@@ -135,41 +149,67 @@ static __device__ __forceinline__ float soften(float s[TILE / 8][4], int half, s
     return shrink;
 }
 
+// Two tiles of the other side, and what is known of its rows.
+template <int W> struct side {
+    bf16 first[TILE * (W + 8)], second[TILE * (W + 8)]; // keys and values, or queries and gradients
+    float2 of[TILE];                                    // of queries: lse in units of log 2, along
+    uint8_t valid[TILE];                                // of keys
+};
+
+template <int W> struct forward_memory {
+    bf16 queries[TILE * (W + 8)];
+    side<W> keys[2];
+};
+
+template <int W>
+static __device__ __forceinline__ void fetch_keys(side<W> *to, const bf16 *k, const bf16 *v,
+                                                  const attention_shape &shape, const attention_head &head, int first,
+                                                  bool aligned) {
+    fetch_tile<W>(to->first, k_rows(k, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
+    fetch_tile<W>(to->second, k_rows(v, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
+    if (threadIdx.x < TILE) to->valid[threadIdx.x] = key_is_valid(shape, head, first + (int)threadIdx.x);
+    end_group();
+}
+
 template <int W>
 static __global__ void __launch_bounds__(TILE_THREADS)
     tile_forward_kernel(bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, attention_shape shape,
                         float scale2, bool aligned) {
     constexpr int S = W + 8;
-    extern __shared__ __align__(16) bf16 memory[];
-    __shared__ uint8_t valid[TILE];
-    bf16 *queries = memory, *keys = queries + TILE * S, *values = keys + TILE * S;
+    extern __shared__ __align__(16) char memory[];
+    forward_memory<W> *shared = (forward_memory<W> *)memory;
     const attention_head head = head_of(shape, blockIdx.z, blockIdx.y);
     int begin = blockIdx.x * TILE, warp = threadIdx.x / WARP, row = begin + warp * 16 + threadIdx.x % WARP / 4;
     if (begin >= head.q_count) return;
     int last = min(begin + TILE, head.q_count) - 1, end = min((int64_t)head.k_count, (int64_t)last + head.shift + 1);
+    bool idle = begin + warp * 16 >= head.q_count;
     float mix[W / 8][4] = {};
     softmax_row soft[2] = {{-CUDART_INF_F, 0}, {-CUDART_INF_F, 0}};
-    load_tile<W>(queries, q_rows(q, shape, head), shape.q_stride, begin, head.q_count, shape.width, aligned);
-    for (int first = 0; first < end; first += TILE) {
+    fetch_tile<W>(shared->queries, q_rows(q, shape, head), shape.q_stride, begin, head.q_count, shape.width, aligned);
+    fetch_keys(&shared->keys[0], k, v, shape, head, 0, aligned);
+    for (int first = 0, now = 0; first < end; first += TILE, now ^= 1) {
+        side<W> *keys = &shared->keys[now];
         float s[TILE / 8][4] = {};
+        fetch_keys(&shared->keys[now ^ 1], k, v, shape, head, first + TILE, aligned);
+        wait_fetched<1>();
         __syncthreads();
-        load_tile<W>(keys, k_rows(k, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
-        load_tile<W>(values, k_rows(v, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
-        if (threadIdx.x < TILE) valid[threadIdx.x] = key_is_valid(shape, head, first + (int)threadIdx.x);
-        __syncthreads();
-        multiply_rows<W, TILE>(s, queries + warp * 16 * S, keys);
-        mask_scores(s, scale2, row, first, head.shift, valid);
+        if (!idle) {
+            multiply_rows<W, TILE>(s, shared->queries + warp * 16 * S, keys->first);
+            mask_scores(s, scale2, row, first, head.shift, keys->valid);
 #pragma unroll
-        for (int half = 0; half < 2; half++) {
-            float shrink = soften(s, half, &soft[half]);
+            for (int half = 0; half < 2; half++) {
+                float shrink = soften(s, half, &soft[half]);
 #pragma unroll
-            for (int n = 0; n < W / 8; n++) {
-                mix[n][half * 2] *= shrink;
-                mix[n][half * 2 + 1] *= shrink;
+                for (int n = 0; n < W / 8; n++) {
+                    mix[n][half * 2] *= shrink;
+                    mix[n][half * 2 + 1] *= shrink;
+                }
             }
+            multiply_mix<W, TILE>(mix, s, keys->second);
         }
-        multiply_mix<W, TILE>(mix, s, values);
+        __syncthreads(); // before the next tile but one takes this one's place
     }
+    wait_fetched<0>();
     float factor[2];
     for (int half = 0; half < 2; half++) {
         float sum = quad_sum(soft[half].sum);
@@ -197,94 +237,115 @@ static __device__ __forceinline__ void score_gradients(float s[HALF / 8][4], flo
         }
 }
 
+// What a query's scores are taken off by: lse in units of log 2, and along.
+static __device__ __forceinline__ float2 offsets_of(const float *lse, const float *along, const attention_shape &shape,
+                                                    const attention_head &head, int i) {
+    if (i >= head.q_count) return make_float2(0, 0);
+    return make_float2(lse[lse_at(shape, head, i)] * LOG2_E, along[along_at(shape, head, i)]);
+}
+
+template <int W> struct queries_memory {
+    bf16 queries[TILE * (W + 8)], mine[TILE * (W + 8)]; // mine: d_out
+    side<W> keys[2];
+};
+
 // dq of 64 queries.
 template <int W>
 static __global__ void __launch_bounds__(TILE_THREADS)
     tile_queries_kernel(bf16 *dq, const bf16 *d_out, const bf16 *q, const bf16 *k, const bf16 *v, const float *lse,
                         const float *along, attention_shape shape, float scale, bool aligned) {
     constexpr int S = W + 8;
-    extern __shared__ __align__(16) bf16 memory[];
-    __shared__ uint8_t valid[TILE];
-    bf16 *queries = memory, *mine = queries + TILE * S, *keys = mine + TILE * S, *values = keys + TILE * S;
+    extern __shared__ __align__(16) char memory[];
+    queries_memory<W> *shared = (queries_memory<W> *)memory;
     const attention_head head = head_of(shape, blockIdx.z, blockIdx.y);
     int begin = blockIdx.x * TILE, warp = threadIdx.x / WARP, row = begin + warp * 16 + threadIdx.x % WARP / 4;
     if (begin >= head.q_count) return;
     int last = min(begin + TILE, head.q_count) - 1, end = min((int64_t)head.k_count, (int64_t)last + head.shift + 1);
-    float2 of[2];
-    for (int half = 0; half < 2; half++) {
-        int i = row + half * 8;
-        bool there = i < head.q_count;
-        of[half] = make_float2(there ? lse[lse_at(shape, head, i)] * LOG2_E : 0,
-                               there ? along[along_at(shape, head, i)] : 0);
-    }
+    bool idle = begin + warp * 16 >= head.q_count;
+    const float2 of[2] = {offsets_of(lse, along, shape, head, row), offsets_of(lse, along, shape, head, row + 8)};
     float sum[W / 8][4] = {};
-    load_tile<W>(queries, q_rows(q, shape, head), shape.q_stride, begin, head.q_count, shape.width, aligned);
-    load_tile<W>(mine, out_rows(d_out, shape, head), shape.out_stride, begin, head.q_count, shape.width, aligned);
-    for (int first = 0; first < end; first += TILE) {
+    fetch_tile<W>(shared->queries, q_rows(q, shape, head), shape.q_stride, begin, head.q_count, shape.width, aligned);
+    fetch_tile<W>(shared->mine, out_rows(d_out, shape, head), shape.out_stride, begin, head.q_count, shape.width, aligned);
+    fetch_keys(&shared->keys[0], k, v, shape, head, 0, aligned);
+    for (int first = 0, now = 0; first < end; first += TILE, now ^= 1) {
+        side<W> *keys = &shared->keys[now];
+        fetch_keys(&shared->keys[now ^ 1], k, v, shape, head, first + TILE, aligned);
+        wait_fetched<1>();
         __syncthreads();
-        load_tile<W>(keys, k_rows(k, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
-        load_tile<W>(values, k_rows(v, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
-        if (threadIdx.x < TILE) valid[threadIdx.x] = key_is_valid(shape, head, first + (int)threadIdx.x);
-        __syncthreads();
-        for (int part = 0; part < TILE; part += HALF) {
+        for (int part = 0; part < TILE && first + part < end && !idle; part += HALF) {
             float s[HALF / 8][4] = {}, dp[HALF / 8][4] = {};
-            multiply_rows<W, HALF>(s, queries + warp * 16 * S, keys + part * S);
-            multiply_rows<W, HALF>(dp, mine + warp * 16 * S, values + part * S);
+            multiply_rows<W, HALF>(s, shared->queries + warp * 16 * S, keys->first + part * S);
+            multiply_rows<W, HALF>(dp, shared->mine + warp * 16 * S, keys->second + part * S);
             auto seen = [&](int n, int e) {
                 int at = part + n * 8 + threadIdx.x % 4 * 2 + e % 2, i = row + e / 2 * 8;
-                return valid[at] && first + at <= i + head.shift && i < head.q_count;
+                return keys->valid[at] && first + at <= i + head.shift && i < head.q_count;
             };
             score_gradients(s, dp, scale, seen, [&](int, int e) { return of[e / 2]; });
-            multiply_mix<W, HALF>(sum, dp, keys + part * S);
+            multiply_mix<W, HALF>(sum, dp, keys->first + part * S);
         }
+        __syncthreads();
     }
+    wait_fetched<0>();
     const float one[2] = {1, 1};
     store_rows<W>(dq_rows(dq, shape, head), shape.q_stride, row, head.q_count, shape.width, aligned, sum, one);
 }
 
+template <int W> struct keys_memory {
+    bf16 keys[TILE * (W + 8)], values[TILE * (W + 8)];
+    side<W> queries[2];
+};
+
+template <int W>
+static __device__ __forceinline__ void fetch_queries(side<W> *to, const bf16 *q, const bf16 *d_out, const float *lse,
+                                                     const float *along, const attention_shape &shape,
+                                                     const attention_head &head, int first, bool aligned) {
+    fetch_tile<W>(to->first, q_rows(q, shape, head), shape.q_stride, first, head.q_count, shape.width, aligned);
+    fetch_tile<W>(to->second, out_rows(d_out, shape, head), shape.out_stride, first, head.q_count, shape.width, aligned);
+    if (threadIdx.x < TILE) to->of[threadIdx.x] = offsets_of(lse, along, shape, head, first + (int)threadIdx.x);
+    end_group();
+}
+
 // dk and dv of 64 keys: the scores are turned, keys by queries.
 template <int W>
-static __global__ void __launch_bounds__(TILE_THREADS)
+static __global__ void __launch_bounds__(TILE_THREADS, W <= 64 ? 3 : 1)
     tile_keys_kernel(bf16 *dk, bf16 *dv, const bf16 *d_out, const bf16 *q, const bf16 *k, const bf16 *v,
                      const float *lse, const float *along, attention_shape shape, float scale, bool aligned) {
     constexpr int S = W + 8;
-    extern __shared__ __align__(16) bf16 memory[];
-    __shared__ float2 of[TILE];
-    bf16 *keys = memory, *values = keys + TILE * S, *queries = values + TILE * S, *theirs = queries + TILE * S;
+    extern __shared__ __align__(16) char memory[];
+    keys_memory<W> *shared = (keys_memory<W> *)memory;
     const attention_head head = head_of(shape, blockIdx.z, blockIdx.y);
     int begin = blockIdx.x * TILE, warp = threadIdx.x / WARP, row = begin + warp * 16 + threadIdx.x % WARP / 4;
     if (begin >= head.k_count) return;
-    bool valid[2] = {key_is_valid(shape, head, row), key_is_valid(shape, head, row + 8)};
-    // The first query that sees the first key; tiles before it hold none.
-    int from = max((int64_t)0, (int64_t)begin - head.shift) / TILE * TILE;
+    const bool valid[2] = {key_is_valid(shape, head, row), key_is_valid(shape, head, row + 8)};
+    // The first query that sees the block's first key, and the warp's: parts before it hold none.
+    int from = max((int64_t)0, (int64_t)begin - head.shift) / HALF * HALF;
+    int mine = begin + warp * 16 < head.k_count ? begin + warp * 16 - head.shift : INT_MAX;
     float by_key[W / 8][4] = {}, by_value[W / 8][4] = {};
-    load_tile<W>(keys, k_rows(k, shape, head), shape.kv_stride, begin, head.k_count, shape.width, aligned);
-    load_tile<W>(values, k_rows(v, shape, head), shape.kv_stride, begin, head.k_count, shape.width, aligned);
-    for (int first = from; first < head.q_count; first += TILE) {
+    fetch_tile<W>(shared->keys, k_rows(k, shape, head), shape.kv_stride, begin, head.k_count, shape.width, aligned);
+    fetch_tile<W>(shared->values, k_rows(v, shape, head), shape.kv_stride, begin, head.k_count, shape.width, aligned);
+    fetch_queries(&shared->queries[0], q, d_out, lse, along, shape, head, from, aligned);
+    for (int first = from, now = 0; first < head.q_count; first += TILE, now ^= 1) {
+        side<W> *queries = &shared->queries[now];
+        fetch_queries(&shared->queries[now ^ 1], q, d_out, lse, along, shape, head, first + TILE, aligned);
+        wait_fetched<1>();
         __syncthreads();
-        load_tile<W>(queries, q_rows(q, shape, head), shape.q_stride, first, head.q_count, shape.width, aligned);
-        load_tile<W>(theirs, out_rows(d_out, shape, head), shape.out_stride, first, head.q_count, shape.width, aligned);
-        if (threadIdx.x < TILE) {
-            int i = first + threadIdx.x;
-            bool there = i < head.q_count;
-            of[threadIdx.x] = make_float2(there ? lse[lse_at(shape, head, i)] * LOG2_E : 0,
-                                          there ? along[along_at(shape, head, i)] : 0);
-        }
-        __syncthreads();
-        for (int part = 0; part < TILE; part += HALF) {
+        for (int part = 0; part < TILE && first + part < head.q_count; part += HALF) {
+            if (first + part + HALF <= mine) continue;
             float s[HALF / 8][4] = {}, dp[HALF / 8][4] = {};
-            multiply_rows<W, HALF>(s, keys + warp * 16 * S, queries + part * S);
-            multiply_rows<W, HALF>(dp, values + warp * 16 * S, theirs + part * S);
+            multiply_rows<W, HALF>(s, shared->keys + warp * 16 * S, queries->first + part * S);
+            multiply_rows<W, HALF>(dp, shared->values + warp * 16 * S, queries->second + part * S);
             auto at = [&](int n, int e) { return part + n * 8 + (int)threadIdx.x % 4 * 2 + e % 2; };
             auto seen = [&](int n, int e) {
                 int i = first + at(n, e);
                 return valid[e / 2] && i < head.q_count && row + e / 2 * 8 <= i + head.shift;
             };
-            score_gradients(s, dp, scale, seen, [&](int n, int e) { return of[at(n, e)]; });
-            multiply_mix<W, HALF>(by_value, s, theirs + part * S);
-            multiply_mix<W, HALF>(by_key, dp, queries + part * S);
+            score_gradients(s, dp, scale, seen, [&](int n, int e) { return queries->of[at(n, e)]; });
+            multiply_mix<W, HALF>(by_value, s, queries->second + part * S);
+            multiply_mix<W, HALF>(by_key, dp, queries->first + part * S);
         }
+        __syncthreads();
     }
+    wait_fetched<0>();
     const float one[2] = {1, 1};
     store_rows<W>(k_rows(dk, shape, head), shape.kv_stride, row, head.k_count, shape.width, aligned, by_key, one);
     store_rows<W>(k_rows(dv, shape, head), shape.kv_stride, row, head.k_count, shape.width, aligned, by_value, one);
@@ -294,17 +355,16 @@ static inline dim3 tile_grid(const attention_shape *shape, int rows) {
     return dim3(cuda_blocks(rows, TILE), (unsigned)shape->H, (unsigned)shape->B);
 }
 
-// `tiles` of shared memory, which may be more than a kernel gets without asking.
-template <int W, typename Kernel> static size_t tile_memory(Kernel kernel, int tiles) {
-    size_t bytes = (size_t)tiles * TILE * (W + 8) * sizeof(bf16);
-    CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes));
-    return bytes;
+// Lets a kernel have more shared memory than it gets without asking.
+template <typename Memory, typename Kernel> static size_t ask_memory(Kernel kernel) {
+    CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)sizeof(Memory)));
+    return sizeof(Memory);
 }
 
 template <int W>
 static void tile_forward(struct cuda_backend *cuda, bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v,
                          const attention_shape *shape, float scale, bool aligned) {
-    size_t memory = tile_memory<W>(tile_forward_kernel<W>, 3);
+    size_t memory = ask_memory<forward_memory<W>>(tile_forward_kernel<W>);
     tile_forward_kernel<W><<<tile_grid(shape, shape->q_max), TILE_THREADS, memory, cuda->stream>>>(
         out, lse, q, k, v, *shape, scale * LOG2_E, aligned);
     CUDA_LAUNCHED();
@@ -314,12 +374,12 @@ template <int W>
 static void tile_backward(struct cuda_backend *cuda, bf16 *dq, bf16 *dk, bf16 *dv, const bf16 *d_out, const bf16 *q,
                           const bf16 *k, const bf16 *v, const float *lse, const float *along,
                           const attention_shape *shape, float scale, bool aligned) {
-    size_t memory = tile_memory<W>(tile_queries_kernel<W>, 4);
+    size_t memory = ask_memory<queries_memory<W>>(tile_queries_kernel<W>);
     if (shape->q_max)
         tile_queries_kernel<W><<<tile_grid(shape, shape->q_max), TILE_THREADS, memory, cuda->stream>>>(
             dq, d_out, q, k, v, lse, along, *shape, scale, aligned);
     CUDA_LAUNCHED();
-    memory = tile_memory<W>(tile_keys_kernel<W>, 4);
+    memory = ask_memory<keys_memory<W>>(tile_keys_kernel<W>);
     if (shape->k_max)
         tile_keys_kernel<W><<<tile_grid(shape, shape->k_max), TILE_THREADS, memory, cuda->stream>>>(
             dk, dv, d_out, q, k, v, lse, along, *shape, scale, aligned);

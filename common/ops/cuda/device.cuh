@@ -3,7 +3,7 @@
 
 #include <math_constants.h>
 
-#include "ops/cuda/cuda.h"
+#include "ops/cuda/cuda.cuh"
 
 typedef __nv_bfloat16 bf16;
 
@@ -90,5 +90,5 @@ template <typename T> static inline bool rows_align(int64_t D, const void *a, co
 
 // total += the sum of n parts, in their order, by one block.
 void cuda_add_parts(struct cuda_backend *cuda, double *total, const double *parts, int64_t n);
-// out[c] += Σ_p parts[p,c], p ascending; C columns.
-void cuda_add_columns(struct cuda_backend *cuda, float *out, const float *parts, int64_t P, int64_t C, int64_t stride);
+// out[c] += Σ_p parts[p,c] in an order that P alone decides; with `second` parts are [P,2C] and the other C go there.
+void cuda_add_columns(struct cuda_backend *cuda, float *out, float *second, const float *parts, int64_t P, int64_t C);

@@ -5,6 +5,7 @@
 #define LAYERNORM_EPSILON 1e-5f
 #define NORMALIZE_EPSILON 1e-12f
 #define ROWS_PER_BLOCK 8 // warps of a forward block
+#define ROWS_PER_WARP 4  // of a backward block, at least, since each block leaves a part to be added up
 
 template <typename T, int N>
 static __global__ void layernorm_forward_kernel(T *out, float *mean, float *rstd, const T *in, const float *weight,
@@ -125,7 +126,7 @@ static void layernorm_backward(struct cuda_backend *cuda, T *d_in, float *d_weig
                                const float *weight, const float *mean, const float *rstd, int64_t R, int64_t D,
                                bool accumulate) {
     int warps = backward_warps(cuda, D);
-    unsigned blocks = cuda_blocks(R, warps), most = 2 * (unsigned)cuda->multiprocessors;
+    unsigned blocks = cuda_blocks(R, warps * ROWS_PER_WARP), most = 2 * (unsigned)cuda->multiprocessors;
     if (blocks > most) blocks = most;
     float *parts = (float *)cuda_scratch(cuda, (size_t)(blocks * 2 * D) * sizeof(float));
     if (rows_align<T>(D, d_in, d_out, in))
@@ -133,8 +134,7 @@ static void layernorm_backward(struct cuda_backend *cuda, T *d_in, float *d_weig
                                             warps);
     else
         launch_backward<T, 1>(cuda, d_in, parts, d_out, in, weight, mean, rstd, R, D, accumulate, blocks, warps);
-    cuda_add_columns(cuda, d_weight, parts, blocks, D, 2 * D);
-    cuda_add_columns(cuda, d_bias, parts + D, blocks, D, 2 * D);
+    cuda_add_columns(cuda, d_weight, d_bias, parts, blocks, D);
 }
 
 extern "C" void cuda_layernorm_backward(struct ops *ops, void *d_in, float *d_weight, float *d_bias, const void *d_out,

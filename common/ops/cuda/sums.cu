@@ -16,20 +16,23 @@ void cuda_add_parts(struct cuda_backend *cuda, double *total, const double *part
     CUDA_LAUNCHED();
 }
 
-static __global__ void add_columns_kernel(float *out, const float *parts, int64_t P, int64_t C, int64_t stride) {
-    __shared__ float shared[8][WARP + 1];
-    int64_t c = (int64_t)blockIdx.x * WARP + threadIdx.x;
+static __global__ void add_columns_kernel(float *out, float *second, const float *parts, int64_t P, int64_t C) {
+    __shared__ float shared[WARP][WARP + 1];
+    int64_t all = second ? 2 * C : C, c = (int64_t)blockIdx.x * WARP + threadIdx.x;
     float sum = 0;
-    if (c < C)
-        for (int64_t p = threadIdx.y; p < P; p += 8) sum += parts[p * stride + c];
+    if (c < all)
+        for (int64_t p = threadIdx.y; p < P; p += WARP) sum += parts[p * all + c];
     shared[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
-    if (threadIdx.y || c >= C) return;
-    for (int i = 1; i < 8; i++) sum += shared[i][threadIdx.x];
-    out[c] += sum;
+    sum = warp_sum(shared[threadIdx.x][threadIdx.y]); // warp y: column y of the block
+    c = (int64_t)blockIdx.x * WARP + threadIdx.y;
+    if (threadIdx.x || c >= all) return;
+    float *to = c < C ? out + c : second + (c - C);
+    *to += sum;
 }
 
-void cuda_add_columns(struct cuda_backend *cuda, float *out, const float *parts, int64_t P, int64_t C, int64_t stride) {
-    add_columns_kernel<<<cuda_blocks(C, WARP), dim3(WARP, 8), 0, cuda->stream>>>(out, parts, P, C, stride);
+void cuda_add_columns(struct cuda_backend *cuda, float *out, float *second, const float *parts, int64_t P, int64_t C) {
+    add_columns_kernel<<<cuda_blocks(second ? 2 * C : C, WARP), dim3(WARP, WARP), 0, cuda->stream>>>(out, second, parts,
+                                                                                                  P, C);
     CUDA_LAUNCHED();
 }
