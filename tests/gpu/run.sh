@@ -136,7 +136,7 @@ speed_of() {
 }
 
 speed() {
-    speed_of coca_base 768 12 768 128 256 && speed_of coca_large 1024 24 1024 64 128
+    speed_of coca_base 768 12 768 128 384 && speed_of coca_large 1024 24 1024 64 192
 }
 
 # One stage at a time on recorded edges, since two on one GPU take turns in each other's times.
@@ -167,7 +167,7 @@ captions() {
     coca-image-encode "${options[@]}" --images file:images.rec --features file:features.rec || return
     local vocabulary
     vocabulary=$(python3 -c 'import importlib.util as u; print(u.find_spec("open_clip").submodule_search_locations[0])') || return
-    coca-text-decode --generate "${options[@]}" --tokenizer "$vocabulary/bpe_simple_vocab_16e6.txt.gz" --features file:features.rec --captions file:captions.rec --max-length 30 --min-length 30
+    coca-text-decode --generate "${options[@]}" --tokenizer "$vocabulary/bpe_simple_vocab_16e6.txt.gz" --features file:features.rec --captions file:captions.rec --max-length 30 --min-length 29
 }
 
 sanitize() {

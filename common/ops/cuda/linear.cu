@@ -1,20 +1,19 @@
 // Linear maps by cuBLASLt. It counts columns first, so each matrix is given as its transpose: rows of our out[R,O] are
 // columns of an O×R product, weight first.
 //
-// The algorithm for a shape is the heuristic's first, asked once for each kind of product with R rounded up, so that it
-// does not depend on which microbatch came first. Reductions that add in any order are not allowed.
+// The algorithm is chosen once for each kind of product, with R rounded up, among the first answers of the heuristic by
+// a short trial (choices.cuh). Reductions that add in any order are not allowed.
 #include <math.h>
 #include <string.h>
 
-#include <map>
-#include <numeric>
-
+#include "ops/cuda/choices.cuh"
 #include "ops/cuda/device.cuh"
 #include "ops/cuda/linear.cuh"
 
-#define THREADS 256
 #define ROW_BUCKET 256                 // rows are rounded up to it where an algorithm is chosen
 #define WORKSPACE ((size_t)32 << 20)   // bytes
+#define CANDIDATES 8                   // answers that are tried
+#define TRIALS 5                       // of each; the fastest counts
 #define PLAIN_TILE 16                  // of products that cuBLASLt has no algorithm for
 
 // One product D[m,n] = op(A)[m,k]·op(B)[k,n] + beta·C, then bias and epilogue, in cuBLASLt's terms.
@@ -30,22 +29,12 @@ struct product {
     void *aux; // [m,n] as D
 };
 
-// What an algorithm is chosen by.
-struct product_key {
-    int64_t m, n, k, alignment;
-    int turned, types, epilogue, added;
-    bool operator<(const product_key &other) const { return memcmp(this, &other, sizeof *this) < 0; }
-};
-
-struct choice {
-    bool found;
-    cublasLtMatmulAlgo_t algorithm;
-};
-
 struct cuda_linear {
     cublasLtHandle_t handle;
     void *workspace;
-    std::map<product_key, choice> chosen;
+    cudaEvent_t begun, done;
+    struct choices choices;
+    std::map<choice_key, bool> checked; // false: there is no algorithm for it
 };
 
 static void check(cublasStatus_t status, const char *call, int line) {
@@ -53,15 +42,21 @@ static void check(cublasStatus_t status, const char *call, int line) {
 }
 #define CHECK(call) check((call), #call, __LINE__)
 
-struct cuda_linear *cuda_linear_new(void) {
+struct cuda_linear *cuda_linear_new(int device) {
     struct cuda_linear *linear = new cuda_linear();
     CHECK(cublasLtCreate(&linear->handle));
+    choices_open(&linear->choices, device);
+    CUDA_CHECK(cudaEventCreate(&linear->begun));
+    CUDA_CHECK(cudaEventCreate(&linear->done));
     CUDA_CHECK(cudaMalloc(&linear->workspace, WORKSPACE));
     return linear;
 }
 
 void cuda_linear_free(struct cuda_linear *linear) {
     cudaFree(linear->workspace);
+    cudaEventDestroy(linear->begun);
+    cudaEventDestroy(linear->done);
+    choices_close(&linear->choices);
     cublasLtDestroy(linear->handle);
     delete linear;
 }
@@ -114,17 +109,15 @@ static int64_t rounded(int64_t rows) {
     return (rows + ROW_BUCKET - 1) / ROW_BUCKET * ROW_BUCKET;
 }
 
-static struct choice choose(struct cuda_linear *linear, const struct product *p, int64_t alignment) {
+// The heuristic's answers; how many there are.
+static int ask(struct cuda_linear *linear, const struct product *p, int64_t alignment, int most,
+               cublasLtMatmulHeuristicResult_t *answer) {
     cublasLtMatmulPreference_t preference;
-    cublasLtMatmulHeuristicResult_t result;
     struct descriptors of;
-    struct choice choice = {};
     int count = 0;
     size_t workspace = WORKSPACE;
     uint32_t bytes = (uint32_t)alignment;
     uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
-    describe(&of, p);
-    CHECK(cublasLtMatmulPreferenceCreate(&preference));
     const struct {
         cublasLtMatmulPreferenceAttributes_t name;
         const void *value;
@@ -137,37 +130,107 @@ static struct choice choose(struct cuda_linear *linear, const struct product *p,
         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &bytes, sizeof bytes},
         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &bytes, sizeof bytes},
     };
+    describe(&of, p);
+    CHECK(cublasLtMatmulPreferenceCreate(&preference));
     for (const auto &attribute : wanted)
         CHECK(cublasLtMatmulPreferenceSetAttribute(preference, attribute.name, attribute.value, attribute.size));
-    if (cublasLtMatmulAlgoGetHeuristic(linear->handle, of.matmul, of.a, of.b, of.d, of.d, preference, 1, &result,
-                                       &count) == CUBLAS_STATUS_SUCCESS &&
-        count) {
-        choice.found = true;
-        choice.algorithm = result.algo;
-    }
+    if (cublasLtMatmulAlgoGetHeuristic(linear->handle, of.matmul, of.a, of.b, of.d, of.d, preference, most, answer,
+                                       &count) != CUBLAS_STATUS_SUCCESS)
+        count = 0;
     cublasLtMatmulPreferenceDestroy(preference);
     forget(&of);
-    return choice;
+    return count;
 }
 
-// `rows` says which of the sizes counts rows of activations, and differs from call to call.
-static struct choice *find_choice(struct cuda_linear *linear, const struct product *p, int64_t product::*rows) {
-    struct product model = *p;
-    struct product_key key;
-    model.*rows = rounded(p->*rows);
-    memset(&key, 0, sizeof key);
-    key.m = model.m;
-    key.n = model.n;
-    key.k = model.k;
-    key.alignment = alignment_of(p);
-    key.turned = p->turn_a + 2 * p->turn_b;
-    key.types = (int)p->in * 256 + (int)p->out;
-    key.epilogue = (int)p->epilogue;
-    key.added = p->beta != 0 ? p->c == p->d ? 2 : 1 : 0;
-    auto known = linear->chosen.find(key);
-    if (known == linear->chosen.end())
-        known = linear->chosen.emplace(key, choose(linear, &model, key.alignment)).first;
-    return &known->second;
+static cublasStatus_t run_once(struct cuda_backend *cuda, const struct product *p, const struct descriptors *of,
+                               const cublasLtMatmulAlgo_t *algorithm) {
+    const float one = 1;
+    struct cuda_linear *linear = cuda->linear;
+    return cublasLtMatmul(linear->handle, of->matmul, &one, p->a, of->a, p->b, of->b, &p->beta, p->c ? p->c : p->d,
+                          of->d, p->d, of->d, algorithm, linear->workspace, WORKSPACE, cuda->stream);
+}
+
+// Milliseconds of the fastest of a few runs, infinite when it does not run.
+static float time_of(struct cuda_backend *cuda, const struct product *p, const struct descriptors *of,
+                     const cublasLtMatmulAlgo_t *algorithm) {
+    struct cuda_linear *linear = cuda->linear;
+    float least = INFINITY, took;
+    if (run_once(cuda, p, of, algorithm) != CUBLAS_STATUS_SUCCESS) return least;
+    for (int i = 0; i < TRIALS; i++) {
+        CUDA_CHECK(cudaEventRecord(linear->begun, cuda->stream));
+        run_once(cuda, p, of, algorithm);
+        CUDA_CHECK(cudaEventRecord(linear->done, cuda->stream));
+        CUDA_CHECK(cudaEventSynchronize(linear->done));
+        CUDA_CHECK(cudaEventElapsedTime(&took, linear->begun, linear->done));
+        least = fminf(least, took);
+    }
+    return least;
+}
+
+// Trials write to memory of their own where the product adds to what is there.
+static int fastest(struct cuda_backend *cuda, const struct product *p, const cublasLtMatmulHeuristicResult_t *answer,
+                   int count) {
+    struct product trial = *p;
+    struct descriptors of;
+    void *memory = nullptr;
+    int best = 0;
+    float least = INFINITY;
+    if (p->c == p->d) {
+        size_t bytes = (size_t)(p->m * p->n) * (p->out == CUDA_R_16BF ? 2 : 4);
+        if (cudaMalloc(&memory, bytes) != cudaSuccess) return cudaGetLastError(), 0;
+        trial.c = trial.d = memory;
+    }
+    describe(&of, &trial);
+    for (int i = 0; i < count; i++) {
+        float took = time_of(cuda, &trial, &of, &answer[i].algo);
+        if (took < least) best = i;
+        least = fminf(least, took);
+    }
+    forget(&of);
+    CUDA_CHECK(cudaStreamSynchronize(cuda->stream));
+    CUDA_CHECK(cudaFree(memory));
+    return best;
+}
+
+// `rounded` is the product with its rows rounded up.
+static bool choose(struct cuda_backend *cuda, const struct product *p, const struct product *rounded,
+                   const choice_key &key, int64_t alignment) {
+    cublasLtMatmulHeuristicResult_t answer[CANDIDATES];
+    struct choices *choices = &cuda->linear->choices;
+    int count = ask(cuda->linear, rounded, alignment, choices->path ? CANDIDATES : 1, answer);
+    if (!count) return false;
+    choices_add(choices, key, answer[count > 1 ? fastest(cuda, p, answer, count) : 0].algo);
+    return true;
+}
+
+// Whether an algorithm that was remembered can still be used.
+static bool works(struct cuda_linear *linear, const struct product *p, const cublasLtMatmulAlgo_t *algorithm) {
+    cublasLtMatmulHeuristicResult_t result;
+    struct descriptors of;
+    describe(&of, p);
+    cublasStatus_t status = cublasLtMatmulAlgoCheck(linear->handle, of.matmul, of.a, of.b, of.d, of.d, algorithm, &result);
+    forget(&of);
+    return status == CUBLAS_STATUS_SUCCESS && result.workspaceSize <= WORKSPACE;
+}
+
+// NULL when cuBLASLt has none. `rows` says which of the sizes counts rows of activations, and differs from call to call.
+static const cublasLtMatmulAlgo_t *find_algorithm(struct cuda_backend *cuda, const struct product *p,
+                                                  int64_t product::*rows) {
+    struct cuda_linear *linear = cuda->linear;
+    struct choices *choices = &linear->choices;
+    struct product rounded_up = *p;
+    int64_t alignment = alignment_of(p);
+    rounded_up.*rows = rounded(p->*rows);
+    const choice_key key = {{rounded_up.m, rounded_up.n, rounded_up.k, alignment, p->turn_a + 2 * p->turn_b,
+                             (int64_t)p->in * 256 + p->out, p->epilogue, p->beta == 0 ? 0 : p->c == p->d ? 2 : 1}};
+    auto checked = linear->checked.find(key);
+    if (checked == linear->checked.end()) {
+        auto known = choices->known.find(key);
+        bool found = known != choices->known.end() && works(linear, &rounded_up, &known->second);
+        if (!found) found = choose(cuda, p, &rounded_up, key, alignment);
+        checked = linear->checked.emplace(key, found).first;
+    }
+    return checked->second ? &choices->known.find(key)->second : nullptr;
 }
 
 // ---- the rare product of sizes for which there is no algorithm: a thread an element
@@ -199,15 +262,11 @@ static void plain_product(struct cuda_backend *cuda, const struct product *p) {
 
 // False when cuBLASLt has no algorithm for it.
 static bool run(struct cuda_backend *cuda, const struct product *p, int64_t product::*rows) {
-    struct cuda_linear *linear = cuda->linear;
-    const struct choice *choice = find_choice(linear, p, rows);
+    const cublasLtMatmulAlgo_t *algorithm = find_algorithm(cuda, p, rows);
     struct descriptors of;
-    const float one = 1;
-    if (!choice->found) return false;
+    if (!algorithm) return false;
     describe(&of, p);
-    cublasStatus_t status =
-        cublasLtMatmul(linear->handle, of.matmul, &one, p->a, of.a, p->b, of.b, &p->beta, p->c ? p->c : p->d, of.d,
-                       p->d, of.d, &choice->algorithm, linear->workspace, WORKSPACE, cuda->stream);
+    cublasStatus_t status = run_once(cuda, p, &of, algorithm);
     forget(&of);
     if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED)
         cuda_failed("cublasLtMatmul", __FILE__, __LINE__, cublasLtGetStatusString(status));

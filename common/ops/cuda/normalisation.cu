@@ -36,13 +36,70 @@ static __global__ void layernorm_forward_kernel(T *out, float *mean, float *rstd
     }
 }
 
+// The same with the row in registers, K vectors of N elements a lane.
+template <typename T, int N, int K>
+static __global__ void layernorm_forward_held_kernel(T *out, float *mean, float *rstd, const T *in, const float *weight,
+                                                     const float *bias, int64_t R, int64_t D) {
+    int64_t r = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / WARP;
+    int lane = threadIdx.x % WARP;
+    if (r >= R) return;
+    float x[K][N], sum = 0, squares = 0;
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        int64_t i = (k * WARP + lane) * N;
+        if (i < D) load<T, N>(x[k], in + r * D + i);
+        for (int j = 0; j < N && i < D; j++) sum += x[k][j];
+    }
+    float m = warp_sum(sum) / (float)D;
+#pragma unroll
+    for (int k = 0; k < K; k++)
+        for (int j = 0; j < N && (k * WARP + lane) * N < D; j++) squares += (x[k][j] - m) * (x[k][j] - m);
+    float s = rsqrtf(warp_sum(squares) / (float)D + LAYERNORM_EPSILON);
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        int64_t i = (k * WARP + lane) * N;
+        if (i >= D) continue;
+        for (int j = 0; j < N; j++) x[k][j] = (x[k][j] - m) * s * weight[i + j] + bias[i + j];
+        store<T, N>(out + r * D + i, x[k]);
+    }
+    if (lane == 0) {
+        mean[r] = m;
+        rstd[r] = s;
+    }
+}
+
+// Calls `FUNCTION` with K, how many vectors of N elements a lane takes of a row; none where that is more than HELD.
+#define HELD 6
+#define HELD_VECTORS(D, N, CALL)                                                                 \
+    switch (((D) + WARP * (N)-1) / (WARP * (N))) {                                               \
+    case 1: CALL(1); return;                                                                     \
+    case 2: CALL(2); return;                                                                     \
+    case 3: CALL(3); return;                                                                     \
+    case 4: CALL(4); return;                                                                     \
+    case 5: CALL(5); return;                                                                     \
+    case HELD: CALL(HELD); return;                                                               \
+    default: break;                                                                              \
+    }
+
+template <typename T>
+static void layernorm_forward_held(struct cuda_backend *cuda, T *out, float *mean, float *rstd, const T *in,
+                                   const float *weight, const float *bias, int64_t R, int64_t D) {
+    constexpr int N = vec_elements<T>;
+    unsigned blocks = cuda_blocks(R, ROWS_PER_BLOCK), threads = ROWS_PER_BLOCK * WARP;
+#define CALL(K)                                                                                  \
+    layernorm_forward_held_kernel<T, N, K>                                                       \
+        <<<blocks, threads, 0, cuda->stream>>>(out, mean, rstd, in, weight, bias, R, D)
+    HELD_VECTORS(D, N, CALL)
+#undef CALL
+    layernorm_forward_kernel<T, N><<<blocks, threads, 0, cuda->stream>>>(out, mean, rstd, in, weight, bias, R, D);
+}
+
 template <typename T>
 static void layernorm_forward(struct cuda_backend *cuda, T *out, float *mean, float *rstd, const T *in, const float *weight,
                               const float *bias, int64_t R, int64_t D) {
     unsigned blocks = cuda_blocks(R, ROWS_PER_BLOCK), threads = ROWS_PER_BLOCK * WARP;
     if (rows_align<T>(D, out, in))
-        layernorm_forward_kernel<T, vec_elements<T>>
-            <<<blocks, threads, 0, cuda->stream>>>(out, mean, rstd, in, weight, bias, R, D);
+        layernorm_forward_held(cuda, out, mean, rstd, in, weight, bias, R, D);
     else
         layernorm_forward_kernel<T, 1><<<blocks, threads, 0, cuda->stream>>>(out, mean, rstd, in, weight, bias, R, D);
     CUDA_LAUNCHED();
@@ -101,6 +158,59 @@ static __global__ void layernorm_backward_kernel(T *d_in, float *parts, const T 
     }
 }
 
+// The same with the row and the lane's sums in registers.
+template <typename T, int N, int K>
+static __global__ void __launch_bounds__(8 * WARP)
+    layernorm_backward_held_kernel(T *d_in, float *parts, const T *d_out, const T *in, const float *weight,
+                                   const float *mean, const float *rstd, int64_t R, int64_t D, bool accumulate) {
+    extern __shared__ float sums[]; // [warps][2][D]
+    int warps = blockDim.x / WARP, warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    float by_weight[K][N] = {}, by_bias[K][N] = {};
+    for (int64_t r = (int64_t)blockIdx.x * warps + warp; r < R; r += (int64_t)gridDim.x * warps) {
+        float m = mean[r], s = rstd[r], sum_g = 0, sum_gx = 0, g[K][N], x[K][N];
+#pragma unroll
+        for (int k = 0; k < K; k++) {
+            int64_t i = (k * WARP + lane) * N;
+            if (i >= D) continue;
+            load<T, N>(g[k], d_out + r * D + i);
+            load<T, N>(x[k], in + r * D + i);
+            for (int j = 0; j < N; j++) {
+                x[k][j] = (x[k][j] - m) * s;
+                by_weight[k][j] += g[k][j] * x[k][j];
+                by_bias[k][j] += g[k][j];
+                g[k][j] *= weight[i + j];
+                sum_g += g[k][j];
+                sum_gx += g[k][j] * x[k][j];
+            }
+        }
+        sum_g = warp_sum(sum_g) / (float)D;
+        sum_gx = warp_sum(sum_gx) / (float)D;
+#pragma unroll
+        for (int k = 0; k < K; k++) {
+            int64_t i = (k * WARP + lane) * N;
+            float d[N] = {};
+            if (i >= D) continue;
+            if (accumulate) load<T, N>(d, d_in + r * D + i);
+            for (int j = 0; j < N; j++) d[j] += s * (g[k][j] - sum_g - x[k][j] * sum_gx);
+            store<T, N>(d_in + r * D + i, d);
+        }
+    }
+#pragma unroll
+    for (int k = 0; k < K; k++) {
+        int64_t i = (k * WARP + lane) * N;
+        for (int j = 0; j < N && i < D; j++) {
+            sums[warp * 2 * D + i + j] = by_weight[k][j];
+            sums[warp * 2 * D + D + i + j] = by_bias[k][j];
+        }
+    }
+    __syncthreads();
+    for (int64_t i = threadIdx.x; i < 2 * D; i += blockDim.x) {
+        float sum = 0;
+        for (int w = 0; w < warps; w++) sum += sums[w * 2 * D + i];
+        parts[blockIdx.x * 2 * D + i] = sum;
+    }
+}
+
 // The most warps, up to 8, whose sums fit into shared memory.
 static int backward_warps(const struct cuda_backend *cuda, int64_t D) {
     int64_t fit = (int64_t)cuda->shared_limit / (int64_t)(2 * D * sizeof(float));
@@ -109,16 +219,29 @@ static int backward_warps(const struct cuda_backend *cuda, int64_t D) {
     return fit >= 8 ? 8 : fit >= 4 ? 4 : (int)fit;
 }
 
-template <typename T, int N>
-static void launch_backward(struct cuda_backend *cuda, T *d_in, float *parts, const T *d_out, const T *in, const float *weight,
-                            const float *mean, const float *rstd, int64_t R, int64_t D, bool accumulate,
-                            unsigned blocks, int warps) {
-    size_t shared = (size_t)(warps * 2 * D) * sizeof(float);
-    CUDA_CHECK(cudaFuncSetAttribute(layernorm_backward_kernel<T, N>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    (int)shared));
-    layernorm_backward_kernel<T, N><<<blocks, (unsigned)(warps * WARP), shared, cuda->stream>>>(
-        d_in, parts, d_out, in, weight, mean, rstd, R, D, accumulate);
+struct backward_launch {
+    unsigned blocks, threads;
+    size_t shared; // bytes
+};
+
+template <typename Kernel, typename T>
+static void launch_backward(Kernel kernel, struct backward_launch launch, struct cuda_backend *cuda, T *d_in,
+                            float *parts, const T *d_out, const T *in, const float *weight, const float *mean,
+                            const float *rstd, int64_t R, int64_t D, bool accumulate) {
+    CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)launch.shared));
+    kernel<<<launch.blocks, launch.threads, launch.shared, cuda->stream>>>(d_in, parts, d_out, in, weight, mean, rstd,
+                                                                          R, D, accumulate);
     CUDA_LAUNCHED();
+}
+
+template <typename T, typename... Rest>
+static void launch_backward_vectors(struct backward_launch launch, struct cuda_backend *cuda, int64_t D, T *d_in,
+                                    Rest... rest) {
+    constexpr int N = vec_elements<T>;
+#define CALL(K) launch_backward(layernorm_backward_held_kernel<T, N, K>, launch, cuda, d_in, rest...)
+    HELD_VECTORS(D, N, CALL)
+#undef CALL
+    launch_backward(layernorm_backward_kernel<T, N>, launch, cuda, d_in, rest...);
 }
 
 template <typename T>
@@ -129,11 +252,12 @@ static void layernorm_backward(struct cuda_backend *cuda, T *d_in, float *d_weig
     unsigned blocks = cuda_blocks(R, warps * ROWS_PER_WARP), most = 2 * (unsigned)cuda->multiprocessors;
     if (blocks > most) blocks = most;
     float *parts = (float *)cuda_scratch(cuda, (size_t)(blocks * 2 * D) * sizeof(float));
+    const struct backward_launch launch = {blocks, (unsigned)(warps * WARP), (size_t)(warps * 2 * D) * sizeof(float)};
     if (rows_align<T>(D, d_in, d_out, in))
-        launch_backward<T, vec_elements<T>>(cuda, d_in, parts, d_out, in, weight, mean, rstd, R, D, accumulate, blocks,
-                                            warps);
+        launch_backward_vectors(launch, cuda, D, d_in, parts, d_out, in, weight, mean, rstd, R, D, accumulate);
     else
-        launch_backward<T, 1>(cuda, d_in, parts, d_out, in, weight, mean, rstd, R, D, accumulate, blocks, warps);
+        launch_backward(layernorm_backward_kernel<T, 1>, launch, cuda, d_in, parts, d_out, in, weight, mean, rstd, R, D,
+                        accumulate);
     cuda_add_columns(cuda, d_weight, d_bias, parts, blocks, D);
 }
 

@@ -7,7 +7,7 @@ extern "C" {
 
 struct cuda_staging *cuda_staging_new(void);
 void cuda_staging_free(struct cuda_staging *staging);
-struct cuda_linear *cuda_linear_new(void);
+struct cuda_linear *cuda_linear_new(int device);
 void cuda_linear_free(struct cuda_linear *linear);
 
 // What contexts, cuBLASLt, its workspace and scratch of the largest operations take, about.
@@ -56,7 +56,7 @@ extern "C" int cuda_backend_open(struct ops *ops, int index) {
     cuda->shared_limit = (size_t)attribute(index, cudaDevAttrMaxSharedMemoryPerBlockOptin);
     CUDA_CHECK(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking));
     cuda->staging = cuda_staging_new();
-    cuda->linear = cuda_linear_new();
+    cuda->linear = cuda_linear_new(index);
     ops->backend = "cuda";
     ops->threads = 1;
     ops->state = cuda;
