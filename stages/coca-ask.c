@@ -109,9 +109,14 @@ static int ask(size_t i) {
 
 // ---- answers
 
-static char *number_line(const float *value, size_t count) {
+// `values`: f32 as they came, at any address.
+static char *number_line(const char *values, size_t count) {
     struct buffer line = {0};
-    for (size_t i = 0; i < count; i++) buffer_format(&line, i ? " %.9g" : "%.9g", (double)value[i]);
+    for (size_t i = 0; i < count; i++) {
+        float value;
+        memcpy(&value, values + i * sizeof value, sizeof value);
+        buffer_format(&line, i ? " %.9g" : "%.9g", (double)value);
+    }
     return line.bytes;
 }
 

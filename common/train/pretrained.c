@@ -129,11 +129,17 @@ static int load_checkpoint(struct params *params, const char *directory, bool av
 
 static int load_folder(struct params *params, const char *folder, bool average) {
     char *weights = path_join(folder, PRETRAINED_WEIGHTS), *manifest = path_join(folder, "manifest.json");
+    char *pickled = path_join(folder, PRETRAINED_PICKLED);
     int status;
     if (file_exists(weights))
         status = load_file(params, weights);
     else if (file_exists(manifest))
         status = load_checkpoint(params, folder, average);
+    else if (file_exists(pickled))
+        status = error(EXIT_USAGE,
+                       "--pretrained %s: only " PRETRAINED_PICKLED " is there; turn it into " PRETRAINED_WEIGHTS
+                       " with data/bin-to-safetensors.py",
+                       folder);
     else
         status = error(EXIT_USAGE,
                        "--pretrained %s: neither a model folder (no " PRETRAINED_WEIGHTS
@@ -141,6 +147,7 @@ static int load_folder(struct params *params, const char *folder, bool average) 
                        folder);
     free(weights);
     free(manifest);
+    free(pickled);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "model/params.h"
 
 #define PRETRAINED_WEIGHTS "open_clip_model.safetensors"
+#define PRETRAINED_PICKLED "open_clip_pytorch_model.bin" // of older folders
 #define PRETRAINED_CONFIG "open_clip_config.json"
 #define PRETRAINED_TOKENIZER "tokenizer.model"
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,6 +68,7 @@ static void read_file(struct choices *choices) {
 void choices_open(struct choices *choices, int device) {
     std::string where = folder();
     choices->path = nullptr;
+    choices->file = -1;
     if (where.empty() || !make_folder(where)) return;
     choices->path = strdup((where + "/" + file_name(device)).c_str());
     read_file(choices);
@@ -87,12 +89,22 @@ static std::string line_of(const choice_key &key, const cublasLtMatmulAlgo_t &al
     return line;
 }
 
-// In one write at the end of the file, so that lines of two processes do not mix.
+void choices_lock(struct choices *choices) {
+    choices->file = choices->path ? open(choices->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
+    if (choices->file < 0) return;
+    flock(choices->file, LOCK_EX);
+    read_file(choices);
+}
+
 void choices_add(struct choices *choices, const choice_key &key, const cublasLtMatmulAlgo_t &algorithm) {
     choices->known[key] = algorithm;
-    int file = choices->path ? open(choices->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
-    if (file < 0) return;
+    if (choices->file < 0) return;
     std::string line = line_of(key, algorithm);
-    if (write(file, line.data(), line.size()) != (ssize_t)line.size()) warn("%s cannot be written", choices->path);
-    close(file);
+    if (write(choices->file, line.data(), line.size()) != (ssize_t)line.size())
+        warn("%s cannot be written", choices->path);
+}
+
+void choices_unlock(struct choices *choices) {
+    if (choices->file >= 0) close(choices->file);
+    choices->file = -1;
 }

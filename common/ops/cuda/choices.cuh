@@ -20,8 +20,12 @@ struct choice_key {
 struct choices {
     std::map<choice_key, cublasLtMatmulAlgo_t> known;
     char *path; // NULL: nothing is kept, and so nothing tried
+    int file;   // locked, or −1
 };
 
 void choices_open(struct choices *choices, int device);
 void choices_close(struct choices *choices);
+// Between lock and unlock no other process of this kind chooses; what one chose before is known then.
+void choices_lock(struct choices *choices);
+void choices_unlock(struct choices *choices);
 void choices_add(struct choices *choices, const choice_key &key, const cublasLtMatmulAlgo_t &algorithm);

@@ -225,9 +225,11 @@ static const cublasLtMatmulAlgo_t *find_algorithm(struct cuda_backend *cuda, con
                              (int64_t)p->in * 256 + p->out, p->epilogue, p->beta == 0 ? 0 : p->c == p->d ? 2 : 1}};
     auto checked = linear->checked.find(key);
     if (checked == linear->checked.end()) {
+        choices_lock(choices);
         auto known = choices->known.find(key);
         bool found = known != choices->known.end() && works(linear, &rounded_up, &known->second);
         if (!found) found = choose(cuda, p, &rounded_up, key, alignment);
+        choices_unlock(choices);
         checked = linear->checked.emplace(key, found).first;
     }
     return checked->second ? &choices->known.find(key)->second : nullptr;
