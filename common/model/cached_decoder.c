@@ -45,6 +45,7 @@ static void plan_memory(struct cached_decoder *decoder, struct arena *arena, enu
     mlp_plan(&decoder->multimodal_mlp, decoder->x, R, D, multimodal->hidden, &planner);
     norm_plan(&decoder->norm, R, D, &planner);
     decoder->logits = plan_rows(&planner, R, multimodal->V);
+    decoder->likeliest = arena_take(arena, (size_t)(R * LIKELIEST) * sizeof *decoder->likeliest);
 }
 
 // A decoder without parameters and memory, which can be planned.
@@ -225,8 +226,7 @@ void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int f
     key_mask_copy(&decoder->mask, to, from, first + count);
 }
 
-void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place,
-                         void *logits) {
+void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place) {
     struct ops *ops = decoder->ops;
     const struct unimodal *unimodal = &decoder->unimodal;
     const struct multimodal *multimodal = &decoder->multimodal;
@@ -243,5 +243,16 @@ void cached_decoder_step(struct cached_decoder *decoder, int count, const struct
     run_multimodal(decoder, &self, &cross);
     norm_apply(ops, &multimodal->ln_final, &decoder->norm, decoder->x, count);
     linear_apply(ops, &multimodal->text_projection, decoder->logits, decoder->norm.out, NULL, count);
-    ops->download(ops, logits, decoder->logits, (size_t)(count * multimodal->dims.V) * dtype_size(ops->dtype));
+}
+
+void cached_decoder_logits(struct cached_decoder *decoder, int count, void *logits) {
+    struct ops *ops = decoder->ops;
+    size_t elements = (size_t)(count * decoder->multimodal.dims.V);
+    ops->download(ops, logits, decoder->logits, elements * dtype_size(ops->dtype));
+}
+
+void cached_decoder_likeliest(struct cached_decoder *decoder, int count, int32_t *token) {
+    struct ops *ops = decoder->ops;
+    ops->largest_columns(ops, decoder->likeliest, decoder->logits, count, decoder->multimodal.dims.V, LIKELIEST);
+    ops->download(ops, token, decoder->likeliest, (size_t)count * LIKELIEST * sizeof *token);
 }

@@ -45,7 +45,8 @@ struct cached_decoder {
     struct self_attention_state self;
     struct mlp_state unimodal_mlp, multimodal_mlp;
     struct norm_state norm;
-    void *logits; // [slots,V]
+    void *logits;       // [slots,V]
+    int32_t *likeliest; // [slots,LIKELIEST]
     void *memory;
 };
 
@@ -56,9 +57,12 @@ void cached_decoder_release(struct cached_decoder *decoder);
 
 // Starts on B pictures: the host's features [B,N,D]; all slots are empty.
 void cached_decoder_begin(struct cached_decoder *decoder, int B, const void *features);
-// Goes on with `count` captions, those of one picture side by side, whose newest tokens stand at `place`. The logits
-// behind them, [count,V] of the compute type, go to the host.
-void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place,
-                         void *logits);
+// Goes on with `count` captions, those of one picture side by side, whose newest tokens stand at `place`. What was
+// found is had by one of the two that follow.
+void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place);
+// The logits behind the captions of the last step, [count,V] of the compute type, to the host.
+void cached_decoder_logits(struct cached_decoder *decoder, int count, void *logits);
+// The tokens of the largest of them, [count,LIKELIEST], to the host.
+void cached_decoder_likeliest(struct cached_decoder *decoder, int count, int32_t *token);
 // Slot `to`, not yet written beyond first + count, gets the tokens first … first + count of slot `from`.
 void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int first, int count);

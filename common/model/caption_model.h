@@ -8,6 +8,9 @@ struct caption_row {
     int32_t picture, slot, token;
 };
 
+// Enough to go past what may not be chosen: padding, BOS and EOS.
+#define LIKELIEST 4
+
 struct caption_model {
     void *context;
     // Goes on with `count` captions, those of one picture side by side, whose newest tokens stand at `place`.
@@ -16,4 +19,6 @@ struct caption_model {
     const float *(*logits)(void *context, int i);
     // Slot `to` gets the tokens first … first + count of slot `from`.
     void (*copy)(void *context, int to, int from, int first, int count);
+    // The tokens of row i's LIKELIEST largest logits, the largest first; NULL where the model only has all logits.
+    const int32_t *(*likeliest)(void *context, int i);
 };

@@ -14,8 +14,11 @@ struct generator {
     struct cached_decoder decoder;
     struct sampling *sampling; // one of the two, the other NULL
     struct beam_search *beams;
-    char *logits;      // [slots,V] of the compute type
-    float *logits_row; // [V]
+    char *logits;                   // [slots,V] of the compute type
+    int32_t *likeliest;             // [slots,LIKELIEST]
+    int count;                      // captions of the last step
+    bool has_logits, has_likeliest; // of that step
+    float *logits_row;              // [V]
 };
 
 static int length_of(const struct model_config *config, const struct generate_options *options) {
@@ -66,6 +69,7 @@ struct generator *generator_new(const struct model_config *config, struct params
         generator->sampling = sampling_new(&generator->rules, batch, size.T);
     }
     generator->logits = xcalloc((size_t)size.slots * V, dtype_size(text->ops->dtype));
+    generator->likeliest = xcalloc((size_t)size.slots * LIKELIEST, sizeof *generator->likeliest);
     generator->logits_row = xcalloc(V, sizeof *generator->logits_row);
     return generator;
 }
@@ -76,6 +80,7 @@ void generator_free(struct generator **generator) {
     sampling_free(&(*generator)->sampling);
     beam_search_free(&(*generator)->beams);
     free((*generator)->logits);
+    free((*generator)->likeliest);
     free((*generator)->logits_row);
     free(*generator);
     *generator = NULL;
@@ -85,17 +90,29 @@ void generator_free(struct generator **generator) {
 
 static void step(void *context, int count, const struct caption_row *row, int place) {
     struct generator *generator = context;
-    cached_decoder_step(&generator->decoder, count, row, place, generator->logits);
+    cached_decoder_step(&generator->decoder, count, row, place);
+    generator->count = count;
+    generator->has_logits = generator->has_likeliest = false;
 }
 
 static const float *logits_of(void *context, int i) {
     struct generator *generator = context;
     enum dtype dtype = generator->decoder.ops->dtype;
+    if (!generator->has_logits) cached_decoder_logits(&generator->decoder, generator->count, generator->logits);
+    generator->has_logits = true;
     size_t V = (size_t)generator->config.vocab_size;
     const char *row = generator->logits + (size_t)i * V * dtype_size(dtype);
     if (dtype == DT_F32) return (const float *)row;
     dtype_convert(generator->logits_row, DT_F32, row, dtype, V);
     return generator->logits_row;
+}
+
+static const int32_t *likeliest_of(void *context, int i) {
+    struct generator *generator = context;
+    if (!generator->has_likeliest)
+        cached_decoder_likeliest(&generator->decoder, generator->count, generator->likeliest);
+    generator->has_likeliest = true;
+    return generator->likeliest + (ptrdiff_t)i * LIKELIEST;
 }
 
 static void copy(void *context, int to, int from, int first, int count) {
@@ -104,7 +121,7 @@ static void copy(void *context, int to, int from, int first, int count) {
 }
 
 void generator_run(struct generator *generator, int B, const void *features, const int64_t *ids, int32_t *tokens) {
-    const struct caption_model model = {generator, step, logits_of, copy};
+    const struct caption_model model = {generator, step, logits_of, copy, likeliest_of};
     cached_decoder_begin(&generator->decoder, B, features);
     if (generator->beams) {
         beam_search_run(generator->beams, B, &model, tokens, generator->config.context_length);

@@ -56,10 +56,24 @@ static bool ends(const struct score_rules *rules, int32_t token) {
     return token == rules->config->eos_id || (rules->family == FAMILY_OPEN_CLIP && token == rules->config->pad_id);
 }
 
+// The likeliest token is among the few that the model finds by itself when nothing but that counts.
+static int32_t choose_likeliest(const struct score_rules *rules, const int32_t *likeliest, int length) {
+    int i = 0;
+    while (i < LIKELIEST - 1 && !score_allows(rules, likeliest[i], length)) i++;
+    return likeliest[i];
+}
+
+static bool likeliest_counts(const struct run *run) {
+    const struct generate_options *options = run->sampling->sampler.rules.options;
+    return run->model->likeliest && !options->sample && options->repetition_penalty == 1;
+}
+
 static int32_t choose(const struct run *run, int i, const int32_t *token, int length, int64_t id) {
     struct sampler *sampler = &run->sampling->sampler;
     bool last = length + 1 == run->sampling->T;
     if (last && sampler->rules.family == FAMILY_OPEN_CLIP) return sampler->rules.config->eos_id;
+    if (likeliest_counts(run))
+        return choose_likeliest(&sampler->rules, run->model->likeliest(run->model->context, i), length);
     return sampler_choose(sampler, run->model->logits(run->model->context, i), token, length, id);
 }
 

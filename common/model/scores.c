@@ -18,8 +18,15 @@ void scores_of(const struct score_rules *rules, float *score, const float *logit
     memcpy(score, logits, (size_t)config->vocab_size * sizeof *logits);
     if (options->repetition_penalty != 1)
         penalise_repetition(score, logits, token, length, (float)options->repetition_penalty);
-    if (rules->family == FAMILY_PAPER) score[config->pad_id] = score[config->bos_id] = -INFINITY;
-    if (length < options->min_length) score[config->eos_id] = -INFINITY;
+    const int32_t special[] = {config->pad_id, config->bos_id, config->eos_id};
+    for (int i = 0; i < 3; i++)
+        if (!score_allows(rules, special[i], length)) score[special[i]] = -INFINITY;
+}
+
+bool score_allows(const struct score_rules *rules, int32_t token, int length) {
+    const struct text_config *config = rules->config;
+    if (rules->family == FAMILY_PAPER && (token == config->pad_id || token == config->bos_id)) return false;
+    return token != config->eos_id || length >= rules->options->min_length;
 }
 
 const int32_t *score_prompt(const struct score_rules *rules, int *length) {

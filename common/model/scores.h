@@ -30,5 +30,8 @@ struct score_rules {
 // logits f32 [V] → score f32 [V], for the token behind token[0 … length).
 void scores_of(const struct score_rules *rules, float *score, const float *logits, const int32_t *token, int length);
 
+// Whether the token may stand behind `length` tokens; only padding, BOS and EOS may not.
+bool score_allows(const struct score_rules *rules, int32_t token, int length);
+
 // The tokens that every caption begins with.
 const int32_t *score_prompt(const struct score_rules *rules, int *length);

@@ -51,6 +51,8 @@ struct attention_shape {
     const uint8_t *key_valid;                             // by row of k, or NULL: all are valid
 };
 
+#define LARGEST_COLUMNS 8 // at most
+
 struct adamw_step {
     double lr, beta1, beta2, eps, weight_decay;
     double correction1, correction2; // 1 − β1^t, 1 − β2^t, t = number of this update, from 1

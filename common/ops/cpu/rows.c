@@ -160,3 +160,43 @@ void cpu_add(struct ops *ops, void *out, const void *a, const void *b, int64_t n
     struct row_job job = {.cpu = cpu_of(ops), .out = out, .in = a, .table = b, .R = n, .D = 1};
     cpu_run(cpu_of(ops), n, add_elements, &job);
 }
+
+struct largest {
+    const struct cpu *cpu;
+    int32_t *index;
+    const char *x;
+    int64_t R, C;
+    int k;
+};
+
+// Keeps the k largest in falling order; of equals the earlier stays ahead.
+static void keep_largest(int32_t *index, float *value, int *count, int k, int32_t column, float x) {
+    int at = *count < k ? (*count)++ : k - 1;
+    for (; at > 0 && x > value[at - 1]; at--) {
+        value[at] = value[at - 1];
+        index[at] = index[at - 1];
+    }
+    value[at] = x;
+    index[at] = column;
+}
+
+static void largest_of_rows(const void *context, struct share share) {
+    const struct largest *job = context;
+    struct range range = share_of(share, job->R, 1);
+    for (int64_t r = range.begin; r < range.end; r++) {
+        const char *row = job->x + (size_t)(r * job->C) * job->cpu->element;
+        float value[LARGEST_COLUMNS];
+        int count = 0;
+        for (int32_t c = 0; c < job->C; c++) {
+            float x =
+                job->cpu->element == sizeof(float) ? ((const float *)row)[c] : bf16_to_f32(((const uint16_t *)row)[c]);
+            if (count < job->k || x > value[job->k - 1])
+                keep_largest(job->index + r * job->k, value, &count, job->k, c, x);
+        }
+    }
+}
+
+void cpu_largest_columns(struct ops *ops, int32_t *index, const void *x, int64_t R, int64_t C, int k) {
+    struct largest job = {cpu_of(ops), index, x, R, C, k};
+    cpu_run(cpu_of(ops), R * C, largest_of_rows, &job);
+}

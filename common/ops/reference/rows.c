@@ -83,3 +83,24 @@ void reference_add(struct ops *ops, void *out_, const void *a_, const void *b_, 
     const real *a = a_, *b = b_;
     for (int64_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
+
+// Where among the k largest so far, which lie in falling order, a new one goes; equal ones stay ahead of it.
+static int place_among(const real *row, const int32_t *largest, int k, real x) {
+    while (k > 0 && x > row[largest[k - 1]]) k--;
+    return k;
+}
+
+void reference_largest_columns(struct ops *ops, int32_t *index, const void *x_, int64_t R, int64_t C, int k) {
+    (void)ops;
+    for (int64_t r = 0; r < R; r++) {
+        const real *row = (const real *)x_ + r * C;
+        int32_t *largest = index + r * k;
+        for (int32_t c = 0; c < C; c++) {
+            int known = c < k ? c : k, place = place_among(row, largest, known, row[c]);
+            if (place == k) continue;
+            int moved = known < k ? known : k - 1;
+            for (int i = moved; i > place; i--) largest[i] = largest[i - 1];
+            largest[place] = c;
+        }
+    }
+}

@@ -148,8 +148,9 @@ static const float *reread_logits(void *context, int i) {
     cached_decoder_begin(&r->decoder, r->B, r->features);
     for (int place = 0; place <= r->place; place++) {
         struct caption_row row = {r->row[i].picture, 0, r->memory[r->row[i].slot * r->T + place]};
-        cached_decoder_step(&r->decoder, 1, &row, place, r->logits);
+        cached_decoder_step(&r->decoder, 1, &row, place);
     }
+    cached_decoder_logits(&r->decoder, 1, r->logits);
     return r->logits;
 }
 
@@ -168,7 +169,7 @@ static int32_t *generate_by_rereading(struct captioner *captioner, const struct 
     r.logits = xcalloc((size_t)r.V, sizeof *r.logits);
     cached_decoder_init(&r.decoder, &golden->config, captioner->text, (struct decoder_size){B, 1, T});
     struct beam_search *search = beam_search_new(&rules, B, T);
-    struct caption_model model = {&r, reread_step, reread_logits, reread_copy};
+    struct caption_model model = {&r, reread_step, reread_logits, reread_copy, NULL};
     int32_t *tokens = xcalloc((size_t)(B * T), sizeof *tokens);
     beam_search_run(search, B, &model, tokens, T);
     beam_search_free(&search);

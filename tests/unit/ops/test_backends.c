@@ -261,6 +261,25 @@ static void check_indexed_rows(struct trial *t) {
     agree(t, out, "scatter_add_rows");
 }
 
+// Both sides see the same numbers, many of them equal, so the answer is one.
+static void check_largest_columns(struct trial *t) {
+    int k = (int)draw(t, 1, LARGEST_COLUMNS);
+    int64_t R = size(t, 40), C = k + size(t, 900);
+    struct both *x = elements(t, R * C), *index = make(t, DT_I32, DT_I32, R * k);
+    double *values = xmalloc((size_t)(R * C) * sizeof *values);
+    for (int64_t i = 0; i < R * C; i++) values[i] = (double)draw(t, -6, 6) / 4;
+    write_both(t, x, values);
+    free(values);
+    BOTH(largest_columns, index->at[s], x->at[s], R, C, k);
+    int32_t *found[SIDES];
+    for (int s = 0; s < SIDES; s++) {
+        found[s] = xmalloc((size_t)(R * k) * sizeof(int32_t));
+        t->ops[s]->download(t->ops[s], found[s], index->at[s], (size_t)(R * k) * sizeof(int32_t));
+    }
+    assert_memory_equal(found[REFERENCE], found[TESTED], (size_t)(R * k) * sizeof(int32_t));
+    for (int s = 0; s < SIDES; s++) free(found[s]);
+}
+
 static void check_cross_entropy(struct trial *t) {
     int64_t R = size(t, 60), V = 1 + size(t, 900);
     struct both *logits = elements(t, R * V), *total = doubles(t, 1), *target = random_integers(t, -1, V - 1, R);
@@ -284,6 +303,8 @@ static void check_contrastive(struct trial *t) {
     for (int64_t i = 0; i < C; i++) denominators[i] = 12 + (double)(i % 5);
     write_both(t, column, denominators);
     free(denominators);
+    // What is added may cancel out almost wholly; it starts at the size of what is added up.
+    write_both(t, d_scale, &(double){0.01 * (double)R});
     BOTH(contrastive_gradient, x->at[s], d_scale->at[s], row->at[s], column->at[s], 14.0f, 0.01f, first, R, C);
     agree(t, x, "contrastive_gradient: x");
     agree(t, d_scale, "contrastive_gradient: d_scale");
@@ -371,6 +392,7 @@ static const struct check {
     {"embedding",              check_embedding             },
     {"added_rows",             check_added_rows            },
     {"indexed_rows",           check_indexed_rows          },
+    {"largest_columns",        check_largest_columns       },
     {"cross_entropy",          check_cross_entropy         },
     {"contrastive",            check_contrastive           },
     {"sums",                   check_sums                  },
