@@ -9,6 +9,7 @@
 #include "train/memory.h"
 #include "train/outputs.h"
 #include "train/run_options.h"
+#include "train/tuning.h"
 
 static const char manual[] =
     "The vision transformer with its attentional poolers: pictures in, features and an embedding out, and back.\n"
@@ -166,6 +167,7 @@ static int backward(void *context, const struct work *work, struct message *take
     if (taken[1] && !status)
         status = input_tensor(work, taken[1], TENSOR_D_EMBEDDING, DT_F32, SHAPE(B, self.part.config.embed_dim),
                               &d_embedding);
+    if (tuning_locks_all(self.part.params)) return status;
     if (!status) status = recompute(work);
     if (!status) image_tower_backward(self.tower, set_of(work), d_features, d_embedding);
     return status;

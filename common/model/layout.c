@@ -48,6 +48,7 @@ static void append(struct params *params, const char *name, struct shape shape, 
     *param = (struct param){.shape = shape,
                             .offset = params->elements,
                             .decay = decays(name, shape.rank),
+                            .rate = 1,
                             .mean = mean,
                             .deviation = deviation};
     param_name(param->name, "%s", name);

@@ -91,7 +91,8 @@ static void adafactor_update(void *rule, struct params *params, const struct opt
     for (int i = 0; i < params->count; i++) {
         const struct param *param = &params->item[i];
         const struct slot *slot = &adafactor->slot[i];
-        struct adafactor_step step = {.lr = lr,
+        if (param->locked) continue;
+        struct adafactor_step step = {.lr = lr * param->rate,
                                       .beta1 = settings->beta1,
                                       .beta2 = fmin(settings->beta2, 1 - pow((double)update, -DECAY_EXPONENT)),
                                       .clip_threshold = CLIP_THRESHOLD,

@@ -29,19 +29,20 @@ static void adamw_free(void *rule, struct ops *ops) {
     free(adamw);
 }
 
-// The end of the run of tensors from `i` on that decay alike. They lie side by side: the gaps between them are zero in
-// every block and stay so.
+// The end of the run of tensors from `i` on that are stepped alike. They lie side by side: the gaps between them are
+// zero in every block and stay so.
 static int run_end(const struct params *params, int i) {
-    bool decay = params->item[i].decay;
-    while (i < params->count && params->item[i].decay == decay) i++;
+    const struct param *first = &params->item[i], *item = first;
+    while (i < params->count && item->decay == first->decay && item->locked == first->locked &&
+           item->rate == first->rate)
+        item = &params->item[++i];
     return i;
 }
 
 static void adamw_update(void *rule, struct params *params, const struct optimizer_settings *settings, double lr,
                          int64_t update, double gradient_scale) {
     struct adamw *adamw = rule;
-    struct adamw_step step = {.lr = lr,
-                              .beta1 = settings->beta1,
+    struct adamw_step step = {.beta1 = settings->beta1,
                               .beta2 = settings->beta2,
                               .eps = settings->eps,
                               .correction1 = 1 - pow(settings->beta1, (double)update),
@@ -49,8 +50,10 @@ static void adamw_update(void *rule, struct params *params, const struct optimiz
                               .gradient_scale = gradient_scale};
     for (int i = 0, end; i < params->count; i = end) {
         end = run_end(params, i);
+        if (params->item[i].locked) continue;
         int64_t from = params->item[i].offset;
         int64_t to = end < params->count ? params->item[end].offset : params->elements;
+        step.lr = lr * params->item[i].rate;
         step.weight_decay = params->item[i].decay ? settings->weight_decay : 0;
         params->ops->adamw(params->ops, params->master + from, adamw->first + from, adamw->second + from,
                            params->gradient + from, to - from, &step);

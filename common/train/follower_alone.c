@@ -6,6 +6,7 @@
 
 #include "train/follower_step.h"
 #include "train/run_options.h"
+#include "train/tuning.h"
 
 static bool beyond(int64_t step) {
     return run_options.steps && step >= run_options.steps;
@@ -92,6 +93,7 @@ static int whole_step(struct follower *follower, struct prefetch *prefetch, int6
     params_zero_gradient(follower->part->params);
     int status = follower_phases(&step);
     if (status) return status;
+    tuning_clear_locked(follower->part->params);
     note("step %" PRId64 ": gradient norm %.9g", number, sqrt(part_gradient_squares(follower->part)));
     return step.order.dump ? follower_dump(follower) : 0;
 }

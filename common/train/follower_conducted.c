@@ -9,6 +9,7 @@
 #include "train/checkpoint.h"
 #include "train/follower_step.h"
 #include "train/run_options.h"
+#include "train/tuning.h"
 
 static int pass_signal(void *context, int signal) {
     struct follower *follower = context;
@@ -75,6 +76,7 @@ static int train_step(const struct follower_step *step) {
     struct scale_order scale;
     params_zero_gradient(step->follower->part->params);
     int status = follower_phases(step);
+    tuning_clear_locked(step->follower->part->params);
     if (status == HUB_END) status = follower_ended(step->follower, step->order.step);
     if (!status && step->order.dump) status = follower_dump(step->follower);
     if (!status) status = send_norm(step);

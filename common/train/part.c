@@ -11,6 +11,7 @@
 #include "train/run_model.h"
 #include "train/run_options.h"
 #include "train/run_start.h"
+#include "train/tuning.h"
 
 static int read_checkpoint_files(struct part *part, const struct checkpoint *checkpoint, const char *directory) {
     char *optimizer = xformat("%s/%s.optimizer.safetensors", directory, part->name);
@@ -66,7 +67,9 @@ int part_open(struct part *part, enum model_part which, const struct option_tabl
 }
 
 int part_load(struct part *part, bool train) {
+    struct tuning tuning = tuning_of_run();
     part->params = params_new(part->ops, &part->config, part->which, train);
+    tuning_apply(part->params, &part->config, &tuning);
     part->sum = ops_allocate(part->ops, sizeof *part->sum);
     if (train) {
         struct optimizer_settings settings = optimizer_settings_of_run();

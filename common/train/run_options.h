@@ -35,6 +35,9 @@ struct run_options {
     int optimizer, schedule;
     double lr, beta1, beta2, eps, weight_decay, warmup, clip_norm, ema_decay;
     bool adafactor_bf16_momentum;
+    bool lock_image, lock_text;
+    int64_t lock_image_unlocked_groups, lock_text_unlocked_layers;
+    double layer_decay;
     int64_t max_skipped;
     double max_drop_rate;
     // Keeping

@@ -21,7 +21,7 @@ def caption():
 
 
 tensors = {
-    "pixels": ("U8", [samples, size, size, 3], draw.randbytes(samples * size * size * 3)),
+    "pixels": ("U8", [samples, size, size, 3], b"".join(draw.randbytes(size * size * 3) for _ in range(samples))),
     "tokens": ("I32", [samples, T], b"".join(struct.pack(f"<{T}i", *caption()) for _ in range(samples))),
     "ids": ("I64", [samples], struct.pack(f"<{samples}q", *range(samples))),
 }

@@ -136,8 +136,7 @@ speed_of() {
 }
 
 speed() {
-    speed_of coca_base 768 12 768 64 512 && speed_of coca_base 768 12 768 128 384 &&
-        speed_of coca_large 1024 24 1024 32 256 && speed_of coca_large 1024 24 1024 64 192
+    speed_of coca_base 768 12 768 128 384 && speed_of coca_large 1024 24 1024 64 192
 }
 
 # One stage at a time on recorded edges, since two on one GPU take turns in each other's times.

@@ -112,6 +112,20 @@ static __device__ __forceinline__ float quad_sum(float x) {
     return x + __shfl_xor_sync(FULL, x, 2);
 }
 
+// Whether every one of `queries` sees every one of `keys`, which saves asking for each pair.
+static __device__ __forceinline__ bool all_seen(const attention_shape &shape, const attention_head &head, int query,
+                                                int queries, int key, int keys) {
+    return !shape.key_valid && query + queries <= head.q_count && key + keys <= head.k_count &&
+           key + keys - 1 <= query + head.shift;
+}
+
+static __device__ __forceinline__ void scale_scores(float s[TILE / 8][4], float scale2) {
+#pragma unroll
+    for (int n = 0; n < TILE / 8; n++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) s[n][e] *= scale2;
+}
+
 // Scores in units of log 2 of the lane's two rows; those of keys that are not seen become −∞. i: the first row's query.
 static __device__ __forceinline__ void mask_scores(float s[TILE / 8][4], float scale2, int i, int first, int shift,
                                                    const uint8_t *valid) {
@@ -195,7 +209,10 @@ static __global__ void __launch_bounds__(TILE_THREADS)
         __syncthreads();
         if (!idle) {
             multiply_rows<W, TILE>(s, shared->queries + warp * 16 * S, keys->first);
-            mask_scores(s, scale2, row, first, head.shift, keys->valid);
+            if (all_seen(shape, head, begin + warp * 16, 16, first, TILE))
+                scale_scores(s, scale2);
+            else
+                mask_scores(s, scale2, row, first, head.shift, keys->valid);
 #pragma unroll
             for (int half = 0; half < 2; half++) {
                 float shrink = soften(s, half, &soft[half]);
@@ -221,17 +238,29 @@ static __global__ void __launch_bounds__(TILE_THREADS)
     store_rows<W>(out_rows(out, shape, head), shape.out_stride, row, head.q_count, shape.width, aligned, mix, factor);
 }
 
-// p and ds of 16 rows against HALF of the other side; `s` and `dp` become them. seen(e, n) says whether the pair of the
-// lane's element counts; lse2 and along are those of its query.
+// p and ds of 16 rows against HALF of the other side; `s` and `dp` become them. seen(n, e) says whether the pair of the
+// lane's element counts, unless all do; query(n, e) gives lse in units of log 2 and along of its query.
 template <typename Seen, typename Query>
 static __device__ __forceinline__ void score_gradients(float s[HALF / 8][4], float dp[HALF / 8][4], float scale,
-                                                       Seen seen, Query query) {
+                                                       bool all, Seen seen, Query query) {
+    float scale2 = scale * LOG2_E;
+    if (all) {
+#pragma unroll
+        for (int n = 0; n < HALF / 8; n++)
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+                float2 of = query(n, e);
+                s[n][e] = exp2f(s[n][e] * scale2 - of.x);
+                dp[n][e] = scale * s[n][e] * (dp[n][e] - of.y);
+            }
+        return;
+    }
 #pragma unroll
     for (int n = 0; n < HALF / 8; n++)
 #pragma unroll
         for (int e = 0; e < 4; e++) {
-            float2 of = query(n, e); // lse in units of log 2, along
-            float p = seen(n, e) ? exp2f(s[n][e] * scale * LOG2_E - of.x) : 0;
+            float2 of = query(n, e);
+            float p = seen(n, e) ? exp2f(s[n][e] * scale2 - of.x) : 0;
             s[n][e] = p;
             dp[n][e] = p ? scale * p * (dp[n][e] - of.y) : 0;
         }
@@ -280,7 +309,8 @@ static __global__ void __launch_bounds__(TILE_THREADS)
                 int at = part + n * 8 + threadIdx.x % 4 * 2 + e % 2, i = row + e / 2 * 8;
                 return keys->valid[at] && first + at <= i + head.shift && i < head.q_count;
             };
-            score_gradients(s, dp, scale, seen, [&](int, int e) { return of[e / 2]; });
+            bool all = all_seen(shape, head, begin + warp * 16, 16, first + part, HALF);
+            score_gradients(s, dp, scale, all, seen, [&](int, int e) { return of[e / 2]; });
             multiply_mix<W, HALF>(sum, dp, keys->first + part * S);
         }
         __syncthreads();
@@ -339,7 +369,8 @@ static __global__ void __launch_bounds__(TILE_THREADS, W <= 64 ? 3 : 1)
                 int i = first + at(n, e);
                 return valid[e / 2] && i < head.q_count && row + e / 2 * 8 <= i + head.shift;
             };
-            score_gradients(s, dp, scale, seen, [&](int n, int e) { return queries->of[at(n, e)]; });
+            bool all = all_seen(shape, head, first + part, HALF, begin + warp * 16, 16);
+            score_gradients(s, dp, scale, all, seen, [&](int n, int e) { return queries->of[at(n, e)]; });
             multiply_mix<W, HALF>(by_value, s, queries->second + part * S);
             multiply_mix<W, HALF>(by_key, dp, queries->first + part * S);
         }
