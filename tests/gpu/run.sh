@@ -184,7 +184,8 @@ sanitize() {
 }
 
 torch() {
-    python3 "$home/tests/gpu/open_clip_step.py" --size base --batch 64 128 --compile
+    python3 "$home/tests/gpu/open_clip_step.py" --size base --batch 128 && echo "compiled:" &&
+        python3 "$home/tests/gpu/open_clip_step.py" --size base --batch 128 --compile
 }
 
 show() { grep -aE "$2" "$out/$1.log" | tail -n "${3:-8}"; }
@@ -202,7 +203,7 @@ for part in "${parts[@]}"; do
                 speed) show speed 'samples/s, ' ;;
                 profile) show profile '^[a-z].* +[0-9]+.*%' 60 ;;
                 captions) show captions 'pictures/s' ;;
-                torch) show torch 'open_clip' ;;
+                torch) show torch 'open_clip|compiled' ;;
             esac ;;
         *) say "no part named $part"; failed=1 ;;
     esac
