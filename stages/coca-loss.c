@@ -62,7 +62,8 @@ static void say_share(void) {
          config_family_name(&part.config), contrastive, run_options.contrastive == CONTRASTIVE_SUM ? "sum" : "mean",
          caption, run_options.batch_size, run_microbatches(), exp(-temperature_read(&part)));
     if (train && contrastive == 0 && run_options.pretrained)
-        warn("training by captions alone takes away what --pretrained can do without them, zero-shot labels and retrieval; "
+        warn("training by captions alone takes away what --pretrained can do without them, zero-shot labels and "
+             "retrieval; "
              "a small --coca-contrastive-loss-weight keeps it");
 }
 

@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-double clock_seconds(void);      // monotonic
+double clock_seconds(void); // monotonic
 
 // The most memory that this process has had of its own so far: the peak of its resident set without pages of mapped
 // files. Those (code, shared libraries, datasets) are the page cache's, shared by all who map them and given back when

@@ -12,8 +12,8 @@ struct param {
     struct shape shape;
     int64_t offset; // elements from the start of the blocks
     bool decay;     // weight decay applies: two or more dimensions, no "ln", "bias" or "logit_scale" in the name
-    bool locked;            // keeps its value in training
-    double rate;            // of the learning rate; 1 for all but where layers differ
+    bool locked;    // keeps its value in training
+    double rate;    // of the learning rate; 1 for all but where layers differ
     double mean, deviation; // of the normal distribution that initial values are drawn from
 };
 

@@ -42,8 +42,10 @@ static char *find_object(void) {
 static int load(cuda_object_open **open, const char *path) {
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!object)
-        return error(EXIT_USAGE, "--device cuda: %s; name the folder of CUDA's libraries in LD_LIBRARY_PATH, or use "
-                                 "--device cpu", dlerror());
+        return error(EXIT_USAGE,
+                     "--device cuda: %s; name the folder of CUDA's libraries in LD_LIBRARY_PATH, or use "
+                     "--device cpu",
+                     dlerror());
     const size_t *abi = dlsym(object, CUDA_OBJECT_ABI);
     void *entry = dlsym(object, CUDA_OBJECT_ENTRY);
     if (!abi || !entry || *abi != sizeof(struct ops))

@@ -26,8 +26,8 @@ int part_open(struct part *part, enum model_part which, const struct option_tabl
 int part_load(struct part *part, bool train);
 void part_close(struct part *part);
 
-// A step begins. With COCA_PROFILE=N in the environment, operations are timed after N steps, and part_close prints where
-// the time since went.
+// A step begins. With COCA_PROFILE=N in the environment, operations are timed after N steps, and part_close prints
+// where the time since went.
 void part_step(struct part *part);
 
 int64_t part_count(const struct part *part); // trainable numbers

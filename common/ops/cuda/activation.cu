@@ -65,8 +65,7 @@ void cuda_slope(struct cuda_backend *cuda, T *d, const T *pre, int64_t n, enum a
 }
 
 // A warp reads N·32 columns of a row at a time; the block's eight warps take rows in turn.
-template <typename T, int N>
-static __global__ void column_sums_kernel(float *parts, const T *x, int64_t R, int64_t O) {
+template <typename T, int N> static __global__ void column_sums_kernel(float *parts, const T *x, int64_t R, int64_t O) {
     __shared__ float shared[THREADS / WARP][WARP * N];
     int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
     int64_t o = ((int64_t)blockIdx.x * WARP + lane) * N, first = (int64_t)blockIdx.y * SUM_ROWS;
@@ -85,8 +84,7 @@ static __global__ void column_sums_kernel(float *parts, const T *x, int64_t R, i
     }
 }
 
-template <typename T>
-void cuda_column_sums(struct cuda_backend *cuda, float *sum, const T *x, int64_t R, int64_t O) {
+template <typename T> void cuda_column_sums(struct cuda_backend *cuda, float *sum, const T *x, int64_t R, int64_t O) {
     constexpr int N = vec_elements<T>;
     unsigned chunks = cuda_blocks(R, SUM_ROWS);
     float *parts = (float *)cuda_scratch(cuda, (size_t)chunks * (size_t)O * sizeof(float));
@@ -98,9 +96,9 @@ void cuda_column_sums(struct cuda_backend *cuda, float *sum, const T *x, int64_t
     cuda_add_columns(cuda, sum, nullptr, parts, chunks, O);
 }
 
-#define INSTANCES(T)                                                                             \
-    template void cuda_activate<T>(struct cuda_backend *, T *, const T *, int64_t, enum activation); \
-    template void cuda_slope<T>(struct cuda_backend *, T *, const T *, int64_t, enum activation); \
+#define INSTANCES(T)                                                                                                   \
+    template void cuda_activate<T>(struct cuda_backend *, T *, const T *, int64_t, enum activation);                   \
+    template void cuda_slope<T>(struct cuda_backend *, T *, const T *, int64_t, enum activation);                      \
     template void cuda_column_sums<T>(struct cuda_backend *, float *, const T *, int64_t, int64_t);
 INSTANCES(float)
 INSTANCES(bf16)

@@ -18,7 +18,8 @@ static __global__ void along_kernel(float *along, const T *d_out, const T *out, 
     if (at >= shape.B * per_sample) return;
     const attention_head head = head_of(shape, (int)(at / per_sample), h);
     if (i >= head.q_count) return;
-    const T *x = out_rows(d_out, shape, head) + i * shape.out_stride, *y = out_rows(out, shape, head) + i * shape.out_stride;
+    const T *x = out_rows(d_out, shape, head) + i * shape.out_stride,
+            *y = out_rows(out, shape, head) + i * shape.out_stride;
     float sum = 0;
     for (int w = lane; w < shape.width; w += WARP) sum += as_float(x[w]) * as_float(y[w]);
     sum = warp_sum(sum);
@@ -41,8 +42,8 @@ static float scale_of(const attention_shape *shape) {
 
 static void check_width(const struct cuda_backend *cuda, const attention_shape *shape) {
     if (shape->width > PLAIN_WIDTH)
-        die(EXIT_RUN, "--device cuda:%d: attention heads of %d elements; at most %d are built", cuda->device, shape->width,
-            PLAIN_WIDTH);
+        die(EXIT_RUN, "--device cuda:%d: attention heads of %d elements; at most %d are built", cuda->device,
+            shape->width, PLAIN_WIDTH);
 }
 
 static bool pieces_align(const attention_shape *shape) {
@@ -50,16 +51,16 @@ static bool pieces_align(const attention_shape *shape) {
 }
 
 // Calls FUNCTION<W>(...) with the width rounded up to 16.
-#define TILE_WIDTHS(width, FUNCTION, ...)                                                        \
-    switch (((width) + 15) / 16) {                                                               \
-    case 1: FUNCTION<16>(__VA_ARGS__); break;                                                    \
-    case 2: FUNCTION<32>(__VA_ARGS__); break;                                                    \
-    case 3: FUNCTION<48>(__VA_ARGS__); break;                                                    \
-    case 4: FUNCTION<64>(__VA_ARGS__); break;                                                    \
-    case 5: FUNCTION<80>(__VA_ARGS__); break;                                                    \
-    case 6: FUNCTION<96>(__VA_ARGS__); break;                                                    \
-    case 7: FUNCTION<112>(__VA_ARGS__); break;                                                   \
-    default: FUNCTION<128>(__VA_ARGS__); break;                                                  \
+#define TILE_WIDTHS(width, FUNCTION, ...)                                                                              \
+    switch (((width) + 15) / 16) {                                                                                     \
+    case 1: FUNCTION<16>(__VA_ARGS__); break;                                                                          \
+    case 2: FUNCTION<32>(__VA_ARGS__); break;                                                                          \
+    case 3: FUNCTION<48>(__VA_ARGS__); break;                                                                          \
+    case 4: FUNCTION<64>(__VA_ARGS__); break;                                                                          \
+    case 5: FUNCTION<80>(__VA_ARGS__); break;                                                                          \
+    case 6: FUNCTION<96>(__VA_ARGS__); break;                                                                          \
+    case 7: FUNCTION<112>(__VA_ARGS__); break;                                                                         \
+    default: FUNCTION<128>(__VA_ARGS__); break;                                                                        \
     }
 
 static void forward(struct cuda_backend *cuda, float *out, float *lse, const float *q, const float *k, const float *v,
@@ -91,8 +92,7 @@ static void backward(struct cuda_backend *cuda, float *dq, float *dk, float *dv,
 }
 
 static void backward(struct cuda_backend *cuda, bf16 *dq, bf16 *dk, bf16 *dv, const bf16 *d_out, const bf16 *q,
-                     const bf16 *k, const bf16 *v, const float *lse, const float *along,
-                     const attention_shape *shape) {
+                     const bf16 *k, const bf16 *v, const float *lse, const float *along, const attention_shape *shape) {
     const void *pieces[] = {dq, dk, dv, d_out, q, k, v};
     bool aligned = pieces_align(shape);
     for (const void *piece : pieces) aligned = aligned && aligned16(piece);
@@ -110,7 +110,7 @@ extern "C" void cuda_attention_backward(struct ops *ops, void *dq, void *dk, voi
     struct cuda_backend *cuda = cuda_of(ops);
     check_width(cuda, shape);
     if (!shape->B || (!shape->q_max && !shape->k_max)) return;
-    CUDA_COMPUTE_TYPE(ops, (backward(cuda, (T *)dq, (T *)dk, (T *)dv, (const T *)d_out, (const T *)q, (const T *)k,
-                                     (const T *)v, lse,
-                                     find_along(cuda, (const T *)d_out, (const T *)out, shape), shape)));
+    CUDA_COMPUTE_TYPE(ops,
+                      (backward(cuda, (T *)dq, (T *)dk, (T *)dv, (const T *)d_out, (const T *)q, (const T *)k,
+                                (const T *)v, lse, find_along(cuda, (const T *)d_out, (const T *)out, shape), shape)));
 }

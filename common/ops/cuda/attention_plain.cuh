@@ -4,8 +4,8 @@
 
 #include "ops/cuda/attention_rows.cuh"
 
-#define PLAIN_WARPS 4        // of a block
-#define PLAIN_WIDTH 256      // of a head, at most
+#define PLAIN_WARPS 4   // of a block
+#define PLAIN_WIDTH 256 // of a head, at most
 #define PLAIN_COLUMNS (PLAIN_WIDTH / WARP)
 
 template <typename T> static __device__ float dot(const T *a, const T *b, int n) {
@@ -126,7 +126,7 @@ template <typename T>
 static void plain_forward(struct cuda_backend *cuda, T *out, float *lse, const T *q, const T *k, const T *v,
                           const attention_shape *shape, float scale) {
     plain_forward_kernel<<<plain_grid(shape, shape->q_max), PLAIN_WARPS * WARP, 0, cuda->stream>>>(out, lse, q, k, v,
-                                                                                                *shape, scale);
+                                                                                                   *shape, scale);
     CUDA_LAUNCHED();
 }
 

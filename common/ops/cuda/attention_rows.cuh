@@ -11,8 +11,14 @@ struct attention_head {
 static __device__ __forceinline__ attention_head head_of(const attention_shape &shape, int b, int h) {
     int64_t q_row = shape.q_start[b];
     int q_count = shape.q_count[b], k_count = shape.k_count[b];
-    return {b,     h,     q_count,        k_count, shape.causal ? k_count - q_count : INT_MAX / 2,
-            q_row, shape.out_start ? shape.out_start[b] : q_row, shape.k_start[b]};
+    return {b,
+            h,
+            q_count,
+            k_count,
+            shape.causal ? k_count - q_count : INT_MAX / 2,
+            q_row,
+            shape.out_start ? shape.out_start[b] : q_row,
+            shape.k_start[b]};
 }
 
 static __device__ __forceinline__ bool key_is_valid(const attention_shape &shape, const attention_head &head, int j) {

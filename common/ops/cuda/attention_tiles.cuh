@@ -30,7 +30,7 @@ template <int left> static __device__ __forceinline__ void wait_fetched() {
 // `width`, is zero.
 template <int W>
 static __device__ __forceinline__ void fetch_tile(bf16 *to, const bf16 *rows, int64_t stride, int first, int count,
-                                                 int width, bool aligned) {
+                                                  int width, bool aligned) {
     constexpr int pieces = W / 8, S = W + 8;
     if (aligned) {
         for (int n = threadIdx.x; n < TILE * pieces; n += TILE_THREADS) {
@@ -198,7 +198,10 @@ static __global__ void __launch_bounds__(TILE_THREADS)
     int last = min(begin + TILE, head.q_count) - 1, end = min((int64_t)head.k_count, (int64_t)last + head.shift + 1);
     bool idle = begin + warp * 16 >= head.q_count;
     float mix[W / 8][4] = {};
-    softmax_row soft[2] = {{-CUDART_INF_F, 0}, {-CUDART_INF_F, 0}};
+    softmax_row soft[2] = {
+        {-CUDART_INF_F, 0},
+        {-CUDART_INF_F, 0}
+    };
     fetch_tile<W>(shared->queries, q_rows(q, shape, head), shape.q_stride, begin, head.q_count, shape.width, aligned);
     fetch_keys(&shared->keys[0], k, v, shape, head, 0, aligned);
     for (int first = 0, now = 0; first < end; first += TILE, now ^= 1) {
@@ -294,7 +297,8 @@ static __global__ void __launch_bounds__(TILE_THREADS)
     const float2 of[2] = {offsets_of(lse, along, shape, head, row), offsets_of(lse, along, shape, head, row + 8)};
     float sum[W / 8][4] = {};
     fetch_tile<W>(shared->queries, q_rows(q, shape, head), shape.q_stride, begin, head.q_count, shape.width, aligned);
-    fetch_tile<W>(shared->mine, out_rows(d_out, shape, head), shape.out_stride, begin, head.q_count, shape.width, aligned);
+    fetch_tile<W>(shared->mine, out_rows(d_out, shape, head), shape.out_stride, begin, head.q_count, shape.width,
+                  aligned);
     fetch_keys(&shared->keys[0], k, v, shape, head, 0, aligned);
     for (int first = 0, now = 0; first < end; first += TILE, now ^= 1) {
         side<W> *keys = &shared->keys[now];
@@ -330,7 +334,8 @@ static __device__ __forceinline__ void fetch_queries(side<W> *to, const bf16 *q,
                                                      const float *along, const attention_shape &shape,
                                                      const attention_head &head, int first, bool aligned) {
     fetch_tile<W>(to->first, q_rows(q, shape, head), shape.q_stride, first, head.q_count, shape.width, aligned);
-    fetch_tile<W>(to->second, out_rows(d_out, shape, head), shape.out_stride, first, head.q_count, shape.width, aligned);
+    fetch_tile<W>(to->second, out_rows(d_out, shape, head), shape.out_stride, first, head.q_count, shape.width,
+                  aligned);
     if (threadIdx.x < TILE) to->of[threadIdx.x] = offsets_of(lse, along, shape, head, first + (int)threadIdx.x);
     end_group();
 }

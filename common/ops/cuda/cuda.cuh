@@ -38,10 +38,10 @@ static inline struct cuda_backend *cuda_of(struct ops *ops) {
 // Ends the process with EXIT_RUN, naming the call, its place and what CUDA says of it.
 [[noreturn]] void cuda_failed(const char *call, const char *file, int line, const char *reason);
 
-#define CUDA_CHECK(call)                                                                         \
-    do {                                                                                         \
-        cudaError_t status_ = (call);                                                            \
-        if (status_ != cudaSuccess) cuda_failed(#call, __FILE__, __LINE__, cudaGetErrorString(status_)); \
+#define CUDA_CHECK(call)                                                                                               \
+    do {                                                                                                               \
+        cudaError_t status_ = (call);                                                                                  \
+        if (status_ != cudaSuccess) cuda_failed(#call, __FILE__, __LINE__, cudaGetErrorString(status_));               \
     } while (0)
 
 // After a kernel launch.
@@ -56,13 +56,13 @@ static inline unsigned cuda_blocks(int64_t n, int64_t each) {
 }
 
 // Runs the statement with T the compute type: float or __nv_bfloat16.
-#define CUDA_COMPUTE_TYPE(ops, ...)                                                              \
-    do {                                                                                         \
-        if ((ops)->dtype == DT_BF16) {                                                           \
-            typedef __nv_bfloat16 T;                                                             \
-            __VA_ARGS__;                                                                         \
-        } else {                                                                                 \
-            typedef float T;                                                                     \
-            __VA_ARGS__;                                                                         \
-        }                                                                                        \
+#define CUDA_COMPUTE_TYPE(ops, ...)                                                                                    \
+    do {                                                                                                               \
+        if ((ops)->dtype == DT_BF16) {                                                                                 \
+            typedef __nv_bfloat16 T;                                                                                   \
+            __VA_ARGS__;                                                                                               \
+        } else {                                                                                                       \
+            typedef float T;                                                                                           \
+            __VA_ARGS__;                                                                                               \
+        }                                                                                                              \
     } while (0)

@@ -24,9 +24,7 @@ static __device__ __forceinline__ void set(bf16 *to, float x) {
 }
 
 // N elements that are read and written at once; N = 1 where rows are not aligned to 16 bytes.
-template <typename T, int N> struct alignas(sizeof(T) * N) vec {
-    T at[N];
-};
+template <typename T, int N> struct alignas(sizeof(T) * N) vec { T at[N]; };
 template <typename T> constexpr int vec_elements = 16 / (int)sizeof(T);
 
 template <typename T, int N> static __device__ __forceinline__ void load(float x[N], const T *from) {
@@ -83,8 +81,9 @@ static inline bool aligned16(const void *pointer) {
     return (uintptr_t)pointer % 16 == 0;
 }
 // Whether rows of D elements of T can be read in vectors of 16 bytes.
-template <typename T> static inline bool rows_align(int64_t D, const void *a, const void *b = nullptr,
-                                                    const void *c = nullptr, const void *d = nullptr) {
+template <typename T>
+static inline bool rows_align(int64_t D, const void *a, const void *b = nullptr, const void *c = nullptr,
+                              const void *d = nullptr) {
     return D % vec_elements<T> == 0 && aligned16(a) && aligned16(b) && aligned16(c) && aligned16(d);
 }
 

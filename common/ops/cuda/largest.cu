@@ -30,8 +30,7 @@ static __device__ candidate block_best(candidate mine, candidate *shared) {
     return best;
 }
 
-template <typename T>
-static __global__ void largest_columns_kernel(int32_t *index, const T *x, int64_t C, int k) {
+template <typename T> static __global__ void largest_columns_kernel(int32_t *index, const T *x, int64_t C, int k) {
     __shared__ candidate shared[THREADS / WARP];
     const candidate none = {-CUDART_INF_F, INT_MAX};
     candidate kept[LARGEST_COLUMNS];
@@ -61,7 +60,7 @@ static __global__ void largest_columns_kernel(int32_t *index, const T *x, int64_
 
 extern "C" void cuda_largest_columns(struct ops *ops, int32_t *index, const void *x, int64_t R, int64_t C, int k) {
     if (!R) return;
-    CUDA_COMPUTE_TYPE(ops, (largest_columns_kernel<<<(unsigned)R, THREADS, 0, cuda_of(ops)->stream>>>(index, (const T *)x,
-                                                                                                     C, k)));
+    CUDA_COMPUTE_TYPE(
+        ops, (largest_columns_kernel<<<(unsigned)R, THREADS, 0, cuda_of(ops)->stream>>>(index, (const T *)x, C, k)));
     CUDA_LAUNCHED();
 }

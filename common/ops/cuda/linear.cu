@@ -10,11 +10,11 @@
 #include "ops/cuda/device.cuh"
 #include "ops/cuda/linear.cuh"
 
-#define ROW_BUCKET 256                 // rows are rounded up to it where an algorithm is chosen
-#define WORKSPACE ((size_t)32 << 20)   // bytes
-#define CANDIDATES 8                   // answers that are tried
-#define TRIALS 5                       // of each; the fastest counts
-#define PLAIN_TILE 16                  // of products that cuBLASLt has no algorithm for
+#define ROW_BUCKET 256               // rows are rounded up to it where an algorithm is chosen
+#define WORKSPACE ((size_t)32 << 20) // bytes
+#define CANDIDATES 8                 // answers that are tried
+#define TRIALS 5                     // of each; the fastest counts
+#define PLAIN_TILE 16                // of products that cuBLASLt has no algorithm for
 
 // One product D[m,n] = op(A)[m,k]·op(B)[k,n] + beta·C, then bias and epilogue, in cuBLASLt's terms.
 struct product {
@@ -123,12 +123,12 @@ static int ask(struct cuda_linear *linear, const struct product *p, int64_t alig
         const void *value;
         size_t size;
     } wanted[] = {
-        {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace},
+        {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,   &workspace,  sizeof workspace },
         {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions, sizeof reductions},
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &bytes, sizeof bytes},
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &bytes, sizeof bytes},
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &bytes, sizeof bytes},
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &bytes, sizeof bytes},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &bytes,      sizeof bytes     },
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &bytes,      sizeof bytes     },
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &bytes,      sizeof bytes     },
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &bytes,      sizeof bytes     },
     };
     describe(&of, p);
     CHECK(cublasLtMatmulPreferenceCreate(&preference));
@@ -208,12 +208,14 @@ static bool works(struct cuda_linear *linear, const struct product *p, const cub
     cublasLtMatmulHeuristicResult_t result;
     struct descriptors of;
     describe(&of, p);
-    cublasStatus_t status = cublasLtMatmulAlgoCheck(linear->handle, of.matmul, of.a, of.b, of.d, of.d, algorithm, &result);
+    cublasStatus_t status =
+        cublasLtMatmulAlgoCheck(linear->handle, of.matmul, of.a, of.b, of.d, of.d, algorithm, &result);
     forget(&of);
     return status == CUBLAS_STATUS_SUCCESS && result.workspaceSize <= WORKSPACE;
 }
 
-// NULL when cuBLASLt has none. `rows` says which of the sizes counts rows of activations, and differs from call to call.
+// NULL when cuBLASLt has none. `rows` says which of the sizes counts rows of activations, and differs from call to
+// call.
 static const cublasLtMatmulAlgo_t *find_algorithm(struct cuda_backend *cuda, const struct product *p,
                                                   int64_t product::*rows) {
     struct cuda_linear *linear = cuda->linear;
@@ -221,8 +223,13 @@ static const cublasLtMatmulAlgo_t *find_algorithm(struct cuda_backend *cuda, con
     struct product rounded_up = *p;
     int64_t alignment = alignment_of(p);
     rounded_up.*rows = rounded(p->*rows);
-    const choice_key key = {{rounded_up.m, rounded_up.n, rounded_up.k, alignment, p->turn_a + 2 * p->turn_b,
-                             (int64_t)p->in * 256 + p->out, p->epilogue, p->beta == 0 ? 0 : p->c == p->d ? 2 : 1}};
+    const choice_key key = {
+        {rounded_up.m, rounded_up.n, rounded_up.k, alignment, p->turn_a + 2 * p->turn_b, (int64_t)p->in * 256 + p->out,
+         p->epilogue,
+         p->beta == 0   ? 0
+         : p->c == p->d ? 2
+                        : 1}
+    };
     auto checked = linear->checked.find(key);
     if (checked == linear->checked.end()) {
         choices_lock(choices);
@@ -237,8 +244,7 @@ static const cublasLtMatmulAlgo_t *find_algorithm(struct cuda_backend *cuda, con
 
 // ---- the rare product of sizes for which there is no algorithm: a thread an element
 
-template <typename In, typename Out>
-static __global__ void plain_product_kernel(struct product p) {
+template <typename In, typename Out> static __global__ void plain_product_kernel(struct product p) {
     int64_t i = (int64_t)blockIdx.x * PLAIN_TILE + threadIdx.x, j = (int64_t)blockIdx.y * PLAIN_TILE + threadIdx.y;
     const In *a = (const In *)p.a, *b = (const In *)p.b;
     Out *d = (Out *)p.d;

@@ -73,8 +73,7 @@ extern "C" void cuda_cross_entropy(struct ops *ops, double *total, void *logits,
     CUDA_COMPUTE_TYPE(ops, cross_entropy(cuda_of(ops), total, (T *)logits, target, scale, gradient, R, V));
 }
 
-template <typename T>
-static __global__ void row_logsumexp_kernel(float *lse, const T *x, float scale, int64_t C) {
+template <typename T> static __global__ void row_logsumexp_kernel(float *lse, const T *x, float scale, int64_t C) {
     __shared__ float shared[THREADS / WARP];
     float value = row_lse<T, 1>(x + blockIdx.x * C, scale, C, shared);
     if (threadIdx.x == 0) lse[blockIdx.x] = value;
@@ -82,8 +81,8 @@ static __global__ void row_logsumexp_kernel(float *lse, const T *x, float scale,
 
 extern "C" void cuda_row_logsumexp(struct ops *ops, float *lse, const void *x, float scale, int64_t R, int64_t C) {
     if (!R) return;
-    CUDA_COMPUTE_TYPE(ops, (row_logsumexp_kernel<<<(unsigned)R, THREADS, 0, cuda_of(ops)->stream>>>(lse, (const T *)x,
-                                                                                                    scale, C)));
+    CUDA_COMPUTE_TYPE(
+        ops, (row_logsumexp_kernel<<<(unsigned)R, THREADS, 0, cuda_of(ops)->stream>>>(lse, (const T *)x, scale, C)));
     CUDA_LAUNCHED();
 }
 

@@ -137,23 +137,41 @@ extern "C" void cuda_finish(struct ops *ops) {
 
 // ---- conversion
 
-static __device__ __forceinline__ double widen(double x) { return x; }
-static __device__ __forceinline__ float widen(float x) { return x; }
-static __device__ __forceinline__ float widen(bf16 x) { return __bfloat162float(x); }
-static __device__ __forceinline__ float widen(__half x) { return __half2float(x); }
-template <typename F> static __device__ __forceinline__ void narrow(double *to, F x) { *to = x; }
-template <typename F> static __device__ __forceinline__ void narrow(float *to, F x) { *to = (float)x; }
-template <typename F> static __device__ __forceinline__ void narrow(bf16 *to, F x) { *to = __float2bfloat16((float)x); }
-template <typename F> static __device__ __forceinline__ void narrow(__half *to, F x) { *to = __float2half((float)x); }
+static __device__ __forceinline__ double widen(double x) {
+    return x;
+}
+static __device__ __forceinline__ float widen(float x) {
+    return x;
+}
+static __device__ __forceinline__ float widen(bf16 x) {
+    return __bfloat162float(x);
+}
+static __device__ __forceinline__ float widen(__half x) {
+    return __half2float(x);
+}
+template <typename F> static __device__ __forceinline__ void narrow(double *to, F x) {
+    *to = x;
+}
+template <typename F> static __device__ __forceinline__ void narrow(float *to, F x) {
+    *to = (float)x;
+}
+template <typename F> static __device__ __forceinline__ void narrow(bf16 *to, F x) {
+    *to = __float2bfloat16((float)x);
+}
+template <typename F> static __device__ __forceinline__ void narrow(__half *to, F x) {
+    *to = __float2half((float)x);
+}
 
 template <typename To, typename From> static __global__ void convert_kernel(To *to, const From *from, int64_t n) {
     int64_t step = (int64_t)gridDim.x * blockDim.x;
     for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) narrow(&to[i], widen(from[i]));
 }
 
-template <typename To, typename From> static void convert_to(struct cuda_backend *cuda, To *to, const From *from, int64_t n) {
+template <typename To, typename From>
+static void convert_to(struct cuda_backend *cuda, To *to, const From *from, int64_t n) {
     unsigned blocks = cuda_blocks(n, 4 * 256), most = 16 * (unsigned)cuda->multiprocessors;
-    convert_kernel<<<blocks < most ? blocks : most, 256, 0, cuda->stream>>>(to, from, n);
+    if (blocks > most) blocks = most;
+    convert_kernel<<<blocks, 256, 0, cuda->stream>>>(to, from, n);
     CUDA_LAUNCHED();
 }
 

@@ -70,15 +70,15 @@ static __global__ void layernorm_forward_held_kernel(T *out, float *mean, float 
 
 // Calls `FUNCTION` with K, how many vectors of N elements a lane takes of a row; none where that is more than HELD.
 #define HELD 6
-#define HELD_VECTORS(D, N, CALL)                                                                 \
-    switch (((D) + WARP * (N)-1) / (WARP * (N))) {                                               \
-    case 1: CALL(1); return;                                                                     \
-    case 2: CALL(2); return;                                                                     \
-    case 3: CALL(3); return;                                                                     \
-    case 4: CALL(4); return;                                                                     \
-    case 5: CALL(5); return;                                                                     \
-    case HELD: CALL(HELD); return;                                                               \
-    default: break;                                                                              \
+#define HELD_VECTORS(D, N, CALL)                                                                                       \
+    switch (((D) + WARP * (N)-1) / (WARP * (N))) {                                                                     \
+    case 1: CALL(1); return;                                                                                           \
+    case 2: CALL(2); return;                                                                                           \
+    case 3: CALL(3); return;                                                                                           \
+    case 4: CALL(4); return;                                                                                           \
+    case 5: CALL(5); return;                                                                                           \
+    case HELD: CALL(HELD); return;                                                                                     \
+    default: break;                                                                                                    \
     }
 
 template <typename T>
@@ -86,8 +86,8 @@ static void layernorm_forward_held(struct cuda_backend *cuda, T *out, float *mea
                                    const float *weight, const float *bias, int64_t R, int64_t D) {
     constexpr int N = vec_elements<T>;
     unsigned blocks = cuda_blocks(R, ROWS_PER_BLOCK), threads = ROWS_PER_BLOCK * WARP;
-#define CALL(K)                                                                                  \
-    layernorm_forward_held_kernel<T, N, K>                                                       \
+#define CALL(K)                                                                                                        \
+    layernorm_forward_held_kernel<T, N, K>                                                                             \
         <<<blocks, threads, 0, cuda->stream>>>(out, mean, rstd, in, weight, bias, R, D)
     HELD_VECTORS(D, N, CALL)
 #undef CALL
@@ -95,8 +95,8 @@ static void layernorm_forward_held(struct cuda_backend *cuda, T *out, float *mea
 }
 
 template <typename T>
-static void layernorm_forward(struct cuda_backend *cuda, T *out, float *mean, float *rstd, const T *in, const float *weight,
-                              const float *bias, int64_t R, int64_t D) {
+static void layernorm_forward(struct cuda_backend *cuda, T *out, float *mean, float *rstd, const T *in,
+                              const float *weight, const float *bias, int64_t R, int64_t D) {
     unsigned blocks = cuda_blocks(R, ROWS_PER_BLOCK), threads = ROWS_PER_BLOCK * WARP;
     if (rows_align<T>(D, out, in))
         layernorm_forward_held(cuda, out, mean, rstd, in, weight, bias, R, D);
@@ -214,8 +214,9 @@ static __global__ void __launch_bounds__(8 * WARP)
 // The most warps, up to 8, whose sums fit into shared memory.
 static int backward_warps(const struct cuda_backend *cuda, int64_t D) {
     int64_t fit = (int64_t)cuda->shared_limit / (int64_t)(2 * D * sizeof(float));
-    if (fit < 1) die(EXIT_RUN, "--device cuda:%d: LayerNorm over %ld elements does not fit its shared memory",
-                     cuda->device, (long)D);
+    if (fit < 1)
+        die(EXIT_RUN, "--device cuda:%d: LayerNorm over %ld elements does not fit its shared memory", cuda->device,
+            (long)D);
     return fit >= 8 ? 8 : fit >= 4 ? 4 : (int)fit;
 }
 
@@ -230,7 +231,7 @@ static void launch_backward(Kernel kernel, struct backward_launch launch, struct
                             const float *rstd, int64_t R, int64_t D, bool accumulate) {
     CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)launch.shared));
     kernel<<<launch.blocks, launch.threads, launch.shared, cuda->stream>>>(d_in, parts, d_out, in, weight, mean, rstd,
-                                                                          R, D, accumulate);
+                                                                           R, D, accumulate);
     CUDA_LAUNCHED();
 }
 
@@ -245,9 +246,9 @@ static void launch_backward_vectors(struct backward_launch launch, struct cuda_b
 }
 
 template <typename T>
-static void layernorm_backward(struct cuda_backend *cuda, T *d_in, float *d_weight, float *d_bias, const T *d_out, const T *in,
-                               const float *weight, const float *mean, const float *rstd, int64_t R, int64_t D,
-                               bool accumulate) {
+static void layernorm_backward(struct cuda_backend *cuda, T *d_in, float *d_weight, float *d_bias, const T *d_out,
+                               const T *in, const float *weight, const float *mean, const float *rstd, int64_t R,
+                               int64_t D, bool accumulate) {
     int warps = backward_warps(cuda, D);
     unsigned blocks = cuda_blocks(R, warps * ROWS_PER_WARP), most = 2 * (unsigned)cuda->multiprocessors;
     if (blocks > most) blocks = most;
@@ -285,8 +286,10 @@ static __global__ void normalize_forward_kernel(float *out, float *norm, const T
 
 extern "C" void cuda_normalize_forward(struct ops *ops, float *out, float *norm, const void *in, int64_t R, int64_t D) {
     if (!R) return;
-    CUDA_COMPUTE_TYPE(ops, (normalize_forward_kernel<<<cuda_blocks(R, ROWS_PER_BLOCK), ROWS_PER_BLOCK * WARP, 0,
-                                                       cuda_of(ops)->stream>>>(out, norm, (const T *)in, R, D)));
+    CUDA_COMPUTE_TYPE(
+        ops,
+        (normalize_forward_kernel<<<cuda_blocks(R, ROWS_PER_BLOCK), ROWS_PER_BLOCK * WARP, 0, cuda_of(ops)->stream>>>(
+            out, norm, (const T *)in, R, D)));
     CUDA_LAUNCHED();
 }
 
@@ -299,13 +302,16 @@ static __global__ void normalize_backward_kernel(T *d_in, const float *d_out, co
     float along = 0;
     for (int64_t i = lane; i < D; i += WARP) along += d_out[r * D + i] * out[r * D + i];
     along = warp_sum(along);
-    for (int64_t i = lane; i < D; i += WARP) set(&d_in[r * D + i], (d_out[r * D + i] - out[r * D + i] * along) / norm[r]);
+    for (int64_t i = lane; i < D; i += WARP)
+        set(&d_in[r * D + i], (d_out[r * D + i] - out[r * D + i] * along) / norm[r]);
 }
 
 extern "C" void cuda_normalize_backward(struct ops *ops, void *d_in, const float *d_out, const float *out,
                                         const float *norm, int64_t R, int64_t D) {
     if (!R) return;
-    CUDA_COMPUTE_TYPE(ops, (normalize_backward_kernel<<<cuda_blocks(R, ROWS_PER_BLOCK), ROWS_PER_BLOCK * WARP, 0,
-                                                        cuda_of(ops)->stream>>>((T *)d_in, d_out, out, norm, R, D)));
+    CUDA_COMPUTE_TYPE(
+        ops,
+        (normalize_backward_kernel<<<cuda_blocks(R, ROWS_PER_BLOCK), ROWS_PER_BLOCK * WARP, 0, cuda_of(ops)->stream>>>(
+            (T *)d_in, d_out, out, norm, R, D)));
     CUDA_LAUNCHED();
 }

@@ -2,9 +2,9 @@
 #include "ops/cuda/device.cuh"
 
 #define THREADS 256
-#define PARTS 1024           // blocks that sum whole blocks of numbers
+#define PARTS 1024 // blocks that sum whole blocks of numbers
 #define ADAFACTOR_EPSILON 1e-30f
-#define ROWS_A_PART 256      // of a gradient, for sums over rows
+#define ROWS_A_PART 256 // of a gradient, for sums over rows
 
 // ---- sums of squares
 
@@ -170,12 +170,12 @@ static void factored_moments(struct cuda_backend *cuda, float *row, float *colum
                              const struct adafactor_step *step, const struct adafactor_numbers &by,
                              const struct adafactor_memory &memory, unsigned row_parts) {
     unsigned batch = (unsigned)step->batch, across = cuda_blocks(step->columns, THREADS);
-    row_moments_kernel<<<batch * (unsigned)step->rows, THREADS, 0, cuda->stream>>>(row, g, by);
+    row_moments_kernel<<<batch *(unsigned)step->rows, THREADS, 0, cuda->stream>>>(row, g, by);
     CUDA_LAUNCHED();
     column_parts_kernel<<<dim3(across, row_parts, batch), THREADS, 0, cuda->stream>>>(memory.columns, g, by);
     CUDA_LAUNCHED();
     column_moments_kernel<<<dim3(across, batch), THREADS, 0, cuda->stream>>>(column, memory.columns, (int)row_parts,
-                                                                           by);
+                                                                             by);
     CUDA_LAUNCHED();
     row_mean_kernel<<<batch, THREADS, 0, cuda->stream>>>(memory.mean, row, step->rows);
     CUDA_LAUNCHED();

@@ -72,9 +72,11 @@ template <typename T> struct embedded {
 };
 
 template <typename T>
-static void embed(struct cuda_backend *cuda, T *out, const T *table, const T *cls, const T *position, const int32_t *token,
-                  const int32_t *place, int64_t R, int64_t D) {
-    struct embedded<T> from = {table, cls, position, token, place, D};
+static void embed(struct cuda_backend *cuda, T *out, const T *table, const T *cls, const T *position,
+                  const int32_t *token, const int32_t *place, int64_t R, int64_t D) {
+    struct embedded<T> from = {
+        table, cls, position, token, place, D
+    };
     if (rows_align<T>(D, out, table, cls, position))
         run_elements<T, vec_elements<T>>(cuda, out, R, D, from);
     else
@@ -84,8 +86,8 @@ static void embed(struct cuda_backend *cuda, T *out, const T *table, const T *cl
 extern "C" void cuda_embedding_forward(struct ops *ops, void *out, const void *table, const void *cls,
                                        const void *position, const int32_t *token, const int32_t *place, int64_t R,
                                        int64_t D) {
-    CUDA_COMPUTE_TYPE(ops, embed(cuda_of(ops), (T *)out, (const T *)table, (const T *)cls, (const T *)position, token,
-                                 place, R, D));
+    CUDA_COMPUTE_TYPE(
+        ops, embed(cuda_of(ops), (T *)out, (const T *)table, (const T *)cls, (const T *)position, token, place, R, D));
 }
 
 template <typename T> struct with_rows {
@@ -102,7 +104,9 @@ template <typename T> struct with_rows {
 
 template <typename T>
 static void add_rows(struct cuda_backend *cuda, T *out, const T *in, const T *rows, int64_t R, int64_t N, int64_t D) {
-    struct with_rows<T> sum = {in, rows, N, D};
+    struct with_rows<T> sum = {
+        in, rows, N, D
+    };
     if (rows_align<T>(D, out, in, rows))
         run_elements<T, vec_elements<T>>(cuda, out, R, D, sum);
     else
@@ -125,7 +129,9 @@ template <typename T> struct gathered {
 
 template <typename T>
 static void gather(struct cuda_backend *cuda, T *out, const T *in, const int32_t *index, int64_t R, int64_t D) {
-    struct gathered<T> from = {in, index, D};
+    struct gathered<T> from = {
+        in, index, D
+    };
     if (rows_align<T>(D, out, in))
         run_elements<T, vec_elements<T>>(cuda, out, R, D, from);
     else
@@ -178,7 +184,9 @@ template <typename T> struct both_added {
 };
 
 template <typename T> static void add(struct cuda_backend *cuda, T *out, const T *a, const T *b, int64_t n) {
-    struct both_added<T> sum = {a, b};
+    struct both_added<T> sum = {
+        a, b
+    };
     if (rows_align<T>(n, out, a, b))
         run_elements<T, vec_elements<T>>(cuda, out, 1, n, sum);
     else
@@ -240,8 +248,8 @@ static void add_by_key(struct cuda_backend *cuda, float *d_table, float *d_negat
     int32_t *number = (int32_t *)memory, *sorted = (int32_t *)(memory + list), *row = (int32_t *)(memory + 2 * list);
     number_kernel<<<cuda_blocks(R, THREADS), THREADS, 0, cuda->stream>>>(number, R);
     CUDA_LAUNCHED();
-    CUDA_CHECK(cub::DeviceRadixSort::SortPairs(memory + 3 * list, sort, key, sorted, number, row, R, 0, 32,
-                                               cuda->stream));
+    CUDA_CHECK(
+        cub::DeviceRadixSort::SortPairs(memory + 3 * list, sort, key, sorted, number, row, R, 0, 32, cuda->stream));
     add_runs_kernel<<<(unsigned)R, THREADS, 0, cuda->stream>>>(d_table, d_negative, d_out, sorted, row, R, D);
     CUDA_LAUNCHED();
 }

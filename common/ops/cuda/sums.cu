@@ -33,6 +33,6 @@ static __global__ void add_columns_kernel(float *out, float *second, const float
 
 void cuda_add_columns(struct cuda_backend *cuda, float *out, float *second, const float *parts, int64_t P, int64_t C) {
     add_columns_kernel<<<cuda_blocks(second ? 2 * C : C, WARP), dim3(WARP, WARP), 0, cuda->stream>>>(out, second, parts,
-                                                                                                  P, C);
+                                                                                                     P, C);
     CUDA_LAUNCHED();
 }
