@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_FROM (4 * HUGE_PAGE) // rounding up wastes little of so much
 
 static void *checked(void *memory, size_t bytes) {
     if (!memory) die(EXIT_RUN, "out of memory asking for %zu bytes", bytes);
@@ -36,8 +40,13 @@ void *xrealloc_array(void *old, size_t count, size_t size) {
 }
 
 void *xaligned(size_t bytes) {
-    size_t rounded = bytes ? (bytes + 63) & ~(size_t)63 : 64;
-    return checked(rounded < bytes ? NULL : aligned_alloc(64, rounded), bytes);
+    size_t alignment = bytes < HUGE_FROM ? 64 : HUGE_PAGE, rounded = (bytes + alignment - 1) & ~(alignment - 1);
+    if (!bytes) rounded = alignment;
+    void *memory = checked(rounded < bytes ? NULL : aligned_alloc(alignment, rounded), bytes);
+    // Large blocks are read in strides of kilobytes, and with small pages a table is looked up for each. A hint: it may
+    // fail.
+    if (bytes >= HUGE_FROM) madvise(memory, rounded, MADV_HUGEPAGE);
+    return memory;
 }
 
 char *xstrdup(const char *text) {

@@ -12,6 +12,7 @@ struct product {
     int64_t c_stride, row, step, b_stride;
     int m, n, k;
     bool accumulate;
+    int64_t ahead; // how far behind what is read of b memory is asked for, in numbers; 0: it is not asked
 };
 
 // One head of one sample: pointers to its first rows, strides in elements.

@@ -6,6 +6,9 @@
 
 #define CHUNK_ROWS 96      // of the left operand; a multiple of the kernels' tile of 6
 #define CHUNK_DEPTH 1024   // operands that a product adds up before it stores sums
+#define FEW_ROWS 16        // up to which memory is waited for more than the arithmetic units
+#define FEW_DEPTH 32       // operands that a product of few rows adds up: its weights fit half of the first cache
+#define FEW_AHEAD 4096     // numbers of weights between those in use and those that memory is asked for
 #define GRADIENT_DEPTH 256 // rows of activations that a block of gradients adds up at a time
 
 static int64_t divide_up(int64_t n, int64_t by) {
@@ -24,6 +27,7 @@ struct forward {
     const char *in;
     int64_t R, K, N;
     int64_t chunk, chunks; // rows
+    int64_t depth, ahead;  // operands of a product; numbers of weights that are fetched ahead of their use
     bool direct;           // `in` holds operands as it is
     void (*finish)(const struct forward *job, int64_t at, int64_t column, const float *sum, int64_t n);
     char *out, *pre;
@@ -73,11 +77,11 @@ static const float *left_operands(const struct forward *job, struct forward_scra
 static void forward_block(const struct forward *job, struct forward_scratch *scratch, int64_t r, int64_t c) {
     const struct packed *weight = job->weight;
     int64_t first = r * job->chunk, m = least(job->chunk, job->R - first), width = packed_width(weight, c);
-    for (int64_t l = 0; l < weight->depth; l += CHUNK_DEPTH) {
-        int64_t k = least(CHUNK_DEPTH, weight->depth - l), row;
+    for (int64_t l = 0; l < weight->depth; l += job->depth) {
+        int64_t k = least(job->depth, weight->depth - l), row;
         const float *a = left_operands(job, scratch, r, m, l, k, &row);
         job->cpu->kernels->multiply(&(struct product){scratch->sum, a, packed_at(weight, c, l), width, row, 1, width,
-                                                      (int)m, (int)width, (int)k, l > 0});
+                                                      (int)m, (int)width, (int)k, l > 0, job->ahead});
     }
     int64_t column = c * weight->block, n = packed_columns(weight, c);
     for (int64_t i = 0; i < m; i++)
@@ -99,6 +103,9 @@ static void cut_forward(struct forward *job, int threads) {
     if (job->R <= CHUNK_ROWS / 2 && job->weight->blocks >= threads) chunks = 1;
     job->chunk = divide_up(divide_up(job->R, chunks), 6) * 6;
     job->chunks = divide_up(job->R, job->chunk);
+    bool few = job->R <= FEW_ROWS;
+    job->depth = few ? FEW_DEPTH : CHUNK_DEPTH;
+    job->ahead = few ? FEW_AHEAD : 0;
 }
 
 static void forward(struct cpu *cpu, struct forward *job, const void *weight, bool turned) {
@@ -170,7 +177,7 @@ static void gradient_block(const struct gradient *job, float *scratch, int64_t i
         int64_t depth = least(GRADIENT_DEPTH, job->R - r), k = divide_up(depth, kernels->operand_depth);
         kernels->pack_right(left, m16, job->left + (size_t)(r * job->M + first) * e, job->M, depth, m);
         kernels->pack_right(right, n16, job->right + (size_t)(r * job->N + column) * e, job->N, depth, n);
-        kernels->multiply(&(struct product){sum, left, right, n16, 1, m16, n16, (int)m, (int)n16, (int)k, r > 0});
+        kernels->multiply(&(struct product){sum, left, right, n16, 1, m16, n16, (int)m, (int)n16, (int)k, r > 0, 0});
     }
     for (int64_t row = 0; row < m; row++)
         kernels->add_sums(job->sum + (first + row) * job->N + column, sum + row * n16, n);

@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "ops/cpu/cpu.h"
 
+#define SLAB_BYTES ((size_t)16 << 20)
+
 static int64_t slot_of(const struct packed_cache *cache, const void *weight, int64_t K, int64_t N, bool turned) {
     uint64_t key[] = {(uint64_t)(uintptr_t)weight, (uint64_t)K, (uint64_t)N, turned};
     int64_t i = (int64_t)(hash_bytes(key, sizeof key, 0) & (uint64_t)(cache->slots - 1));
@@ -18,23 +20,37 @@ static int64_t slot_of(const struct packed_cache *cache, const void *weight, int
 }
 
 static void grow(struct packed_cache *cache) {
-    struct packed_cache larger = {.slots = cache->slots ? 2 * cache->slots : 64, .used = cache->used};
+    struct packed_cache larger = {.slots = cache->slots ? 2 * cache->slots : 64};
     larger.slot = xcalloc((size_t)larger.slots, sizeof *larger.slot);
     for (int64_t i = 0; i < cache->slots; i++) {
         struct packed *packed = cache->slot[i];
         if (packed) larger.slot[slot_of(&larger, packed->weight, packed->K, packed->N, packed->turned)] = packed;
     }
     free(cache->slot);
-    *cache = larger;
+    cache->slot = larger.slot;
+    cache->slots = larger.slots;
 }
 
-static struct packed *packed_new(const struct cpu *cpu, const void *weight, int64_t K, int64_t N, bool turned) {
+// Room for a copy: behind the newest one, or in a new slab of its own size at least.
+static float *take_room(struct packed_cache *cache, size_t bytes) {
+    size_t rounded = (bytes + 63) & ~(size_t)63, size = rounded < SLAB_BYTES ? SLAB_BYTES : rounded;
+    if (rounded > cache->slab_left) {
+        cache->slab = xrealloc_array(cache->slab, (size_t)cache->slabs + 1, sizeof *cache->slab);
+        cache->slab[cache->slabs++] = xaligned(size);
+        cache->slab_end = cache->slab[cache->slabs - 1] + size;
+        cache->slab_left = size;
+    }
+    cache->slab_left -= rounded;
+    return (float *)(cache->slab_end - cache->slab_left - rounded);
+}
+
+static struct packed *packed_new(struct cpu *cpu, const void *weight, int64_t K, int64_t N, bool turned) {
     struct packed *packed = xcalloc(1, sizeof *packed);
     *packed = (struct packed){.weight = weight, .K = K, .N = N, .turned = turned, .block = PACKED_COLUMNS};
     packed->depth = (K + cpu->kernels->operand_depth - 1) / cpu->kernels->operand_depth;
     packed->blocks = (N + packed->block - 1) / packed->block;
     int64_t width = (packed->blocks - 1) * packed->block + packed_width(packed, packed->blocks - 1);
-    packed->data = xaligned((size_t)(width * packed->depth) * sizeof *packed->data);
+    packed->data = take_room(&cpu->packed, (size_t)(width * packed->depth) * sizeof *packed->data);
     return packed;
 }
 
@@ -82,11 +98,9 @@ void packed_expire(struct packed_cache *cache) {
 }
 
 void packed_free(struct packed_cache *cache) {
-    for (int64_t i = 0; i < cache->slots; i++) {
-        if (!cache->slot[i]) continue;
-        free(cache->slot[i]->data);
-        free(cache->slot[i]);
-    }
+    for (int64_t i = 0; i < cache->slots; i++) free(cache->slot[i]);
+    for (int64_t i = 0; i < cache->slabs; i++) free(cache->slab[i]);
     free(cache->slot);
+    free(cache->slab);
     *cache = (struct packed_cache){0};
 }

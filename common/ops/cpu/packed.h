@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 // Columns of a block: with the 1024 operands of depth that a product takes at a time, half of a small L2 cache.
@@ -21,6 +22,10 @@ struct packed {
 struct packed_cache {
     struct packed **slot; // open addressing; size a power of two
     int64_t slots, used;
+    char **slab; // [slabs], large blocks that hold the copies side by side: large pages, read in sequence
+    int64_t slabs;
+    char *slab_end; // of the newest
+    size_t slab_left;
 };
 
 struct cpu;
