@@ -46,9 +46,9 @@ static int load(cuda_object_open **open, const char *path) {
                      "--device cuda: %s; name the folder of CUDA's libraries in LD_LIBRARY_PATH, or use "
                      "--device cpu",
                      dlerror());
-    const size_t *abi = dlsym(object, CUDA_OBJECT_ABI);
+    const char *const *abi = dlsym(object, CUDA_OBJECT_ABI);
     void *entry = dlsym(object, CUDA_OBJECT_ENTRY);
-    if (!abi || !entry || *abi != sizeof(struct ops))
+    if (!abi || !entry || strcmp(*abi, cuda_object_signature) != 0)
         return error(EXIT_USAGE, "--device cuda: %s belongs to another build; run make", path);
     memcpy(open, &entry, sizeof entry);
     return 0;

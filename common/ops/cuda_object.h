@@ -1,4 +1,5 @@
-// The CUDA backend is a shared object, so that one build runs on machines with and without CUDA: cuda.c loads it when
+// The CUDA backend is a shared object, so that one build runs on machines with and without CUDA: cuda_object.c loads it
+// when
 // --device cuda:N asks for it, and calls what it exports.
 #pragma once
 
@@ -7,7 +8,13 @@
 #define CUDA_OBJECT "coca_cuda.so"
 #define CUDA_OBJECT_ENTRY "cuda_backend_open"
 
-// As backend.h's open. The object was built with the same ops.def when CUDA_OBJECT_ABI, which it exports, is this one's
-// sizeof(struct ops).
+// Every operation as it is called. The object, which exports it as CUDA_OBJECT_ABI, was built for this executable when
+// the two are equal.
+#define OP(name, parameters, arguments) #name #parameters
+static const char cuda_object_signature[] =
+#include "ops/ops.def"
+    ;
+#undef OP
+// As backend.h's open.
 typedef int cuda_object_open(struct ops *ops, int index);
 #define CUDA_OBJECT_ABI "cuda_backend_abi"

@@ -61,7 +61,7 @@ static void read_file(struct choices *choices) {
     cublasLtMatmulAlgo_t algorithm;
     if (!file) return;
     while (fgets(line, sizeof line, file))
-        if (parse(line, &key, &algorithm)) choices->known.emplace(key, algorithm);
+        if (parse(line, &key, &algorithm)) choices->known[key] = algorithm;
     fclose(file);
 }
 

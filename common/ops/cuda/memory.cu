@@ -44,7 +44,8 @@ void cuda_staging_free(struct cuda_staging *staging) {
 extern "C" void cuda_allocate(struct ops *ops, void **memory, size_t bytes) {
     struct cuda_backend *cuda = cuda_of(ops);
     if (!bytes) bytes = 1;
-    if (cudaMalloc(memory, bytes) != cudaSuccess) {
+    cudaError_t status = cudaMalloc(memory, bytes);
+    if (status == cudaErrorMemoryAllocation) {
         size_t left = 0, all = 0;
         cudaMemGetInfo(&left, &all);
         die(EXIT_RUN,
@@ -52,6 +53,7 @@ extern "C" void cuda_allocate(struct ops *ops, void **memory, size_t bytes) {
             "smaller --microbatch or --precision bf16 need less",
             cuda->device, bytes >> 20, left >> 20, all >> 20);
     }
+    CUDA_CHECK(status);
     CUDA_CHECK(cudaMemsetAsync(*memory, 0, bytes, cuda->stream));
     CUDA_CHECK(cudaStreamSynchronize(cuda->stream));
 }

@@ -27,6 +27,20 @@ static void close_cuda(struct ops *ops) {
     delete cuda;
 }
 
+static int attribute(int index, enum cudaDeviceAttr name) {
+    int value;
+    CUDA_CHECK(cudaDeviceGetAttribute(&value, name, index));
+    return value;
+}
+
+// bf16 on tensor cores and copies beside the arithmetic begin with Ampere.
+static int check_generation(int index) {
+    int major = attribute(index, cudaDevAttrComputeCapabilityMajor);
+    if (major >= 8) return 0;
+    return error(EXIT_USAGE, "--device cuda:%d: its compute capability is %d.%d; 8.0 (Ampere) is the least", index,
+                 major, attribute(index, cudaDevAttrComputeCapabilityMinor));
+}
+
 static int check_device(int index) {
     int count = 0;
     cudaError_t status = cudaGetDeviceCount(&count);
@@ -37,14 +51,8 @@ static int check_device(int index) {
         return error(EXIT_USAGE, "--device cuda:%d: there are %d GPUs, cuda:0 to cuda:%d", index, count, count - 1);
     status = cudaSetDevice(index);
     if (status == cudaSuccess) status = cudaFree(nullptr); // makes the context
-    if (status == cudaSuccess) return 0;
-    return error(EXIT_USAGE, "--device cuda:%d: %s", index, cudaGetErrorString(status));
-}
-
-static int attribute(int index, enum cudaDeviceAttr name) {
-    int value;
-    CUDA_CHECK(cudaDeviceGetAttribute(&value, name, index));
-    return value;
+    if (status != cudaSuccess) return error(EXIT_USAGE, "--device cuda:%d: %s", index, cudaGetErrorString(status));
+    return check_generation(index);
 }
 
 extern "C" int cuda_backend_open(struct ops *ops, int index) {
@@ -68,4 +76,4 @@ extern "C" int cuda_backend_open(struct ops *ops, int index) {
     return 0;
 }
 
-extern "C" const size_t cuda_backend_abi = sizeof(struct ops);
+extern "C" const char *const cuda_backend_abi = cuda_object_signature;
