@@ -1,5 +1,9 @@
 #include "model/image_pool.h"
 
+// Queries of a picture that are attended with when only the first one's result is wanted: more than backends give to a
+// kernel for few queries, whose sums would have other bits.
+#define FIRST_QUERIES 8
+
 static bool has_generative(const struct image_pool_dims *dims) {
     return dims->kind != POOL_NONE;
 }
@@ -36,22 +40,37 @@ void image_pool_find(struct image_pool *pool, const struct params *params, const
         pool->contrastive = pooler_find(params, "visual.attn_pool_contrastive", dims.contrastive);
 }
 
+// How many rows behind attn_pool an embedding takes of a picture.
+static int64_t first_rows(const struct image_pool_dims *dims) {
+    return dims->kind == POOL_SINGLE && dims->rows > FIRST_QUERIES ? FIRST_QUERIES : dims->rows;
+}
+
+static void rows_plan(struct image_pool_rows *rows, int B, int64_t count, const struct image_pool_dims *dims,
+                      struct planner *planner) {
+    spans_plan(&rows->queries, B, (int)count, planner);
+    spans_plan(&rows->results, B, (int)count, planner);
+    if (!has_contrastive(dims)) split_plan(&rows->split, B, (int)count, planner);
+}
+
 void image_pool_plan_lists(struct image_pool *pool, int B, const struct image_pool_dims *dims,
                            struct planner *planner) {
-    int rows = (int)dims->rows;
-    spans_plan(&pool->queries, B, rows, planner);
-    spans_plan(&pool->results, B, rows, planner);
+    rows_plan(&pool->all, B, dims->rows, dims, planner);
+    rows_plan(&pool->first, B, first_rows(dims), dims, planner);
     spans_plan(&pool->query, B, 1, planner);
     spans_plan(&pool->pooled, B, 1, planner);
-    if (!has_contrastive(dims)) split_plan(&pool->split, B, rows, planner);
+}
+
+static void rows_fill(struct ops *ops, const struct image_pool_rows *rows, int B, const struct image_pool_dims *dims) {
+    spans_fill(ops, &rows->queries, B, 0);
+    spans_fill(ops, &rows->results, B, rows->results.max);
+    if (!has_contrastive(dims)) split_fill(ops, &rows->split, B);
 }
 
 void image_pool_fill_lists(struct ops *ops, const struct image_pool *pool, int B) {
-    spans_fill(ops, &pool->queries, B, 0);
-    spans_fill(ops, &pool->results, B, pool->results.max);
+    rows_fill(ops, &pool->all, B, &pool->dims);
+    rows_fill(ops, &pool->first, B, &pool->dims);
     spans_fill(ops, &pool->query, B, 0);
     spans_fill(ops, &pool->pooled, B, 1);
-    if (!has_contrastive(&pool->dims)) split_fill(ops, &pool->split, B);
 }
 
 // The rows that attn_pool_contrastive reads, of one picture.
@@ -89,18 +108,19 @@ void image_pool_plan_scratch(struct image_pool_scratch *scratch, int B, const st
     if (has_generative(dims)) pooler_plan_scratch(&scratch->generative, B, Rk, &dims->generative, planner);
 }
 
-static struct attention_pattern generative_pattern(const struct image_pool *pool, struct spans tokens, int B) {
+static struct attention_pattern generative_pattern(const struct image_pool_rows *rows, struct spans tokens, int B) {
+    int64_t count = rows->results.max;
     return (struct attention_pattern){.B = B,
-                                      .queries = spans_rows(&pool->queries, pool->dims.rows),
+                                      .queries = spans_rows(&rows->queries, count),
                                       .keys = tokens,
-                                      .results = spans_rows(&pool->results, B * pool->dims.rows)};
+                                      .results = spans_rows(&rows->results, B * count)};
 }
 
 static struct attention_pattern contrastive_pattern(const struct image_pool *pool, struct spans tokens, int B) {
     bool cascade = pool->dims.kind == POOL_CASCADE;
     return (struct attention_pattern){.B = B,
                                       .queries = spans_rows(&pool->query, 1),
-                                      .keys = cascade ? spans_rows(&pool->results, B * pool->dims.rows) : tokens,
+                                      .keys = cascade ? spans_rows(&pool->all.results, B * pool->dims.rows) : tokens,
                                       .results = spans_rows(&pool->pooled, B)};
 }
 
@@ -110,25 +130,26 @@ static const void *contrastive_input(const struct image_pool *pool, const struct
 }
 
 void image_pool_apply(struct ops *ops, const struct image_pool *pool, struct image_pool_state *state,
-                      const void *tokens, struct spans spans, int B, bool want_pooled) {
+                      const void *tokens, struct spans spans, int B, bool want_features, bool want_pooled) {
     const struct image_pool_dims *dims = &pool->dims;
-    struct attention_pattern generative = generative_pattern(pool, spans, B);
+    const struct image_pool_rows *made = want_features ? &pool->all : &pool->first;
+    struct attention_pattern generative = generative_pattern(made, spans, B);
     const void *rows = tokens;
     if (norm_first(dims)) {
         norm_apply(ops, &pool->ln_post, &state->ln_post, rows, spans.rows);
         rows = state->ln_post.out;
     }
-    if (has_generative(dims)) {
+    if (has_generative(dims) && (want_features || dims->kind != POOL_PARALLEL)) {
         pooler_apply(ops, &pool->generative, &state->generative, rows, &generative);
         rows = state->generative.out;
     }
     if (!norm_first(dims)) {
-        norm_apply(ops, &pool->ln_post, &state->ln_post, rows, B * dims->rows);
+        norm_apply(ops, &pool->ln_post, &state->ln_post, rows, generative.results.rows);
         rows = state->ln_post.out;
     }
     struct attention_pattern contrastive = contrastive_pattern(pool, spans, B);
     if (!has_contrastive(dims))
-        split_apart(ops, &pool->split, state->pooled, state->features, rows, B, dims->D);
+        split_apart(ops, &made->split, state->pooled, want_features ? state->features : NULL, rows, B, dims->D);
     else if (want_pooled)
         pooler_apply(ops, &pool->contrastive, &state->contrastive, contrastive_input(pool, state), &contrastive);
 }
@@ -138,7 +159,7 @@ static void join_gradients(struct ops *ops, const struct image_pool *pool, struc
                            bool use_pooled) {
     const struct image_pool_dims *dims = &pool->dims;
     ops->zero(ops, scratch->d_rows, (size_t)(B * dims->rows * dims->D) * dtype_size(ops->dtype));
-    split_add(ops, &pool->split, scratch->d_rows, use_pooled ? scratch->d_pooled : NULL, scratch->d_features, B,
+    split_add(ops, &pool->all.split, scratch->d_rows, use_pooled ? scratch->d_pooled : NULL, scratch->d_features, B,
               dims->D);
 }
 
@@ -154,7 +175,7 @@ void image_pool_backward(struct ops *ops, const struct image_pool *pool, const s
                          struct image_pool_scratch *scratch, void *d_tokens, const void *tokens, struct spans spans,
                          int B, bool use_pooled) {
     const struct image_pool_dims *dims = &pool->dims;
-    struct attention_pattern generative = generative_pattern(pool, spans, B);
+    struct attention_pattern generative = generative_pattern(&pool->all, spans, B);
     void *d_rows = scratch->d_rows, *d_x = norm_first(dims) ? scratch->d_x : d_tokens;
     if (!has_contrastive(dims)) join_gradients(ops, pool, scratch, B, use_pooled);
     if (dims->kind == POOL_CASCADE && use_pooled) contrastive_backward(ops, pool, state, scratch, d_rows, spans, B);

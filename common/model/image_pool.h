@@ -19,12 +19,18 @@ struct image_pool_dims {
     struct pooler_dims generative, contrastive;
 };
 
+// The rows behind attn_pool, of every picture: all, or the first ones where an embedding alone is wanted.
+struct image_pool_rows {
+    struct spans queries, results;
+    struct split split;
+};
+
 struct image_pool {
     struct image_pool_dims dims;
     struct norm ln_post;
-    struct pooler generative, contrastive;        // attn_pool, attn_pool_contrastive
-    struct spans queries, results, query, pooled; // of the two poolers
-    struct split split;
+    struct pooler generative, contrastive; // attn_pool, attn_pool_contrastive
+    struct image_pool_rows all, first;
+    struct spans query, pooled; // of attn_pool_contrastive
 };
 
 struct image_pool_state {
@@ -50,9 +56,10 @@ void image_pool_plan(struct image_pool_state *state, int B, const struct image_p
 void image_pool_plan_scratch(struct image_pool_scratch *scratch, int B, const struct image_pool_dims *dims,
                              struct planner *planner);
 
-// tokens[B·N,W], one span a picture → state->features and, if wanted, state->pooled.
+// tokens[B·N,W], one span a picture → state->features and state->pooled, of which those that are wanted for certain.
+// What is pooled has the same bits with features and without.
 void image_pool_apply(struct ops *ops, const struct image_pool *pool, struct image_pool_state *state,
-                      const void *tokens, struct spans spans, int B, bool want_pooled);
+                      const void *tokens, struct spans spans, int B, bool want_features, bool want_pooled);
 // scratch->d_features and, if used, d_pooled → d_tokens[B·N,W].
 void image_pool_backward(struct ops *ops, const struct image_pool *pool, const struct image_pool_state *state,
                          struct image_pool_scratch *scratch, void *d_tokens, const void *tokens, struct spans spans,

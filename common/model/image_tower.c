@@ -169,11 +169,12 @@ void image_tower_forward(struct image_tower *tower, int index, int B, const uint
     struct image_set *set = &tower->set[index];
     int64_t S = tower->dims.vit.embedding.image_size;
     struct attention_pattern vit = vit_pattern(tower, B);
-    bool want_embedding = embedding || tower->plan.train;
+    bool want_features = features || tower->plan.train, want_embedding = embedding || tower->plan.train;
     set->B = B;
     ops->upload(ops, tower->scratch.pixels, pixels, (size_t)(B * S * S * 3));
     vit_apply(ops, &tower->vit, &set->vit, tower->scratch.pixels, &vit);
-    image_pool_apply(ops, &tower->pool, &set->pool, set->vit.transformer.out, vit.keys, B, want_embedding);
+    image_pool_apply(ops, &tower->pool, &set->pool, set->vit.transformer.out, vit.keys, B, want_features,
+                     want_embedding);
     if (features) ops->download(ops, features, set->pool.features, feature_bytes(tower, B));
     if (want_embedding) projection_apply(ops, &tower->proj, &set->projection, embedding, set->pool.pooled, B);
 }

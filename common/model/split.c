@@ -26,7 +26,7 @@ void split_fill(struct ops *ops, const struct split *split, int groups) {
 void split_apart(struct ops *ops, const struct split *split, void *first, void *rest, const void *rows, int groups,
                  int64_t D) {
     ops->gather_rows(ops, first, rows, split->first, groups, D);
-    ops->gather_rows(ops, rest, rows, split->rest, (int64_t)groups * (split->n - 1), D);
+    if (rest) ops->gather_rows(ops, rest, rows, split->rest, (int64_t)groups * (split->n - 1), D);
 }
 
 void split_add(struct ops *ops, const struct split *split, void *rows, const void *first, const void *rest, int groups,

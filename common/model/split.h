@@ -12,7 +12,7 @@ struct split {
 void split_plan(struct split *split, int groups, int n, struct planner *planner);
 void split_fill(struct ops *ops, const struct split *split, int groups);
 
-// first[groups,D] and rest[groups·(n−1),D] from rows[groups·n,D], and added back into it.
+// first[groups,D] and rest[groups·(n−1),D], which may be NULL, from rows[groups·n,D], and added back into it.
 void split_apart(struct ops *ops, const struct split *split, void *first, void *rest, const void *rows, int groups,
                  int64_t D);
 void split_add(struct ops *ops, const struct split *split, void *rows, const void *first, const void *rest, int groups,

@@ -67,6 +67,9 @@ static void test_towers_without_training(void **state) {
     size_t bytes = (size_t)(golden.G * golden.E) * sizeof(float);
     assert_memory_equal(evaluated.image, trained.image, bytes);
     assert_memory_equal(evaluated.text, trained.text, bytes);
+    memset(evaluated.image, 0, bytes);
+    image_tower_forward(image, 0, 6, turn.pixels, NULL, turn.image);
+    assert_memory_equal(evaluated.image, trained.image, bytes); // without features too
     assert_memory_equal(evaluated.logits, trained.logits,
                         (size_t)(golden.G * (golden.T - 1) * golden.V) * sizeof(float));
     assert_near_number("caption loss", caption.nll / (double)caption.targets, trained.caption_loss, 1e-12);
@@ -76,6 +79,43 @@ static void test_towers_without_training(void **state) {
     text_tower_free(&text);
     outcome_release(&evaluated);
     close_model(&golden, &model, &trained);
+}
+
+// Where features are not wanted, most queries of attn_pool are left out, which must not show in the embedding's bits.
+static void check_embedding_alone(const char *name) {
+    struct golden golden;
+    struct ops *ops;
+    golden_open(&golden, name);
+    golden.config.vision.queries = 20;
+    assert_int_equal(ops_open(&ops, "cpu", DT_REAL, 2), 0);
+    struct params *params = params_new(ops, &golden.config, PART_IMAGE, false);
+    params_initialize(params, 5);
+    params_refresh(params);
+    struct image_tower *tower = image_tower_new(&golden.config, params, (struct tower_plan){2, 1, false});
+    size_t pixels = (size_t)(2 * golden.S * golden.S * 3), bytes = (size_t)(2 * golden.E) * sizeof(float);
+    uint8_t *pixel = xcalloc(pixels, 1);
+    for (size_t i = 0; i < pixels; i++) pixel[i] = (uint8_t)(i * 37 % 251);
+    float *features = xcalloc((size_t)(2 * config_feature_tokens(&golden.config) * golden.D), sizeof *features);
+    float *with = xcalloc(1, bytes), *without = xcalloc(1, bytes);
+    image_tower_forward(tower, 0, 2, pixel, features, with);
+    image_tower_forward(tower, 0, 2, pixel, NULL, without);
+    assert_memory_equal(with, without, bytes);
+    assert_true(with[0] != 0);
+    free(pixel);
+    free(features);
+    free(with);
+    free(without);
+    image_tower_free(&tower);
+    params_free(&params);
+    ops_close(&ops);
+    golden_close(&golden);
+}
+
+static void test_an_embedding_without_features(void **state) {
+    (void)state;
+    static const char *const names[] = {"open_clip_legacy", "open_clip_no_pooler", "open_clip_parallel",
+                                        "open_clip_cascade"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) check_embedding_alone(names[i]);
 }
 
 // Sets may be filled in any order, and one more forward pass into a set disturbs no other.
@@ -207,13 +247,10 @@ static void test_a_step_allocates_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_malformed_captions),
-        cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_towers_without_training),
-        cmocka_unit_test(test_sets_are_apart),
-        cmocka_unit_test(test_short_microbatch),
-        cmocka_unit_test(test_losses_left_out),
-        cmocka_unit_test(test_what_is_announced_is_allocated),
+        cmocka_unit_test(test_malformed_captions),       cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_towers_without_training),  cmocka_unit_test(test_an_embedding_without_features),
+        cmocka_unit_test(test_sets_are_apart),           cmocka_unit_test(test_short_microbatch),
+        cmocka_unit_test(test_losses_left_out),          cmocka_unit_test(test_what_is_announced_is_allocated),
         cmocka_unit_test(test_a_step_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
