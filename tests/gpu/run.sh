@@ -24,7 +24,7 @@ parts=("$@")
 mkdir -p "$out" && out=$(cd "$out" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export COCA_BIN=$home/bin PATH=$home/bin:$PATH LC_ALL=C
+export COCA_BIN=$home/bin PATH=$home/bin:$PATH:/usr/local/cuda/bin LC_ALL=C
 
 # CUDA's libraries, wherever this machine has them.
 libraries=$(ls -d /usr/local/cuda/lib64 /usr/local/cuda/targets/x86_64-linux/lib 2>/dev/null
@@ -50,11 +50,11 @@ verdict() {
     return "$code"
 }
 
-# unit PROGRAM: its tests on the GPU must have run.
+# unit PROGRAM [UNDER ...]: its tests on the GPU must have run.
 unit() {
     local words code
     cd "$home/tests" || return
-    words=$("$home/test-programs/unit/$1" 2>&1)
+    words=$("${@:2}" "$home/test-programs/unit/$1" 2>&1)
     code=$?
     printf '%s\n' "$words"
     ((code == 0)) && ! grep -q 'SKIPPED.*cuda' <<<"$words"
@@ -161,27 +161,28 @@ large='{"embed_dim": 768, "vision_cfg": {"image_size": 224, "layers": 24, "width
 
 # Features go from the encoder to the decoder over a socket, as in caption.sh.
 captions() {
-    local options vocabulary code
+    local options vocabulary encode code
     mkdir -p "$work/captions" && cd "$work/captions" || return
     printf '%s\n' "$large" >large.json
     vocabulary=$(python3 -c 'import importlib.util as u; print(u.find_spec("open_clip").submodule_search_locations[0])') || return
     edges . 6144 224 76 49408 256 1 || return
     options=(--model large.json --microbatch 256 --precision bf16 --device cuda:0 --peer-timeout 120)
     coca-image-encode "${options[@]}" --images file:images.rec --features ipc://features &
+    encode=$!
     COCA_TRACE=1 coca-text-decode --generate "${options[@]}" --tokenizer "$vocabulary/bpe_simple_vocab_16e6.txt.gz" \
         --features ipc://features --captions file:captions.rec --max-length 30 --min-length 29 \
         2> >(while read -r line; do printf '%s %s\n' "$EPOCHREALTIME" "$line"; done >decode.log)
     code=$?
+    wait "$encode" || code=1
     wait
     # From the arrival of the fifth batch to that of the last.
     grep '<- .*data' decode.log | awk 'NR == 5 { begun = $1 } { last = $1 } { print }
-        END { if (NR > 5) printf "%.0f pictures/s in batches of 256, features over a socket\n", 256 * (NR - 5) / (last - begun) }'
+        END { if (NR <= 5) exit 1
+              printf "%.0f pictures/s in batches of 256, features over a socket\n", 256 * (NR - 5) / (last - begun) }' || code=1
     return $code
 }
 
-sanitize() {
-    cd "$home/tests" && compute-sanitizer --error-exitcode 9 --tool memcheck "$home/test-programs/unit/ops/test_backends" 2>&1 | tail -n 40
-}
+sanitize() { unit ops/test_backends compute-sanitizer --error-exitcode 9 --tool memcheck; }
 
 torch() {
     python3 "$home/tests/gpu/open_clip_step.py" --size base --batch 128 && echo "compiled:" &&
@@ -197,7 +198,7 @@ for part in "${parts[@]}"; do
         model) verdict model 60 bash -c "$(declare -f unit); home='$home'; unit model/test_parity" ;;
         golden | bits | speed | profile | captions | sanitize | torch)
             export home work out flops large
-            verdict "$part" 240 bash -c "$(declare -f golden edges train losses near bits rate speed_of speed profile captions sanitize torch); $part"
+            verdict "$part" 240 bash -c "$(declare -f unit golden edges train losses near bits rate speed_of speed profile captions sanitize torch); $part"
             case $part in
                 bits) show bits 'worst' ;;
                 speed) show speed 'samples/s, ' ;;
