@@ -89,19 +89,26 @@ static std::string line_of(const choice_key &key, const cublasLtMatmulAlgo_t &al
     return line;
 }
 
-void choices_lock(struct choices *choices) {
+bool choices_lock(struct choices *choices) {
     choices->file = choices->path ? open(choices->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
-    if (choices->file < 0) return;
+    if (choices->file < 0) return false;
     flock(choices->file, LOCK_EX);
     read_file(choices);
+    return true;
 }
 
 void choices_add(struct choices *choices, const choice_key &key, const cublasLtMatmulAlgo_t &algorithm) {
     choices->known[key] = algorithm;
-    if (choices->file < 0) return;
+}
+
+// A line that a full disk cut is taken back: the next would be glued to it, and lost.
+bool choices_keep(struct choices *choices, const choice_key &key, const cublasLtMatmulAlgo_t &algorithm) {
     std::string line = line_of(key, algorithm);
-    if (write(choices->file, line.data(), line.size()) != (ssize_t)line.size())
-        warn("%s cannot be written", choices->path);
+    off_t end = lseek(choices->file, 0, SEEK_END);
+    if (write(choices->file, line.data(), line.size()) == (ssize_t)line.size()) return true;
+    warn("%s cannot be written: products use the first algorithm that cuBLASLt names", choices->path);
+    if (ftruncate(choices->file, end)) warn("%s ends in half a line: remove it", choices->path);
+    return false;
 }
 
 void choices_unlock(struct choices *choices) {

@@ -25,7 +25,11 @@ struct choices {
 
 void choices_open(struct choices *choices, int device);
 void choices_close(struct choices *choices);
-// Between lock and unlock no other process of this kind chooses; what one chose before is known then.
-void choices_lock(struct choices *choices);
+// Between lock and unlock no other process of this kind chooses; what one chose before is known then. Whether a choice
+// can be kept: where not, the heuristic's first answer is to be taken.
+bool choices_lock(struct choices *choices);
 void choices_unlock(struct choices *choices);
+// For this process.
 void choices_add(struct choices *choices, const choice_key &key, const cublasLtMatmulAlgo_t &algorithm);
+// For all later ones; between lock and unlock. False, with a warning, when it cannot be written.
+bool choices_keep(struct choices *choices, const choice_key &key, const cublasLtMatmulAlgo_t &algorithm);

@@ -192,14 +192,17 @@ static int fastest(struct cuda_backend *cuda, const struct product *p, const cub
     return best;
 }
 
-// `rounded` is the product with its rows rounded up.
+// `rounded` is the product with its rows rounded up. The fastest is taken where it can be kept for later runs, which
+// would find another else, and have other bits.
 static bool choose(struct cuda_backend *cuda, const struct product *p, const struct product *rounded,
-                   const choice_key &key, int64_t alignment) {
+                   const choice_key &key, int64_t alignment, bool kept) {
     cublasLtMatmulHeuristicResult_t answer[CANDIDATES];
     struct choices *choices = &cuda->linear->choices;
-    int count = ask(cuda->linear, rounded, alignment, choices->path ? CANDIDATES : 1, answer);
+    int count = ask(cuda->linear, rounded, alignment, kept ? CANDIDATES : 1, answer);
     if (!count) return false;
-    choices_add(choices, key, answer[count > 1 ? fastest(cuda, p, answer, count) : 0].algo);
+    int best = kept && count > 1 ? fastest(cuda, p, answer, count) : 0;
+    if (kept && !choices_keep(choices, key, answer[best].algo)) best = 0;
+    choices_add(choices, key, answer[best].algo);
     return true;
 }
 
@@ -232,10 +235,10 @@ static const cublasLtMatmulAlgo_t *find_algorithm(struct cuda_backend *cuda, con
     };
     auto checked = linear->checked.find(key);
     if (checked == linear->checked.end()) {
-        choices_lock(choices);
+        bool kept = choices_lock(choices);
         auto known = choices->known.find(key);
         bool found = known != choices->known.end() && works(linear, &rounded_up, &known->second);
-        if (!found) found = choose(cuda, p, &rounded_up, key, alignment);
+        if (!found) found = choose(cuda, p, &rounded_up, key, alignment, kept);
         choices_unlock(choices);
         checked = linear->checked.emplace(key, found).first;
     }
