@@ -41,6 +41,7 @@ include common/rooms.mk
 
 .PHONY: all help check check-headers clean libs unit-programs fuzz bench dist
 all: $(addprefix $(BUILD)/bin/,$(STAGES)) $(CUDA_OBJECT)
+	$(if $(CUDA_MISSING),@echo "  CUDA backend left out: $(CUDA_MISSING)")
 libs: $(ALL_LIBS)
 
 help:
@@ -91,7 +92,7 @@ dist: all $(addprefix $(BUILD)/tests/,$(DIST_TESTS))
 	    grep -vE '/(libc|libm|libpthread|libdl|librt|ld-linux[^/]*)\.so' | xargs cp -t dist/lib
 	$(Q)for f in dist/bin/* dist/lib/*; do patchelf --set-rpath '$$ORIGIN/../lib' $$f; done
 	$(Q)for f in dist/test-programs/unit/*/*; do patchelf --set-rpath '$$ORIGIN/../../../lib' $$f; done
-	$(Q)strip dist/bin/* dist/test-programs/unit/*/*
 	$(Q)$(if $(CUDA_OBJECT),cp $(CUDA_OBJECT) dist/lib/)
+	$(Q)strip dist/bin/* dist/test-programs/unit/*/* $(addprefix dist/lib/,$(notdir $(CUDA_OBJECT)))
 clean:
 	rm -rf $(BUILD)

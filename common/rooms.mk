@@ -46,11 +46,12 @@ NVCC       ?= $(firstword $(wildcard $(shell command -v nvcc) /usr/local/cuda/bi
 CUDA_ARCH  ?= -gencode arch=compute_90,code=sm_90 -gencode arch=compute_80,code=compute_80
 CUDA_FLAGS := -std=c++17 -O3 $(CUDA_ARCH) -Xcompiler -fPIC,-fopenmp,-Wall,-Wextra$(if $(DEVELOPER),$(comma)-Werror)
 CUDA_OBJECT := $(if $(NVCC),$(if $(SANITIZE),,$(BUILD)/lib/coca_cuda.so))
+CUDA_MISSING := $(if $(CUDA_OBJECT),,$(if $(NVCC),a sanitized build lacks it,nvcc was not found))
 $(BUILD)/obj/%.o: %.cu
 	@echo "  NVCC $<" && mkdir -p $(@D)
 	$(Q)$(NVCC) $(CPPFLAGS) $(CUDA_FLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
 $(BUILD)/lib/coca_cuda.so: $(patsubst %.cu,$(BUILD)/obj/%.o,$(sort $(wildcard common/ops/cuda/*.cu)))
-	$(LD_TAG)$(NVCC) -shared -Xlinker -rpath,/usr/local/cuda/lib64 $^ -lcublasLt -lgomp -o $@
+	$(LD_TAG)$(NVCC) -shared -Xlinker '-rpath=$$ORIGIN:/usr/local/cuda/lib64' $^ -lcublasLt -lgomp -o $@
 
 # Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))

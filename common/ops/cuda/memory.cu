@@ -41,10 +41,10 @@ void cuda_staging_free(struct cuda_staging *staging) {
     delete staging;
 }
 
-extern "C" void cuda_allocate(struct ops *ops, void **memory, size_t bytes) {
-    struct cuda_backend *cuda = cuda_of(ops);
-    if (!bytes) bytes = 1;
-    cudaError_t status = cudaMalloc(memory, bytes);
+// Device memory, its content undefined; ends the process, with the remedies, when there is none.
+static void *take(struct cuda_backend *cuda, size_t bytes) {
+    void *memory = nullptr;
+    cudaError_t status = cudaMalloc(&memory, bytes);
     if (status == cudaErrorMemoryAllocation) {
         size_t left = 0, all = 0;
         cudaMemGetInfo(&left, &all);
@@ -54,6 +54,13 @@ extern "C" void cuda_allocate(struct ops *ops, void **memory, size_t bytes) {
             cuda->device, bytes >> 20, left >> 20, all >> 20);
     }
     CUDA_CHECK(status);
+    return memory;
+}
+
+extern "C" void cuda_allocate(struct ops *ops, void **memory, size_t bytes) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    if (!bytes) bytes = 1;
+    *memory = take(cuda, bytes);
     CUDA_CHECK(cudaMemsetAsync(*memory, 0, bytes, cuda->stream));
     CUDA_CHECK(cudaStreamSynchronize(cuda->stream));
 }
@@ -68,8 +75,7 @@ void *cuda_scratch(struct cuda_backend *cuda, size_t bytes) {
     CUDA_CHECK(cudaStreamSynchronize(cuda->stream));
     CUDA_CHECK(cudaFree(cuda->scratch));
     cuda->scratch_bytes = (bytes + CHUNK - 1) / CHUNK * CHUNK;
-    CUDA_CHECK(cudaMalloc(&cuda->scratch, cuda->scratch_bytes));
-    return cuda->scratch;
+    return cuda->scratch = take(cuda, cuda->scratch_bytes);
 }
 
 static size_t least(size_t a, size_t b) {
