@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -48,6 +49,72 @@ static void test_memory(void **state) {
     ops_close(&ops);
 }
 
+static unsigned char pattern(size_t i, size_t seed) {
+    return (unsigned char)((i * 2654435761u >> 7) + seed * 31);
+}
+
+static void fill(unsigned char *bytes, size_t n, size_t seed) {
+    for (size_t i = 0; i < n; i++) bytes[i] = pattern(i, seed);
+}
+
+// Uploaded memory may be written again at once, and comes back as it was, whole and from a copy.
+static void check_way_and_back(struct ops *ops, size_t n) {
+    unsigned char *expected = malloc(n), *host = malloc(n), *device = ops_allocate(ops, n),
+                  *copy = ops_allocate(ops, n);
+    fill(expected, n, n);
+    memcpy(host, expected, n);
+    ops->upload(ops, device, host, n);
+    memset(host, 0, n);
+    ops->copy(ops, copy, device, n);
+    ops->zero(ops, device, n / 2);
+    ops->download(ops, host, copy, n);
+    assert_memory_equal(host, expected, n);
+    memset(expected, 0, n / 2);
+    ops->download(ops, host, device, n);
+    assert_memory_equal(host, expected, n);
+    ops_release(ops, device);
+    ops_release(ops, copy);
+    free(expected);
+    free(host);
+}
+
+// More small ones than can be under way, from one buffer.
+static void check_many_uploads(struct ops *ops) {
+    enum { EACH = 40, MANY = 200 };
+    unsigned char host[EACH], found[EACH], *device = ops_allocate(ops, MANY * EACH);
+    for (size_t i = 0; i < MANY; i++) {
+        fill(host, EACH, i);
+        ops->upload(ops, device + i * EACH, host, EACH);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        fill(host, EACH, i);
+        ops->download(ops, found, device + i * EACH, EACH);
+        assert_memory_equal(found, host, EACH);
+    }
+    ops_release(ops, device);
+}
+
+// Sizes around a chunk of the CUDA backend's way to the device, and beyond all of its chunks.
+static void check_transfers(const char *device) {
+    static const size_t sizes[] = {1, 1023, (4 << 20) - 1, 4 << 20, (4 << 20) + 1, (72 << 20) + 5};
+    struct ops *ops;
+    if (ops_open(&ops, device, DT_F32, 1)) skip();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) check_way_and_back(ops, sizes[i]);
+    check_many_uploads(ops);
+    ops_close(&ops);
+}
+
+static void test_transfers(void **state) {
+    (void)state;
+    check_transfers("cpu");
+}
+
+// Skipped without the backend or a GPU, as ops_open says.
+static void test_transfers_cuda(void **state) {
+    (void)state;
+    check_transfers("cuda:0");
+}
+
 // Runs ops_profile_report with stderr in a file, and returns what it printed.
 static const char *profile_text(struct ops *ops) {
     static char text[4096];
@@ -83,10 +150,8 @@ static void test_profile(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_devices),   cmocka_unit_test(test_threads),        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_transfers), cmocka_unit_test(test_transfers_cuda), cmocka_unit_test(test_profile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
