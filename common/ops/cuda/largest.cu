@@ -38,7 +38,7 @@ template <typename T> static __global__ void largest_columns_kernel(int32_t *ind
 #pragma unroll
     for (int i = 0; i < LARGEST_COLUMNS; i++) kept[i] = none;
     for (int32_t c = threadIdx.x; c < C; c += THREADS) {
-        candidate one = {as_float(row[c]), c};
+        candidate one = {fmaxf(as_float(row[c]), -CUDART_INF_F), c}; // NaN is least: every index lies in the row
         if (!better(one, kept[LARGEST_COLUMNS - 1])) continue;
 #pragma unroll
         for (int i = 0; i < LARGEST_COLUMNS; i++)
