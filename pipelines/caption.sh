@@ -24,20 +24,17 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/weights.sh"
 take_stage_options "$@"
 weights_find "${job_arguments[@]}"
 take_batch "${rest[@]}"
-pictures=() generate=() out=(--out -) format=() waiting=(--max-wait 200) resume=''
+take_generation "${rest[@]}"
+pictures=() out=(--out -) format=() waiting=(--max-wait 200) resume=''
 set -- "${rest[@]}"
 while (($#)); do
     case $1 in
-        --sample) generate+=("$1") ;;
-        --temperature | --top-k | --top-p | --min-length | --max-length | --repetition-penalty | --num-beams | \
-            --num-beam-groups | --diversity-penalty | --prompt) generate+=("$1" "${2-}"); shift ;;
         --format) format=("$1" "${2-}"); shift ;;
         --out) out=("$1" "$(realpath -m -- "${2-}")"); shift ;;
         --max-wait) waiting=("$1" "${2-}"); shift ;;
         --workers) COCA_WORKERS=${2-}; shift ;;
         --resume) resume=$(realpath -m -- "${2-}"); shift ;;
         --) shift; pictures+=("$@"); break ;;
-        --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}"; continue ;;
         --*) weights+=("$1" "${2-}"); shift ;;
         *) pictures+=("$1") ;;
     esac

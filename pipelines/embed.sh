@@ -39,7 +39,7 @@ if [[ $role == image-encode ]]; then
     encode_images --embeddings ipc://sockets/embeddings
 else
     serve_texts "${source[@]}"
-    encode_texts
+    encode_texts --embeddings ipc://sockets/embeddings
 fi
 sink score coca-score embed --role "$role" "${sink[@]}" --embeddings ipc://sockets/embeddings "${weights[@]}" "${batch[@]}"
 job_watch

@@ -73,7 +73,7 @@ zero-shot() {
     serve_images --data "$1"
     serve_texts --list prompts
     encode_images --embeddings ipc://sockets/embeddings
-    encode_texts
+    encode_texts --embeddings ipc://sockets/embeddings
     mapfile -t name < <(name_of "$1")
     sink score coca-score zero-shot --data "$1" "${name[@]}" "${classes[@]}" "${score[@]}"
 }
@@ -82,7 +82,7 @@ retrieval() {
     serve_images --data "$1"
     serve_texts --data "$1" --captions-per-record all
     encode_images --embeddings ipc://sockets/embeddings
-    encode_texts
+    encode_texts --embeddings ipc://sockets/embeddings
     mapfile -t name < <(name_of "$1")
     sink score coca-score retrieval --data "$1" "${name[@]}" "${score[@]}"
 }

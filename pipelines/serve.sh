@@ -22,14 +22,11 @@ batch=(--microbatch 8)
 take_stage_options "$@"
 weights_find "${job_arguments[@]}"
 take_batch "${rest[@]}"
-generate=() front=() clients='' tasks=caption,image-embedding,text-embedding
+take_generation "${rest[@]}"
+front=() clients='' tasks=caption,image-embedding,text-embedding
 set -- "${rest[@]}"
 while (($#)); do
     case $1 in
-        --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}"; continue ;;
-        --sample) generate+=("$1"); shift; continue ;;
-        --temperature | --top-k | --top-p | --min-length | --max-length | --repetition-penalty | --num-beams | \
-            --num-beam-groups | --diversity-penalty | --prompt) generate+=("$1" "${2-}") ;;
         --clients) clients=${2-} ;;
         --tasks) tasks=${2-} ;;
         --queue | --max-wait | --request-limit) front+=("$1" "${2-}") ;;
@@ -41,7 +38,7 @@ while (($#)); do
 done
 [[ $clients ]] || fail 2 "give --clients ipc://PATH or tcp://HOST:PORT, where clients connect"
 [[ $clients != ipc://[!/]* ]] || clients=ipc://$PWD/${clients#ipc://}
-[[ " ${job_options[*]} " == *" --stall-timeout"* ]] || job_options+=(--stall-timeout 1e9) # clients may be silent for days
+wait_for_ever
 
 job_scratch
 job_conductor=serve
@@ -49,25 +46,24 @@ for task in ${tasks//,/ }; do
     case $task in
         caption)
             : >"$job_dir/captions.list"
-            workers decode "${COCA_WORKERS:-2}" coca-decode --images ipc://sockets/images --list captions.list \
-                --root captions.list.pictures "${weights[@]}"
+            chain=''
+            serve_images --list captions.list --root captions.list.pictures
             encode_images --features ipc://sockets/features
             generate_captions "${generate[@]}"
             front+=(--captions ipc://sockets/captions)
             ;;
         image-embedding)
             : >"$job_dir/images.list"
-            workers embed-decode "${COCA_WORKERS:-2}" coca-decode --images ipc://sockets/embed-images --list images.list \
-                --root images.list.pictures "${weights[@]}"
-            stage embed-image-encode coca-image-encode --images ipc://sockets/embed-images \
-                --embeddings ipc://sockets/image-embeddings "${weights[@]}" "${batch[@]}"
+            chain=embed-
+            serve_images --list images.list --root images.list.pictures
+            encode_images --embeddings ipc://sockets/image-embeddings
             front+=(--image-embeddings ipc://sockets/image-embeddings)
             ;;
         text-embedding)
             : >"$job_dir/texts.list"
+            chain=embed-
             serve_texts --list texts.list
-            stage embed-text-decode coca-text-decode --embed --tokens ipc://sockets/tokens \
-                --embeddings ipc://sockets/text-embeddings "${weights[@]}" "${batch[@]}"
+            encode_texts --embeddings ipc://sockets/text-embeddings
             front+=(--text-embeddings ipc://sockets/text-embeddings)
             ;;
         *) fail 2 "--tasks $task: caption, image-embedding or text-embedding" ;;

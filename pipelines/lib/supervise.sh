@@ -4,6 +4,7 @@
 #   stage NAME COMMAND ...              starts a process the job needs to its end; its words go to log/NAME.log
 #   sink NAME COMMAND ...               the same, but it keeps this script's stdout and stderr; the job ends with it
 #   workers NAME COUNT COMMAND ...      starts processes that may die and are started again
+#   feeder NAME PID                     watches a process that this script started itself: it ends before the job or with it
 #   take_stage_options ARGUMENT ...     sorts this script's arguments: job_options for every stage, job_arguments for the rest
 #   job_watch                           returns when the job is done, with the exit code of the stage that failed first
 #
@@ -53,6 +54,8 @@ workers() {
     shift 2
     for ((i = 0; i < count; i++)); do job_spawn worker "$name.$i" "$@"; done
 }
+
+feeder() { job_name[$2]=$1 job_kind[$2]=feeder job_command[$2]=''; }
 
 # job_spawn KIND NAME COMMAND ...
 job_spawn() {
@@ -113,7 +116,7 @@ job_sweep() {
 # True while a stage or sink runs.
 job_needed() {
     local pid
-    for pid in "${!job_kind[@]}"; do [[ ${job_kind[$pid]} != worker ]] && return 0; done
+    for pid in "${!job_kind[@]}"; do [[ ${job_kind[$pid]} == stage || ${job_kind[$pid]} == sink ]] && return 0; done
     return 1
 }
 
@@ -122,7 +125,7 @@ job_left() {
     local pid=$1 code=$2 name=${job_name[$1]} kind=${job_kind[$1]} command=${job_command[$1]}
     unset "job_name[$pid]" "job_kind[$pid]" "job_command[$pid]"
     if ((code == 0)); then return; fi
-    if [[ -z $job_signal && $kind == worker && $command ]] && ((!job_failed)) && ((code > 128 || code == 4)) && job_may_restart; then
+    if [[ -z $job_signal && $kind == worker ]] && ((!job_failed)) && ((code > 128 || code == 4)) && job_may_restart; then
         say "$name was lost (exit $code) and is started again"
         eval "job_spawn worker $name $command"
         return
@@ -161,7 +164,7 @@ job_find_cause() {
     local pid other
     sleep 0.2
     for pid in "${!job_kind[@]}"; do
-        [[ ${job_kind[$pid]} == worker ]] || kill -0 "$pid" 2>/dev/null && continue
+        [[ ${job_kind[$pid]} == worker || ${job_kind[$pid]} == feeder ]] || kill -0 "$pid" 2>/dev/null && continue
         wait "$pid"
         other=$?
         ((other != 0 && other != 4)) && name=${job_name[$pid]} code=$other
@@ -208,8 +211,8 @@ job_kill_after() {
 job_end() {
     [[ -n $job_ended ]] && return
     job_ended=1
-    [[ -n ${job_spooler:-} ]] && kill "$job_spooler" 2>/dev/null
     local pid deadline=$((SECONDS + 3))
+    for pid in "${!job_kind[@]}"; do [[ ${job_kind[$pid]} == feeder ]] && kill "$pid" 2>/dev/null; done
     while ((${#job_name[@]} && SECONDS < deadline)); do
         for pid in "${!job_name[@]}"; do kill -0 "$pid" 2>/dev/null || unset "job_name[$pid]"; done
         ((${#job_name[@]})) && sleep 0.05

@@ -56,13 +56,18 @@ job_scratch() {
     trap 'job_end; rm -rf "$scratch"' EXIT
 }
 
-# The stages between pictures or texts and a sink.
-serve_images() { workers decode "${COCA_WORKERS:-2}" coca-decode --images ipc://sockets/images "${weights[@]}" "$@"; }
-serve_texts() { workers tokenize 1 coca-tokenize --tokens ipc://sockets/tokens "${weights[@]}" "$@"; }
-encode_images() { stage image-encode coca-image-encode --images ipc://sockets/images "${weights[@]}" "${batch[@]}" "$@"; }
+# The stages between pictures or texts and a sink. `chain` tells those of several chains of one job apart.
+chain=''
+serve_images() {
+    workers "${chain}decode" "${COCA_WORKERS:-2}" coca-decode --images "ipc://sockets/${chain}images" "${weights[@]}" "$@"
+}
+serve_texts() { workers "${chain}tokenize" 1 coca-tokenize --tokens "ipc://sockets/${chain}tokens" "${weights[@]}" "$@"; }
+encode_images() {
+    stage "${chain}image-encode" coca-image-encode --images "ipc://sockets/${chain}images" "${weights[@]}" "${batch[@]}" "$@"
+}
 encode_texts() {
-    stage text-decode coca-text-decode --embed --tokens ipc://sockets/tokens --embeddings ipc://sockets/embeddings \
-        "${weights[@]}" "${batch[@]}" "$@"
+    stage "${chain}text-decode" coca-text-decode --embed --tokens "ipc://sockets/${chain}tokens" "${weights[@]}" "${batch[@]}" \
+        "$@"
 }
 # generate_captions OPTION ...: from features to captions, which a sink asks for.
 generate_captions() {
@@ -85,6 +90,25 @@ take_batch() {
     done
 }
 
+# Who is asked may be silent for days, unless --stall-timeout was given.
+wait_for_ever() { [[ " ${job_options[*]} " == *" --stall-timeout"* ]] || job_options+=(--stall-timeout 1e9); }
+
+# take_generation ARGUMENT ...: the options by which coca-text-decode makes captions go to `generate`, all else to `rest`.
+take_generation() {
+    rest=() generate=()
+    while (($#)); do
+        case $1 in
+            --sample) generate+=("$1") ;;
+            --temperature | --top-k | --top-p | --min-length | --max-length | --repetition-penalty | --num-beams | \
+                --num-beam-groups | --diversity-penalty | --prompt) generate+=("$1" "${2-}"); shift ;;
+            --) rest+=("$@"); return ;;
+            --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}"; continue ;;
+            *) rest+=("$1") ;;
+        esac
+        shift
+    done
+}
+
 # spool FILE OPTION ... [-- LINE ...]: the lines, or stdin's as they come, into FILE, and FILE.closed behind the last. Options
 # are coca-spool's. A job that follows stdin may wait as long as that is silent.
 spool() {
@@ -96,9 +120,8 @@ spool() {
     if (($#)); then
         (exec 8>&- 9>&-; printf '%s\n' "$@" | coca-spool --batch "${batch[1]}" "${options[@]}" "$file") &
     else
-        [[ " ${job_options[*]} " == *" --stall-timeout"* ]] || job_options+=(--stall-timeout 1e9)
+        wait_for_ever
         (exec 8>&- 9>&-; exec coca-spool --batch "${batch[1]}" "${options[@]}" "$file") <&0 &
     fi
-    job_spooler=$!
-    job_name[$job_spooler]=spool job_kind[$job_spooler]=worker job_command[$job_spooler]=''
+    feeder spool $!
 }
