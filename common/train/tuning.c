@@ -1,7 +1,7 @@
 #include "train/tuning.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "train/run_options.h"
@@ -14,30 +14,30 @@ struct tuning tuning_of_run(void) {
 
 enum place { EMBEDDINGS, BLOCK, LAST_NORM, PROJECTION, POOLER, DECODER_BLOCK, DECODER_TOP };
 
-static bool begins(const char *name, const char *prefix) {
-    return !strncmp(name, prefix, strlen(prefix));
-}
-
-// Where a tensor stands in its tower; *block is the number of a block.
+// Where a tensor stands in its tower. *block is the number behind the prefix of a block's, else without meaning.
 static enum place place_of(const char *name, int *block) {
     static const struct {
         const char *prefix;
         enum place place;
     } places[] = {
-        {"visual.attn_pool",             POOLER     },
-        {"visual.ln_post",               LAST_NORM  },
-        {"visual.proj",                  PROJECTION },
-        {"text.ln_final",                LAST_NORM  },
-        {"text.text_projection",         PROJECTION },
-        {"text_decoder.ln_final",        DECODER_TOP},
-        {"text_decoder.text_projection", DECODER_TOP},
+        {"visual.transformer.resblocks.", BLOCK        },
+        {"visual.attn_pool",              POOLER       },
+        {"visual.ln_post",                LAST_NORM    },
+        {"visual.proj",                   PROJECTION   },
+        {"text.transformer.resblocks.",   BLOCK        },
+        {"text.ln_final",                 LAST_NORM    },
+        {"text.text_projection",          PROJECTION   },
+        {"text_decoder.resblocks.",       DECODER_BLOCK},
+        {"text_decoder.cross_attn.",      DECODER_BLOCK},
+        {"text_decoder.ln_final",         DECODER_TOP  },
+        {"text_decoder.text_projection",  DECODER_TOP  },
     };
-    if (sscanf(name, "visual.transformer.resblocks.%d.", block) == 1) return BLOCK;
-    if (sscanf(name, "text.transformer.resblocks.%d.", block) == 1) return BLOCK;
-    if (sscanf(name, "text_decoder.resblocks.%d.", block) == 1) return DECODER_BLOCK;
-    if (sscanf(name, "text_decoder.cross_attn.%d.", block) == 1) return DECODER_BLOCK;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (begins(name, places[i].prefix)) return places[i].place;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        size_t length = strlen(places[i].prefix);
+        if (strncmp(name, places[i].prefix, length) != 0) continue;
+        *block = atoi(name + length);
+        return places[i].place;
+    }
     return EMBEDDINGS;
 }
 
