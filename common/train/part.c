@@ -53,6 +53,11 @@ static int fill(struct part *part) {
     return 0;
 }
 
+static int64_t steps_before_profile(void) {
+    const char *steps = getenv("COCA_PROFILE");
+    return steps ? atoll(steps) : -1;
+}
+
 int part_open(struct part *part, enum model_part which, const struct option_table *table) {
     *part = (struct part){.name = part_names[which], .which = which};
     int status = run_join(&part->config, table);
@@ -60,9 +65,9 @@ int part_open(struct part *part, enum model_part which, const struct option_tabl
     // The contrastive loss computes in f32 whatever the encoders do.
     bool bf16 = run_options.precision == PRECISION_BF16 && which != PART_LOSS;
     char *device = run_device(which == PART_IMAGE);
-    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(which == PART_TEXT));
+    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(which != PART_TEXT));
     free(device);
-    part->profile_after = getenv("COCA_PROFILE") ? atoll(getenv("COCA_PROFILE")) : -1;
+    part->profile_after = steps_before_profile();
     return status;
 }
 

@@ -1,6 +1,6 @@
 #include "train/run_options.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -41,8 +41,8 @@ static const struct option table[] = {
          "where the model runs; IMAGE,TEXT for each of the encoders (the loss goes with text)", 0),
     CHOICE("precision", precision, "fp32|bf16", "fp32", "of weights and activations in compute; masters are always f32",
            OPTION_IDENTITY),
-    TEXT("threads", threads, "IMAGE,TEXT", NULL, "threads of image-encode and text-decode; all cores when left out",
-         OPTION_IDENTITY),
+    TEXT("threads", threads, "IMAGE,TEXT", NULL,
+         "threads of image-encode and text-decode, or one number for both; all cores when left out", OPTION_IDENTITY),
     INT("workers", workers, "N", "2", 1, 1024, "decode workers", 0),
     INT("tokenize-workers", tokenize_workers, "N", "1", 1, 1024, "tokenize workers", 0),
     INT("window", window, "N", "2", 1, 1024, "requests with one worker at a time", 0),
@@ -162,14 +162,21 @@ int run_microbatches(void) {
     return run_options.batch_size > run_options.microbatch ? (int)(run_options.batch_size / run_options.microbatch) : 1;
 }
 
-char *run_device(bool image) {
-    const char *second = strchr(run_options.device, ',');
-    if (!second) return xstrdup(run_options.device);
-    return image ? xstrndup(run_options.device, (size_t)(second - run_options.device)) : xstrdup(second + 1);
+// The side's half of "IMAGE,TEXT"; a value without a comma is for both. The caller frees.
+static char *half_of(const char *pair, bool image) {
+    const char *comma = strchr(pair, ',');
+    if (!comma) return xstrdup(pair);
+    return image ? xstrndup(pair, (size_t)(comma - pair)) : xstrdup(comma + 1);
 }
 
-int run_threads(bool text) {
-    int image_threads = 0, text_threads = 0;
-    if (run_options.threads) sscanf(run_options.threads, "%d,%d", &image_threads, &text_threads);
-    return text ? text_threads : image_threads;
+char *run_device(bool image) {
+    return half_of(run_options.device, image);
+}
+
+int run_threads(bool image) {
+    if (!run_options.threads) return 0;
+    char *threads = half_of(run_options.threads, image);
+    int count = atoi(threads);
+    free(threads);
+    return count;
 }

@@ -71,7 +71,6 @@ int run_options_check_length(void);
 bool run_trains(void);
 
 int run_microbatches(void); // M = G / B, at least 1; after run_options_check
-char *
-run_device(bool image); // of "IMAGE,TEXT" or of all: image-encode's, or text-decode's and loss's; the caller frees
-// Threads of "IMAGE,TEXT": text-decode's, or image-encode's and loss's. 0 (all cores) when not given.
-int run_threads(bool text);
+// The side's half of "IMAGE,TEXT", or the value for both. The caller frees the device; 0 threads are all cores.
+char *run_device(bool image);
+int run_threads(bool image);

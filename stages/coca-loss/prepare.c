@@ -89,8 +89,8 @@ static void print(const struct run_directory *run, const struct run_start *start
     print_text("tokens", o->tokens);
     print_number("workers", o->workers);
     print_number("tokenize_workers", o->tokenize_workers);
-    print_number("image_threads", run_threads(false));
-    print_number("text_threads", run_threads(true));
+    print_number("image_threads", run_threads(true));
+    print_number("text_threads", run_threads(false));
     print_text("val_data", o->val_data);
     print_number("val_frequency", o->val_frequency);
 }
