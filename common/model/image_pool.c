@@ -1,8 +1,8 @@
 #include "model/image_pool.h"
 
-// Queries of a picture that are attended with when only the first one's result is wanted: more than backends give to a
-// kernel for few queries, whose sums would have other bits.
-#define FIRST_QUERIES 8
+// Queries of a picture that are attended with when only the first one's result is wanted: enough for the bits that it
+// has among all.
+#define FIRST_QUERIES (2 * ATTENTION_FEW)
 
 static bool has_generative(const struct image_pool_dims *dims) {
     return dims->kind != POOL_NONE;

@@ -51,6 +51,9 @@ struct attention_shape {
     const uint8_t *key_valid;                             // by row of k, or NULL: all are valid
 };
 
+// Samples with at most so many queries may be attended by a kernel of its own, whose sums have other bits.
+#define ATTENTION_FEW 4
+
 #define LARGEST_COLUMNS 8 // at most
 
 struct adamw_step {

@@ -33,7 +33,6 @@ struct head_gradient {
 
 // Queries that the attention kernels take at a time.
 #define ATTENTION_QUERIES 48
-#define ATTENTION_FEW 4 // queries up to which keys are read as they lie
 
 // f32 numbers of scratch that the attention kernels take at most.
 int64_t attention_scratch(int k_count, int width);
