@@ -84,23 +84,21 @@ void reference_add(struct ops *ops, void *out_, const void *a_, const void *b_, 
     for (int64_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
 
-// Where among the k largest so far, which lie in falling order, a new one goes; equal ones stay ahead of it.
-static int place_among(const real *row, const int32_t *largest, int k, real x) {
-    while (k > 0 && x > row[largest[k - 1]]) k--;
-    return k;
+static bool contains(const int32_t *index, int count, int32_t c) {
+    while (count > 0 && index[count - 1] != c) count--;
+    return count > 0;
 }
 
-void reference_largest_columns(struct ops *ops, int32_t *index, const void *x_, int64_t R, int64_t C, int k) {
+// The largest of the columns that are not among the `count` of `taken`; the first of equal ones.
+static int32_t next_largest(const real *row, int64_t C, const int32_t *taken, int count) {
+    int32_t best = -1;
+    for (int32_t c = 0; c < C; c++)
+        if (!contains(taken, count, c) && (best < 0 || row[c] > row[best])) best = c;
+    return best;
+}
+
+void reference_largest_columns(struct ops *ops, int32_t *index, const void *x, int64_t R, int64_t C, int k) {
     (void)ops;
-    for (int64_t r = 0; r < R; r++) {
-        const real *row = (const real *)x_ + r * C;
-        int32_t *largest = index + r * k;
-        for (int32_t c = 0; c < C; c++) {
-            int known = c < k ? c : k, place = place_among(row, largest, known, row[c]);
-            if (place == k) continue;
-            int moved = known < k ? known : k - 1;
-            for (int i = moved; i > place; i--) largest[i] = largest[i - 1];
-            largest[place] = c;
-        }
-    }
+    for (int64_t r = 0; r < R; r++)
+        for (int i = 0; i < k; i++) index[r * k + i] = next_largest((const real *)x + r * C, C, index + r * k, i);
 }
