@@ -293,7 +293,7 @@ static cudaDataType type_of(const struct ops *ops) {
 }
 
 // out[R,O] = in·Wᵀ.
-static struct product forward_product(const struct ops *ops, void *out, const void *in, const void *weight,
+static struct product map_product(const struct ops *ops, void *out, const void *in, const void *weight,
                                       const void *bias, struct linear_shape shape) {
     struct product p = {};
     p.turn_a = shape.layout == WEIGHT_OUT_IN;
@@ -309,20 +309,9 @@ static struct product forward_product(const struct ops *ops, void *out, const vo
     return p;
 }
 
-// d_in[R,I] = d_out·W.
-static struct product backward_product(const struct ops *ops, void *d_in, const void *d_out, const void *weight,
-                                       struct linear_shape shape) {
-    struct product p = {};
-    p.turn_a = shape.layout == WEIGHT_IN_OUT;
-    p.m = shape.I;
-    p.n = shape.R;
-    p.k = shape.O;
-    p.a = weight;
-    p.b = d_out;
-    p.d = d_in;
-    p.in = p.out = type_of(ops);
-    p.epilogue = CUBLASLT_EPILOGUE_DEFAULT;
-    return p;
+// The map of d_out[R,O] to d_in[R,I] = d_out·W, by the same weight.
+static struct linear_shape reversed(struct linear_shape shape) {
+    return {shape.R, shape.O, shape.I, shape.layout == WEIGHT_OUT_IN ? WEIGHT_IN_OUT : WEIGHT_OUT_IN};
 }
 
 // ---- operations
@@ -330,7 +319,7 @@ static struct product backward_product(const struct ops *ops, void *d_in, const 
 extern "C" void cuda_linear_forward(struct ops *ops, void *out, const void *in, const void *weight, const void *bias,
                                     const void *residual, struct linear_shape shape) {
     if (!shape.R) return;
-    struct product p = forward_product(ops, out, in, weight, bias, shape);
+    struct product p = map_product(ops, out, in, weight, bias, shape);
     p.c = residual;
     p.beta = residual ? 1 : 0;
     multiply(cuda_of(ops), &p, &product::n);
@@ -339,7 +328,7 @@ extern "C" void cuda_linear_forward(struct ops *ops, void *out, const void *in, 
 extern "C" void cuda_linear_backward_input(struct ops *ops, void *d_in, const void *d_out, const void *weight,
                                            struct linear_shape shape, bool accumulate) {
     if (!shape.R) return;
-    struct product p = backward_product(ops, d_in, d_out, weight, shape);
+    struct product p = map_product(ops, d_in, d_out, weight, nullptr, reversed(shape));
     p.c = accumulate ? d_in : nullptr;
     p.beta = accumulate ? 1 : 0;
     multiply(cuda_of(ops), &p, &product::n);
@@ -356,13 +345,13 @@ extern "C" void cuda_linear_activation_forward(struct ops *ops, void *out, void 
                                                enum activation activation) {
     struct cuda_backend *cuda = cuda_of(ops);
     if (!shape.R) return;
-    struct product p = forward_product(ops, out, in, weight, bias, shape);
+    struct product p = map_product(ops, out, in, weight, bias, shape);
     if (fuses(ops, shape.O, activation)) {
         p.epilogue = bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
         p.aux = pre;
         if (run(cuda, &p, &product::n)) return;
     }
-    p = forward_product(ops, pre, in, weight, bias, shape);
+    p = map_product(ops, pre, in, weight, bias, shape);
     multiply(cuda, &p, &product::n);
     CUDA_COMPUTE_TYPE(ops, cuda_activate(cuda, (T *)out, (const T *)pre, shape.R * shape.O, activation));
 }
@@ -372,7 +361,7 @@ extern "C" void cuda_linear_activation_backward_input(struct ops *ops, void *d_p
                                                       enum activation activation) {
     struct cuda_backend *cuda = cuda_of(ops);
     if (!shape.R) return;
-    struct product p = backward_product(ops, d_pre, d_out, weight, shape);
+    struct product p = map_product(ops, d_pre, d_out, weight, nullptr, reversed(shape));
     if (fuses(ops, shape.I, activation)) {
         p.epilogue = CUBLASLT_EPILOGUE_DGELU;
         p.aux = (void *)pre;
