@@ -62,9 +62,9 @@ static struct option_table tables[TABLES] = {
 
 enum { LANES = 3, TAKEN_AT_ONCE = 64, BUSY_MS = 2, IDLE_MS = 100 };
 static struct lane lane[LANES] = {
-    {.task = "caption",         .list = "captions.list", .role = ROLE_TEXT,    .pictures = true                         },
-    {.task = "image-embedding", .list = "images.list",   .role = ROLE_IMAGE,   .pictures = true,                          .floats = true},
-    {.task = "text-embedding",                         .list = "texts.list",                         .role = ROLE_TEXT, .floats = true},
+    {.list = "captions.list", .role = ROLE_TEXT,  .task = "caption",         .pictures = true,  .floats = false},
+    {.list = "images.list",   .role = ROLE_IMAGE, .task = "image-embedding", .pictures = true,  .floats = true },
+    {.list = "texts.list",    .role = ROLE_TEXT,  .task = "text-embedding",  .pictures = false, .floats = true },
 };
 static struct tally tally;
 static void *clients;

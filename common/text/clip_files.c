@@ -1,8 +1,7 @@
-// bpe_simple_vocab_16e6.txt.gz   a line of title, then pairs: tokens are the bytes, the bytes at a word's end, a token
-// for
-//                                each pair, begin and end
-// merges.txt                     a line of title, then pairs, with tokens in vocab.json: {"token": id}
-// tokenizer.json                 both: model.vocab, model.merges as ["a b"] or [["a", "b"]], and added_tokens
+// bpe_simple_vocab_16e6.txt.gz: a line of title, then pairs. Tokens are the bytes, the bytes at a word's end, one for
+// each pair, begin and end.
+// merges.txt: a line of title, then pairs, with tokens in vocab.json, {"token": id}.
+// tokenizer.json: both, as model.vocab, model.merges of "a b" or ["a", "b"], and added_tokens.
 #include "text/clip_files.h"
 
 #include <ctype.h>
