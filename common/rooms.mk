@@ -40,18 +40,39 @@ $(BUILD)/bin/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(call stage_sources,$1)) $(ALL
 endef
 $(foreach s,$(STAGES),$(eval $(call stage_rule,$s)))
 
-# The CUDA backend: a shared object that executables load when --device cuda:N asks for it, where nvcc is. The sanitizers'
-# build lacks it. Machine code for Hopper, and code that the driver translates for every GPU from Ampere on.
+# The CUDA backend: a shared object that executables load when --device cuda:N asks for it, where nvcc is. Machine code for
+# Hopper, and code that the driver translates for every GPU from Ampere on. In the sanitizers' build its sources run on the CPU
+# (tests/cuda/device.h).
 NVCC       ?= $(firstword $(wildcard $(shell command -v nvcc) /usr/local/cuda/bin/nvcc))
+CUDA_HOME  := $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
 CUDA_ARCH  ?= -gencode arch=compute_90,code=sm_90 -gencode arch=compute_80,code=compute_80
 CUDA_FLAGS := -std=c++17 -O3 $(CUDA_ARCH) -Xcompiler -fPIC,-fopenmp,-Wall,-Wextra$(if $(DEVELOPER),$(comma)-Werror)
-CUDA_OBJECT := $(if $(NVCC),$(if $(SANITIZE),,$(BUILD)/lib/coca_cuda.so))
-CUDA_MISSING := $(if $(CUDA_OBJECT),,$(if $(NVCC),a sanitized build lacks it,nvcc was not found))
-$(BUILD)/obj/%.o: %.cu
+CUDA_OBJECT := $(if $(NVCC),$(BUILD)/lib/coca_cuda.so)
+CUDA_MISSING := $(if $(CUDA_OBJECT),,nvcc was not found)
+CUDA_PARTS := $(patsubst %.cu,$(BUILD)/obj/%.o,$(sort $(wildcard common/ops/cuda/*.cu)))
+ifneq ($(SANITIZE),)
+READABLE   := $(BUILD)/cuda
+CUDA_TEXTS := $(patsubst common/%,$(READABLE)/%,$(wildcard common/ops/cuda/*.cu common/ops/cuda/*.cuh))
+STAND_IN   := $(patsubst %.cpp,$(BUILD)/obj/%.o,$(sort $(wildcard tests/cuda/*.cpp)))
+STAND_IN_FLAGS := -Itests/cuda -I$(READABLE) -Icommon -isystem $(CUDA_HOME)/include -fPIC -Wno-unknown-pragmas -Wno-shadow
+$(READABLE)/%: common/% tests/cuda/launches.pl
+	$(Q)mkdir -p $(@D) && perl tests/cuda/launches.pl $< >$@
+$(CUDA_PARTS): $(BUILD)/obj/common/%.o: $(READABLE)/%.cu $(CUDA_TEXTS)
+	@echo "  CXX  $(<:$(READABLE)/%=common/%)" && mkdir -p $(@D)
+	$(Q)$(CXX) -D_GNU_SOURCE $(CXXFLAGS) $(STAND_IN_FLAGS) -include tests/cuda/device.h -c -x c++ $< -o $@
+$(STAND_IN): $(BUILD)/obj/%.o: %.cpp $(CUDA_TEXTS)
+	$(CC_TAG)$(CXX) -D_GNU_SOURCE $(CXXFLAGS) $(STAND_IN_FLAGS) -c $< -o $@
+# What the sanitizers are to watch is the backend; the fibers under it cost most of the time.
+$(BUILD)/obj/tests/cuda/fibers.o: override CXXFLAGS := $(filter-out -fsanitize% -fno-sanitize% -O1,$(CXXFLAGS)) -O2
+$(CUDA_OBJECT): $(CUDA_PARTS) $(STAND_IN)
+	$(LD_TAG)$(CXX) $(LDFLAGS) -shared $^ -o $@
+else
+$(CUDA_PARTS): $(BUILD)/obj/%.o: %.cu
 	@echo "  NVCC $<" && mkdir -p $(@D)
 	$(Q)$(NVCC) $(CPPFLAGS) $(CUDA_FLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
-$(BUILD)/lib/coca_cuda.so: $(patsubst %.cu,$(BUILD)/obj/%.o,$(sort $(wildcard common/ops/cuda/*.cu)))
+$(CUDA_OBJECT): $(CUDA_PARTS)
 	$(LD_TAG)$(NVCC) -shared -Xlinker '-rpath=$$ORIGIN:/usr/local/cuda/lib64' $^ -lcublasLt -lgomp -o $@
+endif
 
 # Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))

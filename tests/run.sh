@@ -32,6 +32,7 @@ verdict() {
 }
 
 sanitized=(SANITIZE=address,undefined DEVELOPER=1 BUILD=build-sanitize)
+export COCA_CUDA_CACHE=$PWD/build-sanitize/choices
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIONS=print_stacktrace=1
 
 # named VERDICT OUTPUT: how many tests got it. cmocka says so once at the test and once in a list at the end.

@@ -13,19 +13,6 @@
 #define LOG2_E 1.4426950408889634f
 #define LN_2 0.6931471805599453f
 
-// 16 bytes on their way into shared memory, or zeros where there is nothing to read.
-static __device__ __forceinline__ void fetch(bf16 *to, const bf16 *from, bool there) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(to)), "l"(from),
-                 "r"(there ? 16 : 0));
-}
-// What was fetched since the last call is one group; wait_fetched returns when at most `left` groups are on their way.
-static __device__ __forceinline__ void end_group() {
-    asm volatile("cp.async.commit_group;\n" ::);
-}
-template <int left> static __device__ __forceinline__ void wait_fetched() {
-    asm volatile("cp.async.wait_group %0;\n" ::"n"(left));
-}
-
 // Begins to fetch rows first … first + 64 of `count` that lie `stride` elements apart; what is beyond them, or beyond
 // `width`, is zero.
 template <int W>
@@ -36,7 +23,7 @@ static __device__ __forceinline__ void fetch_tile(bf16 *to, const bf16 *rows, in
         for (int n = threadIdx.x; n < TILE * pieces; n += TILE_THREADS) {
             int r = n / pieces, at = n % pieces * 8;
             bool there = first + r < count && at < width;
-            fetch(to + r * S + at, there ? rows + (first + r) * stride + at : rows, there);
+            ptx_fetch(to + r * S + at, there ? rows + (first + r) * stride + at : rows, there);
         }
         return;
     }
@@ -182,7 +169,7 @@ static __device__ __forceinline__ void fetch_keys(side<W> *to, const bf16 *k, co
     fetch_tile<W>(to->first, k_rows(k, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
     fetch_tile<W>(to->second, k_rows(v, shape, head), shape.kv_stride, first, head.k_count, shape.width, aligned);
     if (threadIdx.x < TILE) to->valid[threadIdx.x] = key_is_valid(shape, head, first + (int)threadIdx.x);
-    end_group();
+    ptx_end_group();
 }
 
 template <int W>
@@ -208,7 +195,7 @@ static __global__ void __launch_bounds__(TILE_THREADS)
         side<W> *keys = &shared->keys[now];
         float s[TILE / 8][4] = {};
         fetch_keys(&shared->keys[now ^ 1], k, v, shape, head, first + TILE, aligned);
-        wait_fetched<1>();
+        ptx_wait_fetched<1>();
         __syncthreads();
         if (!idle) {
             multiply_rows<W, TILE>(s, shared->queries + warp * 16 * S, keys->first);
@@ -229,7 +216,7 @@ static __global__ void __launch_bounds__(TILE_THREADS)
         }
         __syncthreads(); // before the next tile but one takes this one's place
     }
-    wait_fetched<0>();
+    ptx_wait_fetched<0>();
     float factor[2];
     for (int half = 0; half < 2; half++) {
         float sum = quad_sum(soft[half].sum);
@@ -303,7 +290,7 @@ static __global__ void __launch_bounds__(TILE_THREADS)
     for (int first = 0, now = 0; first < end; first += TILE, now ^= 1) {
         side<W> *keys = &shared->keys[now];
         fetch_keys(&shared->keys[now ^ 1], k, v, shape, head, first + TILE, aligned);
-        wait_fetched<1>();
+        ptx_wait_fetched<1>();
         __syncthreads();
         for (int part = 0; part < TILE && first + part < end && !idle; part += HALF) {
             float s[HALF / 8][4] = {}, dp[HALF / 8][4] = {};
@@ -319,7 +306,7 @@ static __global__ void __launch_bounds__(TILE_THREADS)
         }
         __syncthreads();
     }
-    wait_fetched<0>();
+    ptx_wait_fetched<0>();
     const float one[2] = {1, 1};
     store_rows<W>(dq_rows(dq, shape, head), shape.q_stride, row, head.q_count, shape.width, aligned, sum, one);
 }
@@ -337,7 +324,7 @@ static __device__ __forceinline__ void fetch_queries(side<W> *to, const bf16 *q,
     fetch_tile<W>(to->second, out_rows(d_out, shape, head), shape.out_stride, first, head.q_count, shape.width,
                   aligned);
     if (threadIdx.x < TILE) to->of[threadIdx.x] = offsets_of(lse, along, shape, head, first + (int)threadIdx.x);
-    end_group();
+    ptx_end_group();
 }
 
 // dk and dv of 64 keys: the scores are turned, keys by queries.
@@ -362,7 +349,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, W <= 64 ? 3 : 1)
     for (int first = from, now = 0; first < head.q_count; first += TILE, now ^= 1) {
         side<W> *queries = &shared->queries[now];
         fetch_queries(&shared->queries[now ^ 1], q, d_out, lse, along, shape, head, first + TILE, aligned);
-        wait_fetched<1>();
+        ptx_wait_fetched<1>();
         __syncthreads();
         for (int part = 0; part < TILE && first + part < head.q_count; part += HALF) {
             if (first + part + HALF <= mine) continue;
@@ -381,7 +368,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, W <= 64 ? 3 : 1)
         }
         __syncthreads();
     }
-    wait_fetched<0>();
+    ptx_wait_fetched<0>();
     const float one[2] = {1, 1};
     store_rows<W>(k_rows(dk, shape, head), shape.kv_stride, row, head.k_count, shape.width, aligned, by_key, one);
     store_rows<W>(k_rows(dv, shape, head), shape.kv_stride, row, head.k_count, shape.width, aligned, by_value, one);

@@ -294,7 +294,7 @@ static cudaDataType type_of(const struct ops *ops) {
 
 // out[R,O] = in·Wᵀ.
 static struct product map_product(const struct ops *ops, void *out, const void *in, const void *weight,
-                                      const void *bias, struct linear_shape shape) {
+                                  const void *bias, struct linear_shape shape) {
     struct product p = {};
     p.turn_a = shape.layout == WEIGHT_OUT_IN;
     p.m = shape.O;
