@@ -83,7 +83,7 @@ bench: all $(addprefix $(BUILD)/bench/,$(BENCHES))
 	$(Q)BUILD=$(BUILD) tests/bench/run.sh $(addprefix $(BUILD)/bench/,$(BENCHES))
 
 # A folder that runs on any x86-64 Linux: executables, their libraries, scripts, presets. CUDA's own libraries are the target's.
-DIST_TESTS := ops/test_backends ops/test_open model/test_parity
+DIST_TESTS := ops/test_backends ops/test_open ops/test_shared model/test_parity
 dist: all $(addprefix $(BUILD)/tests/,$(DIST_TESTS))
 	$(Q)rm -rf dist && mkdir -p dist/bin dist/lib dist/data dist/tests && cp -r pipelines dist/ && cp -r data/models data/prompts dist/data/
 	$(Q)cp -r tests/gpu tests/parity dist/tests/ && cp $(BUILD)/bin/* dist/bin/

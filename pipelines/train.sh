@@ -13,6 +13,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/supervise.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/lib/validate.sh"
 
 take_stage_options "$@"
+for record in "${!job_records[@]}"; do # a recording holds what travels in messages
+    [[ $record =~ (^|:)features(-grad)?= ]] && job_arguments+=(--transport frames)
+done
 settings=$(coca-loss --prepare "${job_arguments[@]}") || exit
 [[ $settings == *run_dir=* ]] || { printf '%s\n' "$settings"; exit 0; } # --help
 eval "$settings"

@@ -9,6 +9,7 @@
 #include "train/memory.h"
 #include "train/outputs.h"
 #include "train/run_options.h"
+#include "train/slots.h"
 #include "train/tuning.h"
 
 static const char manual[] =
@@ -39,6 +40,8 @@ static struct image_encode {
     struct message **kept; // [M] pictures for a second forward pass
     int held;              // microbatch whose activations are in the only set
     float *dumped;         // [G,N,D] features of a dumped step
+    struct slots *slots;   // of features, or NULL
+    struct slot_reader d_features;
 } self;
 
 // ---- before sockets
@@ -51,17 +54,23 @@ static int ahead(void) {
     return (int)(run_options.window * run_options.workers);
 }
 
-static int64_t need(void *context, int recompute, int64_t microbatch) {
+static struct shape features_shape(int64_t B) {
+    return SHAPE(B, config_feature_tokens(&self.part.config), self.part.config.decoder.width);
+}
+
+static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     (void)context;
     const struct model_config *config = &self.part.config;
     struct tower_plan plan = {(int)microbatch, sets_for(recompute, microbatch), self.train};
     int64_t pixels = 3LL * config->vision.image_size * config->vision.image_size;
-    int64_t features =
-        (int64_t)config_feature_tokens(config) * config->decoder.width * (int64_t)dtype_size(self.part.ops->dtype);
     int64_t kept = self.train && recompute == RECOMPUTE_MICROBATCH ? run_options.batch_size : 0;
-    int64_t queued = self.train ? run_options.batch_size : microbatch;
-    return part_bytes(&self.part, self.train) + image_tower_bytes(config, self.part.ops->dtype, plan) +
-           pixels * (kept + (ahead() + 1) * microbatch) + 2 * features * queued;
+    int64_t queued = self.train ? run_options.batch_size / microbatch : 1;
+    struct memory_bytes bytes = part_bytes(&self.part, self.train);
+    struct memory_bytes features =
+        slots_bytes(&self.part, queued, shape_bytes(features_shape(microbatch), self.part.ops->dtype));
+    bytes.device += image_tower_bytes(config, self.part.ops->dtype, plan) + features.device;
+    bytes.host += pixels * (kept + (ahead() + 1) * microbatch) + features.host;
+    return bytes;
 }
 
 static void say_share(void) {
@@ -90,15 +99,11 @@ static int prepare(const struct strings *operands) {
     if (self.train || run_options.control) status = run_options_check_batch();
     if (status) return status;
     say_share();
-    status = memory_announce(need, NULL);
+    status = memory_announce(self.part.ops, need, NULL);
     return status ? status : load();
 }
 
 // ---- the passes over one microbatch
-
-static struct shape features_shape(int64_t B) {
-    return SHAPE(B, config_feature_tokens(&self.part.config), self.part.config.decoder.width);
-}
 
 static int take_pixels(const struct work *work, const struct message *images, const void **pixels) {
     int64_t S = self.part.config.vision.image_size;
@@ -123,6 +128,11 @@ static void keep(const struct work *work, struct message **images) {
     *images = NULL;
 }
 
+static void *add_features(const struct work *work, struct message *message) {
+    return slots_add(work->dump ? NULL : self.slots, work->slot, message, TENSOR_FEATURES, self.part.ops->dtype,
+                     features_shape(message->unit.samples));
+}
+
 static int forward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
     (void)context;
     const void *pixels;
@@ -131,8 +141,7 @@ static int forward(void *context, const struct work *work, struct message *taken
     int B = taken[0]->unit.samples;
     struct message *features = self.features ? output_new(work, taken[0]) : NULL;
     struct message *embeddings = self.embeddings ? output_new(work, taken[0]) : NULL;
-    void *feature_rows =
-        features ? message_add(features, TENSOR_FEATURES, self.part.ops->dtype, features_shape(B)) : NULL;
+    void *feature_rows = features ? add_features(work, features) : NULL;
     void *embedding_rows =
         embeddings ? message_add(embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, self.part.config.embed_dim)) : NULL;
     if (B) image_tower_forward(self.tower, set_of(work), B, pixels, feature_rows, embedding_rows);
@@ -163,7 +172,8 @@ static int backward(void *context, const struct work *work, struct message *take
     int64_t B = run_options.microbatch;
     int status = 0;
     if (taken[0])
-        status = input_tensor(work, taken[0], TENSOR_D_FEATURES, self.part.ops->dtype, features_shape(B), &d_features);
+        status = input_rows(work, taken[0], TENSOR_D_FEATURES, self.part.ops->dtype, features_shape(B),
+                            &self.d_features, &d_features);
     if (taken[1] && !status)
         status = input_tensor(work, taken[1], TENSOR_D_EMBEDDING, DT_F32, SHAPE(B, self.part.config.embed_dim),
                               &d_embedding);
@@ -202,6 +212,12 @@ static int open_edges(struct hub *hub) {
     return edges_open(hub, rows, sizeof rows / sizeof *rows);
 }
 
+static void open_slots(void) {
+    size_t bytes = (size_t)shape_bytes(features_shape(run_options.microbatch), self.part.ops->dtype);
+    self.slots = slots_new(&self.part, self.features, false, run_microbatches(), bytes);
+    self.d_features.ops = self.part.ops;
+}
+
 static int drive(struct hub *hub) {
     const struct phase phases[] = {
         {"forward",  {self.images, NULL},                        true, false, NULL, forward },
@@ -223,12 +239,15 @@ static void release(void) {
         if (self.kept[m]) message_free(&self.kept[m]);
     free(self.kept);
     free(self.dumped);
+    slots_free(&self.slots);
+    slot_reader_close(&self.d_features);
     image_tower_free(&self.tower);
     part_close(&self.part);
 }
 
 static int run(struct hub *hub) {
     int status = open_edges(hub);
+    if (!status) open_slots();
     if (!status) stage_ready();
     if (!status) status = hub_meet(hub);
     if (!status) status = drive(hub);

@@ -48,11 +48,14 @@ static bool is_alone(void) {
     return !run_options.control && !run_options.evaluate;
 }
 
-static int64_t need(void *context, int recompute, int64_t microbatch) {
+static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     (void)context;
     (void)recompute;
     (void)microbatch;
-    return part_bytes(&part, train) + conductor_bytes(&part, train) + (train ? export_bytes(&part.config) : 0);
+    struct memory_bytes bytes = part_bytes(&part, train), batch = conductor_bytes(&part, train);
+    bytes.device += batch.device;
+    bytes.host += batch.host + (train ? export_bytes(&part.config) : 0);
+    return bytes;
 }
 
 static void say_share(void) {
@@ -73,7 +76,7 @@ static int prepare(const struct strings *operands) {
     train = run_options.control && !run_options.evaluate;
     if (!status) status = run_options_check_batch();
     if (!status && train) status = run_options_check_length();
-    if (!status) status = memory_announce(need, NULL);
+    if (!status) status = memory_announce(part.ops, need, NULL);
     if (!status) status = part_load(&part, train);
     if (!status) say_share();
     return status;

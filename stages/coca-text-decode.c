@@ -72,13 +72,15 @@ static int ahead(void) {
     return (int)(run_options.window * run_options.tokenize_workers);
 }
 
-static int64_t need(void *context, int recompute, int64_t microbatch) {
+static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     (void)context;
     const struct part *part = &text_decode.part;
-    int64_t bytes = part_bytes(part, text_decode.train);
+    struct memory_bytes bytes = part_bytes(part, text_decode.train);
     if (caption_options.generate)
-        return bytes + generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &text_decode.generate);
-    return bytes + passes_bytes(recompute, microbatch, ahead());
+        bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &text_decode.generate);
+    else
+        passes_add_bytes(&bytes, recompute, microbatch, ahead());
+    return bytes;
 }
 
 static int open_tokenizer(void) {
@@ -120,7 +122,7 @@ static int prepare(const struct strings *operands) {
     if (!status && caption_options.generate) status = captions_options(&text_decode.generate);
     if (status) return status;
     say_share();
-    status = memory_announce(need, NULL);
+    status = memory_announce(text_decode.part.ops, need, NULL);
     return status ? status : load();
 }
 

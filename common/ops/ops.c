@@ -25,6 +25,16 @@ static int device_index(const char *device, size_t *name_length) {
     return end == device + *name_length + 1 || *end || index < 0 || index > 1023 ? -1 : (int)index;
 }
 
+int ops_device_index(const char *device) {
+    size_t length;
+    return device_index(device, &length);
+}
+
+bool ops_same_backend(const char *device, const char *other) {
+    size_t length = strcspn(device, ":");
+    return length == strcspn(other, ":") && !memcmp(device, other, length);
+}
+
 static const struct backend *find_backend(const char *name, size_t length) {
     for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
         if (strlen(backends[i].device) == length && !memcmp(backends[i].device, name, length)) return &backends[i];

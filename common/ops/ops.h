@@ -71,6 +71,15 @@ struct adafactor_step {
     enum dtype momentum_dtype; // DT_REAL or DT_BF16
 };
 
+// Memory that two processes of one host have open; the struct stays in its place until it is closed.
+#define SHARED_HANDLE 112
+struct shared_memory {
+    void *at; // NULL: it could not be had
+    size_t bytes;
+    bool opened;                         // another process made it
+    unsigned char handle[SHARED_HANDLE]; // names it to the other process
+};
+
 struct ops {
     const char *backend; // "reference", "cpu", "cuda"
     enum dtype dtype;    // of activations and weights
@@ -93,6 +102,10 @@ void ops_close(struct ops **ops);
 // Device memory; allocate zeroes and ends the process when there is none.
 void *ops_allocate(struct ops *ops, size_t bytes);
 void ops_release(struct ops *ops, void *memory);
+
+// Whether two values of --device name the same kind of backend; N of "cuda:N", else 0.
+bool ops_same_backend(const char *device, const char *other);
+int ops_device_index(const char *device);
 
 // What the backend takes for itself: scratch_bytes, and copy_bytes for each of so many weights of linear maps in each
 // direction in which they are used, the forward pass alone or, with train, the backward pass too.

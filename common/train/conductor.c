@@ -13,8 +13,8 @@
 #include "train/run_start.h"
 #include "train/training.h"
 
-int64_t conductor_bytes(const struct part *part, bool train) {
-    if (run_options.contrastive_weight == 0) return 0;
+struct memory_bytes conductor_bytes(const struct part *part, bool train) {
+    if (run_options.contrastive_weight == 0) return (struct memory_bytes){0};
     return gather_bytes(run_options.batch_size, part->config.embed_dim, train);
 }
 

@@ -21,4 +21,4 @@ int conductor_evaluate(struct conductor *conductor);
 // stdout. Without control. 0 or -exit_code.
 int conductor_alone(struct conductor *conductor);
 
-int64_t conductor_bytes(const struct part *part, bool train); // of the gathered batch
+struct memory_bytes conductor_bytes(const struct part *part, bool train); // of the gathered batch

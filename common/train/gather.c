@@ -35,8 +35,9 @@ void gather_free(struct gather **gather) {
     *gather = NULL;
 }
 
-int64_t gather_bytes(int64_t G, int64_t E, bool train) {
-    return (train ? 4 : 2) * (int64_t)rows_bytes(G, E) + contrastive_bytes(G, E);
+struct memory_bytes gather_bytes(int64_t G, int64_t E, bool train) {
+    return (struct memory_bytes){.device = contrastive_bytes(G, E),
+                                 .host = (train ? 4 : 2) * (int64_t)rows_bytes(G, E)};
 }
 
 // Copies the message's rows to rows `at` … of `to`.

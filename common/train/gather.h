@@ -13,7 +13,7 @@ struct gather {
 };
 struct gather *gather_new(struct ops *ops, int64_t G, int64_t E, bool train);
 void gather_free(struct gather **gather);
-int64_t gather_bytes(int64_t G, int64_t E, bool train);
+struct memory_bytes gather_bytes(int64_t G, int64_t E, bool train);
 
 // Takes the 2M embeddings of a step. *samples rows are filled, fewer than G only at the end of the data.
 int gather_take(struct gather *gather, struct hub *hub, struct edge *embeddings, const struct step_order *order,

@@ -1,6 +1,7 @@
 #include "train/memory.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/fail.h"
@@ -17,32 +18,66 @@ static int64_t program_bytes(void) {
     return memory_peak_bytes() + WORKING_BYTES;
 }
 
-// The first setting that fits: recompute first, then smaller microbatches.
-static int refuse(memory_need *need, void *context, double bytes, double limit) {
-    int64_t microbatch = run_options.microbatch;
-    if (run_options.recompute == RECOMPUTE_NONE && (double)need(context, RECOMPUTE_MICROBATCH, microbatch) <= limit)
-        return error(EXIT_USAGE, "needs %.2f GiB, more than --memory %g: --recompute microbatch fits", bytes / GIB,
-                     run_options.memory_gib);
-    for (microbatch--; microbatch > 0; microbatch--) {
-        if (run_options.batch_size % microbatch) continue;
-        if ((double)need(context, RECOMPUTE_MICROBATCH, microbatch) <= limit)
-            return error(EXIT_USAGE,
-                         "needs %.2f GiB, more than --memory %g: --recompute microbatch with --microbatch %" PRId64
-                         " fits",
-                         bytes / GIB, run_options.memory_gib, microbatch);
-    }
-    return error(EXIT_USAGE,
-                 "needs %.2f GiB, more than --memory %g, and no --microbatch of a batch of %" PRId64
-                 " fits: choose a smaller --model or --batch-size",
-                 bytes / GIB, run_options.memory_gib, run_options.batch_size);
+// A limit, and the bytes that are held to it.
+struct bound {
+    int64_t bytes, limit; // INT64_MAX: none
+    char what[80];        // "more than --memory 4"
+    bool device_alone;
+    int64_t program; // counted beside what the stage needs
+};
+
+static int64_t held(const struct bound *bound, struct memory_bytes need) {
+    return bound->device_alone ? need.device : bound->program + need.device + need.host;
 }
 
-int memory_announce(memory_need *need, void *context) {
-    int64_t program = program_bytes();
-    int64_t bytes = program + need(context, run_options.recompute, run_options.microbatch);
-    double limit = run_options.memory_gib * GIB;
-    if (limit > 0 && (double)bytes > limit) return refuse(need, context, (double)bytes, limit - (double)program);
-    note("needs %.3f GiB of memory", (double)bytes / GIB);
-    stage_announce_memory(bytes);
+// The first setting that fits: recompute first, then smaller microbatches.
+static int refuse(memory_need *need, void *context, const struct bound *bound) {
+    double gib = (double)bound->bytes / GIB;
+    int64_t microbatch = run_options.microbatch;
+    if (run_options.recompute == RECOMPUTE_NONE &&
+        held(bound, need(context, RECOMPUTE_MICROBATCH, microbatch)) <= bound->limit)
+        return error(EXIT_USAGE, "needs %.2f GiB, %s: --recompute microbatch fits", gib, bound->what);
+    for (microbatch--; microbatch > 0; microbatch--) {
+        if (run_options.batch_size % microbatch) continue;
+        if (held(bound, need(context, RECOMPUTE_MICROBATCH, microbatch)) <= bound->limit)
+            return error(EXIT_USAGE, "needs %.2f GiB, %s: --recompute microbatch with --microbatch %" PRId64 " fits",
+                         gib, bound->what, microbatch);
+    }
+    return error(EXIT_USAGE,
+                 "needs %.2f GiB, %s, and no --microbatch of a batch of %" PRId64
+                 " fits: choose a smaller --model or --batch-size",
+                 gib, bound->what, run_options.batch_size);
+}
+
+static int check(memory_need *need, void *context, struct bound *bound) {
+    bound->bytes = held(bound, need(context, run_options.recompute, run_options.microbatch));
+    return bound->bytes > bound->limit ? refuse(need, context, bound) : 0;
+}
+
+static int check_option(memory_need *need, void *context, bool device_alone) {
+    struct bound bound = {.limit = INT64_MAX, .device_alone = device_alone, .program = program_bytes()};
+    if (run_options.memory_gib > 0) bound.limit = (int64_t)(run_options.memory_gib * GIB);
+    snprintf(bound.what, sizeof bound.what, "more than --memory %g", run_options.memory_gib);
+    return check(need, context, &bound);
+}
+
+static int check_free(memory_need *need, void *context, int64_t free_bytes) {
+    struct bound bound = {.limit = free_bytes, .device_alone = true};
+    snprintf(bound.what, sizeof bound.what, "more than the %.2f GiB that its GPU has free", (double)free_bytes / GIB);
+    return check(need, context, &bound);
+}
+
+int memory_announce(struct ops *ops, memory_need *need, void *context) {
+    struct memory_bytes bytes = need(context, run_options.recompute, run_options.microbatch);
+    int64_t program = program_bytes(), free_bytes;
+    ops->free_memory(ops, &free_bytes);
+    bool gpu = free_bytes >= 0;
+    int status = check_option(need, context, gpu);
+    if (!status && gpu) status = check_free(need, context, free_bytes);
+    if (status) return status;
+    int64_t host = program + bytes.host + (gpu ? 0 : bytes.device);
+    if (gpu) note("needs %.3f GiB of its GPU's memory", (double)bytes.device / GIB);
+    note("needs %.3f GiB of memory", (double)host / GIB);
+    stage_announce_memory(host);
     return 0;
 }

@@ -1,10 +1,18 @@
-// What a stage needs, announced at its start and held to --memory.
+// What a stage needs, announced at its start, held to --memory and to what its GPU has free.
 #pragma once
 
 #include <stdint.h>
 
-// Bytes that the stage needs with this way to recompute and this microbatch.
-typedef int64_t memory_need(void *context, int recompute, int64_t microbatch);
+#include "ops/ops.h"
 
-// Prints and announces the need of the run's own settings. Above --memory: -EXIT_USAGE naming the options that fit.
-int memory_announce(memory_need *need, void *context);
+struct memory_bytes {
+    int64_t device; // of the backend; host memory too where that is a CPU
+    int64_t host;   // beside it: messages, files that are written and read
+};
+
+// What the stage needs with this way to recompute and this microbatch.
+typedef struct memory_bytes memory_need(void *context, int recompute, int64_t microbatch);
+
+// Prints and announces the need of the run's own settings. Above --memory, which limits a GPU's memory where the stage
+// computes on one, or above what the GPU has free: -EXIT_USAGE naming the options that fit.
+int memory_announce(struct ops *ops, memory_need *need, void *context);

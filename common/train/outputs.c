@@ -13,12 +13,23 @@ struct message *output_new(const struct work *work, const struct message *input)
     return message;
 }
 
+int input_samples(const struct work *work, const struct message *input) {
+    int32_t samples = input->unit.samples;
+    if (samples <= run_options.microbatch && (!work->train || samples == run_options.microbatch)) return 0;
+    return error(EXIT_USAGE, "step %" PRId64 ", microbatch %d has %d samples and --microbatch is %" PRId64, work->step,
+                 work->microbatch, samples, run_options.microbatch);
+}
+
 int input_tensor(const struct work *work, const struct message *input, const char *name, enum dtype dtype,
                  struct shape shape, const void **data) {
-    int32_t samples = input->unit.samples;
     *data = NULL;
-    if (samples > run_options.microbatch || (work->train && samples != run_options.microbatch))
-        return error(EXIT_USAGE, "step %" PRId64 ", microbatch %d has %d samples and --microbatch is %" PRId64,
-                     work->step, work->microbatch, samples, run_options.microbatch);
-    return samples ? message_tensor(input, name, dtype, shape, data) : 0;
+    int status = input_samples(work, input);
+    return status || !input->unit.samples ? status : message_tensor(input, name, dtype, shape, data);
+}
+
+int input_rows(const struct work *work, const struct message *input, const char *name, enum dtype dtype,
+               struct shape shape, struct slot_reader *reader, const void **rows) {
+    *rows = NULL;
+    int status = input_samples(work, input);
+    return status || !input->unit.samples ? status : slot_read(reader, input, name, dtype, shape, rows);
 }

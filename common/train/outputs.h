@@ -2,11 +2,17 @@
 #pragma once
 
 #include "train/follower.h"
+#include "train/slots.h"
 
 // A message for the same samples: unit, M, ids and names; drops too, which in training travel with the norm.
 struct message *output_new(const struct work *work, const struct message *input);
 
-// A tensor of `rows` samples of the message: 0, or -exit_code when shape, dtype or the number of samples do not fit the
-// run. In training every microbatch is whole; elsewhere it may be short.
+// Whether the message's samples fit the run: in training every microbatch is whole, elsewhere it may be short.
+// 0 or -EXIT_USAGE.
+int input_samples(const struct work *work, const struct message *input);
+// A tensor of the message: 0, or -exit_code when samples, shape or dtype do not fit. NULL when there are no samples.
 int input_tensor(const struct work *work, const struct message *input, const char *name, enum dtype dtype,
                  struct shape shape, const void **data);
+// The same of a tensor that may lie in a slot.
+int input_rows(const struct work *work, const struct message *input, const char *name, enum dtype dtype,
+               struct shape shape, struct slot_reader *reader, const void **rows);

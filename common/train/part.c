@@ -117,16 +117,17 @@ static int64_t linear_weights(const struct params *layout) {
     return count;
 }
 
-int64_t part_bytes(const struct part *part, bool train) {
+struct memory_bytes part_bytes(const struct part *part, bool train) {
     struct params *layout = params_layout(&part->config, part->which);
     struct optimizer_settings settings = optimizer_settings_of_run();
     int64_t block = layout->elements * (int64_t)sizeof(real), optimizer = optimizer_bytes(layout, &settings);
-    int64_t bytes = block;
-    if (part->ops->dtype != DT_REAL) bytes += layout->elements * (int64_t)dtype_size(part->ops->dtype);
-    // The largest file of a checkpoint, the optimizer's, is written from a copy in host memory and read again.
-    if (train) bytes += block + 3 * optimizer;
     int64_t weights = linear_weights(layout);
-    if (weights) bytes += ops_own_bytes(part->ops, weights, train);
+    struct memory_bytes bytes = {.device = block};
+    if (part->ops->dtype != DT_REAL) bytes.device += layout->elements * (int64_t)dtype_size(part->ops->dtype);
+    if (train) bytes.device += block + optimizer;
+    // The largest file of a checkpoint, the optimizer's, is written from a copy in host memory and read again.
+    if (train) bytes.host = 2 * optimizer;
+    if (weights) bytes.device += ops_own_bytes(part->ops, weights, train);
     params_free(&layout);
     return bytes;
 }

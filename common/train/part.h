@@ -3,6 +3,7 @@
 #pragma once
 
 #include "stage/option.h"
+#include "train/memory.h"
 #include "train/optimizer.h"
 #include "train/protocol.h"
 
@@ -32,7 +33,7 @@ void part_step(struct part *part);
 
 int64_t part_count(const struct part *part); // trainable numbers
 // Parameters, gradients, optimizer, what the backend adds, and what writing a checkpoint takes; before part_load too.
-int64_t part_bytes(const struct part *part, bool train);
+struct memory_bytes part_bytes(const struct part *part, bool train);
 
 double part_gradient_squares(const struct part *part); // Σ g²
 // The first parameter whose gradient is not finite, or "".

@@ -48,6 +48,10 @@ static const struct option table[] = {
     INT("window", window, "N", "2", 1, 1024, "requests with one worker at a time", 0),
     CHOICE("recompute", recompute, "none|microbatch", "none",
            "keep all activations of a step, or one microbatch's and run the forward pass twice", 0),
+    CHOICE("transport", transport, "shared|frames", "shared",
+           "how features travel between encoders of one host: in memory that both have open, the GPU's if both are on "
+           "GPUs, or in messages",
+           0),
     REAL("memory", memory_gib, "GIB", "0", 0, 1e6, "refuse to start when a stage needs more; 0: no limit", 0),
     HEADING("Losses"),
     REAL("coca-caption-loss-weight", caption_weight, "WEIGHT", "2", 0, 1e6,

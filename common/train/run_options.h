@@ -8,6 +8,7 @@ enum { PRECISION_FP32, PRECISION_BF16 };
 enum { OPTIMIZER_ADAMW, OPTIMIZER_ADAFACTOR };
 enum { SCHEDULE_CONST, SCHEDULE_LINEAR, SCHEDULE_COSINE };
 enum { RECOMPUTE_NONE, RECOMPUTE_MICROBATCH };
+enum { TRANSPORT_SHARED, TRANSPORT_FRAMES };
 
 // Marks beside option.h's, for texts that name files: a PATH or PATH::PATH…, an edge's file:PATH.
 enum { RUN_PATH = 16, RUN_ADDRESS = 32 };
@@ -23,7 +24,7 @@ struct run_options {
     double seconds;
     // Where and how
     char *device, *threads;
-    int precision, recompute;
+    int precision, recompute, transport;
     double memory_gib;
     int64_t workers, tokenize_workers, window;
     // Views of pictures

@@ -69,7 +69,7 @@ static void pack_field(msgpack_packer *packer, const struct message_field *field
     }
 }
 
-static void pack_tensor(msgpack_packer *packer, const struct tensor *tensor) {
+static void pack_tensor(msgpack_packer *packer, const struct tensor *tensor, bool shared) {
     msgpack_pack_map(packer, 5);
     pack_text(packer, "name");
     pack_text(packer, tensor->name);
@@ -81,7 +81,7 @@ static void pack_tensor(msgpack_packer *packer, const struct tensor *tensor) {
     pack_text(packer, "bytes");
     msgpack_pack_int64(packer, tensor_bytes(tensor));
     pack_text(packer, "place");
-    msgpack_pack_int32(packer, 0);
+    msgpack_pack_int32(packer, shared);
 }
 
 void message_encode_header(const struct message *message, struct buffer *bytes) {
@@ -97,7 +97,7 @@ void message_encode_header(const struct message *message, struct buffer *bytes) 
     for (int i = 0; i < message->field_count; i++) pack_field(&packer, &message->field[i]);
     pack_text(&packer, "tensors");
     msgpack_pack_array(&packer, (size_t)message->tensor_count);
-    for (int i = 0; i < message->tensor_count; i++) pack_tensor(&packer, &message->tensor[i]);
+    for (int i = 0; i < message->tensor_count; i++) pack_tensor(&packer, &message->tensor[i], message->shared[i]);
     if (bytes->size - before > WIRE_HEADER_LIMIT) bug("a header of %zu bytes", bytes->size - before);
 }
 
@@ -237,7 +237,7 @@ static void read_shape(struct reader *reader, const msgpack_object *map, struct 
             fail(reader, "tensor '%s' has a dimension that is no size", tensor->name);
 }
 
-// `before` tensors have been read; a name among them is refused.
+// `before` tensors have been read; a name among them is refused. *bytes is the length of its frame.
 static void read_tensor(struct reader *reader, const msgpack_object *map, struct message *message, int before,
                         int64_t *bytes) {
     struct tensor *tensor = &message->tensor[before];
@@ -247,12 +247,13 @@ static void read_tensor(struct reader *reader, const msgpack_object *map, struct
     read_dtype(reader, map, tensor);
     read_shape(reader, map, tensor);
     *bytes = read_integer(reader, map, "bytes", 0, INT64_MAX);
-    read_integer(reader, map, "place", 0, 0);
+    message->shared[before] = read_integer(reader, map, "place", 0, 1);
     if (reader->failed) return;
     if (shape_bytes(tensor->shape, tensor->dtype) != *bytes)
         fail(reader, "tensor '%s' says %" PRId64 " bytes, which its shape does not make", tensor->name, *bytes);
     for (int i = 0; i < before; i++)
         if (strcmp(message->tensor[i].name, tensor->name) == 0) fail(reader, "tensor '%s' stands twice", tensor->name);
+    if (message->shared[before]) *bytes = sizeof(struct shared_place);
 }
 
 static void read_tensors(struct reader *reader, const msgpack_object *map, struct message *message, int64_t *bytes) {

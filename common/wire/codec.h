@@ -7,8 +7,8 @@
 
 void message_encode_header(const struct message *message, struct buffer *bytes); // appends
 
-// Fills `message`, a new one: tensors without data yet, `bytes[i]` their lengths, which their shapes make. 0, or
-// -EXIT_RUN with `reason`, nothing printed.
+// Fills `message`, a new one: tensors without data yet, `bytes[i]` the lengths of their frames: what their shapes make,
+// or a struct shared_place. 0, or -EXIT_RUN with `reason`, nothing printed.
 #define WIRE_REASON 160
 int message_decode_header(struct message *message, int64_t bytes[WIRE_TENSORS], const void *header, size_t size,
                           char reason[WIRE_REASON]);

@@ -30,6 +30,10 @@ const char *edge_name(const struct edge *edge) {
     return edge->name;
 }
 
+bool edge_is_local(const struct edge *edge) {
+    return edge->endpoint.kind == ENDPOINT_IPC;
+}
+
 bool edge_is_recording(const struct edge *edge) {
     return endpoint_is_recording(&edge->endpoint);
 }

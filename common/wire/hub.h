@@ -70,6 +70,7 @@ struct edge_options {
 // 0, -EXIT_USAGE (address, port in use), -EXIT_DATA (recording). The hub owns the edge.
 int hub_edge(struct hub *hub, struct edge **edge, const struct edge_options *options);
 bool edge_is_recording(const struct edge *edge);
+bool edge_is_local(const struct edge *edge); // its peers run on this host: ipc://
 const char *edge_name(const struct edge *edge);
 
 // Waits until every peer that the stateful edges name has said hello. 0 or -EXIT_PEER. Pulled edges wait in hub_take.

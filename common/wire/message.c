@@ -70,17 +70,33 @@ void message_free(struct message **message) {
     *message = NULL;
 }
 
-void *message_add(struct message *message, const char *name, enum dtype dtype, struct shape shape) {
-    int64_t bytes = shape_bytes(shape, dtype);
+static int index_of(const struct message *message, const char *name) {
+    int i = message->tensor_count - 1;
+    while (i >= 0 && strcmp(message->tensor[i].name, name) != 0) i--;
+    return i;
+}
+
+// The next tensor, whose frame has so many bytes.
+static void *add(struct message *message, const char *name, enum dtype dtype, struct shape shape, size_t frame) {
     if (message->tensor_count == WIRE_TENSORS) bug("tensor '%s' is one too many for a message", name);
-    if (strlen(name) >= TENSOR_NAME || message_find(message, name)) bug("tensor name '%s' is too long or taken", name);
-    if (bytes < 0 || dtype == DT_F64) bug("tensor '%s' cannot travel: %s", name, dtype_name(dtype));
+    if (strlen(name) >= TENSOR_NAME || index_of(message, name) >= 0) bug("tensor name '%s' is too long or taken", name);
+    if (shape_bytes(shape, dtype) < 0 || dtype == DT_F64) bug("tensor '%s' cannot travel: %s", name, dtype_name(dtype));
     struct tensor *tensor = &message->tensor[message->tensor_count++];
     strcpy(tensor->name, name);
     tensor->dtype = dtype;
     tensor->shape = shape;
-    storage_own(message, xaligned((size_t)bytes), (size_t)bytes);
+    storage_own(message, xaligned(frame), frame);
     return tensor->data;
+}
+
+void *message_add(struct message *message, const char *name, enum dtype dtype, struct shape shape) {
+    return add(message, name, dtype, shape, (size_t)shape_bytes(shape, dtype));
+}
+
+void message_add_shared(struct message *message, const char *name, enum dtype dtype, struct shape shape,
+                        const struct shared_place *place) {
+    memcpy(add(message, name, dtype, shape, sizeof *place), place, sizeof *place);
+    message->shared[message->tensor_count - 1] = true;
 }
 
 void message_add_strings(struct message *message, const char *name, const char *const *text, int count) {
@@ -137,9 +153,8 @@ static int lacks(const struct message *message, const char *what, const char *na
 }
 
 const struct tensor *message_find(const struct message *message, const char *name) {
-    for (int i = 0; i < message->tensor_count; i++)
-        if (strcmp(message->tensor[i].name, name) == 0) return &message->tensor[i];
-    return NULL;
+    int i = index_of(message, name);
+    return i < 0 || message->shared[i] ? NULL : &message->tensor[i];
 }
 
 static bool shape_matches(struct shape wanted, struct shape found) {
@@ -149,17 +164,33 @@ static bool shape_matches(struct shape wanted, struct shape found) {
     return true;
 }
 
+// The number of a tensor of this dtype and shape, or -EXIT_RUN.
+static int checked_index(const struct message *message, const char *name, enum dtype dtype, struct shape shape) {
+    int i = index_of(message, name);
+    if (i < 0) return lacks(message, "no tensor", name, "");
+    const struct tensor *tensor = &message->tensor[i];
+    if (tensor->dtype == dtype && shape_matches(shape, tensor->shape)) return i;
+    char wanted[SHAPE_TEXT], found[SHAPE_TEXT], detail[2 * SHAPE_TEXT + 60];
+    snprintf(detail, sizeof detail, " is %s %s where %s %s is wanted (-1: any)", dtype_name(tensor->dtype),
+             shape_format(tensor->shape, found), dtype_name(dtype), shape_format(shape, wanted));
+    return lacks(message, "tensor", name, detail);
+}
+
 int message_tensor(const struct message *message, const char *name, enum dtype dtype, struct shape shape,
                    const void **data) {
-    const struct tensor *tensor = message_find(message, name);
-    if (!tensor) return lacks(message, "no tensor", name, "");
-    if (tensor->dtype != dtype || !shape_matches(shape, tensor->shape)) {
-        char wanted[SHAPE_TEXT], found[SHAPE_TEXT], detail[2 * SHAPE_TEXT + 60];
-        snprintf(detail, sizeof detail, " is %s %s where %s %s is wanted (-1: any)", dtype_name(tensor->dtype),
-                 shape_format(tensor->shape, found), dtype_name(dtype), shape_format(shape, wanted));
-        return lacks(message, "tensor", name, detail);
-    }
-    *data = tensor->data;
+    int i = checked_index(message, name, dtype, shape);
+    if (i < 0) return i;
+    if (message->shared[i]) return lacks(message, "tensor", name, " lies in shared memory, which is not read here");
+    *data = message->tensor[i].data;
+    return 0;
+}
+
+int message_placed_tensor(const struct message *message, const char *name, enum dtype dtype, struct shape shape,
+                          const void **data, const struct shared_place **place) {
+    int i = checked_index(message, name, dtype, shape);
+    if (i < 0) return i;
+    *place = message->shared[i] ? message->tensor[i].data : NULL;
+    *data = message->shared[i] ? NULL : message->tensor[i].data;
     return 0;
 }
 

@@ -2,8 +2,9 @@
 //
 // Header: a map with the keys of message.c's table: version, kind, run, generation, step, microbatch, microbatches (M),
 // from, first, samples, fields (named numbers and texts), tensors (name, dtype, shape, bytes, place). A place is 0, the
-// next frame; other places (a slot of shared memory, a CUDA IPC handle) are refused by this version. Unknown keys are
-// skipped. Names, run ids and texts are UTF-8 without control characters.
+// next frame, or 1: the bytes lie in memory that both ends can open, the host's or a GPU's, and the next frame holds a
+// struct shared_place. Recordings have place 0 only. Unknown keys are skipped. Names, run ids and texts are UTF-8
+// without control characters.
 #pragma once
 
 #include <stdbool.h>
@@ -49,6 +50,13 @@ struct message_field {
     char text[WIRE_TEXT];
 };
 
+// Where a tensor lies that does not travel itself: so many bytes into the memory that the handle names.
+#define WIRE_HANDLE 120
+struct shared_place {
+    int64_t offset;
+    unsigned char handle[WIRE_HANDLE]; // its meaning is the model's backend's
+};
+
 // A unit of work: samples first … first + samples of microbatch (step, microbatch).
 struct unit {
     int64_t step;
@@ -70,6 +78,7 @@ struct message {
     struct message_field field[WIRE_FIELDS];
     int field_count;
     struct tensor tensor[WIRE_TENSORS]; // data is 64-byte aligned
+    bool shared[WIRE_TENSORS];          // data is a struct shared_place
     int tensor_count;
     struct message_storage *storage; // of the tensors; the wire's own
 };
@@ -79,6 +88,9 @@ void message_free(struct message **message);
 
 // Adds a tensor and returns its memory, to be filled. More than WIRE_TENSORS, a name twice, or f64 is a bug().
 void *message_add(struct message *message, const char *name, enum dtype dtype, struct shape shape);
+// Adds a tensor whose bytes stay where they are until the reader is done with them, as the protocol of the edge tells.
+void message_add_shared(struct message *message, const char *name, enum dtype dtype, struct shape shape,
+                        const struct shared_place *place);
 // Strings as one u8 tensor, each NUL-terminated.
 void message_add_strings(struct message *message, const char *name, const char *const *text, int count);
 
@@ -89,10 +101,14 @@ void message_set_text(struct message *message, const char *name, const char *val
 // Reading what a peer sent: each returns 0 or -EXIT_RUN, reported with sender, unit and what is missing or misshapen.
 int message_tensor(const struct message *message, const char *name, enum dtype dtype, struct shape shape,
                    const void **data); // a dimension of −1 in `shape` takes any size
+// The same of a tensor that may lie in shared memory: *place says where, or is NULL and *data is set.
+int message_placed_tensor(const struct message *message, const char *name, enum dtype dtype, struct shape shape,
+                          const void **data, const struct shared_place **place);
 int message_int(const struct message *message, const char *name, int64_t *value);
 int message_real(const struct message *message, const char *name,
                  double *value);                                           // NaN and infinities travel as they are
 const char *message_text(const struct message *message, const char *name); // borrowed, "" when absent
-const struct tensor *message_find(const struct message *message, const char *name); // NULL when absent
+// NULL when absent, or in shared memory.
+const struct tensor *message_find(const struct message *message, const char *name);
 // The i-th string of a strings tensor, or NULL.
 const char *message_string(const struct message *message, const char *name, int index);

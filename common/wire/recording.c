@@ -173,6 +173,8 @@ static int read_header(struct recording *recording, struct message *message, int
     if (status == 0 && message_decode_header(message, lengths, header, size, reason))
         status = damaged(recording, reason);
     free(header);
+    for (int i = 0; i < message->tensor_count && status == 0; i++)
+        if (message->shared[i]) status = damaged(recording, "a tensor lies in another process's memory");
     return status;
 }
 
@@ -247,8 +249,19 @@ static int write_all(struct recording *recording, const void *bytes, size_t size
     return 0;
 }
 
+static int refuse_shared(const char *path, const struct message *message) {
+    for (int i = 0; i < message->tensor_count; i++)
+        if (message->shared[i])
+            return error(EXIT_USAGE,
+                         "%s: tensor '%s' lies in shared memory, which a recording cannot hold; give --transport "
+                         "frames to %s",
+                         path, message->tensor[i].name, message->from);
+    return 0;
+}
+
 int recording_write(struct recording *recording, const struct message *message) {
     struct buffer head = {0};
+    if (!recording->failure) recording->failure = refuse_shared(recording->path, message);
     if (recording->failure) return recording->failure;
     if (!recording->begun) buffer_append(&head, magic, sizeof magic);
     recording->begun = true;

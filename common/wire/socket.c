@@ -180,7 +180,7 @@ static bool tensors_fit(const struct message *message, const int64_t *lengths, s
     }
     for (int i = 0; i < message->tensor_count; i++)
         if (zmq_msg_size(&frames->frame[1 + i]) != (size_t)lengths[i]) {
-            snprintf(reason, WIRE_REASON, "tensor '%.40s' has a frame of %zu bytes where its shape makes %lld",
+            snprintf(reason, WIRE_REASON, "tensor '%.40s' has a frame of %zu bytes where the header makes it %lld",
                      message->tensor[i].name, zmq_msg_size(&frames->frame[1 + i]), (long long)lengths[i]);
             return false;
         }
@@ -204,7 +204,8 @@ void count_message(const struct message *message, size_t header, int64_t *messag
     if (message->kind == MESSAGE_PROBE) return;
     *messages += 1;
     *bytes += (int64_t)header;
-    for (int i = 0; i < message->tensor_count; i++) *bytes += tensor_bytes(&message->tensor[i]);
+    for (int i = 0; i < message->tensor_count; i++)
+        *bytes += message->shared[i] ? (int64_t)sizeof(struct shared_place) : tensor_bytes(&message->tensor[i]);
 }
 
 bool socket_receive(struct edge *edge, struct arrival *arrival) {

@@ -7,6 +7,7 @@
 #include "train/edges.h"
 #include "train/outputs.h"
 #include "train/run_options.h"
+#include "train/slots.h"
 
 static struct passes {
     struct text_tower *tower;
@@ -17,6 +18,8 @@ static struct passes {
     int64_t targets;         // of the step's own microbatches
     double scale;            // λ_cap / targets
     float *logits;           // [G,T-1,V] of a dumped step
+    struct slots *slots;     // of d_features, or NULL
+    struct slot_reader features;
 } self;
 
 static const struct model_config *config(void) {
@@ -37,16 +40,16 @@ int passes_sets(int recompute, int64_t microbatch) {
     return text_decode.train && recompute == RECOMPUTE_NONE ? (int)(run_options.batch_size / microbatch) : 1;
 }
 
-int64_t passes_bytes(int recompute, int64_t microbatch, int ahead) {
+void passes_add_bytes(struct memory_bytes *bytes, int recompute, int64_t microbatch, int ahead) {
     int64_t M = run_options.batch_size / microbatch;
     int sets = passes_sets(recompute, microbatch);
     struct tower_plan plan = {(int)microbatch, sets, text_decode.train};
-    int64_t features = shape_bytes(features_shape(microbatch), dtype());
-    int64_t tokens = microbatch * config()->text.context_length * (int64_t)sizeof(int32_t);
-    int64_t bytes = text_tower_bytes(config(), dtype(), plan) + tokens * (M + ahead + 1);
-    if (!text_decode.train) return bytes + 2 * features;
-    if (sets < M) bytes += M * text_state_bytes(config(), dtype(), (int)microbatch);
-    return bytes + 2 * M * features;
+    struct memory_bytes features =
+        slots_bytes(&text_decode.part, text_decode.train ? M : 1, shape_bytes(features_shape(microbatch), dtype()));
+    bytes->device += text_tower_bytes(config(), dtype(), plan) + features.device;
+    bytes->host += microbatch * config()->text.context_length * (int64_t)sizeof(int32_t) * (M + ahead + 1);
+    bytes->host += features.host;
+    if (text_decode.train && sets < M) bytes->host += M * text_state_bytes(config(), dtype(), (int)microbatch);
 }
 
 void passes_open(void) {
@@ -70,6 +73,8 @@ void passes_close(void) {
     free(self.tokens);
     free(self.state_gradient);
     free(self.logits);
+    slots_free(&self.slots);
+    slot_reader_close(&self.features);
     if (self.tower) text_tower_free(&self.tower);
     self = (struct passes){0};
 }
@@ -182,11 +187,13 @@ static int multimodal(void *context, const struct work *work, struct message *ta
     const void *features;
     int B = taken[0]->unit.samples;
     int status = check_partner(taken[0], self.tokens[work->slot]);
-    if (!status) status = input_tensor(work, taken[0], TENSOR_FEATURES, dtype(), features_shape(B), &features);
+    if (!status)
+        status = input_rows(work, taken[0], TENSOR_FEATURES, dtype(), features_shape(B), &self.features, &features);
     if (!status) status = recompute(work);
     if (status) return status;
     struct message *gradient = work->train ? output_new(work, taken[0]) : NULL;
-    void *d_features = gradient ? message_add(gradient, TENSOR_D_FEATURES, dtype(), features_shape(B)) : NULL;
+    void *d_features =
+        gradient ? slots_add(self.slots, work->slot, gradient, TENSOR_D_FEATURES, dtype(), features_shape(B)) : NULL;
     struct caption_report result = caption(work, B, features, d_features);
     if (gradient && text_decode.features_grad) status = edge_send(text_decode.features_grad, NULL, &gradient);
     if (gradient) message_free(&gradient);
@@ -220,6 +227,9 @@ int passes_run(struct hub *hub, int ahead) {
                                 .phase = phases,
                                 .phases = sizeof phases / sizeof *phases,
                                 .outputs = outputs};
+    size_t bytes = (size_t)shape_bytes(features_shape(run_options.microbatch), dtype());
+    self.slots = slots_new(&t->part, t->features_grad, true, run_microbatches(), bytes);
+    self.features.ops = t->part.ops;
     int status = edges_served(&follower.served, t->control, t->embeddings, NULL);
     return status ? status : follower_run(&follower);
 }

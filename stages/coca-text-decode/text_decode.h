@@ -17,10 +17,11 @@ extern struct text_decode text_decode;
 
 // ---- passes.c: both halves over microbatches, under the follower
 
-int passes_sets(int recompute, int64_t microbatch);                 // activation sets of the tower
-int64_t passes_bytes(int recompute, int64_t microbatch, int ahead); // of tower and messages
-void passes_open(void);                                             // after the parameters are loaded
-int passes_run(struct hub *hub, int ahead);                         // 0 or -exit_code
+int passes_sets(int recompute, int64_t microbatch); // activation sets of the tower
+// Adds those of tower and messages.
+void passes_add_bytes(struct memory_bytes *bytes, int recompute, int64_t microbatch, int ahead);
+void passes_open(void);                     // after the parameters are loaded
+int passes_run(struct hub *hub, int ahead); // 0 or -exit_code
 void passes_close(void);
 
 // ---- captions.c: --generate

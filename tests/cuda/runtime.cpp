@@ -35,7 +35,7 @@ constexpr unsigned char UNWRITTEN = 0xff; // numbers that are none
 
 typedef std::function<void()> work;
 
-thread_local cudaError_t last;
+cudaError_t last; // not of a thread: LeakSanitizer stumbles over such variables of objects that were loaded late
 
 cudaError_t result(cudaError_t status) {
     if (status != cudaSuccess) last = status;
@@ -269,7 +269,9 @@ cudaError_t cudaFree(void *memory) {
     return memory ? drop_region(memory, true) : cudaSuccess;
 }
 cudaError_t cudaMallocHost(void **memory, size_t bytes) {
-    return result((*memory = malloc(bytes)) ? cudaSuccess : cudaErrorMemoryAllocation);
+    if (!(*memory = malloc(bytes))) return result(cudaErrorMemoryAllocation);
+    memset(*memory, UNWRITTEN, bytes); // pinned, so resident
+    return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void *memory) {
     free(memory);

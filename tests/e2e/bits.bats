@@ -53,6 +53,19 @@ recorded_ids() { coca-tap export "$1" --tensor ids --out "$1.npy" && tail -c +12
     refute same_run whole other
 }
 
+# received RUN STAGE: bytes that it got over its sockets.
+received() { tail -n 1 "runs/$1/log/$2.counters" | cut -f 9; }
+
+@test "features in shared memory and in messages" {
+    train frames --steps "$STEPS" --transport frames
+    same_run whole frames
+    (($(received frames text-decode) > $(received whole text-decode)))
+    # Whoever records an edge gets what passes it.
+    train recorded --steps "$STEPS" --record features=features.rec
+    same_run whole recorded
+    (($(coca-tap watch features.rec | grep -c features) >= STEPS))
+}
+
 @test "one decode worker, three and two tokenize workers" {
     train one --steps "$STEPS" --workers 1
     train three --steps "$STEPS" --workers 3 --tokenize-workers 2

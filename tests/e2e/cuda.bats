@@ -30,3 +30,45 @@ teardown() { rm -rf "$PWD"; }
     PARITY_OPTIONS=(--device cuda:0,cpu --threads 1,1)
     hold 2
 }
+
+# tiny_run NAME OPTION ...: a step on a GPU.
+tiny_run() {
+    local name=$1
+    shift
+    "$TRAIN" --name "$name" --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" --train-data data.set --batch-size 8 \
+        --microbatch 4 --lr 1e-2 --lr-scheduler const --steps 3 --device cuda:0 "$@" 2>&1
+}
+losses_of() { grep -o '"loss": *[^,}]*' "runs/$1/metrics.jsonl"; }
+
+@test "two runs, features in messages, activations computed again: the same bits" {
+    tiny_model model.json
+    tiny_captioned data.set 8
+    tiny_run one
+    tiny_run two
+    tiny_run frames --transport frames
+    tiny_run recompute --recompute microbatch
+    for run in two frames recompute; do
+        diff <(losses_of one) <(losses_of $run)
+        cmp runs/one/model/open_clip_model.safetensors runs/$run/model/open_clip_model.safetensors
+    done
+}
+
+@test "a checkpoint moves between backends" {
+    tiny_model model.json
+    tiny_captioned data.set 8
+    tiny_run whole --steps 6 --save-frequency 3
+    tiny_run moved --steps 3
+    tiny_run moved --steps 6 --resume latest --device cpu
+    paste <(losses_of whole | sed 's/.*: *//') <(losses_of moved | sed 's/.*: *//') |
+        awk '{ e = ($1 - $2) / $2; if (e < 0) e = -e; if (e > 1e-4) exit 1 } END { exit NR != 6 }'
+}
+
+@test "a GPU with too little free memory is refused before the start, with what fits" {
+    grep -q stand_in "$COCA_BIN/../lib/coca_cuda.so" || skip "a real GPU's memory cannot be chosen"
+    tiny_model model.json
+    tiny_captioned data.set 8
+    run env STAND_IN_MIB=100 "$TRAIN" --name small --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" \
+        --train-data data.set --batch-size 8 --steps 3 --device cuda:0
+    [ "$status" -eq 2 ]
+    [[ $output == *"that its GPU has free"*"choose a smaller --model"* ]]
+}

@@ -194,7 +194,7 @@ show() { grep -aE "$2" "$out/$1.log" | tail -n "${3:-8}"; }
 nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader
 for part in "${parts[@]}"; do
     case $part in
-        ops) verdict ops 120 bash -c "$(declare -f unit); home='$home'; unit ops/test_open && unit ops/test_backends" ;;
+        ops) verdict ops 120 bash -c "$(declare -f unit); home='$home'; unit ops/test_open && unit ops/test_shared && unit ops/test_backends" ;;
         model) verdict model 60 bash -c "$(declare -f unit); home='$home'; unit model/test_parity" ;;
         golden | bits | speed | profile | captions | sanitize | torch)
             export home work out flops large

@@ -6,6 +6,8 @@
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 
+#include <vector>
+
 #define _Noreturn [[noreturn]] // C's word, in headers of C
 
 extern "C" {
@@ -24,6 +26,7 @@ struct cuda_backend {
     void *scratch;
     size_t scratch_bytes;
     struct cuda_staging *staging;
+    std::vector<const struct shared_memory *> shared; // open now
     struct cuda_linear *linear;
 };
 

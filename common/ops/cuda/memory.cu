@@ -1,5 +1,5 @@
-// Device memory, and the way to it: host memory passes through pinned chunks, so that the caller's buffer may be used
-// again as soon as upload returns, while copies wait for their turn on the stream.
+// Device memory, what other processes see of it, and the way to it: host memory passes through pinned chunks, so that
+// the caller's buffer may be used again as soon as upload returns, while copies wait for their turn on the stream.
 #include <cuda_fp16.h>
 #include <omp.h>
 #include <string.h>
@@ -70,6 +70,13 @@ extern "C" void cuda_release(struct ops *ops, void *memory) {
     CUDA_CHECK(cudaFree(memory));
 }
 
+extern "C" void cuda_free_memory(struct ops *ops, int64_t *bytes) {
+    size_t left, all;
+    (void)ops;
+    CUDA_CHECK(cudaMemGetInfo(&left, &all));
+    *bytes = (int64_t)left;
+}
+
 void *cuda_scratch(struct cuda_backend *cuda, size_t bytes) {
     if (bytes <= cuda->scratch_bytes) return cuda->scratch;
     CUDA_CHECK(cudaStreamSynchronize(cuda->stream));
@@ -77,6 +84,75 @@ void *cuda_scratch(struct cuda_backend *cuda, size_t bytes) {
     cuda->scratch_bytes = (bytes + CHUNK - 1) / CHUNK * CHUNK;
     return cuda->scratch = take(cuda, cuda->scratch_bytes);
 }
+
+// ---- memory that two processes have open
+
+#define SHARED_UNIT ((size_t)2 << 20) // smaller ones share an allocation of the driver's, which the handle would name
+
+struct cuda_handle {
+    size_t bytes;
+    cudaIpcMemHandle_t memory;
+};
+static_assert(sizeof(struct cuda_handle) <= SHARED_HANDLE, "a handle does not fit");
+
+static bool is_shared(const struct cuda_backend *cuda, const void *pointer) {
+    for (const struct shared_memory *memory : cuda->shared) {
+        const char *begin = (const char *)memory->at;
+        if ((const char *)pointer >= begin && (const char *)pointer < begin + memory->bytes) return true;
+    }
+    return false;
+}
+
+static bool reaches(const struct cuda_backend *cuda, int reader) {
+    int can = reader == cuda->device;
+    if (!can && cudaDeviceCanAccessPeer(&can, reader, cuda->device) != cudaSuccess) cudaGetLastError();
+    return can;
+}
+
+extern "C" void cuda_share(struct ops *ops, struct shared_memory *memory, size_t bytes, int reader) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    struct cuda_handle handle = {};
+    *memory = {};
+    if (!reaches(cuda, reader)) return;
+    cuda_allocate(ops, &memory->at, (bytes + SHARED_UNIT - 1) / SHARED_UNIT * SHARED_UNIT);
+    if (cudaIpcGetMemHandle(&handle.memory, memory->at) != cudaSuccess) {
+        cudaGetLastError();
+        cuda_release(ops, memory->at);
+        memory->at = nullptr;
+        return;
+    }
+    handle.bytes = memory->bytes = bytes;
+    memcpy(memory->handle, &handle, sizeof handle);
+    cuda->shared.push_back(memory);
+}
+
+extern "C" void cuda_open_shared(struct ops *ops, struct shared_memory *memory) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    struct cuda_handle handle;
+    memcpy(&handle, memory->handle, sizeof handle);
+    memory->opened = true;
+    memory->bytes = handle.bytes;
+    if (cudaIpcOpenMemHandle(&memory->at, handle.memory, cudaIpcMemLazyEnablePeerAccess) == cudaSuccess) {
+        cuda->shared.push_back(memory);
+        return;
+    }
+    cudaGetLastError();
+    memory->at = nullptr;
+}
+
+// What this process made stays until it ends: freeing what the other may still have open is undefined.
+extern "C" void cuda_close_shared(struct ops *ops, struct shared_memory *memory) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    if (!memory->at) return;
+    CUDA_CHECK(cudaStreamSynchronize(cuda->stream));
+    if (memory->opened) CUDA_CHECK(cudaIpcCloseMemHandle(memory->at));
+    for (auto &one : cuda->shared)
+        if (one == memory) one = cuda->shared.back();
+    cuda->shared.pop_back();
+    memory->at = nullptr;
+}
+
+// ---- transfers
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
@@ -97,6 +173,10 @@ static void copy_on_host(void *to, const void *from, size_t bytes) {
 
 extern "C" void cuda_upload(struct ops *ops, void *device, const void *host, size_t bytes) {
     struct cuda_backend *cuda = cuda_of(ops);
+    if (is_shared(cuda, host)) {
+        cuda_copy(ops, device, host, bytes);
+        return;
+    }
     struct cuda_staging *staging = cuda->staging;
     for (size_t at = 0; at < bytes; at += CHUNK) {
         size_t n = least(CHUNK, bytes - at);
@@ -116,6 +196,11 @@ static void take_down(struct cuda_backend *cuda, struct chunk *chunk, const char
 // The copy of a chunk out of pinned memory overlaps the transfer of the next.
 extern "C" void cuda_download(struct ops *ops, void *host, const void *device, size_t bytes) {
     struct cuda_backend *cuda = cuda_of(ops);
+    if (is_shared(cuda, host)) {
+        cuda_copy(ops, host, device, bytes);
+        cuda_finish(ops);
+        return;
+    }
     struct chunk *down = cuda->staging->down;
     if (bytes) take_down(cuda, &down[0], (const char *)device, least(CHUNK, bytes));
     for (size_t at = 0, i = 0; at < bytes; at += CHUNK, i++) {

@@ -263,20 +263,29 @@ static void the_first_gradient_that_is_not_finite_is_named(void **state) {
 #define GIB (1LL << 30)
 
 // 8 GiB a sample and activation set, over sets of a batch of 16.
-static int64_t made_up_need(void *context, int recompute, int64_t microbatch) {
+static struct memory_bytes made_up_need(void *context, int recompute, int64_t microbatch) {
     (void)context;
-    return GIB / 2 * microbatch * (recompute == RECOMPUTE_NONE ? 16 / microbatch : 1);
+    return (struct memory_bytes){.device = GIB / 2 * microbatch * (recompute == RECOMPUTE_NONE ? 16 / microbatch : 1)};
+}
+
+static int64_t free_gib; // of a made-up GPU, or -1
+
+static void made_up_free_memory(struct ops *ops, int64_t *bytes) {
+    (void)ops;
+    *bytes = free_gib < 0 ? -1 : free_gib * GIB;
 }
 
 static int announce(const char *words) {
     assert_done(type_options(words));
     assert_done(run_options_check());
-    return memory_announce(made_up_need, NULL);
+    struct ops ops = {.free_memory = made_up_free_memory};
+    return memory_announce(&ops, made_up_need, NULL);
 }
 
 static void too_little_memory_names_what_fits(void **state) {
     (void)state;
     listen_in();
+    free_gib = -1;
     int status = announce("--batch-size 16 --microbatch 8 --memory 9");
     assert_has(heard(), "needs 8.0");
     assert_int_equal(status, 0);
@@ -284,6 +293,23 @@ static void too_little_memory_names_what_fits(void **state) {
     assert_refused(EXIT_USAGE, "--microbatch 4 fits", announce("--batch-size 16 --microbatch 8 --memory 3"));
     assert_refused(EXIT_USAGE, "--microbatch 2 fits", announce("--batch-size 16 --microbatch 16 --memory 1.5"));
     assert_refused(EXIT_USAGE, "smaller --model", announce("--batch-size 16 --memory 0.1"));
+}
+
+static void too_small_a_gpu_names_what_fits(void **state) {
+    (void)state;
+    listen_in();
+    free_gib = 8;
+    int status = announce("--batch-size 16 --microbatch 8");
+    assert_has(heard(), "needs 8.000 GiB of its GPU's memory");
+    assert_int_equal(status, 0);
+    free_gib = 5;
+    assert_refused(EXIT_USAGE, "5.00 GiB that its GPU has free: --recompute microbatch fits",
+                   announce("--batch-size 16 --microbatch 8"));
+    free_gib = 3;
+    assert_refused(EXIT_USAGE, "--microbatch 4 fits", announce("--batch-size 16 --microbatch 8"));
+    assert_refused(EXIT_USAGE, "--memory 2.5", announce("--batch-size 16 --microbatch 8 --memory 2.5"));
+    free_gib = 0;
+    assert_refused(EXIT_USAGE, "smaller --model", announce("--batch-size 16"));
 }
 
 int main(void) {
@@ -299,6 +325,7 @@ int main(void) {
         IN_RUN(the_exported_model_is_the_averaged_one),
         IN_RUN(the_first_gradient_that_is_not_finite_is_named),
         IN_RUN(too_little_memory_names_what_fits),
+        IN_RUN(too_small_a_gpu_names_what_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,6 +109,36 @@ static void test_extremes_travel(void **state) {
     buffer_release(&bytes);
 }
 
+// What lies in shared memory: its frame holds the place, and only who asks for places gets it.
+static void test_shared_places(void **state) {
+    (void)state;
+    struct message *message = message_new(MESSAGE_DATA, (struct unit){0});
+    const struct shared_place place = {.offset = 640, .handle = "there"};
+    const struct shared_place *found;
+    int64_t lengths[WIRE_TENSORS];
+    char reason[WIRE_REASON];
+    const void *data;
+    float *here = message_add(message, "here", DT_F32, SHAPE(2));
+    message_add_shared(message, "there", DT_BF16, SHAPE(1000, 3), &place);
+    assert_non_null(message_find(message, "here"));
+    assert_null(message_find(message, "there"));
+    assert_int_equal(message_placed_tensor(message, "here", DT_F32, SHAPE(2), &data, &found), 0);
+    assert_true(!found && data == here);
+    assert_int_equal(message_placed_tensor(message, "there", DT_BF16, SHAPE(-1, 3), &data, &found), 0);
+    assert_null(data);
+    assert_memory_equal(found, &place, sizeof place);
+    assert_int_equal(message_tensor(message, "there", DT_BF16, SHAPE(-1, 3), &data), -EXIT_RUN);
+    assert_int_equal(message_placed_tensor(message, "there", DT_F32, SHAPE(-1, 3), &data, &found), -EXIT_RUN);
+    struct buffer bytes = header_of(message);
+    assert_int_equal(decode(&bytes, &message, lengths, reason), 0);
+    assert_true(!message->shared[0] && message->shared[1]);
+    assert_int_equal(lengths[0], 8);
+    assert_int_equal(lengths[1], sizeof place);
+    assert_true(shape_equal(message->tensor[1].shape, SHAPE(1000, 3)));
+    message_free(&message);
+    buffer_release(&bytes);
+}
+
 static void test_every_cut_is_found(void **state) {
     (void)state;
     struct buffer bytes = header_of(example());
@@ -189,7 +219,7 @@ static const struct lie lies[] = {
     LIE("more bytes than its shape makes", "\245bytes\030", "\245bytes\031", "does not make"),
     LIE("fewer bytes than its shape makes", "\245bytes\030", "\245bytes\027", "does not make"),
     LIE("bytes below zero", "\245bytes\030", "\245bytes\350", "bytes"),
-    LIE("another place", "\245place\000", "\245place\001", "place"),
+    LIE("another place", "\245place\000", "\245place\002", "place"),
 };
 
 static struct buffer forge(const struct buffer *honest, const struct lie *lie) {
@@ -274,6 +304,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_extremes_travel),
+        cmocka_unit_test(test_shared_places),
         cmocka_unit_test(test_every_cut_is_found),
         cmocka_unit_test(test_lies),
         cmocka_unit_test(test_whole_headers),

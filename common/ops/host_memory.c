@@ -1,0 +1,102 @@
+#include "ops/host_memory.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+
+// The file: this page, then the bytes. In another process namespace the handle would name another process's file, which
+// the cookie tells.
+enum { HEAD = 4096, COOKIE = 16 };
+struct head {
+    unsigned char cookie[COOKIE];
+    size_t bytes;
+    int file; // the owner's
+};
+
+struct host_handle {
+    size_t bytes;
+    int32_t process, file;
+    unsigned char cookie[COOKIE];
+};
+_Static_assert(sizeof(struct host_handle) <= SHARED_HANDLE, "a handle does not fit");
+
+static struct head *head_of(const struct shared_memory *memory) {
+    return (struct head *)((char *)memory->at - HEAD);
+}
+
+// A file of this size that nobody can make shorter under the other's feet.
+static int sealed_file(size_t size) {
+    int file = memfd_create("cocaflow", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file < 0) return -1;
+    if (ftruncate(file, (off_t)size) == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK) == 0) return file;
+    close(file);
+    return -1;
+}
+
+static void *map(int file, size_t size) {
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+static void write_handle(struct shared_memory *memory, const struct head *head) {
+    struct host_handle handle = {.bytes = head->bytes, .process = getpid(), .file = head->file};
+    memcpy(handle.cookie, head->cookie, COOKIE);
+    memcpy(memory->handle, &handle, sizeof handle);
+}
+
+void host_share(struct shared_memory *memory, size_t bytes) {
+    *memory = (struct shared_memory){.bytes = bytes};
+    int file = sealed_file(HEAD + bytes);
+    struct head *head = file < 0 ? NULL : map(file, HEAD + bytes);
+    if (!head) {
+        if (file >= 0) close(file);
+        return;
+    }
+    *head = (struct head){.bytes = bytes, .file = file};
+    if (getrandom(head->cookie, COOKIE, 0) != COOKIE) bug("getrandom fails");
+    memory->at = (char *)head + HEAD;
+    write_handle(memory, head);
+}
+
+static bool is_whole(int file, const struct host_handle *handle) {
+    struct stat about;
+    return fstat(file, &about) == 0 && (uint64_t)about.st_size == HEAD + handle->bytes &&
+           (fcntl(file, F_GET_SEALS) & F_SEAL_SHRINK);
+}
+
+static struct head *open_file(const struct host_handle *handle) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)handle->process, (int)handle->file);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    if (file < 0) return NULL;
+    struct head *head = is_whole(file, handle) ? map(file, HEAD + handle->bytes) : NULL;
+    close(file);
+    if (head && memcmp(head->cookie, handle->cookie, COOKIE) != 0) {
+        munmap(head, HEAD + handle->bytes);
+        return NULL;
+    }
+    return head;
+}
+
+void host_open_shared(struct shared_memory *memory) {
+    struct host_handle handle;
+    memcpy(&handle, memory->handle, sizeof handle);
+    struct head *head = handle.bytes > SIZE_MAX / 2 ? NULL : open_file(&handle);
+    memory->opened = true;
+    memory->bytes = handle.bytes;
+    memory->at = head ? (char *)head + HEAD : NULL;
+}
+
+void host_close_shared(struct shared_memory *memory) {
+    if (!memory->at) return;
+    struct head *head = head_of(memory);
+    if (!memory->opened) close(head->file);
+    munmap(head, HEAD + memory->bytes);
+    memory->at = NULL;
+}
