@@ -17,6 +17,7 @@ struct image_set {
     struct vit_state vit;
     struct image_pool_state pool;
     struct projection_state projection;
+    struct ops_graph forward, backward;
     int B;
 };
 
@@ -139,9 +140,17 @@ struct image_tower *image_tower_new(const struct model_config *config, struct pa
     return tower;
 }
 
+// A tower that was only planned has no parameters.
+static void release_set(struct image_set *set, const struct params *params) {
+    transformer_state_release(&set->vit.transformer);
+    if (!params) return;
+    params->ops->graph_release(params->ops, &set->forward);
+    params->ops->graph_release(params->ops, &set->backward);
+}
+
 void image_tower_free(struct image_tower **tower) {
     if (!*tower) return;
-    for (int i = 0; i < (*tower)->plan.sets; i++) transformer_state_release(&(*tower)->set[i].vit.transformer);
+    for (int i = 0; i < (*tower)->plan.sets; i++) release_set(&(*tower)->set[i], (*tower)->params);
     vit_release(&(*tower)->vit);
     if ((*tower)->memory) ops_release((*tower)->params->ops, (*tower)->memory);
     free((*tower)->set);
@@ -163,18 +172,27 @@ static size_t feature_bytes(const struct image_tower *tower, int B) {
     return (size_t)(B * dims->F * dims->D) * dtype_size(tower->params->ops->dtype);
 }
 
+static void apply(struct image_tower *tower, struct image_set *set, bool want_features, bool want_embedding) {
+    struct ops *ops = tower->params->ops;
+    struct attention_pattern vit = vit_pattern(tower, set->B);
+    bool issued;
+    ops->graph_begin(ops, &set->forward, set->B * 4 + want_features * 2 + want_embedding, &issued);
+    if (issued) return;
+    vit_apply(ops, &tower->vit, &set->vit, tower->scratch.pixels, &vit);
+    image_pool_apply(ops, &tower->pool, &set->pool, set->vit.transformer.out, vit.keys, set->B, want_features,
+                     want_embedding);
+    ops->graph_end(ops, &set->forward);
+}
+
 void image_tower_forward(struct image_tower *tower, int index, int B, const uint8_t *pixels, void *features,
                          float *embedding) {
     struct ops *ops = tower->params->ops;
     struct image_set *set = &tower->set[index];
     int64_t S = tower->dims.vit.embedding.image_size;
-    struct attention_pattern vit = vit_pattern(tower, B);
     bool want_features = features || tower->plan.train, want_embedding = embedding || tower->plan.train;
     set->B = B;
     ops->upload(ops, tower->scratch.pixels, pixels, (size_t)(B * S * S * 3));
-    vit_apply(ops, &tower->vit, &set->vit, tower->scratch.pixels, &vit);
-    image_pool_apply(ops, &tower->pool, &set->pool, set->vit.transformer.out, vit.keys, B, want_features,
-                     want_embedding);
+    apply(tower, set, want_features, want_embedding);
     if (features) ops->download(ops, features, set->pool.features, feature_bytes(tower, B));
     if (want_embedding) projection_apply(ops, &tower->proj, &set->projection, embedding, set->pool.pooled, B);
 }
@@ -188,17 +206,27 @@ static void take_d_features(struct image_tower *tower, const void *d_features, i
         ops->zero(ops, tower->scratch.pool.d_features, bytes);
 }
 
+static void pass_back(struct image_tower *tower, struct image_set *set, bool embedding) {
+    struct ops *ops = tower->params->ops;
+    struct image_scratch *scratch = &tower->scratch;
+    struct attention_pattern vit = vit_pattern(tower, set->B);
+    bool issued;
+    ops->graph_begin(ops, &set->backward, set->B * 2 + embedding, &issued);
+    if (issued) return;
+    image_pool_backward(ops, &tower->pool, &set->pool, &scratch->pool, scratch->d_tokens, set->vit.transformer.out,
+                        vit.keys, set->B, embedding);
+    vit_backward(ops, &tower->vit, &set->vit, &scratch->vit, scratch->d_tokens, &vit);
+    ops->graph_end(ops, &set->backward);
+}
+
 void image_tower_backward(struct image_tower *tower, int index, const void *d_features, const float *d_embedding) {
     struct ops *ops = tower->params->ops;
     struct image_set *set = &tower->set[index];
     struct image_scratch *scratch = &tower->scratch;
-    struct attention_pattern vit = vit_pattern(tower, set->B);
     if (!d_features && !d_embedding) return;
     take_d_features(tower, d_features, set->B);
     if (d_embedding)
         projection_backward(ops, &tower->proj, &set->projection, &scratch->projection, scratch->pool.d_pooled,
                             d_embedding, set->pool.pooled, set->B);
-    image_pool_backward(ops, &tower->pool, &set->pool, &scratch->pool, scratch->d_tokens, set->vit.transformer.out,
-                        vit.keys, set->B, d_embedding != NULL);
-    vit_backward(ops, &tower->vit, &set->vit, &scratch->vit, scratch->d_tokens, &vit);
+    pass_back(tower, set, d_embedding != NULL);
 }

@@ -80,6 +80,16 @@ struct shared_memory {
     unsigned char handle[SHARED_HANDLE]; // names it to the other process
 };
 
+// Operations that are issued with the same arguments again and again; begins as zeros. What a backend keeps to issue
+// them all at once is its own.
+struct ops_graph {
+    int64_t key;
+    int issued; // times since the key changed
+    bool recording;
+    void *kept;
+    uint64_t made_for; // state of the backend that it depends on
+};
+
 struct ops {
     const char *backend; // "reference", "cpu", "cuda"
     enum dtype dtype;    // of activations and weights

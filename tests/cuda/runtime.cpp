@@ -190,6 +190,7 @@ cudaError_t drop_region(void *memory, bool own) {
 }
 
 void synchronize_all();
+bool any_captures();
 
 } // namespace
 
@@ -254,6 +255,7 @@ const char *cudaGetErrorString(cudaError_t status) {
 // ---- memory
 
 cudaError_t cudaMalloc(void **memory, size_t bytes) {
+    if (any_captures()) return result(cudaErrorStreamCaptureUnsupported);
     {
         std::lock_guard<std::mutex> lock(all);
         if (used + bytes > limit()) return result(cudaErrorMemoryAllocation);
@@ -265,6 +267,7 @@ cudaError_t cudaMalloc(void **memory, size_t bytes) {
     return result(*memory ? cudaSuccess : cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFree(void *memory) {
+    if (any_captures()) return result(cudaErrorStreamCaptureUnsupported);
     synchronize_all();
     return memory ? drop_region(memory, true) : cudaSuccess;
 }
@@ -283,7 +286,10 @@ cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
     *left = *total - used;
     return cudaSuccess;
 }
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind, cudaStream_t stream) {
+// A graph would copy what its host memory held when it was recorded.
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
+    if (stream_of(stream)->captured && kind != cudaMemcpyDeviceToDevice)
+        return result(cudaErrorStreamCaptureUnsupported);
     stand_in::enqueue(stream, [=] { memcpy(to, from, bytes); });
     return cudaSuccess;
 }
@@ -316,6 +322,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    if (stream_of(stream)->captured) return result(cudaErrorStreamCaptureUnsupported);
     stream_of(stream)->finish();
     return cudaSuccess;
 }
@@ -447,6 +454,13 @@ void synchronize_all() {
         of = streams;
     }
     for (CUstream_st *stream : of) stream->finish();
+}
+
+bool any_captures() {
+    std::lock_guard<std::mutex> lock(all);
+    for (CUstream_st *stream : streams)
+        if (stream->captured) return true;
+    return false;
 }
 
 } // namespace

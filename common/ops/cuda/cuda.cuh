@@ -25,6 +25,7 @@ struct cuda_backend {
     size_t shared_limit; // bytes of shared memory that a block may ask for
     void *scratch;
     size_t scratch_bytes;
+    uint64_t scratch_made; // how often: graphs hold its address
     struct cuda_staging *staging;
     std::vector<const struct shared_memory *> shared; // open now
     struct cuda_linear *linear;

@@ -82,6 +82,7 @@ void *cuda_scratch(struct cuda_backend *cuda, size_t bytes) {
     CUDA_CHECK(cudaStreamSynchronize(cuda->stream));
     CUDA_CHECK(cudaFree(cuda->scratch));
     cuda->scratch_bytes = (bytes + CHUNK - 1) / CHUNK * CHUNK;
+    cuda->scratch_made++;
     return cuda->scratch = take(cuda, cuda->scratch_bytes);
 }
 
