@@ -60,6 +60,12 @@ bool has_bias(cublasLtEpilogue_t epilogue) {
 bool has_gelu(cublasLtEpilogue_t epilogue) {
     return epilogue == CUBLASLT_EPILOGUE_GELU_AUX || epilogue == CUBLASLT_EPILOGUE_GELU_AUX_BIAS;
 }
+bool has_sums(cublasLtEpilogue_t epilogue) {
+    return epilogue == CUBLASLT_EPILOGUE_BGRADA || epilogue == CUBLASLT_EPILOGUE_BGRADB;
+}
+bool may_sum(const matmul &by) {
+    return by.epilogue == CUBLASLT_EPILOGUE_BGRADA ? by.turn_a == CUBLAS_OP_N : by.turn_b == CUBLAS_OP_T;
+}
 
 // One column of the result through the epilogue.
 void finish(const matmul &by, const layout &d, void *to, int64_t j, std::vector<float> &column) {
@@ -75,12 +81,15 @@ void finish(const matmul &by, const layout &d, void *to, int64_t j, std::vector<
     }
 }
 
-// The sums over the depth of op(B), a number for each column of the result.
-void sum_b(const matmul &by, const std::vector<float> &b, int64_t depth, cudaDataType type) {
-    for (size_t j = 0; j < b.size() / (size_t)depth; j++) {
-        float sum = 0;
-        for (int64_t l = 0; l < depth; l++) sum += b[j * (size_t)depth + (size_t)l];
-        write(by.bias, type, (int64_t)j, sum);
+// The sums over the depth of op(A), a number for each row of the result, or of op(B), one for each column.
+void sum(const matmul &by, const std::vector<float> &a, const std::vector<float> &b, int64_t depth, cudaDataType type) {
+    bool rows = by.epilogue == CUBLASLT_EPILOGUE_BGRADA;
+    const std::vector<float> &of = rows ? a : b;
+    int64_t n = (int64_t)of.size() / depth;
+    for (int64_t i = 0; i < n; i++) {
+        float total = 0;
+        for (int64_t l = 0; l < depth; l++) total += of[(size_t)(rows ? l * n + i : i * depth + l)];
+        write(by.bias, type, i, total);
     }
 }
 
@@ -100,7 +109,7 @@ void multiply(const matmul &by, const layout &a_of, const layout &b_of, const la
                 alpha * column[(size_t)i] + (beta != 0 ? beta * read(c, d_of.type, j * d_of.ld + i) : 0);
         finish(by, d_of, d, j, column);
     }
-    if (by.epilogue == CUBLASLT_EPILOGUE_BGRADB) sum_b(by, right, depth, d_of.type);
+    if (has_sums(by.epilogue)) sum(by, left, right, depth, d_of.type);
 }
 
 matmul &of(cublasLtMatmulDesc_t desc) {
@@ -177,14 +186,16 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t d
     return CUBLAS_STATUS_SUCCESS;
 }
 
-// bf16 needs columns of whole words, and a pre-activation columns of whole 16 bytes; the first answer's number is 1.
+// bf16 needs columns of whole words, a pre-activation columns of whole 16 bytes, and there are sums of bf16 alone, of
+// an A as it is or a B that is turned. The first answer's number is 1.
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t d,
                                               cublasLtMatmulPreference_t wanted, int most,
                                               cublasLtMatmulHeuristicResult_t *answer, int *count) {
     bool words = of(a).type == CUDA_R_32F || ((preference *)wanted)->alignment >= 4;
     bool aux = !of(desc).aux || of(desc).aux_ld * (of(d).type == CUDA_R_32F ? 4 : 2) % 16 == 0;
-    *count = words && aux ? (most < 3 ? most : 3) : 0;
+    bool sums = !has_sums(of(desc).epilogue) || (of(a).type == CUDA_R_16BF && may_sum(of(desc)));
+    *count = words && aux && sums ? (most < 3 ? most : 3) : 0;
     for (int i = 0; i < *count; i++) {
         answer[i] = {};
         answer[i].algo.data[0] = (uint64_t)i + 1;

@@ -1,9 +1,9 @@
 // Which algorithm a kind of product uses, remembered over runs: trials are timed, and another choice is other bits.
 //
 // The file lies in $COCA_CUDA_CACHE, else $XDG_CACHE_HOME/cocaflow, else ~/.cache/cocaflow, by GPU, version of cuBLASLt
-// and program; a line holds a key and an algorithm, the last of a key counts. Without a folder that can be written, or
-// with COCA_CUDA_CACHE empty, nothing is tried out and the heuristic's first answer is taken, which is the same each
-// time.
+// and program; a line holds a key and an algorithm, the last of a key counts. An algorithm of zeros is none: what the
+// product's epilogue would do is faster apart. Without a folder that can be written, or with COCA_CUDA_CACHE empty,
+// nothing is tried out and the heuristic's first answer is taken, which is the same each time.
 #pragma once
 
 #include <map>
