@@ -1,12 +1,13 @@
 // Attention over ragged rows, tile by tile, without a [queries,keys] matrix in memory (Dao et al. 2022,
 // "FlashAttention"). bf16 goes through tensor cores (attention_tiles.cuh), f32 and very wide heads through plain
-// arithmetic (attention_plain.cuh). The backward pass has one kernel for dq and one for dk and dv, so that every sum
-// has one owner.
+// arithmetic (attention_plain.cuh). In the backward pass every sum has one owner: there is one kernel for dq and one
+// for dk and dv, or, where a block can hold all keys of a head, one for all three (attention_whole.cuh).
 #include <limits.h>
 #include <math.h>
 
 #include "ops/cuda/attention_plain.cuh"
 #include "ops/cuda/attention_tiles.cuh"
+#include "ops/cuda/attention_whole.cuh"
 
 #define ALONG_WARPS 8
 
@@ -91,6 +92,16 @@ static void backward(struct cuda_backend *cuda, float *dq, float *dk, float *dv,
     plain_backward(cuda, dq, dk, dv, d_out, q, k, v, lse, along, shape, scale_of(shape));
 }
 
+template <int W>
+static void tensor_backward(struct cuda_backend *cuda, const gradient_arrays &arrays, const attention_shape *shape,
+                            float scale, bool aligned) {
+    if constexpr (W <= WHOLE_WIDTH) {
+        if (whole_fits<W, 4>(cuda, shape)) return whole_backward<W, 4>(cuda, arrays, shape, scale, aligned);
+        if (whole_fits<W, 8>(cuda, shape)) return whole_backward<W, 8>(cuda, arrays, shape, scale, aligned);
+    }
+    tile_backward<W>(cuda, arrays, shape, scale, aligned);
+}
+
 static void backward(struct cuda_backend *cuda, bf16 *dq, bf16 *dk, bf16 *dv, const bf16 *d_out, const bf16 *q,
                      const bf16 *k, const bf16 *v, const float *lse, const float *along, const attention_shape *shape) {
     const void *pieces[] = {dq, dk, dv, d_out, q, k, v};
@@ -100,8 +111,8 @@ static void backward(struct cuda_backend *cuda, bf16 *dq, bf16 *dk, bf16 *dv, co
         plain_backward(cuda, dq, dk, dv, d_out, q, k, v, lse, along, shape, scale_of(shape));
         return;
     }
-    TILE_WIDTHS(shape->width, tile_backward, cuda, dq, dk, dv, d_out, q, k, v, lse, along, shape, scale_of(shape),
-                aligned)
+    const gradient_arrays arrays = {dq, dk, dv, d_out, q, k, v, lse, along};
+    TILE_WIDTHS(shape->width, tensor_backward, cuda, arrays, shape, scale_of(shape), aligned)
 }
 
 extern "C" void cuda_attention_backward(struct ops *ops, void *dq, void *dk, void *dv, const void *d_out, const void *q,

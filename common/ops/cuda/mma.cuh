@@ -25,6 +25,14 @@ static __device__ __forceinline__ left load_left(const bf16 *rows, int stride, i
     return a;
 }
 
+// The same of a matrix whose turned form is in shared memory: 16 rows, columns from `at` on, depth from row to row.
+static __device__ __forceinline__ left load_left_turned(const bf16 *rows, int stride, int at) {
+    int lane = threadIdx.x % WARP;
+    left a;
+    ptx_load_turned(a.r, rows + (lane % 8 + lane / 16 * 8) * stride + at + lane / 8 % 2 * 8);
+    return a;
+}
+
 static __device__ __forceinline__ void split(right b[2], const uint32_t r[4]) {
 #pragma unroll
     for (int i = 0; i < 4; i++) b[i / 2].r[i % 2] = r[i];
@@ -56,4 +64,12 @@ static __device__ __forceinline__ left left_of(const float c0[4], const float c1
     return {
         {pack(c0[0], c0[1]), pack(c0[2], c0[3]), pack(c1[0], c1[1]), pack(c1[2], c1[3])}
     };
+}
+
+// Puts a left operand's 16 rows where load_left finds them.
+static __device__ __forceinline__ void store_left(bf16 *rows, int stride, int at, const left &a) {
+    int lane = threadIdx.x % WARP;
+    bf16 *to = rows + lane / 4 * stride + at + lane % 4 * 2;
+#pragma unroll
+    for (int i = 0; i < 4; i++) *(uint32_t *)(to + i % 2 * 8 * stride + i / 2 * 8) = a.r[i];
 }

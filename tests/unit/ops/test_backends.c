@@ -7,6 +7,7 @@
 
 #define REPEATS 12
 #define MOST_SAMPLES 5
+#define MOST_ROWS 256 // of a sample
 
 // Awkward sizes as often as not: 1, primes, one beside a power of two.
 static int64_t size(struct trial *t, int64_t most) {
@@ -141,23 +142,30 @@ static struct spans random_spans(struct trial *t, int B, int64_t low, int64_t mo
     return spans;
 }
 
+struct attention_size {
+    int B, H, width;
+    int64_t most, k_max; // most rows of a sample; a bound that its keys need not reach
+    bool full;           // samples may have as many rows as that
+};
+
 struct attention_trial {
     struct attention_shape shape[SIDES];
     struct both *q, *k, *v, *out, *lse, *d_out, *dq, *dk, *dv;
 };
 
 // shared: all samples have the queries of the first one, their results in rows of their own.
-static struct attention_trial attention_begin(struct trial *t, bool shared) {
-    int B = (int)draw(t, 1, MOST_SAMPLES), H = (int)draw(t, 1, 4), width = (int)size(t, 64);
-    int64_t most = draw(t, 0, 2) ? 20 : 150, gap = draw(t, 0, 1) * 5;
-    struct spans out = random_spans(t, B, 0, most), k = random_spans(t, B, 0, most), q = out;
+static struct attention_trial attention_begin(struct trial *t, struct attention_size of, bool shared) {
+    static const int64_t gaps[] = {0, 5, 8};
+    int B = of.B, H = of.H, width = of.width;
+    int64_t low = of.full ? of.most : 0, gap = gaps[draw(t, 0, 2)];
+    struct spans out = random_spans(t, B, low, of.most), k = random_spans(t, B, low, of.most), q = out;
     for (int b = 0; b < B && shared; b++) {
         q.start[b] = 1;
         out.count[b] = q.count[b] = out.count[0] < out.count[b] ? out.count[0] : out.count[b];
     }
     int64_t D = (int64_t)H * width, stride = D + gap, rows = 2 + (q.rows > out.rows ? q.rows : out.rows),
             keys = 1 + k.rows;
-    uint8_t valid[1 + MOST_SAMPLES * 150 + 4];
+    uint8_t valid[1 + MOST_SAMPLES * MOST_ROWS + 4];
     for (int64_t i = 0; i < keys; i++) valid[i] = draw(t, 0, 3) > 0;
     struct both *q_start = integers(t, q.start, B), *q_count = integers(t, q.count, B);
     struct both *k_start = integers(t, k.start, B), *k_count = integers(t, k.count, B);
@@ -180,8 +188,8 @@ static struct attention_trial attention_begin(struct trial *t, bool shared) {
                                               stride,
                                               stride,
                                               D,
-                                              (int)most,
-                                              (int)most,
+                                              (int)of.most,
+                                              (int)of.k_max,
                                               causal,
                                               q_start->at[s],
                                               q_count->at[s],
@@ -192,8 +200,8 @@ static struct attention_trial attention_begin(struct trial *t, bool shared) {
     return a;
 }
 
-static void check_attention(struct trial *t) {
-    struct attention_trial a = attention_begin(t, draw(t, 0, 3) == 0);
+static void check_attention_of(struct trial *t, struct attention_size size) {
+    struct attention_trial a = attention_begin(t, size, draw(t, 0, 3) == 0);
     BOTH(attention_forward, a.out->at[s], a.lse->at[s], a.q->at[s], a.k->at[s], a.v->at[s], &a.shape[s]);
     agree(t, a.out, "attention_forward: out");
     agree(t, a.lse, "attention_forward: lse");
@@ -206,6 +214,23 @@ static void check_attention(struct trial *t) {
     agree(t, a.dv, "attention_backward: dv");
     BOTH(attention_forward, a.out->at[s], NULL, a.q->at[s], a.k->at[s], a.v->at[s], &a.shape[s]);
     agree(t, a.out, "attention_forward without lse: out");
+}
+
+static void check_attention(struct trial *t) {
+    struct attention_size of = {.B = (int)draw(t, 1, MOST_SAMPLES), .H = (int)draw(t, 1, 4)};
+    of.width = (int)size(t, draw(t, 0, 3) ? 64 : 140);
+    of.most = draw(t, 0, 2) ? 20 : 150;
+    of.k_max = of.most + (draw(t, 0, 3) ? 0 : MOST_ROWS);
+    check_attention_of(t, of);
+}
+
+// Sizes as models have them. CUDA has kernels of their own for up to 128 keys, up to 256, and more.
+static void check_long_attention(struct trial *t) {
+    struct attention_size of = {.B = (int)draw(t, 1, 2), .H = (int)draw(t, 1, 2), .full = true};
+    of.width = 8 * (draw(t, 0, 1) ? 8 : (int)draw(t, 1, 9));
+    of.most = draw(t, 0, 1) ? 128 : MOST_ROWS;
+    of.k_max = of.most + (draw(t, 0, 3) ? 0 : MOST_ROWS);
+    check_attention_of(t, of);
 }
 
 static void check_patches(struct trial *t) {
@@ -409,6 +434,7 @@ static const struct check {
     {"layernorm",              check_layernorm             },
     {"normalize",              check_normalize             },
     {"attention",              check_attention             },
+    {"long_attention",         check_long_attention        },
     {"patches",                check_patches               },
     {"embedding",              check_embedding             },
     {"added_rows",             check_added_rows            },
