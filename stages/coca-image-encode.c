@@ -41,6 +41,7 @@ static struct image_encode {
     int held;              // microbatch whose activations are in the only set
     float *dumped;         // [G,N,D] features of a dumped step
     struct slots *slots;   // of features, or NULL
+    bool slots_tried;      // of served features
     struct slot_reader d_features;
 } self;
 
@@ -58,13 +59,18 @@ static struct shape features_shape(int64_t B) {
     return SHAPE(B, config_feature_tokens(&self.part.config), self.part.config.decoder.width);
 }
 
+// Microbatches that a consumer asks for ahead, the one that it reads, and the one that is made.
+static int served_slots(void) {
+    return (int)run_options.window + 2;
+}
+
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     (void)context;
     const struct model_config *config = &self.part.config;
     struct tower_plan plan = {(int)microbatch, sets_for(recompute, microbatch), self.train};
     int64_t pixels = 3LL * config->vision.image_size * config->vision.image_size;
     int64_t kept = self.train && recompute == RECOMPUTE_MICROBATCH ? run_options.batch_size : 0;
-    int64_t queued = self.train ? run_options.batch_size / microbatch : 1;
+    int64_t queued = self.train ? run_options.batch_size / microbatch : run_options.features ? served_slots() : 0;
     struct memory_bytes bytes = part_bytes(&self.part, self.train);
     struct memory_bytes features =
         slots_bytes(&self.part, queued, shape_bytes(features_shape(microbatch), self.part.ops->dtype));
@@ -128,7 +134,19 @@ static void keep(const struct work *work, struct message **images) {
     *images = NULL;
 }
 
+static size_t slot_bytes(void) {
+    return (size_t)shape_bytes(features_shape(run_options.microbatch), self.part.ops->dtype);
+}
+
+// A consumer's first request tells whether it can open them.
+static void open_served_slots(void) {
+    if (self.slots_tried) return;
+    self.slots_tried = true;
+    self.slots = slots_new_served(&self.part, self.features, served_slots(), slot_bytes());
+}
+
 static void *add_features(const struct work *work, struct message *message) {
+    if (!run_options.control && !edge_is_recording(self.features)) open_served_slots();
     return slots_add(work->dump ? NULL : self.slots, work->slot, message, TENSOR_FEATURES, self.part.ops->dtype,
                      features_shape(message->unit.samples));
 }
@@ -213,8 +231,7 @@ static int open_edges(struct hub *hub) {
 }
 
 static void open_slots(void) {
-    size_t bytes = (size_t)shape_bytes(features_shape(run_options.microbatch), self.part.ops->dtype);
-    self.slots = slots_new(&self.part, self.features, false, run_microbatches(), bytes);
+    self.slots = slots_new(&self.part, self.features, false, run_microbatches(), slot_bytes());
     self.d_features.ops = self.part.ops;
 }
 

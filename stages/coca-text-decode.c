@@ -134,7 +134,10 @@ static int open_caption_edges(struct hub *hub) {
         {&text_decode.features, true, {"features", o->features, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
         {&text_decode.captions, true, {"captions", o->captions, EDGE_SERVE, EDGE_OUT, 0, NULL}           },
     };
-    return edges_open(hub, rows, sizeof rows / sizeof *rows);
+    int status = edges_open(hub, rows, sizeof rows / sizeof *rows);
+    if (!status && o->transport == TRANSPORT_SHARED)
+        edge_opens_shared(text_decode.features, text_decode.part.ops->backend);
+    return status;
 }
 
 static int open_edges(struct hub *hub) {

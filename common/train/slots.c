@@ -3,22 +3,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/host_memory.h"
 #include "tensor/arena.h"
 #include "train/run_options.h"
 
-_Static_assert(SHARED_HANDLE <= WIRE_HANDLE, "a handle does not fit into a message");
+_Static_assert(SHARED_HANDLE == WIRE_HANDLE, "a handle does not fit into a message");
 
 struct slots {
     struct ops *ops;
-    struct shared_memory memory;
-    size_t stride; // bytes from slot to slot
+    struct shared_memory memory, words; // words: one for each slot, 1 while it is taken; not in training
+    size_t stride;                      // bytes from slot to slot
+    int count;
 };
+
+static uint32_t *word_of(const struct shared_memory *words, int64_t at) {
+    return (uint32_t *)words->at + at / (int64_t)sizeof(uint32_t);
+}
 
 // Pages of the host's that two processes share count for both.
 struct memory_bytes slots_bytes(const struct part *part, int64_t count, int64_t bytes) {
     int64_t free_bytes;
     part->ops->free_memory(part->ops, &free_bytes);
     return (struct memory_bytes){.device = free_bytes < 0 ? 0 : count * bytes, .host = 2 * count * bytes};
+}
+
+static struct slots *new_slots(const struct part *part, int reader, int count, size_t bytes) {
+    struct slots *slots = xcalloc(1, sizeof *slots);
+    slots->ops = part->ops;
+    slots->count = count;
+    slots->stride = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    part->ops->share(part->ops, &slots->memory, slots->stride * (size_t)count, reader);
+    if (!slots->memory.at) slots_free(&slots);
+    return slots;
 }
 
 // The reader's device number, or -1 where its backend is not the part's.
@@ -31,33 +47,52 @@ static int reader_of(bool image_reads) {
 }
 
 static bool may_share(const struct edge *edge) {
-    return edge && edge_is_local(edge) && run_options.control && run_trains() &&
-           run_options.transport == TRANSPORT_SHARED;
+    return edge && edge_is_local(edge) && run_options.transport == TRANSPORT_SHARED;
 }
 
 struct slots *slots_new(const struct part *part, const struct edge *edge, bool image_reads, int count, size_t bytes) {
-    int reader = may_share(edge) ? reader_of(image_reads) : -1;
-    if (reader < 0) return NULL;
-    struct slots *slots = xcalloc(1, sizeof *slots);
-    slots->ops = part->ops;
-    slots->stride = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    part->ops->share(part->ops, &slots->memory, slots->stride * (size_t)count, reader);
-    if (!slots->memory.at) slots_free(&slots);
+    int reader = may_share(edge) && run_options.control && run_trains() ? reader_of(image_reads) : -1;
+    return reader < 0 ? NULL : new_slots(part, reader, count, bytes);
+}
+
+struct slots *slots_new_served(const struct part *part, const struct edge *edge, int count, size_t bytes) {
+    if (!may_share(edge) || strcmp(edge_consumer_shares(edge), part->ops->backend) != 0) return NULL;
+    int reader = reader_of(false);
+    struct slots *slots = reader < 0 ? NULL : new_slots(part, reader, count, bytes);
+    if (slots) host_share(&slots->words, (size_t)count * sizeof(uint32_t));
+    if (slots && !slots->words.at) slots_free(&slots);
     return slots;
 }
 
 void slots_free(struct slots **slots) {
     if (!*slots) return;
-    (*slots)->ops->close_shared((*slots)->ops, &(*slots)->memory);
+    if ((*slots)->memory.at) (*slots)->ops->close_shared((*slots)->ops, &(*slots)->memory);
+    host_close_shared(&(*slots)->words);
     free(*slots);
     *slots = NULL;
 }
 
-void *slots_add(const struct slots *slots, int slot, struct message *message, const char *name, enum dtype dtype,
+// A slot that the reader has given back, now taken; -1 when there is none.
+static int take_free(struct slots *slots) {
+    for (int i = 0; i < slots->count; i++) {
+        uint32_t *word = word_of(&slots->words, i * (int64_t)sizeof *word);
+        if (__atomic_load_n(word, __ATOMIC_ACQUIRE)) continue;
+        __atomic_store_n(word, 1, __ATOMIC_RELAXED);
+        return i;
+    }
+    return -1;
+}
+
+void *slots_add(struct slots *slots, int slot, struct message *message, const char *name, enum dtype dtype,
                 struct shape shape) {
-    if (!slots) return message_add(message, name, dtype, shape);
-    struct shared_place place = {.offset = (int64_t)slots->stride * slot};
-    memcpy(place.handle, slots->memory.handle, sizeof slots->memory.handle);
+    if (slots && slots->words.at) slot = take_free(slots);
+    if (!slots || slot < 0) return message_add(message, name, dtype, shape);
+    struct shared_place place = {.offset = (int64_t)slots->stride * slot, .word = -1};
+    memcpy(place.handle, slots->memory.handle, sizeof place.handle);
+    if (slots->words.at) {
+        place.word = slot * (int64_t)sizeof(uint32_t);
+        memcpy(place.word_handle, slots->words.handle, sizeof place.word_handle);
+    }
     message_add_shared(message, name, dtype, shape, &place);
     return (char *)slots->memory.at + place.offset;
 }
@@ -65,20 +100,35 @@ void *slots_add(const struct slots *slots, int slot, struct message *message, co
 // ---- the reader
 
 static int cannot_open(const struct message *message, const char *name) {
-    return error(EXIT_USAGE,
-                 "%s from %s lie in memory that cannot be opened here (another user, container or GPU?); train with "
-                 "--transport frames",
-                 name, message->from);
+    return error(
+        EXIT_USAGE,
+        "%s from %s lie in memory that cannot be opened here; unless %s has just died, it runs as another user, "
+        "in another container or on a GPU out of reach: give --transport frames",
+        name, message->from, message->from);
 }
 
-static bool is_open(const struct slot_reader *reader, const struct shared_place *place) {
-    return reader->memory.at && memcmp(reader->memory.handle, place->handle, sizeof reader->memory.handle) == 0;
+static bool names(const struct shared_memory *memory, const unsigned char handle[WIRE_HANDLE]) {
+    return memory->at && memcmp(memory->handle, handle, WIRE_HANDLE) == 0;
 }
 
-static void reopen(struct slot_reader *reader, const struct shared_place *place) {
-    slot_reader_close(reader);
-    memcpy(reader->memory.handle, place->handle, sizeof reader->memory.handle);
+static void open_memory(struct slot_reader *reader, const struct shared_place *place) {
+    if (names(&reader->memory, place->handle)) return;
+    if (reader->memory.at) reader->ops->close_shared(reader->ops, &reader->memory);
+    memcpy(reader->memory.handle, place->handle, WIRE_HANDLE);
     reader->ops->open_shared(reader->ops, &reader->memory);
+}
+
+static void open_words(struct slot_reader *reader, const struct shared_place *place) {
+    if (place->word < 0 || names(&reader->words, place->word_handle)) return;
+    host_close_shared(&reader->words);
+    memcpy(reader->words.handle, place->word_handle, WIRE_HANDLE);
+    host_open_shared(&reader->words);
+}
+
+// Whether `bytes` from `at` on lie in the memory.
+static bool holds(const struct shared_memory *memory, int64_t at, int64_t bytes, int64_t align) {
+    int64_t end = (int64_t)memory->bytes;
+    return at >= 0 && at % align == 0 && at <= end && bytes <= end - at;
 }
 
 int slot_read(struct slot_reader *reader, const struct message *message, const char *name, enum dtype dtype,
@@ -86,15 +136,27 @@ int slot_read(struct slot_reader *reader, const struct message *message, const c
     const struct shared_place *place;
     int status = message_placed_tensor(message, name, dtype, shape, rows, &place);
     if (status || !place) return status;
-    if (!is_open(reader, place)) reopen(reader, place);
-    if (!reader->memory.at) return cannot_open(message, name);
-    int64_t bytes = shape_bytes(shape, dtype), end = (int64_t)reader->memory.bytes;
-    if (place->offset < 0 || place->offset % ARENA_ALIGN || place->offset > end || bytes > end - place->offset)
+    open_memory(reader, place);
+    open_words(reader, place);
+    bool has_word = place->word >= 0;
+    if (!reader->memory.at || (has_word && !reader->words.at)) return cannot_open(message, name);
+    if (!holds(&reader->memory, place->offset, shape_bytes(shape, dtype), ARENA_ALIGN) ||
+        (has_word && !holds(&reader->words, place->word, sizeof(uint32_t), sizeof(uint32_t))))
         return error(EXIT_RUN, "%s from %s lie outside of its shared memory", name, message->from);
+    if (has_word) reader->taken = word_of(&reader->words, place->word);
     *rows = (const char *)reader->memory.at + place->offset;
     return 0;
 }
 
+void slot_give_back(struct slot_reader *reader) {
+    if (!reader->taken) return;
+    reader->ops->finish(reader->ops);
+    __atomic_store_n(reader->taken, 0, __ATOMIC_RELEASE);
+    reader->taken = NULL;
+}
+
 void slot_reader_close(struct slot_reader *reader) {
     if (reader->memory.at) reader->ops->close_shared(reader->ops, &reader->memory);
+    host_close_shared(&reader->words);
+    reader->taken = NULL;
 }

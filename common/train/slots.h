@@ -1,9 +1,11 @@
-// Features and their gradients between two encoders of one host: slots of memory that both have open, one for each
-// microbatch of a step. A message names its slot.
+// Features and their gradients between two encoders of one host: slots of memory that both have open. A message names
+// its slot.
 //
-// The step protocol says when a slot is free again: `scale` of a step comes after every stage's `norm`, which a stage
-// sends when its passes over the step, and so its reading, are done; the step after begins behind `scale`. So slots are
-// for training under a conductor only. Whatever else asks for the bytes gets them in the message's frames.
+// In training there is one slot for each microbatch of a step, and the step protocol says when it is free again:
+// `scale` of a step comes after every stage's `norm`, which a stage sends when its passes over the step, and so its
+// reading, are done; the step after begins behind `scale`. Served features have slots that the reader gives back one by
+// one, through a word of host memory; while none is free, and for consumers that open no shared memory, messages carry
+// the bytes.
 #pragma once
 
 #include "train/part.h"
@@ -14,23 +16,29 @@ struct slots;
 // What `count` tensors of so many bytes take on an edge, slots or messages, at its writer and its reader.
 struct memory_bytes slots_bytes(const struct part *part, int64_t count, int64_t bytes);
 
-// Of `count` tensors of `bytes` that the part writes on the edge, for the image encoder to read or the text decoder.
-// NULL where messages must carry them: no training under a conductor, --transport frames, peers on other hosts or with
-// other backends, or memory that cannot be shared here.
+// Of `count` tensors of `bytes` that the part writes on the edge in training, for the image encoder to read or the text
+// decoder. NULL where messages must carry them: no training under a conductor, --transport frames, peers on other hosts
+// or with other backends, or memory that cannot be shared here.
 struct slots *slots_new(const struct part *part, const struct edge *edge, bool image_reads, int count, size_t bytes);
+// The same of a served edge (EDGE_SERVE), which a request has come on.
+struct slots *slots_new_served(const struct part *part, const struct edge *edge, int count, size_t bytes);
 void slots_free(struct slots **slots);
-// Adds the tensor to the message and returns where to write it: a slot of the backend's, or host memory where `slots`
-// is NULL. Both are what ops->download takes.
-void *slots_add(const struct slots *slots, int slot, struct message *message, const char *name, enum dtype dtype,
+
+// Adds the tensor to the message and returns where to write it: a slot, or host memory where `slots` is NULL or none is
+// free. Both are what ops->download takes. `slot` is the microbatch's in training, and without meaning when served.
+void *slots_add(struct slots *slots, int slot, struct message *message, const char *name, enum dtype dtype,
                 struct shape shape);
 
 // The reader's side.
 struct slot_reader {
     struct ops *ops;
-    struct shared_memory memory; // of the peer; opened when its first message comes
+    struct shared_memory memory, words; // of the peer; opened when its first message comes
+    uint32_t *taken;                    // the word of what was read last, until it is given back
 };
 // Where the tensor of the message lies, for ops->upload. 0, -EXIT_RUN (a message of another kind), -EXIT_USAGE (memory
 // that cannot be opened, with the remedy).
 int slot_read(struct slot_reader *reader, const struct message *message, const char *name, enum dtype dtype,
               struct shape shape, const void **rows);
+// Waits until the operations so far are done, and gives the slot back that was read last, if there is one.
+void slot_give_back(struct slot_reader *reader);
 void slot_reader_close(struct slot_reader *reader);

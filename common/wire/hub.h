@@ -79,6 +79,9 @@ int hub_meet(struct hub *hub);
 // What waits return besides 0 and -exit_code. A watch callback's value is returned as it is.
 enum { HUB_END = 1 };
 
+// A pulled edge's requests say from here on that the stage opens shared memory of this backend ("cpu", "cuda"; it
+// outlives the edge), unless the edge is recorded.
+void edge_opens_shared(struct edge *edge, const char *backend);
 // Tells a pulled edge what will be taken, in order, ahead of need. Recordings ignore it. `role` as in hub_take.
 void edge_want(struct edge *edge, const char *role, struct unit unit);
 
@@ -97,6 +100,8 @@ bool hub_ready(struct hub *hub, struct edge *edge, enum message_kind kind, const
 // HUB_END when the consumer ended. Time waited here counts as blocked on output. Answered by edge_send with the data,
 // or with a MESSAGE_END of the same unit when that lies beyond the data.
 int hub_next_ask(struct hub *hub, struct edge *edge, struct unit *unit);
+// Of EDGE_SERVE: the backend of which the last request said so; "" when it did not.
+const char *edge_consumer_shares(const struct edge *edge);
 
 // Sends and nulls the message, filling in run, generation, from, rank. `role` names the peer of an EDGE_BIND edge;
 // NULL elsewhere. 0, -EXIT_PEER (the peer is gone), -EXIT_RUN (recording), HUB_END (the reader of a pipe left). An

@@ -56,6 +56,7 @@ struct request {
 struct asks {
     struct unit *unit;
     int count, capacity;
+    char shares[WIRE_NAME]; // of the last one
 };
 
 struct edge {
@@ -66,6 +67,7 @@ struct edge {
     enum edge_manner manner;
     enum edge_direction direction;
     int window;
+    const char *shares;   // of EDGE_PULL, or NULL
     struct strings roles; // awaited (BIND), or required to answer (PULL)
 
     void *socket, *monitor;      // a monitor only at a DEALER

@@ -50,11 +50,15 @@ struct message_field {
     char text[WIRE_TEXT];
 };
 
-// Where a tensor lies that does not travel itself: so many bytes into the memory that the handle names.
-#define WIRE_HANDLE 120
+// Where a tensor lies that does not travel itself: so many bytes into the memory that the handle names. Handles are the
+// model's backend's.
+#define WIRE_HANDLE 112
 struct shared_place {
     int64_t offset;
-    unsigned char handle[WIRE_HANDLE]; // its meaning is the model's backend's
+    unsigned char handle[WIRE_HANDLE];
+    // A 32-bit word in host memory that the reader sets to 0 when it is done; below 0: the edge's protocol tells.
+    int64_t word;
+    unsigned char word_handle[WIRE_HANDLE];
 };
 
 // A unit of work: samples first … first + samples of microbatch (step, microbatch).

@@ -24,6 +24,10 @@ void pull_want(struct edge *edge, const char *role, struct unit unit) {
     if (role) strncpy((*last)->role, role, WIRE_NAME - 1);
 }
 
+void edge_opens_shared(struct edge *edge, const char *backend) {
+    edge->shares = backend;
+}
+
 static void forget(struct edge *edge, struct request *request) {
     struct request **link = &edge->requests;
     while (*link != request) link = &(*link)->next;
@@ -61,6 +65,7 @@ static struct peer *choose(const struct edge *edge, const struct request *reques
 static bool ask(struct edge *edge, struct request *request, struct peer *peer) {
     struct message *message = hub_message(edge->hub, MESSAGE_ASK);
     message->unit = request->unit;
+    if (edge->shares && !edge->copy) message_set_text(message, "shares", edge->shares);
     if (!socket_send(edge, peer, &message)) {
         edge_unreachable(edge, peer);
         return false;

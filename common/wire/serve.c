@@ -1,4 +1,5 @@
 // A worker's side of a pulled edge: what it was asked and has not begun.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ const char *serve_deliver(struct edge *edge, struct message **message) {
         asks->unit = xrealloc_array(asks->unit, (size_t)asks->capacity, sizeof *asks->unit);
     }
     asks->unit[asks->count++] = (*message)->unit;
+    snprintf(asks->shares, sizeof asks->shares, "%s", message_text(*message, "shares"));
     message_free(message);
     return NULL;
 }
@@ -25,6 +27,10 @@ const char *serve_deliver(struct edge *edge, struct message **message) {
 void serve_forget(struct edge *edge) {
     free(edge->asks.unit);
     edge->asks = (struct asks){0};
+}
+
+const char *edge_consumer_shares(const struct edge *edge) {
+    return edge->asks.shares;
 }
 
 // A consumer that ended needs none of what it asked before.

@@ -21,6 +21,7 @@ struct captioner {
     int asked_count;
     int32_t next; // microbatch to ask for without a consumer
     int64_t captions;
+    struct slot_reader reader; // of features
 };
 
 // The tokens of --prompt, BOS first. One more than a caption holds would be too many, which is said elsewhere.
@@ -76,13 +77,15 @@ static int caption(struct captioner *captioner, const struct message *input) {
     const struct work work = {.step = input->unit.step, .microbatch = input->unit.microbatch};
     int B = input->unit.samples, T = config->text.context_length;
     const void *features, *ids;
-    int status = input_tensor(&work, input, TENSOR_FEATURES, text_decode.part.ops->dtype,
-                              SHAPE(B, config_feature_tokens(config), config->decoder.width), &features);
+    int status =
+        input_rows(&work, input, TENSOR_FEATURES, text_decode.part.ops->dtype,
+                   SHAPE(B, config_feature_tokens(config), config->decoder.width), &captioner->reader, &features);
     if (!status) status = message_tensor(input, TENSOR_IDS, DT_I64, SHAPE(B), &ids);
     if (status || !B) return status;
     struct message *captions = output_new(&work, input);
     int32_t *tokens = message_add(captions, TENSOR_TOKENS, DT_I32, SHAPE(B, T));
     generator_run(captioner->generator, B, features, ids, tokens);
+    slot_give_back(&captioner->reader);
     add_texts(captions, tokens, B, T);
     captioner->captions += B;
     return edge_send(text_decode.captions, NULL, &captions);
@@ -152,11 +155,13 @@ static int make_captions(struct captioner *captioner) {
 }
 
 int captions_run(struct hub *hub) {
-    struct captioner captioner = {.hub = hub, .progress = progress_new("caption", 0, "pictures")};
+    struct captioner captioner = {
+        .hub = hub, .progress = progress_new("caption", 0, "pictures"), .reader = {.ops = text_decode.part.ops}};
     captioner.generator = generator_new(&text_decode.part.config, text_decode.part.params, (int)run_options.microbatch,
                                         &text_decode.generate);
     int status = make_captions(&captioner);
     progress_done(&captioner.progress);
+    slot_reader_close(&captioner.reader);
     generator_free(&captioner.generator);
     return status;
 }

@@ -107,3 +107,27 @@ captions() { "$CAPTION" "${given[@]}" "$@"; }
     run captions --num-beams 2 --sample pictures/00.png
     [ "$status" -eq 2 ]
 }
+
+# by_hand NAME OPTION ...: captions of recorded pictures through both stages; NAME.rec, and NAME.counters of the decoder.
+by_hand() {
+    local name=$1
+    shift
+    coca-image-encode "${given[@]}" --batch-size 3 --images file:images.rec --features ipc://features "$@" 3>&- &
+    pids+=($!)
+    coca-text-decode --generate "${given[@]}" --batch-size 3 --features ipc://features --captions "file:$name.rec" \
+        --counters "$name.counters" "$@" || return
+    wait "${pids[-1]}" || return
+    coca-tap export "$name.rec" --tensor tokens --out "$name.npy"
+}
+
+@test "served features in shared memory and in messages: the same captions" {
+    coca-decode --images file:images.rec --train-data "$BATS_FILE_TMPDIR/data.set" --batch-size 24 --microbatch 3 \
+        --steps 1 --model "$BATS_FILE_TMPDIR/model.json"
+    by_hand shared
+    by_hand frames --transport frames
+    by_hand recorded --record features=features.rec
+    cmp shared.npy frames.npy
+    cmp shared.npy recorded.npy
+    coca-tap export features.rec --tensor features --out features.npy
+    (($(cut -f 9 frames.counters) > $(cut -f 9 shared.counters)))
+}

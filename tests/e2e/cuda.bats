@@ -63,6 +63,17 @@ losses_of() { grep -o '"loss": *[^,}]*' "runs/$1/metrics.jsonl"; }
         awk '{ e = ($1 - $2) / $2; if (e < 0) e = -e; if (e > 1e-4) exit 1 } END { exit NR != 6 }'
 }
 
+@test "captions on a GPU are those on a CPU" {
+    tiny_model model.json
+    tiny_captioned data.set 8
+    tiny_run made --device cpu
+    for device in cpu cuda:0; do
+        "$BATS_TEST_DIRNAME/../../pipelines/caption.sh" --pretrained runs/made/model --microbatch 3 --device $device captioned/*.png >$device.tsv
+    done
+    [ "$(wc -l <cpu.tsv)" -eq "$(ls captioned/*.png | wc -l)" ]
+    cmp cpu.tsv cuda:0.tsv
+}
+
 @test "a GPU with too little free memory is refused before the start, with what fits" {
     grep -q stand_in "$COCA_BIN/../lib/coca_cuda.so" || skip "a real GPU's memory cannot be chosen"
     tiny_model model.json

@@ -159,7 +159,7 @@ large='{"embed_dim": 768, "vision_cfg": {"image_size": 224, "layers": 24, "width
  "multimodal_cfg": {"context_length": 76, "vocab_size": 49408, "width": 768, "heads": 12, "layers": 12, "attn_pooler_heads": 12},
  "custom_text": true}'
 
-# Features go from the encoder to the decoder over a socket, as in caption.sh.
+# Through both stages, as in caption.sh.
 captions() {
     local options vocabulary encode code
     mkdir -p "$work/captions" && cd "$work/captions" || return
@@ -178,7 +178,7 @@ captions() {
     # From the arrival of the fifth batch to that of the last.
     grep '<- .*data' decode.log | awk 'NR == 5 { begun = $1 } { last = $1 } { print }
         END { if (NR <= 5) exit 1
-              printf "%.0f pictures/s in batches of 256, features over a socket\n", 256 * (NR - 5) / (last - begun) }' || code=1
+              printf "%.0f pictures/s in batches of 256\n", 256 * (NR - 5) / (last - begun) }' || code=1
     return $code
 }
 

@@ -96,6 +96,7 @@ template <int W>
 static void tensor_backward(struct cuda_backend *cuda, const gradient_arrays &arrays, const attention_shape *shape,
                             float scale, bool aligned) {
     if constexpr (W <= WHOLE_WIDTH) {
+        if (whole_fits<W, 2>(cuda, shape)) return whole_backward<W, 2>(cuda, arrays, shape, scale, aligned);
         if (whole_fits<W, 4>(cuda, shape)) return whole_backward<W, 4>(cuda, arrays, shape, scale, aligned);
         if (whole_fits<W, 8>(cuda, shape)) return whole_backward<W, 8>(cuda, arrays, shape, scale, aligned);
     }

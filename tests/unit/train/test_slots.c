@@ -25,7 +25,7 @@ static int close_memory(void **state) {
 
 static struct message *message_at(int64_t offset, const unsigned char handle[SHARED_HANDLE]) {
     struct message *message = message_new(MESSAGE_DATA, (struct unit){0});
-    struct shared_place place = {.offset = offset};
+    struct shared_place place = {.offset = offset, .word = -1};
     memcpy(place.handle, handle, SHARED_HANDLE);
     message_add_shared(message, "features", DT_F32, SHAPE(ROWS, WIDTH), &place);
     return message;
@@ -80,6 +80,33 @@ static void memory_that_cannot_be_opened_names_the_remedy(void **state) {
     slot_reader_close(&reader);
 }
 
+// The reader gives a slot back through a word that both see; a word elsewhere is refused.
+static void a_slot_is_given_back(void **state) {
+    (void)state;
+    struct slot_reader reader = {.ops = ops};
+    struct shared_memory words;
+    struct shared_place place = {.offset = 0, .word = 4};
+    const void *rows;
+    ops->share(ops, &words, 12, 0);
+    uint32_t *word = words.at;
+    word[0] = word[1] = word[2] = 1;
+    memcpy(place.handle, memory.handle, SHARED_HANDLE);
+    memcpy(place.word_handle, words.handle, SHARED_HANDLE);
+    for (place.word = 4; place.word <= 16; place.word += 2) {
+        struct message *message = message_new(MESSAGE_DATA, (struct unit){0});
+        message_add_shared(message, "features", DT_F32, SHAPE(ROWS, WIDTH), &place);
+        bool inside = place.word == 4 || place.word == 8;
+        assert_int_equal(slot_read(&reader, message, "features", DT_F32, SHAPE(ROWS, WIDTH), &rows),
+                         inside ? 0 : -EXIT_RUN);
+        message_free(&message);
+        if (place.word == 4) assert_int_equal(word[1], 1);
+        slot_give_back(&reader);
+    }
+    assert_true(word[0] == 1 && word[1] == 0 && word[2] == 0);
+    slot_reader_close(&reader);
+    ops->close_shared(ops, &words);
+}
+
 static void messages_that_carry_their_bytes_are_read_too(void **state) {
     (void)state;
     struct slot_reader reader = {.ops = ops};
@@ -97,6 +124,7 @@ int main(void) {
         cmocka_unit_test(slots_are_read_where_they_lie),
         cmocka_unit_test(places_outside_are_refused),
         cmocka_unit_test(memory_that_cannot_be_opened_names_the_remedy),
+        cmocka_unit_test(a_slot_is_given_back),
         cmocka_unit_test(messages_that_carry_their_bytes_are_read_too),
     };
     return cmocka_run_group_tests(tests, open_memory, close_memory);

@@ -113,7 +113,7 @@ static void test_extremes_travel(void **state) {
 static void test_shared_places(void **state) {
     (void)state;
     struct message *message = message_new(MESSAGE_DATA, (struct unit){0});
-    const struct shared_place place = {.offset = 640, .handle = "there"};
+    const struct shared_place place = {.offset = 640, .handle = "there", .word = 4};
     const struct shared_place *found;
     int64_t lengths[WIRE_TENSORS];
     char reason[WIRE_REASON];
