@@ -9,6 +9,7 @@
 #   golden     golden models through the real processes
 #   bits       two runs of coca_tiny alike; 200 steps within 1e-3 of the CPU's; image on the GPU and text on the CPU
 #   speed      training throughput of coca_base and coca_large
+#   mps        the same with the Multi-Process Service, which lets both encoders' kernels run side by side
 #   profile    where the time of a step goes, by operation
 #   captions   captions a second, sizes of coca_ViT-L-14 (needs open_clip_torch for its vocabulary)
 #   sanitize   compute-sanitizer over the operations
@@ -20,7 +21,7 @@ home=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 out=${TMPDIR:-/tmp}/coca-gpu failed=0
 [[ ${1:-} == --out ]] && { out=$2; shift 2; }
 parts=("$@")
-((${#parts[@]})) || parts=(ops model golden bits speed profile captions sanitize torch)
+((${#parts[@]})) || parts=(ops model golden bits speed mps profile captions sanitize torch)
 mkdir -p "$out" && out=$(cd "$out" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -139,6 +140,16 @@ speed() {
     speed_of coca_base 768 12 768 128 384 && speed_of coca_large 1024 24 1024 64 192
 }
 
+mps() {
+    local code
+    export CUDA_MPS_PIPE_DIRECTORY=$work/mps CUDA_MPS_LOG_DIRECTORY=$work/mps
+    mkdir -p "$work/mps" && nvidia-cuda-mps-control -d || return
+    speed_of coca_base 768 12 768 128 384
+    code=$?
+    echo quit | nvidia-cuda-mps-control
+    return $code
+}
+
 # One stage at a time on recorded edges, since two on one GPU take turns in each other's times.
 profile() {
     local B=128 alone
@@ -196,12 +207,12 @@ for part in "${parts[@]}"; do
     case $part in
         ops) verdict ops 120 bash -c "$(declare -f unit); home='$home'; unit ops/test_open && unit ops/test_shared && unit ops/test_backends" ;;
         model) verdict model 60 bash -c "$(declare -f unit); home='$home'; unit model/test_parity" ;;
-        golden | bits | speed | profile | captions | sanitize | torch)
+        golden | bits | speed | mps | profile | captions | sanitize | torch)
             export home work out flops large
-            verdict "$part" 240 bash -c "$(declare -f unit golden edges train losses near bits rate speed_of speed profile captions sanitize torch); $part"
+            verdict "$part" 240 bash -c "$(declare -f unit golden edges train losses near bits rate speed_of speed mps profile captions sanitize torch); $part"
             case $part in
                 bits) show bits 'worst' ;;
-                speed) show speed 'samples/s, ' ;;
+                speed | mps) show "$part" 'samples/s, ' ;;
                 profile) show profile '^[a-z].* +[0-9]+.*%' 60 ;;
                 captions) show captions 'pictures/s' ;;
                 torch) show torch 'open_clip|compiled' ;;
