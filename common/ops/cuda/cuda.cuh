@@ -15,8 +15,8 @@ extern "C" {
 #include "ops/ops.h"
 }
 
-struct cuda_staging; // memory.cu: pinned host memory on the way to the device
-struct cuda_linear;  // linear.cu: cuBLASLt and the algorithms chosen
+struct cuda_staging; // transfer.cu: pinned host memory on the way to the device
+struct cuda_linear;  // product.cu: cuBLASLt and the algorithms chosen
 
 struct cuda_backend {
     int device;
@@ -54,6 +54,9 @@ static inline struct cuda_backend *cuda_of(struct ops *ops) {
 // Device memory for one operation, its content undefined, until the next call. It grows to the largest that was asked
 // for.
 void *cuda_scratch(struct cuda_backend *cuda, size_t bytes);
+
+// Whether it points into memory of share or open_shared.
+bool cuda_is_shared(const struct cuda_backend *cuda, const void *pointer);
 
 static inline unsigned cuda_blocks(int64_t n, int64_t each) {
     return (unsigned)((n + each - 1) / each);

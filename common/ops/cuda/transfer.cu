@@ -1,0 +1,99 @@
+// The way to the device: host memory passes through pinned chunks, so that the caller's buffer may be used again as
+// soon as upload returns, while copies wait for their turn on the stream. Shared memory is on the device already.
+#include <omp.h>
+#include <string.h>
+
+#include "ops/cuda/device.cuh"
+
+#define CHUNK ((size_t)4 << 20) // bytes
+#define UP_CHUNKS 16            // uploads that may be under way
+#define DOWN_CHUNKS 2
+
+struct chunk {
+    char *bytes;
+    cudaEvent_t done; // the last copy of it
+};
+
+struct cuda_staging {
+    char *memory; // pinned
+    struct chunk up[UP_CHUNKS], down[DOWN_CHUNKS];
+    int next;
+};
+
+static void chunk_init(struct chunk *chunk, char *bytes) {
+    chunk->bytes = bytes;
+    CUDA_CHECK(cudaEventCreateWithFlags(&chunk->done, cudaEventDisableTiming));
+}
+
+struct cuda_staging *cuda_staging_new(void) {
+    struct cuda_staging *staging = new cuda_staging();
+    CUDA_CHECK(cudaMallocHost((void **)&staging->memory, (UP_CHUNKS + DOWN_CHUNKS) * CHUNK));
+    for (int i = 0; i < UP_CHUNKS; i++) chunk_init(&staging->up[i], staging->memory + i * CHUNK);
+    for (int i = 0; i < DOWN_CHUNKS; i++) chunk_init(&staging->down[i], staging->memory + (UP_CHUNKS + i) * CHUNK);
+    return staging;
+}
+
+void cuda_staging_free(struct cuda_staging *staging) {
+    for (int i = 0; i < UP_CHUNKS; i++) cudaEventDestroy(staging->up[i].done);
+    for (int i = 0; i < DOWN_CHUNKS; i++) cudaEventDestroy(staging->down[i].done);
+    cudaFreeHost(staging->memory);
+    delete staging;
+}
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+#define PIECE ((size_t)512 << 10) // bytes that one thread copies
+#define COPIERS 4                 // threads, where there are cores enough for two stages and more
+
+// One core copies at half the rate at which the bus moves.
+static void copy_on_host(void *to, const void *from, size_t bytes) {
+    int pieces = (int)((bytes + PIECE - 1) / PIECE), spare = omp_get_num_procs() / 4;
+#pragma omp parallel for schedule(static) num_threads(spare < COPIERS ? spare : COPIERS) if (pieces > 1 && spare > 1)
+    for (int i = 0; i < pieces; i++) {
+        size_t at = (size_t)i * PIECE;
+        memcpy((char *)to + at, (const char *)from + at, least(PIECE, bytes - at));
+    }
+}
+
+extern "C" void cuda_upload(struct ops *ops, void *device, const void *host, size_t bytes) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    if (cuda_is_shared(cuda, host)) {
+        cuda_copy(ops, device, host, bytes);
+        return;
+    }
+    struct cuda_staging *staging = cuda->staging;
+    for (size_t at = 0; at < bytes; at += CHUNK) {
+        size_t n = least(CHUNK, bytes - at);
+        struct chunk *chunk = &staging->up[staging->next++ % UP_CHUNKS];
+        CUDA_CHECK(cudaEventSynchronize(chunk->done));
+        copy_on_host(chunk->bytes, (const char *)host + at, n);
+        CUDA_CHECK(cudaMemcpyAsync((char *)device + at, chunk->bytes, n, cudaMemcpyHostToDevice, cuda->stream));
+        CUDA_CHECK(cudaEventRecord(chunk->done, cuda->stream));
+    }
+}
+
+static void take_down(struct cuda_backend *cuda, struct chunk *chunk, const char *device, size_t n) {
+    CUDA_CHECK(cudaMemcpyAsync(chunk->bytes, device, n, cudaMemcpyDeviceToHost, cuda->stream));
+    CUDA_CHECK(cudaEventRecord(chunk->done, cuda->stream));
+}
+
+// The copy of a chunk out of pinned memory overlaps the transfer of the next.
+extern "C" void cuda_download(struct ops *ops, void *host, const void *device, size_t bytes) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    if (cuda_is_shared(cuda, host)) {
+        cuda_copy(ops, host, device, bytes);
+        cuda_finish(ops);
+        return;
+    }
+    struct chunk *down = cuda->staging->down;
+    if (bytes) take_down(cuda, &down[0], (const char *)device, least(CHUNK, bytes));
+    for (size_t at = 0, i = 0; at < bytes; at += CHUNK, i++) {
+        size_t next = at + CHUNK;
+        if (next < bytes)
+            take_down(cuda, &down[(i + 1) % DOWN_CHUNKS], (const char *)device + next, least(CHUNK, bytes - next));
+        CUDA_CHECK(cudaEventSynchronize(down[i % DOWN_CHUNKS].done));
+        copy_on_host((char *)host + at, down[i % DOWN_CHUNKS].bytes, least(CHUNK, bytes - at));
+    }
+}
