@@ -41,7 +41,6 @@ static struct image_encode {
     int held;              // microbatch whose activations are in the only set
     float *dumped;         // [G,N,D] features of a dumped step
     struct slots *slots;   // of features, or NULL
-    bool slots_tried;      // of served features
     struct slot_reader d_features;
 } self;
 
@@ -138,15 +137,7 @@ static size_t slot_bytes(void) {
     return (size_t)shape_bytes(features_shape(run_options.microbatch), self.part.ops->dtype);
 }
 
-// A consumer's first request tells whether it can open them.
-static void open_served_slots(void) {
-    if (self.slots_tried) return;
-    self.slots_tried = true;
-    self.slots = slots_new_served(&self.part, self.features, served_slots(), slot_bytes());
-}
-
 static void *add_features(const struct work *work, struct message *message) {
-    if (!run_options.control && !edge_is_recording(self.features)) open_served_slots();
     return slots_add(work->dump ? NULL : self.slots, work->slot, message, TENSOR_FEATURES, self.part.ops->dtype,
                      features_shape(message->unit.samples));
 }
@@ -231,7 +222,8 @@ static int open_edges(struct hub *hub) {
 }
 
 static void open_slots(void) {
-    self.slots = slots_new(&self.part, self.features, false, run_microbatches(), slot_bytes());
+    self.slots = run_options.control ? slots_new(&self.part, self.features, false, run_microbatches(), slot_bytes())
+                                     : slots_new_served(&self.part, self.features, served_slots(), slot_bytes());
     self.d_features.ops = self.part.ops;
 }
 

@@ -11,9 +11,13 @@ _Static_assert(SHARED_HANDLE == WIRE_HANDLE, "a handle does not fit into a messa
 
 struct slots {
     struct ops *ops;
-    struct shared_memory memory, words; // words: one for each slot, 1 while it is taken; not in training
-    size_t stride;                      // bytes from slot to slot
+    const struct edge *served; // its consumer says what it opens; NULL in training
+    struct shared_memory memory;
+    struct shared_memory words; // of served slots: one for each, 1 while it is taken
+    size_t stride;              // bytes from slot to slot
     int count;
+    int reader; // its device number
+    bool made;  // as far as memory can be had
 };
 
 static uint32_t *word_of(const struct shared_memory *words, int64_t at) {
@@ -30,11 +34,17 @@ struct memory_bytes slots_bytes(const struct part *part, int64_t count, int64_t 
 static struct slots *new_slots(const struct part *part, int reader, int count, size_t bytes) {
     struct slots *slots = xcalloc(1, sizeof *slots);
     slots->ops = part->ops;
+    slots->reader = reader;
     slots->count = count;
     slots->stride = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    part->ops->share(part->ops, &slots->memory, slots->stride * (size_t)count, reader);
-    if (!slots->memory.at) slots_free(&slots);
     return slots;
+}
+
+static void make(struct slots *slots) {
+    if (slots->made) return;
+    slots->made = true;
+    slots->ops->share(slots->ops, &slots->memory, slots->stride * (size_t)slots->count, slots->reader);
+    if (slots->served) host_share(&slots->words, (size_t)slots->count * sizeof(uint32_t));
 }
 
 // The reader's device number, or -1 where its backend is not the part's.
@@ -56,11 +66,10 @@ struct slots *slots_new(const struct part *part, const struct edge *edge, bool i
 }
 
 struct slots *slots_new_served(const struct part *part, const struct edge *edge, int count, size_t bytes) {
-    if (!may_share(edge) || strcmp(edge_consumer_shares(edge), part->ops->backend) != 0) return NULL;
-    int reader = reader_of(false);
-    struct slots *slots = reader < 0 ? NULL : new_slots(part, reader, count, bytes);
-    if (slots) host_share(&slots->words, (size_t)count * sizeof(uint32_t));
-    if (slots && !slots->words.at) slots_free(&slots);
+    int reader = may_share(edge) ? reader_of(false) : -1;
+    if (reader < 0) return NULL;
+    struct slots *slots = new_slots(part, reader, count, bytes);
+    slots->served = edge;
     return slots;
 }
 
@@ -83,13 +92,25 @@ static int take_free(struct slots *slots) {
     return -1;
 }
 
-void *slots_add(struct slots *slots, int slot, struct message *message, const char *name, enum dtype dtype,
+static bool consumer_opens(const struct slots *slots) {
+    return strcmp(edge_consumer_shares(slots->served), slots->ops->backend) == 0;
+}
+
+// The slot to write, or -1 where the message must carry the bytes.
+static int choose(struct slots *slots, int microbatch) {
+    if (!slots || (slots->served && !consumer_opens(slots))) return -1;
+    make(slots);
+    if (!slots->memory.at || (slots->served && !slots->words.at)) return -1;
+    return slots->served ? take_free(slots) : microbatch;
+}
+
+void *slots_add(struct slots *slots, int microbatch, struct message *message, const char *name, enum dtype dtype,
                 struct shape shape) {
-    if (slots && slots->words.at) slot = take_free(slots);
-    if (!slots || slot < 0) return message_add(message, name, dtype, shape);
+    int slot = choose(slots, microbatch);
+    if (slot < 0) return message_add(message, name, dtype, shape);
     struct shared_place place = {.offset = (int64_t)slots->stride * slot, .word = -1};
     memcpy(place.handle, slots->memory.handle, sizeof place.handle);
-    if (slots->words.at) {
+    if (slots->served) {
         place.word = slot * (int64_t)sizeof(uint32_t);
         memcpy(place.word_handle, slots->words.handle, sizeof place.word_handle);
     }

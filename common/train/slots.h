@@ -18,15 +18,16 @@ struct memory_bytes slots_bytes(const struct part *part, int64_t count, int64_t 
 
 // Of `count` tensors of `bytes` that the part writes on the edge in training, for the image encoder to read or the text
 // decoder. NULL where messages must carry them: no training under a conductor, --transport frames, peers on other hosts
-// or with other backends, or memory that cannot be shared here.
+// or with other backends.
 struct slots *slots_new(const struct part *part, const struct edge *edge, bool image_reads, int count, size_t bytes);
-// The same of a served edge (EDGE_SERVE), which a request has come on.
+// The same of a served edge (EDGE_SERVE), for the text decoder.
 struct slots *slots_new_served(const struct part *part, const struct edge *edge, int count, size_t bytes);
 void slots_free(struct slots **slots);
 
-// Adds the tensor to the message and returns where to write it: a slot, or host memory where `slots` is NULL or none is
-// free. Both are what ops->download takes. `slot` is the microbatch's in training, and without meaning when served.
-void *slots_add(struct slots *slots, int slot, struct message *message, const char *name, enum dtype dtype,
+// Adds the tensor to the message and returns where to write it: the microbatch's slot or, when served, a free one; host
+// memory where `slots` is NULL, memory cannot be shared, the consumer does not open it, or no slot is free. Both are
+// what ops->download takes.
+void *slots_add(struct slots *slots, int microbatch, struct message *message, const char *name, enum dtype dtype,
                 struct shape shape);
 
 // The reader's side.
