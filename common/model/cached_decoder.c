@@ -100,7 +100,10 @@ void cached_decoder_release(struct cached_decoder *decoder) {
     unimodal_release(&decoder->unimodal);
     multimodal_release(&decoder->multimodal);
     key_mask_release(&decoder->mask);
-    if (decoder->memory) ops_release(decoder->ops, decoder->memory);
+    if (decoder->memory) {
+        decoder->ops->graph_release(decoder->ops, &decoder->step);
+        ops_release(decoder->ops, decoder->memory);
+    }
     free(decoder->host);
     free(decoder->unimodal_cache);
     free(decoder->multimodal_cache);
@@ -175,9 +178,10 @@ static void attend_to_cache(struct cached_decoder *decoder, const struct self_at
     attention_apply(ops, &layer->attention, &state->attention, decoder->x, decoder->x, pattern);
 }
 
-static struct attention_pattern self_pattern(const struct cached_decoder *decoder, int count, int place) {
+// No caption has more than T keys; how many it has lies on the device, so that each step has the same arguments.
+static struct attention_pattern self_pattern(const struct cached_decoder *decoder, int count) {
     struct spans keys = {list_of(decoder, decoder->device, STEP_SELF_START),
-                         list_of(decoder, decoder->device, STEP_SELF_COUNT), place + 1,
+                         list_of(decoder, decoder->device, STEP_SELF_COUNT), decoder->T,
                          (int64_t)decoder->slots * decoder->T};
     return (struct attention_pattern){.B = count, .queries = spans_rows(&decoder->one_row, count), .keys = keys};
 }
@@ -226,23 +230,36 @@ void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int f
     key_mask_copy(&decoder->mask, to, from, first + count);
 }
 
-void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place) {
+// From the newest tokens to the logits behind them.
+static void run_step(struct cached_decoder *decoder, const struct attention_pattern *cross, int count,
+                     const uint8_t *key_valid) {
     struct ops *ops = decoder->ops;
     const struct unimodal *unimodal = &decoder->unimodal;
     const struct multimodal *multimodal = &decoder->multimodal;
-    int most, pictures = list_pictures(decoder, count, row, &most);
-    struct attention_pattern self = self_pattern(decoder, count, place), unimodal_self = self;
-    struct attention_pattern cross = cross_pattern(decoder, count, pictures, most);
-    for (int i = 0; i < count; i++) list_row(decoder, i, &row[i], place);
-    upload_lists(decoder);
+    struct attention_pattern self = self_pattern(decoder, count), unimodal_self = self;
+    unimodal_self.key_valid = key_valid;
     ops->embedding_forward(ops, decoder->x, unimodal->token.value, unimodal->cls.value, unimodal->position.value,
                            list_of(decoder, decoder->device, STEP_TOKEN), list_of(decoder, decoder->device, STEP_PLACE),
                            count, decoder->D);
-    unimodal_self.key_valid = key_mask_upload(&decoder->mask, ops);
     run_unimodal(decoder, &unimodal_self);
-    run_multimodal(decoder, &self, &cross);
+    run_multimodal(decoder, &self, cross);
     norm_apply(ops, &multimodal->ln_final, &decoder->norm, decoder->x, count);
     linear_apply(ops, &multimodal->text_projection, decoder->logits, decoder->norm.out, NULL, count);
+}
+
+void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place) {
+    struct ops *ops = decoder->ops;
+    int most, pictures = list_pictures(decoder, count, row, &most);
+    struct attention_pattern cross = cross_pattern(decoder, count, pictures, most);
+    int64_t base = decoder->slots + 1;
+    bool issued;
+    for (int i = 0; i < count; i++) list_row(decoder, i, &row[i], place);
+    upload_lists(decoder);
+    const uint8_t *key_valid = key_mask_upload(&decoder->mask, ops);
+    ops->graph_begin(ops, &decoder->step, (count * base + pictures) * base + most, &issued);
+    if (issued) return;
+    run_step(decoder, &cross, count, key_valid);
+    ops->graph_end(ops, &decoder->step);
 }
 
 void cached_decoder_logits(struct cached_decoder *decoder, int count, void *logits) {

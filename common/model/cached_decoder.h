@@ -47,6 +47,7 @@ struct cached_decoder {
     struct norm_state norm;
     void *logits;       // [slots,V]
     int32_t *likeliest; // [slots,LIKELIEST]
+    struct ops_graph step;
     void *memory;
 };
 
