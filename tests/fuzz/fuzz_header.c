@@ -13,8 +13,11 @@ static int decode(struct message **message, const void *header, size_t size) {
     *message = message_new(MESSAGE_PROBE, (struct unit){0});
     int status = message_decode_header(*message, lengths, header, size, reason);
     if (status && !reason[0]) abort();
-    for (int i = 0; i < (*message)->tensor_count; i++)
-        if (lengths[i] != tensor_bytes(&(*message)->tensor[i])) abort();
+    for (int i = 0; i < (*message)->tensor_count; i++) {
+        bool shared = (*message)->shared[i];
+        if (lengths[i] != (shared ? (int64_t)sizeof(struct shared_place) : tensor_bytes(&(*message)->tensor[i])))
+            abort();
+    }
     return status;
 }
 

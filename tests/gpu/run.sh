@@ -15,7 +15,7 @@
 #   sanitize   compute-sanitizer over the operations
 #   torch      open_clip's own step with PyTorch on the same card (needs open_clip_torch)
 #
-# Each part prints its verdict; logs go to DIR. Exits 1 when a part failed.
+# COCA_TEST_REPEATS (12): random shapes of each operation. Each part prints its verdict; logs go to DIR. Exits 1 when a part failed.
 set -uo pipefail
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 out=${TMPDIR:-/tmp}/coca-gpu failed=0
@@ -25,7 +25,7 @@ parts=("$@")
 mkdir -p "$out" && out=$(cd "$out" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export COCA_BIN=$home/bin PATH=$home/bin:$PATH:/usr/local/cuda/bin LC_ALL=C
+export COCA_TEST_REPEATS=${COCA_TEST_REPEATS:-12} COCA_BIN=$home/bin PATH=$home/bin:$PATH:/usr/local/cuda/bin LC_ALL=C
 
 # CUDA's libraries, wherever this machine has them.
 libraries=$(ls -d /usr/local/cuda/lib64 /usr/local/cuda/targets/x86_64-linux/lib 2>/dev/null

@@ -122,7 +122,8 @@ static void test_lies(void **state) {
             lie.at = NULL;
             ops->open_shared(ops, &lie);
             if (!lie.at) continue;
-            assert_true(i >= 32); // behind what the handle says
+            bool process = i >= 8 && i < 12; // a thread's number names its process too
+            assert_true(process || i >= 32); // what the handle says ends there
             ops->close_shared(ops, &lie);
         }
     ops->close_shared(ops, &memory);
