@@ -172,7 +172,8 @@ static size_t feature_bytes(const struct image_tower *tower, int B) {
     return (size_t)(B * dims->F * dims->D) * dtype_size(tower->params->ops->dtype);
 }
 
-static void apply(struct image_tower *tower, struct image_set *set, bool want_features, bool want_embedding) {
+// Between pixels and the embedding's projection; the graph's key is all that the operations depend on.
+static void run_forward(struct image_tower *tower, struct image_set *set, bool want_features, bool want_embedding) {
     struct ops *ops = tower->params->ops;
     struct attention_pattern vit = vit_pattern(tower, set->B);
     bool issued;
@@ -192,7 +193,7 @@ void image_tower_forward(struct image_tower *tower, int index, int B, const uint
     bool want_features = features || tower->plan.train, want_embedding = embedding || tower->plan.train;
     set->B = B;
     ops->upload(ops, tower->scratch.pixels, pixels, (size_t)(B * S * S * 3));
-    apply(tower, set, want_features, want_embedding);
+    run_forward(tower, set, want_features, want_embedding);
     if (features) ops->download(ops, features, set->pool.features, feature_bytes(tower, B));
     if (want_embedding) projection_apply(ops, &tower->proj, &set->projection, embedding, set->pool.pooled, B);
 }
@@ -206,7 +207,7 @@ static void take_d_features(struct image_tower *tower, const void *d_features, i
         ops->zero(ops, tower->scratch.pool.d_features, bytes);
 }
 
-static void pass_back(struct image_tower *tower, struct image_set *set, bool embedding) {
+static void run_backward(struct image_tower *tower, struct image_set *set, bool embedding) {
     struct ops *ops = tower->params->ops;
     struct image_scratch *scratch = &tower->scratch;
     struct attention_pattern vit = vit_pattern(tower, set->B);
@@ -228,5 +229,5 @@ void image_tower_backward(struct image_tower *tower, int index, const void *d_fe
     if (d_embedding)
         projection_backward(ops, &tower->proj, &set->projection, &scratch->projection, scratch->pool.d_pooled,
                             d_embedding, set->pool.pooled, set->B);
-    pass_back(tower, set, d_embedding != NULL);
+    run_backward(tower, set, d_embedding != NULL);
 }

@@ -50,7 +50,9 @@ static void write_handle(struct shared_memory *memory, const struct head *head) 
     memcpy(memory->handle, &handle, sizeof handle);
 }
 
-void host_share(struct shared_memory *memory, size_t bytes) {
+void host_share(struct ops *ops, struct shared_memory *memory, size_t bytes, int reader) {
+    (void)ops;
+    (void)reader;
     *memory = (struct shared_memory){.bytes = bytes};
     int file = sealed_file(HEAD + bytes);
     struct head *head = file < 0 ? NULL : map(file, HEAD + bytes);
@@ -84,7 +86,8 @@ static struct head *open_file(const struct host_handle *handle) {
     return head;
 }
 
-void host_open_shared(struct shared_memory *memory) {
+void host_open_shared(struct ops *ops, struct shared_memory *memory) {
+    (void)ops;
     struct host_handle handle;
     memcpy(&handle, memory->handle, sizeof handle);
     struct head *head = handle.bytes > SIZE_MAX / 2 ? NULL : open_file(&handle);
@@ -93,10 +96,33 @@ void host_open_shared(struct shared_memory *memory) {
     memory->at = head ? (char *)head + HEAD : NULL;
 }
 
-void host_close_shared(struct shared_memory *memory) {
+void host_close_shared(struct ops *ops, struct shared_memory *memory) {
+    (void)ops;
     if (!memory->at) return;
     struct head *head = head_of(memory);
     if (!memory->opened) close(head->file);
     munmap(head, HEAD + memory->bytes);
     memory->at = NULL;
+}
+
+void host_free_memory(struct ops *ops, int64_t *bytes) {
+    (void)ops;
+    *bytes = -1;
+}
+
+void host_graph_begin(struct ops *ops, struct ops_graph *graph, int64_t key, bool *issued) {
+    (void)ops;
+    (void)graph;
+    (void)key;
+    *issued = false;
+}
+
+void host_graph_end(struct ops *ops, struct ops_graph *graph) {
+    (void)ops;
+    (void)graph;
+}
+
+void host_graph_release(struct ops *ops, struct ops_graph *graph) {
+    (void)ops;
+    (void)graph;
 }

@@ -1,9 +1,12 @@
-// Host memory that two processes of one host have open, for the backends whose memory is the host's. It is a file
-// without a name, gone when both have left, however they leave.
+// The operations that backends whose memory is the host's have in common. `ops` is any of theirs.
+//
+// Memory that two processes have open is a file without a name, gone when both have left, however they leave. Graphs
+// keep nothing, since calls cost nothing here.
 #pragma once
 
 #include "ops/ops.h"
 
-void host_share(struct shared_memory *memory, size_t bytes);
-void host_open_shared(struct shared_memory *memory);
-void host_close_shared(struct shared_memory *memory);
+#define OP(name, parameters, arguments)
+#define DEVICE_OP(name, parameters, arguments) void host_##name parameters;
+#include "ops/ops.def"
+#undef OP

@@ -84,7 +84,7 @@ struct shared_memory {
 // them all at once is its own.
 struct ops_graph {
     int64_t key;
-    int issued; // times since the key changed
+    bool issued; // since the key changed
     bool recording;
     void *kept;
     uint64_t made_for; // state of the backend that it depends on

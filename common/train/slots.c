@@ -40,11 +40,11 @@ static struct slots *new_slots(const struct part *part, int reader, int count, s
     return slots;
 }
 
-static void make(struct slots *slots) {
+static void make_memory(struct slots *slots) {
     if (slots->made) return;
     slots->made = true;
     slots->ops->share(slots->ops, &slots->memory, slots->stride * (size_t)slots->count, slots->reader);
-    if (slots->served) host_share(&slots->words, (size_t)slots->count * sizeof(uint32_t));
+    if (slots->served) host_share(slots->ops, &slots->words, (size_t)slots->count * sizeof(uint32_t), 0);
 }
 
 // The reader's device number, or -1 where its backend is not the part's.
@@ -76,7 +76,7 @@ struct slots *slots_new_served(const struct part *part, const struct edge *edge,
 void slots_free(struct slots **slots) {
     if (!*slots) return;
     if ((*slots)->memory.at) (*slots)->ops->close_shared((*slots)->ops, &(*slots)->memory);
-    host_close_shared(&(*slots)->words);
+    host_close_shared((*slots)->ops, &(*slots)->words);
     free(*slots);
     *slots = NULL;
 }
@@ -97,16 +97,16 @@ static bool consumer_opens(const struct slots *slots) {
 }
 
 // The slot to write, or -1 where the message must carry the bytes.
-static int choose(struct slots *slots, int microbatch) {
+static int choose_slot(struct slots *slots, int microbatch) {
     if (!slots || (slots->served && !consumer_opens(slots))) return -1;
-    make(slots);
+    make_memory(slots);
     if (!slots->memory.at || (slots->served && !slots->words.at)) return -1;
     return slots->served ? take_free(slots) : microbatch;
 }
 
 void *slots_add(struct slots *slots, int microbatch, struct message *message, const char *name, enum dtype dtype,
                 struct shape shape) {
-    int slot = choose(slots, microbatch);
+    int slot = choose_slot(slots, microbatch);
     if (slot < 0) return message_add(message, name, dtype, shape);
     struct shared_place place = {.offset = (int64_t)slots->stride * slot, .word = -1};
     memcpy(place.handle, slots->memory.handle, sizeof place.handle);
@@ -128,22 +128,22 @@ static int cannot_open(const struct message *message, const char *name) {
         name, message->from, message->from);
 }
 
-static bool names(const struct shared_memory *memory, const unsigned char handle[WIRE_HANDLE]) {
+static bool is_open_as(const struct shared_memory *memory, const unsigned char handle[WIRE_HANDLE]) {
     return memory->at && memcmp(memory->handle, handle, WIRE_HANDLE) == 0;
 }
 
 static void open_memory(struct slot_reader *reader, const struct shared_place *place) {
-    if (names(&reader->memory, place->handle)) return;
+    if (is_open_as(&reader->memory, place->handle)) return;
     if (reader->memory.at) reader->ops->close_shared(reader->ops, &reader->memory);
     memcpy(reader->memory.handle, place->handle, WIRE_HANDLE);
     reader->ops->open_shared(reader->ops, &reader->memory);
 }
 
 static void open_words(struct slot_reader *reader, const struct shared_place *place) {
-    if (place->word < 0 || names(&reader->words, place->word_handle)) return;
-    host_close_shared(&reader->words);
+    if (place->word < 0 || is_open_as(&reader->words, place->word_handle)) return;
+    host_close_shared(reader->ops, &reader->words);
     memcpy(reader->words.handle, place->word_handle, WIRE_HANDLE);
-    host_open_shared(&reader->words);
+    host_open_shared(reader->ops, &reader->words);
 }
 
 // Whether `bytes` from `at` on lie in the memory.
@@ -178,6 +178,6 @@ void slot_give_back(struct slot_reader *reader) {
 
 void slot_reader_close(struct slot_reader *reader) {
     if (reader->memory.at) reader->ops->close_shared(reader->ops, &reader->memory);
-    host_close_shared(&reader->words);
+    host_close_shared(reader->ops, &reader->words);
     reader->taken = NULL;
 }

@@ -19,6 +19,7 @@ struct cpu {
 };
 
 #define OP(name, parameters, arguments) void cpu_##name parameters;
+#define DEVICE_OP(name, parameters, arguments)
 #include "ops/ops.def"
 #undef OP
 

@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "ops/cpu/cpu.h"
-#include "ops/host_memory.h"
 
 void cpu_allocate(struct ops *ops, void **memory, size_t bytes) {
     (void)ops;
@@ -84,43 +83,4 @@ void cpu_weights_changed(struct ops *ops) {
 
 void cpu_finish(struct ops *ops) {
     (void)ops;
-}
-
-void cpu_free_memory(struct ops *ops, int64_t *bytes) {
-    (void)ops;
-    *bytes = -1;
-}
-
-void cpu_share(struct ops *ops, struct shared_memory *memory, size_t bytes, int reader) {
-    (void)ops;
-    (void)reader;
-    host_share(memory, bytes);
-}
-
-void cpu_open_shared(struct ops *ops, struct shared_memory *memory) {
-    (void)ops;
-    host_open_shared(memory);
-}
-
-void cpu_close_shared(struct ops *ops, struct shared_memory *memory) {
-    (void)ops;
-    host_close_shared(memory);
-}
-
-// Calls cost nothing here.
-void cpu_graph_begin(struct ops *ops, struct ops_graph *graph, int64_t key, bool *issued) {
-    (void)ops;
-    (void)graph;
-    (void)key;
-    *issued = false;
-}
-
-void cpu_graph_end(struct ops *ops, struct ops_graph *graph) {
-    (void)ops;
-    (void)graph;
-}
-
-void cpu_graph_release(struct ops *ops, struct ops_graph *graph) {
-    (void)ops;
-    (void)graph;
 }

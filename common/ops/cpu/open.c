@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "ops/backend.h"
 #include "ops/cpu/cpu.h"
+#include "ops/host_memory.h"
 
 // Below this many numbers a loop is done before another thread has heard of it.
 #define PARALLEL_WORK 8192
@@ -77,6 +78,7 @@ int cpu_open(struct ops *ops, int index) {
     ops->copy_bytes = (int64_t)sizeof(float) / kernels->operand_depth;
     ops->scratch_bytes = ops->threads * cpu->block_numbers * (int64_t)sizeof(float); // linear maps take the most
 #define OP(name, parameters, arguments) ops->name = cpu_##name;
+#define DEVICE_OP(name, parameters, arguments) ops->name = host_##name;
 #include "ops/ops.def"
 #undef OP
     return 0;

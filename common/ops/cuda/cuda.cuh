@@ -16,7 +16,7 @@ extern "C" {
 }
 
 struct cuda_staging; // transfer.cu: pinned host memory on the way to the device
-struct cuda_linear;  // product.cu: cuBLASLt and the algorithms chosen
+struct cuda_products;  // product.cu: cuBLASLt and the algorithms chosen
 
 struct cuda_backend {
     int device;
@@ -28,7 +28,7 @@ struct cuda_backend {
     uint64_t scratch_made; // how often: graphs hold its address
     struct cuda_staging *staging;
     std::vector<const struct shared_memory *> shared; // open now
-    struct cuda_linear *linear;
+    struct cuda_products *products;
 };
 
 #define OP(name, parameters, arguments) extern "C" void cuda_##name parameters;

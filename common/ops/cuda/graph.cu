@@ -18,10 +18,11 @@ extern "C" void cuda_graph_begin(struct ops *ops, struct ops_graph *graph, int64
     if (graph->kept) {
         CUDA_CHECK(cudaGraphLaunch((cudaGraphExec_t)graph->kept, cuda->stream));
         *issued = true;
-    } else if (graph->issued++) {
+    } else if (graph->issued) {
         CUDA_CHECK(cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal));
         graph->recording = true;
     }
+    graph->issued = true;
 }
 
 extern "C" void cuda_graph_end(struct ops *ops, struct ops_graph *graph) {

@@ -7,8 +7,8 @@ extern "C" {
 
 struct cuda_staging *cuda_staging_new(void);
 void cuda_staging_free(struct cuda_staging *staging);
-struct cuda_linear *cuda_linear_new(int device);
-void cuda_linear_free(struct cuda_linear *linear);
+struct cuda_products *cuda_products_new(int device);
+void cuda_products_free(struct cuda_products *products);
 
 // What contexts, cuBLASLt, its workspace and scratch of the largest operations take, about.
 #define OWN_BYTES ((int64_t)640 << 20)
@@ -20,7 +20,7 @@ void cuda_linear_free(struct cuda_linear *linear);
 static void close_cuda(struct ops *ops) {
     struct cuda_backend *cuda = cuda_of(ops);
     cudaStreamSynchronize(cuda->stream);
-    cuda_linear_free(cuda->linear);
+    cuda_products_free(cuda->products);
     cuda_staging_free(cuda->staging);
     cudaFree(cuda->scratch);
     cudaStreamDestroy(cuda->stream);
@@ -64,7 +64,7 @@ extern "C" int cuda_backend_open(struct ops *ops, int index) {
     cuda->shared_limit = (size_t)attribute(index, cudaDevAttrMaxSharedMemoryPerBlockOptin);
     CUDA_CHECK(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking));
     cuda->staging = cuda_staging_new();
-    cuda->linear = cuda_linear_new(index);
+    cuda->products = cuda_products_new(index);
     ops->backend = "cuda";
     ops->threads = 1;
     ops->state = cuda;

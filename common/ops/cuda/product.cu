@@ -8,29 +8,29 @@ void product_check(cublasStatus_t status, const char *call, const char *file, in
     if (status != CUBLAS_STATUS_SUCCESS) cuda_failed(call, file, line, cublasLtGetStatusString(status));
 }
 
-struct cuda_linear *cuda_linear_new(int device) {
-    struct cuda_linear *linear = new cuda_linear();
-    CUBLAS_CHECK(cublasLtCreate(&linear->handle));
-    choices_open(&linear->choices, device);
-    for (cudaEvent_t &event : linear->between) CUDA_CHECK(cudaEventCreate(&event));
-    CUDA_CHECK(cudaMalloc(&linear->workspace, PRODUCT_WORKSPACE));
-    CUDA_CHECK(cudaMalloc(&linear->sums, PRODUCT_SUMS * sizeof(float)));
-    return linear;
+struct cuda_products *cuda_products_new(int device) {
+    struct cuda_products *products = new cuda_products();
+    CUBLAS_CHECK(cublasLtCreate(&products->handle));
+    choices_open(&products->choices, device);
+    for (cudaEvent_t &event : products->between) CUDA_CHECK(cudaEventCreate(&event));
+    CUDA_CHECK(cudaMalloc(&products->workspace, PRODUCT_WORKSPACE));
+    CUDA_CHECK(cudaMalloc(&products->sums, PRODUCT_SUMS * sizeof(float)));
+    return products;
 }
 
-void cuda_linear_free(struct cuda_linear *linear) {
-    cudaFree(linear->sums);
-    cudaFree(linear->workspace);
-    for (cudaEvent_t event : linear->between) cudaEventDestroy(event);
-    choices_close(&linear->choices);
-    cublasLtDestroy(linear->handle);
-    delete linear;
+void cuda_products_free(struct cuda_products *products) {
+    cudaFree(products->sums);
+    cudaFree(products->workspace);
+    for (cudaEvent_t event : products->between) cudaEventDestroy(event);
+    choices_close(&products->choices);
+    cublasLtDestroy(products->handle);
+    delete products;
 }
 
 // ---- descriptors
 
 void product_describe(struct cuda_backend *cuda, struct descriptors *of, const struct product *p) {
-    const void *bias = p->d_bias ? cuda->linear->sums : p->bias;
+    const void *bias = p->d_bias ? cuda->products->sums : p->bias;
     cublasOperation_t a = p->turn_a ? CUBLAS_OP_T : CUBLAS_OP_N, b = p->turn_b ? CUBLAS_OP_T : CUBLAS_OP_N;
     CUBLAS_CHECK(cublasLtMatmulDescCreate(&of->matmul, CUBLAS_COMPUTE_32F, CUDA_R_32F));
     CUBLAS_CHECK(cublasLtMatmulDescSetAttribute(of->matmul, CUBLASLT_MATMUL_DESC_TRANSA, &a, sizeof a));
@@ -69,12 +69,12 @@ static int64_t sum_count(const struct product *p) {
 cublasStatus_t product_issue(struct cuda_backend *cuda, const struct product *p, const struct descriptors *of,
                              const cublasLtMatmulAlgo_t *algorithm) {
     const float one = 1;
-    struct cuda_linear *linear = cuda->linear;
+    struct cuda_products *products = cuda->products;
     cublasStatus_t status =
-        cublasLtMatmul(linear->handle, of->matmul, &one, p->a, of->a, p->b, of->b, &p->beta, p->c ? p->c : p->d, of->d,
-                       p->d, of->d, algorithm, linear->workspace, PRODUCT_WORKSPACE, cuda->stream);
+        cublasLtMatmul(products->handle, of->matmul, &one, p->a, of->a, p->b, of->b, &p->beta, p->c ? p->c : p->d,
+                       of->d, p->d, of->d, algorithm, products->workspace, PRODUCT_WORKSPACE, cuda->stream);
     if (status == CUBLAS_STATUS_SUCCESS && p->d_bias)
-        cuda_add_columns(cuda, p->d_bias, nullptr, linear->sums, 1, sum_count(p));
+        cuda_add_columns(cuda, p->d_bias, nullptr, products->sums, 1, sum_count(p));
     return status;
 }
 

@@ -47,7 +47,7 @@ static int ask(struct cuda_backend *cuda, const struct product *p, int64_t align
     CUBLAS_CHECK(cublasLtMatmulPreferenceCreate(&preference));
     for (const auto &attribute : wanted)
         CUBLAS_CHECK(cublasLtMatmulPreferenceSetAttribute(preference, attribute.name, attribute.value, attribute.size));
-    if (cublasLtMatmulAlgoGetHeuristic(cuda->linear->handle, of.matmul, of.a, of.b, of.d, of.d, preference, most,
+    if (cublasLtMatmulAlgoGetHeuristic(cuda->products->handle, of.matmul, of.a, of.b, of.d, of.d, preference, most,
                                        answer, &count) != CUBLAS_STATUS_SUCCESS)
         count = 0;
     cublasLtMatmulPreferenceDestroy(preference);
@@ -58,7 +58,7 @@ static int ask(struct cuda_backend *cuda, const struct product *p, int64_t align
 // Milliseconds of the fastest of a few runs, infinite when it does not run. Each is queued while the one before it
 // runs, so that the time its launches take the CPU does not count.
 template <typename Run> static float time_of(struct cuda_backend *cuda, const Run &run) {
-    cudaEvent_t *between = cuda->linear->between;
+    cudaEvent_t *between = cuda->products->between;
     float least = INFINITY, took;
     if (!run()) return least;
     CUDA_CHECK(cudaEventRecord(between[0], cuda->stream));
@@ -121,7 +121,7 @@ static cublasLtMatmulAlgo_t try_out(struct cuda_backend *cuda, const struct prod
 static void choose(struct cuda_backend *cuda, const struct product *p, const struct product *rounded,
                    const choice_key &key, int64_t alignment, bool kept) {
     cublasLtMatmulHeuristicResult_t answer[CANDIDATES];
-    struct choices *choices = &cuda->linear->choices;
+    struct choices *choices = &cuda->products->choices;
     int count = ask(cuda, rounded, alignment, kept ? CANDIDATES : 1, answer);
     const cublasLtMatmulAlgo_t first = first_answer(p, answer, count);
     cublasLtMatmulAlgo_t best = first;
@@ -142,7 +142,7 @@ static bool works(struct cuda_backend *cuda, const struct product *p, const cubl
     if (is_none(algorithm)) return p->d_bias != nullptr;
     product_describe(cuda, &of, p);
     cublasStatus_t status =
-        cublasLtMatmulAlgoCheck(cuda->linear->handle, of.matmul, of.a, of.b, of.d, of.d, algorithm, &result);
+        cublasLtMatmulAlgoCheck(cuda->products->handle, of.matmul, of.a, of.b, of.d, of.d, algorithm, &result);
     product_forget(&of);
     return status == CUBLAS_STATUS_SUCCESS && result.workspaceSize <= PRODUCT_WORKSPACE;
 }
@@ -151,8 +151,8 @@ static bool works(struct cuda_backend *cuda, const struct product *p, const cubl
 // and differs from call to call.
 const cublasLtMatmulAlgo_t *product_algorithm(struct cuda_backend *cuda, const struct product *p,
                                               int64_t product::*rows) {
-    struct cuda_linear *linear = cuda->linear;
-    struct choices *choices = &linear->choices;
+    struct cuda_products *products = cuda->products;
+    struct choices *choices = &products->choices;
     struct product rounded_up = *p;
     int64_t alignment = alignment_of(p);
     rounded_up.*rows = rounded(p->*rows);
@@ -163,7 +163,7 @@ const cublasLtMatmulAlgo_t *product_algorithm(struct cuda_backend *cuda, const s
          : p->c == p->d ? 2
                         : 1}
     };
-    if (linear->checked.insert(key).second) {
+    if (products->checked.insert(key).second) {
         bool kept = choices_lock(choices);
         auto known = choices->known.find(key);
         if (known == choices->known.end() || !works(cuda, &rounded_up, &known->second))

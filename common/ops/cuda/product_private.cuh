@@ -9,7 +9,7 @@
 #define PRODUCT_WORKSPACE ((size_t)32 << 20) // bytes
 #define TRIALS 5                             // of an algorithm; the fastest counts
 
-struct cuda_linear {
+struct cuda_products {
     cublasLtHandle_t handle;
     void *workspace;
     float *sums;                     // what an epilogue leaves of them; [PRODUCT_SUMS]

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "ops/host_memory.h"
 #include "ops/reference/reference.h"
 
 void reference_allocate(struct ops *ops, void **memory, size_t bytes) {
@@ -48,43 +47,4 @@ void reference_weights_changed(struct ops *ops) {
 
 void reference_finish(struct ops *ops) {
     (void)ops;
-}
-
-void reference_free_memory(struct ops *ops, int64_t *bytes) {
-    (void)ops;
-    *bytes = -1;
-}
-
-void reference_share(struct ops *ops, struct shared_memory *memory, size_t bytes, int reader) {
-    (void)ops;
-    (void)reader;
-    host_share(memory, bytes);
-}
-
-void reference_open_shared(struct ops *ops, struct shared_memory *memory) {
-    (void)ops;
-    host_open_shared(memory);
-}
-
-void reference_close_shared(struct ops *ops, struct shared_memory *memory) {
-    (void)ops;
-    host_close_shared(memory);
-}
-
-// Calls cost nothing here.
-void reference_graph_begin(struct ops *ops, struct ops_graph *graph, int64_t key, bool *issued) {
-    (void)ops;
-    (void)graph;
-    (void)key;
-    *issued = false;
-}
-
-void reference_graph_end(struct ops *ops, struct ops_graph *graph) {
-    (void)ops;
-    (void)graph;
-}
-
-void reference_graph_release(struct ops *ops, struct ops_graph *graph) {
-    (void)ops;
-    (void)graph;
 }

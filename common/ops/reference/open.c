@@ -1,5 +1,6 @@
 #include "base/fail.h"
 #include "ops/backend.h"
+#include "ops/host_memory.h"
 #include "ops/reference/reference.h"
 
 static void close_reference(struct ops *ops) {
@@ -14,6 +15,7 @@ int reference_open(struct ops *ops, int index) {
     ops->threads = 1;
     ops->close = close_reference;
 #define OP(name, parameters, arguments) ops->name = reference_##name;
+#define DEVICE_OP(name, parameters, arguments) ops->name = host_##name;
 #include "ops/ops.def"
 #undef OP
     return 0;

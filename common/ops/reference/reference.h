@@ -5,5 +5,6 @@
 #include "ops/ops.h"
 
 #define OP(name, parameters, arguments) void reference_##name parameters;
+#define DEVICE_OP(name, parameters, arguments)
 #include "ops/ops.def"
 #undef OP
