@@ -52,7 +52,8 @@ static const struct option table[] = {
            "how features travel between encoders of one host: in memory that both have open, the GPU's if both are on "
            "GPUs, or in messages",
            0),
-    REAL("memory", memory_gib, "GIB", "0", 0, 1e6, "refuse to start when a stage needs more; 0: no limit", 0),
+    REAL("memory", memory_gib, "GIB", "0", 0, 1e6,
+         "refuse to start when a stage needs more, of its GPU's memory if it has one; 0: no limit", 0),
     HEADING("Losses"),
     REAL("coca-caption-loss-weight", caption_weight, "WEIGHT", "2", 0, 1e6,
          "lambda_Cap; 0 leaves the multimodal half out", OPTION_IDENTITY),
