@@ -73,7 +73,7 @@ static struct memory_bytes need(void *context, int recompute, int64_t microbatch
     struct memory_bytes bytes = part_bytes(&self.part, self.train);
     struct memory_bytes features =
         slots_bytes(&self.part, queued, shape_bytes(features_shape(microbatch), self.part.ops->dtype));
-    bytes.device += image_tower_bytes(config, self.part.ops->dtype, plan) + features.device;
+    bytes.device += image_tower_bytes(config, self.part.ops, plan) + features.device;
     bytes.host += pixels * (kept + (ahead() + 1) * microbatch) + features.host;
     return bytes;
 }

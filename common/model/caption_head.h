@@ -9,12 +9,17 @@
 
 struct caption_scratch {
     void *logits;  // [chunk,V]
+    real *scale;   // of the gradient
     double *total; // Σ −log p
 };
 
 void caption_head_plan(struct caption_scratch *scratch, int64_t R, int64_t V, struct planner *planner);
 
-// in[R,D], target[R] (−1: none) → Σ −log p over the targets. d_in[R,D], unless NULL, becomes the gradient of `scale`
-// times that. logits, unless NULL, receives [R,V] of the compute type on the host.
-double caption_head_run(struct ops *ops, const struct linear *head, struct caption_scratch *scratch, void *d_in,
-                        void *logits, const void *in, const int32_t *target, double scale, int64_t R);
+// Before the run: what the gradient is of, as a multiple of Σ −log p.
+void caption_head_begin(struct ops *ops, struct caption_scratch *scratch, double scale);
+// in[R,D], target[R] (−1: none) → d_in[R,D], unless NULL. logits, unless NULL, receives [R,V] of the compute type on
+// the host.
+void caption_head_run(struct ops *ops, const struct linear *head, struct caption_scratch *scratch, void *d_in,
+                      void *logits, const void *in, const int32_t *target, int64_t R);
+// Σ −log p over the targets of the run.
+double caption_head_total(struct ops *ops, const struct caption_scratch *scratch);

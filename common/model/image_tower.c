@@ -105,9 +105,9 @@ static size_t measure(struct image_tower *tower, enum dtype dtype) {
     return arena.peak;
 }
 
-int64_t image_tower_bytes(const struct model_config *config, enum dtype dtype, struct tower_plan plan) {
+int64_t image_tower_bytes(const struct model_config *config, const struct ops *ops, struct tower_plan plan) {
     struct image_tower *tower = skeleton(config, plan);
-    size_t bytes = measure(tower, dtype);
+    size_t bytes = measure(tower, ops->dtype);
     image_tower_free(&tower);
     return (int64_t)bytes;
 }

@@ -11,7 +11,6 @@ struct multimodal_dims multimodal_dims_of(const struct model_config *config) {
                                     .V = config->text.vocab_size,
                                     .heads = decoder->heads,
                                     .layers = decoder->layers,
-                                    .T = config->text.context_length,
                                     .N = config_feature_tokens(config),
                                     .activation = config->activation,
                                     .self_mlp = decoder->self_mlp};
@@ -58,9 +57,9 @@ static void plan_layer(struct decoder_layer_state *layer, void *in, int64_t R, i
     mlp_plan(&layer->mlp, layer->cross.out, R, dims->D, dims->hidden, planner);
 }
 
-void multimodal_plan(struct multimodal_state *state, int B, const struct multimodal_dims *dims,
+void multimodal_plan(struct multimodal_state *state, const struct text_rows *rows, const struct multimodal_dims *dims,
                      struct planner *planner) {
-    int64_t R = text_rows_targets(B, dims->T), Rk = (int64_t)B * dims->N;
+    int64_t R = rows->most_targets, Rk = (int64_t)rows->batch * dims->N;
     state->features = plan_rows(planner, Rk, dims->D);
     state->in = plan_rows(planner, R, dims->D);
     norm_plan(&state->ln_final, R, dims->D, planner);
@@ -74,9 +73,9 @@ void multimodal_plan(struct multimodal_state *state, int B, const struct multimo
     }
 }
 
-void multimodal_plan_scratch(struct multimodal_scratch *scratch, int B, const struct multimodal_dims *dims,
-                             struct planner *planner) {
-    int64_t R = text_rows_targets(B, dims->T), Rk = (int64_t)B * dims->N;
+void multimodal_plan_scratch(struct multimodal_scratch *scratch, const struct text_rows *rows,
+                             const struct multimodal_dims *dims, struct planner *planner) {
+    int64_t R = rows->most_targets, Rk = (int64_t)rows->batch * dims->N;
     scratch->d_features = plan_rows(planner, Rk, dims->D);
     scratch->d_norm = plan_rows(planner, R, dims->D);
     size_t mark = arena_mark(planner->arena);
@@ -90,20 +89,19 @@ void multimodal_plan_scratch(struct multimodal_scratch *scratch, int B, const st
 
 static struct attention_pattern self_pattern(const struct text_rows *rows) {
     struct spans targets = text_rows_target_spans(rows);
-    return (struct attention_pattern){.B = rows->B, .queries = targets, .keys = targets, .causal = true};
+    return (struct attention_pattern){.B = rows->samples, .queries = targets, .keys = targets, .causal = true};
 }
 
 static struct attention_pattern cross_pattern(const struct text_rows *rows) {
     return (struct attention_pattern){
-        .B = rows->B, .queries = text_rows_target_spans(rows), .keys = text_rows_feature_spans(rows)};
+        .B = rows->samples, .queries = text_rows_target_spans(rows), .keys = text_rows_feature_spans(rows)};
 }
 
 void multimodal_apply(struct ops *ops, const struct multimodal *half, struct multimodal_state *state,
-                      const void *features, const void *states, const struct text_rows *rows) {
+                      const void *states, const struct text_rows *rows) {
     struct attention_pattern self = self_pattern(rows), cross = cross_pattern(rows);
-    int64_t R = rows->targets, Rk = cross.keys.rows, D = half->dims.D;
-    ops->upload(ops, state->features, features, (size_t)(Rk * D) * dtype_size(ops->dtype));
-    ops->gather_rows(ops, state->in, states, text_rows_list(rows, ROW_STATE), R, D);
+    int64_t R = rows->targets, Rk = cross.keys.rows;
+    ops->gather_rows(ops, state->in, states, text_rows_list(rows, ROW_STATE), R, half->dims.D);
     const void *in = state->in;
     for (int i = 0; i < half->dims.layers; i++) {
         const struct decoder_layer *layer = &half->layer[i];
@@ -119,12 +117,10 @@ void multimodal_apply(struct ops *ops, const struct multimodal *half, struct mul
 }
 
 void multimodal_backward(struct ops *ops, const struct multimodal *half, const struct multimodal_state *state,
-                         struct multimodal_scratch *scratch, void *d_states, void *d_features,
-                         const struct text_rows *rows) {
+                         struct multimodal_scratch *scratch, void *d_states, const struct text_rows *rows) {
     struct attention_pattern self = self_pattern(rows), cross = cross_pattern(rows);
     int64_t R = rows->targets;
-    size_t feature_bytes = (size_t)(cross.keys.rows * half->dims.D) * dtype_size(ops->dtype);
-    ops->zero(ops, scratch->d_features, feature_bytes);
+    ops->zero(ops, scratch->d_features, (size_t)(cross.keys.rows * half->dims.D) * dtype_size(ops->dtype));
     norm_backward(ops, &half->ln_final, &state->ln_final, d_states, scratch->d_norm, state->out, R, false);
     for (int i = half->dims.layers - 1; i >= 0; i--) {
         const struct decoder_layer *layer = &half->layer[i];
@@ -137,5 +133,4 @@ void multimodal_backward(struct ops *ops, const struct multimodal *half, const s
             mlp_backward(ops, &layer->self_mlp, &at->self_mlp, &scratch->mlp, d_states, at->self.out, R);
         self_attention_backward(ops, &layer->self, &at->self, &scratch->self, d_states, in, &self);
     }
-    ops->download(ops, d_features, scratch->d_features, feature_bytes);
 }

@@ -10,7 +10,7 @@
 
 struct multimodal_dims {
     int64_t D, hidden, V;
-    int heads, layers, T, N; // N: feature rows of a picture
+    int heads, layers, N; // N: feature rows of a picture
     enum activation activation;
     bool self_mlp;
 };
@@ -60,16 +60,15 @@ void multimodal_release(struct multimodal *half);
 
 void multimodal_state_init(struct multimodal_state *state, int layers);
 void multimodal_state_release(struct multimodal_state *state);
-void multimodal_plan(struct multimodal_state *state, int B, const struct multimodal_dims *dims,
+void multimodal_plan(struct multimodal_state *state, const struct text_rows *rows, const struct multimodal_dims *dims,
                      struct planner *planner);
 // The last piece of its region: the planner's arena ends below it.
-void multimodal_plan_scratch(struct multimodal_scratch *scratch, int B, const struct multimodal_dims *dims,
-                             struct planner *planner);
+void multimodal_plan_scratch(struct multimodal_scratch *scratch, const struct text_rows *rows,
+                             const struct multimodal_dims *dims, struct planner *planner);
 
-// The host's features [B,N,D] and states [rows,D] of the backend → state->ln_final.out by target row.
+// state->features and states[states,D] → state->ln_final.out by target row.
 void multimodal_apply(struct ops *ops, const struct multimodal *half, struct multimodal_state *state,
-                      const void *features, const void *states, const struct text_rows *rows);
-// scratch->d_norm, which the head left, → d_states[rows,D] by target row and the host's d_features [B,N,D].
+                      const void *states, const struct text_rows *rows);
+// scratch->d_norm, which the head left, → d_states[targets,D] and scratch->d_features.
 void multimodal_backward(struct ops *ops, const struct multimodal *half, const struct multimodal_state *state,
-                         struct multimodal_scratch *scratch, void *d_states, void *d_features,
-                         const struct text_rows *rows);
+                         struct multimodal_scratch *scratch, void *d_states, const struct text_rows *rows);

@@ -5,29 +5,44 @@
 #include "base/memory.h"
 #include "model/towers.h"
 
-int64_t text_rows_states(int batch, int T) {
-    return (int64_t)batch * (T + 1);
-}
-
-int64_t text_rows_targets(int batch, int T) {
-    return (int64_t)batch * (T - 1);
-}
+#define FILLER 16 // rows of a filler sample at most; upper bounds of a sample's rows are multiples of it
+#define STEPS 64  // at least, to the most rows: fewer cost more filler rows, more are more shapes
 
 static int64_t capacity(const struct text_rows *rows, enum row_list list) {
     switch (list) {
     case ROW_TOKEN:
-    case ROW_PLACE: return text_rows_states(rows->batch, rows->T);
+    case ROW_PLACE: return rows->most_states;
     case ROW_STATE:
-    case ROW_TARGET: return text_rows_targets(rows->batch, rows->T);
-    case ROW_VALID: return (text_rows_states(rows->batch, rows->T) + 3) / 4;
-    default: return rows->batch;
+    case ROW_TARGET: return rows->most_targets;
+    case ROW_VALID: return (rows->most_states + 3) / 4;
+    case ROW_CLS: return rows->batch;
+    default: return rows->batch + rows->fillers;
     }
 }
 
-void text_rows_init(struct text_rows *rows, const struct model_config *config, int batch) {
+static int64_t round_up(int64_t n, int64_t step) {
+    return (n + step - 1) / step * step;
+}
+
+// A power of two, as tiles of matrix products are. Each missing target row takes a missing state row, so these may be
+// twice as many.
+static void plan_fillers(struct text_rows *rows) {
+    rows->step = FILLER;
+    while (2 * rows->step * STEPS <= rows->most_states) rows->step *= 2;
+    rows->fillers = (int)round_up(2 * (rows->step - 1), FILLER) / FILLER;
+    rows->most_states = round_up(rows->most_states + rows->step - 1, rows->step);
+    rows->most_targets = round_up(rows->most_targets, rows->step);
+}
+
+void text_rows_init(struct text_rows *rows, const struct model_config *config, int batch, bool filled) {
     rows->batch = batch;
     rows->T = config->text.context_length;
     rows->N = config_feature_tokens(config);
+    rows->step = 1;
+    rows->fillers = 0;
+    rows->most_states = (int64_t)batch * (rows->T + 1);
+    rows->most_targets = (int64_t)batch * (rows->T - 1);
+    if (filled) plan_fillers(rows);
     for (int list = 0; list < ROW_LISTS; list++) rows->offset[list + 1] = rows->offset[list] + capacity(rows, list);
     rows->host = xcalloc((size_t)rows->offset[ROW_LISTS], sizeof *rows->host);
 }
@@ -116,8 +131,30 @@ static void add_caption(struct text_rows *rows, const struct text_config *config
         add_target(rows, first + t, token[t + 1] == config->pad_id ? -1 : token[t + 1]);
 }
 
+// The next FILLER of the missing rows; they embed token 0.
+static void add_filler(struct text_rows *rows, int64_t *states, int64_t *targets) {
+    int sample = rows->samples++, n = (int)(*states < FILLER ? *states : FILLER);
+    int captioned = (int)(*targets < n ? *targets : n);
+    int64_t first = rows->states;
+    set_span(rows, ROW_STATE_START, ROW_STATE_COUNT, sample, first, n, &rows->state_max);
+    set_span(rows, ROW_TARGET_START, ROW_TARGET_COUNT, sample, rows->targets, captioned, &rows->target_max);
+    set_span(rows, ROW_FEATURE_START, ROW_FEATURE_COUNT, sample, 0, 0, &(int){0});
+    for (int t = 0; t < n; t++) add_state(rows, 0, t % rows->T, true);
+    for (int t = 0; t < captioned; t++) add_target(rows, first + t, -1);
+    *states -= n;
+    *targets -= captioned;
+}
+
+static void fill(struct text_rows *rows) {
+    int64_t targets = round_up(rows->targets, rows->step) - rows->targets;
+    int64_t states = round_up(rows->states + targets, rows->step) - rows->states;
+    for (int f = 0; f < rows->fillers; f++) add_filler(rows, &states, &targets);
+    rows->state_max = (int)round_up(rows->state_max, FILLER);
+    rows->target_max = (int)round_up(rows->target_max, FILLER);
+}
+
 static void clear(struct text_rows *rows, int B) {
-    rows->B = B;
+    rows->B = rows->samples = B;
     rows->states = rows->targets = rows->counted = 0;
     rows->masked = false;
     rows->state_max = rows->target_max = 0;
@@ -132,6 +169,8 @@ int text_rows_build(struct text_rows *rows, struct ops *ops, const struct text_c
         if (length < 0) return length;
         add_caption(rows, config, token, length, b);
     }
+    rows->captioned = rows->targets;
+    if (rows->fillers) fill(rows);
     ops->upload(ops, rows->device, rows->host, (size_t)rows->offset[ROW_LISTS] * sizeof *rows->device);
     return 0;
 }

@@ -6,6 +6,10 @@
 // hidden from all queries are marked in `valid`; there are none in the paper's family, which has no padding inside
 // captions. Target rows: the states of all tokens but EOS, whose state only CLS reads. Where the next token is the
 // padding's, in the middle of a caption, there is no target, but later rows see the row.
+//
+// For a backend that keeps graphs, microbatches must not all have row counts of their own: filler samples behind the
+// captions bring both counts to multiples of `step`. They see themselves alone, no picture, have no targets and no CLS
+// that is read, so their gradients are zero.
 #pragma once
 
 #include "model/config.h"
@@ -15,35 +19,36 @@
 enum row_list {
     ROW_TOKEN,         // [states] embedded
     ROW_PLACE,         // [states] position
-    ROW_CLS,           // [B] state row of CLS
+    ROW_CLS,           // [B] state row of CLS, of captions alone
     ROW_STATE,         // [targets] state row
     ROW_TARGET,        // [targets] the next token, −1 for none
     ROW_VALID,         // [states] bytes, not words: whether the row is seen as a key
-    ROW_STATE_START,   // [B]
-    ROW_STATE_COUNT,   // [B]
-    ROW_TARGET_START,  // [B]
-    ROW_TARGET_COUNT,  // [B]
-    ROW_FEATURE_START, // [B]
-    ROW_FEATURE_COUNT, // [B]
+    ROW_STATE_START,   // [samples]
+    ROW_STATE_COUNT,   // [samples]
+    ROW_TARGET_START,  // [samples]
+    ROW_TARGET_COUNT,  // [samples]
+    ROW_FEATURE_START, // [samples]
+    ROW_FEATURE_COUNT, // [samples]
     ROW_LISTS
 };
 
 struct text_rows {
-    int batch, T, N; // capacity: captions, their length, feature rows of each
+    int batch, T, N;                   // capacity: captions, their length, feature rows of each
+    int step, fillers;                 // 1 and 0: there are no fillers
+    int64_t most_states, most_targets; // rows there can be
     int32_t *host, *device;
     int64_t offset[ROW_LISTS + 1]; // of each list, and the size of all
 
-    int B;                     // captions present
+    int B, samples;            // captions present; with fillers
     int64_t states, targets;   // rows
+    int64_t captioned;         // target rows of captions, which come first
     int64_t counted;           // targets that are not −1
     bool masked;               // some row is not valid
-    int state_max, target_max; // rows of one caption, upper bounds
+    int state_max, target_max; // rows of one sample, upper bounds
 };
 
-int64_t text_rows_states(int batch, int T);  // the most rows there can be
-int64_t text_rows_targets(int batch, int T); // ditto
-
-void text_rows_init(struct text_rows *rows, const struct model_config *config, int batch);
+// filled: with fillers.
+void text_rows_init(struct text_rows *rows, const struct model_config *config, int batch, bool filled);
 void text_rows_release(struct text_rows *rows);
 void text_rows_plan(struct text_rows *rows, struct planner *planner);
 

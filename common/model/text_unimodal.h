@@ -9,7 +9,6 @@
 struct unimodal_dims {
     struct transformer_dims transformer;
     int64_t E;
-    int T;
 };
 
 struct unimodal {
@@ -38,16 +37,23 @@ struct unimodal_scratch {
 struct unimodal_dims unimodal_dims_of(const struct model_config *config);
 void unimodal_find(struct unimodal *half, const struct params *params, const struct model_config *config);
 void unimodal_release(struct unimodal *half);
-void unimodal_plan(struct unimodal_state *state, int B, const struct unimodal_dims *dims, struct planner *planner);
+void unimodal_plan(struct unimodal_state *state, const struct text_rows *rows, const struct unimodal_dims *dims,
+                   struct planner *planner);
 // The last piece of its region: the planner's arena ends below it.
-void unimodal_plan_scratch(struct unimodal_scratch *scratch, int B, const struct unimodal_dims *dims,
-                           struct planner *planner);
+void unimodal_plan_scratch(struct unimodal_scratch *scratch, const struct text_rows *rows,
+                           const struct unimodal_dims *dims, struct planner *planner);
 
-// embedding f32 [B,E] on the host, or NULL.
-void unimodal_apply(struct ops *ops, const struct unimodal *half, struct unimodal_state *state, float *embedding,
+// → the token states, and state->ln_final.out of the CLS rows.
+void unimodal_apply(struct ops *ops, const struct unimodal *half, struct unimodal_state *state,
                     const struct text_rows *rows);
-// d_states[targets,D]: the gradient of the token states by target row, or NULL; d_embedding f32 [B,E] on the host, or
-// NULL.
+// embedding f32 [B,E] on the host, or NULL.
+void unimodal_project(struct ops *ops, const struct unimodal *half, struct unimodal_state *state, float *embedding,
+                      const struct text_rows *rows);
+// The host's d_embedding f32 [B,E] → scratch->d_norm.
+void unimodal_project_backward(struct ops *ops, const struct unimodal *half, const struct unimodal_state *state,
+                               struct unimodal_scratch *scratch, const float *d_embedding,
+                               const struct text_rows *rows);
+// d_states[targets,D]: the gradient of the token states by target row, or NULL. embedding: scratch->d_norm counts.
 void unimodal_backward(struct ops *ops, const struct unimodal *half, const struct unimodal_state *state,
-                       struct unimodal_scratch *scratch, const void *d_states, const float *d_embedding,
+                       struct unimodal_scratch *scratch, const void *d_states, bool embedding,
                        const struct text_rows *rows);

@@ -19,8 +19,8 @@ struct tower_plan {
 };
 
 // Bytes of backend memory that a tower takes beside the parameters.
-int64_t image_tower_bytes(const struct model_config *config, enum dtype dtype, struct tower_plan plan);
-int64_t text_tower_bytes(const struct model_config *config, enum dtype dtype, struct tower_plan plan);
+int64_t image_tower_bytes(const struct model_config *config, const struct ops *ops, struct tower_plan plan);
+int64_t text_tower_bytes(const struct model_config *config, const struct ops *ops, struct tower_plan plan);
 
 struct image_tower *image_tower_new(const struct model_config *config, struct params *params, struct tower_plan plan);
 void image_tower_free(struct image_tower **tower);

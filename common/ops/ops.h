@@ -94,6 +94,7 @@ struct ops {
     const char *backend; // "reference", "cpu", "cuda"
     enum dtype dtype;    // of activations and weights
     int threads;
+    bool graphs;                    // graph_begin keeps operations, so row counts had better be few
     void *state;                    // the backend's own
     void (*close)(struct ops *ops); // releases state
     int64_t scratch_bytes;          // see ops_own_bytes

@@ -46,7 +46,7 @@ void passes_add_bytes(struct memory_bytes *bytes, int recompute, int64_t microba
     struct tower_plan plan = {(int)microbatch, sets, text_decode.train};
     struct memory_bytes features =
         slots_bytes(&text_decode.part, text_decode.train ? M : 1, shape_bytes(features_shape(microbatch), dtype()));
-    bytes->device += text_tower_bytes(config(), dtype(), plan) + features.device;
+    bytes->device += text_tower_bytes(config(), text_decode.part.ops, plan) + features.device;
     bytes->host += microbatch * config()->text.context_length * (int64_t)sizeof(int32_t) * (M + ahead + 1);
     bytes->host += features.host;
     if (text_decode.train && sets < M) bytes->host += M * text_state_bytes(config(), dtype(), (int)microbatch);

@@ -141,6 +141,7 @@ struct block {
     void *d_x, *d_normed, *d_qkv, *d_attended, *d_hidden;
     real *mean, *rstd, *lse;
     double *total;
+    real *scale;
     int32_t *target, *start, *count;
     struct attention_shape attention;
 };
@@ -211,6 +212,8 @@ static void block_activations(struct block *b) {
     b->rstd = zeros(ops, R);
     b->lse = zeros(ops, R * b->s->H);
     b->total = ops_allocate(ops, sizeof *b->total);
+    b->scale = ops_allocate(ops, sizeof *b->scale);
+    ops->upload(ops, b->scale, &(real){1e-3f}, sizeof *b->scale);
 }
 
 static struct block block_new(struct ops *ops, const struct shape *s) {
@@ -264,7 +267,7 @@ static void head_forward(struct block *b) {
     b->ops->linear_forward(b->ops, b->logits, b->out, b->value[HEAD], NULL, NULL, map_of(b, HEAD));
 }
 static void head_loss(struct block *b) {
-    b->ops->cross_entropy(b->ops, b->total, b->logits, b->target, 1e-3f, true, b->head_rows, b->s->V);
+    b->ops->cross_entropy(b->ops, b->total, b->logits, b->target, b->scale, true, b->head_rows, b->s->V);
 }
 static void head_backward_input(struct block *b) {
     b->ops->linear_backward_input(b->ops, b->d_x, b->logits, b->value[HEAD], map_of(b, HEAD), false);

@@ -53,6 +53,23 @@ losses_of() { grep -o '"loss": *[^,}]*' "runs/$1/metrics.jsonl"; }
     done
 }
 
+# count STAGE COLUMN STEPS: of what the stand-in counted in the run of so many steps.
+count() { awk -v stage="$1" -v column="$2" '$1 == stage { print $column }' "counts.$3"; }
+
+@test "more steps allocate no more, and launch graphs" {
+    grep -q stand_in "$COCA_BIN/../lib/coca_cuda.so" || skip "a real GPU does not count"
+    tiny_model model.json
+    tiny_captioned data.set 8
+    tiny_run trials --steps 2 # of algorithms, whose choice is kept
+    for steps in 8 16; do STAND_IN_COUNTS=$PWD/counts.$steps tiny_run r$steps --steps $steps; done
+    for stage in coca-image-encode coca-text-decode coca-loss; do
+        [ "$(count $stage 2 8)" -eq "$(count $stage 2 16)" ]
+    done
+    # two passes of two microbatches; of text three, now and then in a shape that is new
+    [ "$(($(count coca-image-encode 4 16) - $(count coca-image-encode 4 8)))" -eq 32 ]
+    [ "$(($(count coca-text-decode 4 16) - $(count coca-text-decode 4 8)))" -ge 36 ]
+}
+
 @test "a checkpoint moves between backends" {
     tiny_model model.json
     tiny_captioned data.set 8

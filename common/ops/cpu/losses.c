@@ -38,10 +38,10 @@ static void cross_entropy_rows(const void *context, struct share share) {
     }
 }
 
-void cpu_cross_entropy(struct ops *ops, double *total, void *logits, const int32_t *target, real scale, bool gradient,
-                       int64_t R, int64_t V) {
+void cpu_cross_entropy(struct ops *ops, double *total, void *logits, const int32_t *target, const real *scale,
+                       bool gradient, int64_t R, int64_t V) {
     struct cpu *cpu = cpu_of(ops);
-    struct loss_rows job = {.cpu = cpu, .x = logits, .target = target, .scale = scale, .gradient = gradient};
+    struct loss_rows job = {.cpu = cpu, .x = logits, .target = target, .scale = *scale, .gradient = gradient};
     job.row = cpu_shared(cpu, (size_t)R * sizeof(double));
     job.R = R;
     job.C = V;

@@ -31,8 +31,8 @@ template <typename T, int N> static __device__ float row_lse(const T *row, float
 }
 
 template <typename T, int N>
-static __global__ void cross_entropy_kernel(double *nll, T *logits, const int32_t *target, float scale, bool gradient,
-                                            int64_t V) {
+static __global__ void cross_entropy_kernel(double *nll, T *logits, const int32_t *target, const float *scale,
+                                            bool gradient, int64_t V) {
     __shared__ float shared[THREADS / WARP];
     int64_t r = blockIdx.x;
     T *row = logits + r * V;
@@ -49,14 +49,14 @@ static __global__ void cross_entropy_kernel(double *nll, T *logits, const int32_
     __syncthreads(); // the target's logit is read before it is overwritten
     for (int64_t i = threadIdx.x * N; gradient && i < V; i += THREADS * N) {
         load<T, N>(x, row + i);
-        for (int j = 0; j < N; j++) x[j] = scale * (__expf(x[j] - lse) - (i + j == wanted));
+        for (int j = 0; j < N; j++) x[j] = *scale * (__expf(x[j] - lse) - (i + j == wanted));
         store<T, N>(row + i, x);
     }
 }
 
 template <typename T>
-static void cross_entropy(struct cuda_backend *cuda, double *total, T *logits, const int32_t *target, float scale,
-                          bool gradient, int64_t R, int64_t V) {
+static void cross_entropy(struct cuda_backend *cuda, double *total, T *logits, const int32_t *target,
+                          const float *scale, bool gradient, int64_t R, int64_t V) {
     double *nll = (double *)cuda_scratch(cuda, (size_t)R * sizeof(double));
     if (rows_align<T>(V, logits))
         cross_entropy_kernel<T, vec_elements<T>>
@@ -67,8 +67,8 @@ static void cross_entropy(struct cuda_backend *cuda, double *total, T *logits, c
     cuda_add_parts(cuda, total, nll, R);
 }
 
-extern "C" void cuda_cross_entropy(struct ops *ops, double *total, void *logits, const int32_t *target, float scale,
-                                   bool gradient, int64_t R, int64_t V) {
+extern "C" void cuda_cross_entropy(struct ops *ops, double *total, void *logits, const int32_t *target,
+                                   const float *scale, bool gradient, int64_t R, int64_t V) {
     if (!R) return;
     CUDA_COMPUTE_TYPE(ops, cross_entropy(cuda_of(ops), total, (T *)logits, target, scale, gradient, R, V));
 }

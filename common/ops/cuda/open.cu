@@ -67,6 +67,7 @@ extern "C" int cuda_backend_open(struct ops *ops, int index) {
     cuda->products = cuda_products_new(index);
     ops->backend = "cuda";
     ops->threads = 1;
+    ops->graphs = true;
     ops->state = cuda;
     ops->close = close_cuda;
     ops->scratch_bytes = OWN_BYTES;

@@ -15,7 +15,7 @@ static void cross_entropy_gradient(real *logits, double lse, int32_t target, dou
     for (int64_t c = 0; c < V; c++) logits[c] = (real)(scale * (exp(logits[c] - lse) - (c == target)));
 }
 
-void reference_cross_entropy(struct ops *ops, double *total, void *logits_, const int32_t *target, real scale,
+void reference_cross_entropy(struct ops *ops, double *total, void *logits_, const int32_t *target, const real *scale,
                              bool gradient, int64_t R, int64_t V) {
     (void)ops;
     for (int64_t r = 0; r < R; r++) {
@@ -26,7 +26,7 @@ void reference_cross_entropy(struct ops *ops, double *total, void *logits_, cons
         }
         double lse = logsumexp(logits, 1, V);
         *total += lse - logits[target[r]];
-        if (gradient) cross_entropy_gradient(logits, lse, target[r], scale, V);
+        if (gradient) cross_entropy_gradient(logits, lse, target[r], *scale, V);
     }
 }
 

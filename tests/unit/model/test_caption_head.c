@@ -75,6 +75,13 @@ static void check_gradients(const struct problem *p, const real *d_in, const rea
         }
 }
 
+static double run(struct ops *ops, const struct linear *head, struct caption_scratch *scratch, real *d_in, real *logits,
+                  const struct problem *p) {
+    caption_head_begin(ops, scratch, SCALE);
+    caption_head_run(ops, head, scratch, d_in, logits, p->in, p->target, R);
+    return caption_head_total(ops, scratch);
+}
+
 static void test_chunks(void **state) {
     (void)state;
     struct problem p;
@@ -85,14 +92,14 @@ static void test_chunks(void **state) {
     assert_int_equal(ops_open(&ops, "reference", DT_REAL, 1), 0);
     real *d_in = xcalloc(R * D, sizeof *d_in), *d_weight = xcalloc(D * V, sizeof *d_weight);
     real *logits = xcalloc(R * V, sizeof *logits);
-    size_t bytes = CAPTION_CHUNK * V * sizeof(real) + 2 * ARENA_ALIGN;
+    size_t bytes = CAPTION_CHUNK * V * sizeof(real) + 3 * ARENA_ALIGN;
     void *memory = xaligned(bytes);
     arena_begin(&arena, memory, bytes);
     caption_head_plan(&scratch, R, V, &(struct planner){&arena, DT_REAL, true});
     struct linear head = linear_matrix((struct weight){p.weight, p.weight, d_weight}, D, V);
-    assert_close(caption_head_run(ops, &head, &scratch, NULL, NULL, p.in, p.target, SCALE, R), p.nll);
+    assert_close(run(ops, &head, &scratch, NULL, NULL, &p), p.nll);
     for (int i = 0; i < D * V; i++) assert_true(d_weight[i] == 0);
-    assert_close(caption_head_run(ops, &head, &scratch, d_in, logits, p.in, p.target, SCALE, R), p.nll);
+    assert_close(run(ops, &head, &scratch, d_in, logits, &p), p.nll);
     for (int i = 0; i < R * V; i++) assert_close(logits[i], p.logits[i]);
     check_gradients(&p, d_in, d_weight);
     void *pieces[] = {d_in, d_weight, logits, memory};

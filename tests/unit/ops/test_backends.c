@@ -330,11 +330,12 @@ static void check_largest_columns(struct trial *t) {
 static void check_cross_entropy(struct trial *t) {
     int64_t R = size(t, 60), V = 1 + size(t, 900);
     struct both *logits = elements(t, R * V), *total = doubles(t, 1), *target = random_integers(t, -1, V - 1, R);
+    struct both *weight = reals(t, 1);
     scale(t, logits, 3);
-    BOTH(cross_entropy, total->at[s], logits->at[s], target->at[s], 0.125f, false, R, V);
+    BOTH(cross_entropy, total->at[s], logits->at[s], target->at[s], weight->at[s], false, R, V);
     agree(t, logits, "cross_entropy: logits without gradient");
     agree(t, total, "cross_entropy: total without gradient");
-    BOTH(cross_entropy, total->at[s], logits->at[s], target->at[s], 0.125f, true, R, V);
+    BOTH(cross_entropy, total->at[s], logits->at[s], target->at[s], weight->at[s], true, R, V);
     agree(t, logits, "cross_entropy: d_logits");
     agree(t, total, "cross_entropy: total");
 }

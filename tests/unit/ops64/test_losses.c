@@ -12,7 +12,7 @@ static double entropy_loss(void *context) {
     struct entropy *c = context;
     double total = 0;
     memcpy(c->scratch, c->logits, (size_t)(c->R * c->V) * sizeof *c->scratch);
-    c->ops->cross_entropy(c->ops, &total, c->scratch, c->target, 1, false, c->R, c->V);
+    c->ops->cross_entropy(c->ops, &total, c->scratch, c->target, &(double){1}, false, c->R, c->V);
     assert_memory_equal(c->scratch, c->logits, (size_t)(c->R * c->V) * sizeof *c->scratch);
     return c->scale * total;
 }
@@ -21,7 +21,7 @@ static void check_entropy(int64_t R, int64_t V, const int32_t *target) {
     struct entropy c = {open_ops(), R, V, random_array(R * V), zero_array(R * V), target, 0.37};
     for (int64_t i = 0; i < R * V; i++) c.logits[i] *= 5;
     double total = 0, *gradient = copy_array(c.logits, R * V);
-    c.ops->cross_entropy(c.ops, &total, gradient, target, c.scale, true, R, V);
+    c.ops->cross_entropy(c.ops, &total, gradient, target, &c.scale, true, R, V);
     assert_true(fabs(c.scale * total - entropy_loss(&c)) < 1e-12);
     assert_gradient(entropy_loss, &c, c.logits, gradient, R * V, "d_logits");
     free(c.logits);
