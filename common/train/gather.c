@@ -35,9 +35,10 @@ void gather_free(struct gather **gather) {
     *gather = NULL;
 }
 
+// On the host each row lies here and in the message that brings or takes it.
 struct memory_bytes gather_bytes(int64_t G, int64_t E, bool train) {
     return (struct memory_bytes){.device = contrastive_bytes(G, E),
-                                 .host = (train ? 4 : 2) * (int64_t)rows_bytes(G, E)};
+                                 .host = 2 * (train ? 4 : 2) * (int64_t)rows_bytes(G, E)};
 }
 
 // Copies the message's rows to rows `at` … of `to`.
