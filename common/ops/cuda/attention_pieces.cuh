@@ -96,7 +96,7 @@ static __device__ __forceinline__ void score_gradients(float s[HALF / 8][4], flo
 #pragma unroll
             for (int e = 0; e < 4; e++) {
                 float2 offsets = query(n, e);
-                s[n][e] = exp2f(s[n][e] * scale2 - offsets.x);
+                s[n][e] = ptx_exp2(s[n][e] * scale2 - offsets.x);
                 dp[n][e] = scale * s[n][e] * (dp[n][e] - offsets.y);
             }
         return;
@@ -106,7 +106,7 @@ static __device__ __forceinline__ void score_gradients(float s[HALF / 8][4], flo
 #pragma unroll
         for (int e = 0; e < 4; e++) {
             float2 offsets = query(n, e);
-            float p = seen(n, e) ? exp2f(s[n][e] * scale2 - offsets.x) : 0;
+            float p = seen(n, e) ? ptx_exp2(s[n][e] * scale2 - offsets.x) : 0;
             s[n][e] = p;
             dp[n][e] = p ? scale * p * (dp[n][e] - offsets.y) : 0;
         }

@@ -88,12 +88,12 @@ static __device__ __forceinline__ float soften(float s[TILE / 8][4], int half, s
 #pragma unroll
     for (int n = 0; n < TILE / 8; n++) high = fmaxf(high, fmaxf(s[n][half * 2], s[n][half * 2 + 1]));
     high = quad_max(high);
-    float base = high == -CUDART_INF_F ? 0 : high, shrink = exp2f(row->largest - base);
+    float base = high == -CUDART_INF_F ? 0 : high, shrink = ptx_exp2(row->largest - base);
 #pragma unroll
     for (int n = 0; n < TILE / 8; n++)
 #pragma unroll
         for (int e = half * 2; e < half * 2 + 2; e++) {
-            s[n][e] = exp2f(s[n][e] - base);
+            s[n][e] = ptx_exp2(s[n][e] - base);
             sum += s[n][e];
         }
     row->largest = high;

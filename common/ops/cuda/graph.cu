@@ -1,6 +1,16 @@
 // Operations kept as a CUDA graph. The first time they are issued one by one, which lets cuBLASLt's trials and scratch
-// memory settle; the second time the stream records them; from then on a launch issues them all.
+// memory settle; the second time the stream records them; from then on a launch issues them all. Where the device has
+// little memory left they go on to be issued one by one.
 #include "ops/cuda/device.cuh"
+
+#define GRAPH_RESERVE                                                                                                  \
+    ((size_t)512 << 20) // bytes of the device that graphs leave free; one takes some 10 KiB an operation
+
+static bool there_is_memory(void) {
+    size_t left, all;
+    CUDA_CHECK(cudaMemGetInfo(&left, &all));
+    return left >= GRAPH_RESERVE;
+}
 
 static void forget(struct ops_graph *graph) {
     if (graph->kept) CUDA_CHECK(cudaGraphExecDestroy((cudaGraphExec_t)graph->kept));
@@ -18,7 +28,7 @@ extern "C" void cuda_graph_begin(struct ops *ops, struct ops_graph *graph, int64
     if (graph->kept) {
         CUDA_CHECK(cudaGraphLaunch((cudaGraphExec_t)graph->kept, cuda->stream));
         *issued = true;
-    } else if (graph->issued) {
+    } else if (graph->issued && there_is_memory()) {
         CUDA_CHECK(cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal));
         graph->recording = true;
     }

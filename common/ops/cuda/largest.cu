@@ -30,23 +30,32 @@ static __device__ candidate block_best(candidate mine, candidate *shared) {
     return best;
 }
 
-template <typename T> static __global__ void largest_columns_kernel(int32_t *index, const T *x, int64_t C, int k) {
+// Among the largest, which are in order, unless it is less than all of them.
+static __device__ __forceinline__ void keep(candidate kept[LARGEST_COLUMNS], candidate one) {
+    if (!better(one, kept[LARGEST_COLUMNS - 1])) return;
+#pragma unroll
+    for (int i = 0; i < LARGEST_COLUMNS; i++)
+        if (better(one, kept[i])) {
+            candidate down = kept[i];
+            kept[i] = one;
+            one = down;
+        }
+}
+
+template <typename T, int N>
+static __global__ void largest_columns_kernel(int32_t *index, const T *x, int64_t C, int k) {
     __shared__ candidate shared[THREADS / WARP];
     const candidate none = {-CUDART_INF_F, INT_MAX};
     candidate kept[LARGEST_COLUMNS];
     const T *row = x + blockIdx.x * C;
+    float value[N];
 #pragma unroll
     for (int i = 0; i < LARGEST_COLUMNS; i++) kept[i] = none;
-    for (int32_t c = threadIdx.x; c < C; c += THREADS) {
-        candidate one = {fmaxf(as_float(row[c]), -CUDART_INF_F), c}; // NaN is least: every index lies in the row
-        if (!better(one, kept[LARGEST_COLUMNS - 1])) continue;
+    for (int32_t c = (int32_t)threadIdx.x * N; c < C; c += THREADS * N) {
+        load<T, N>(value, row + c);
 #pragma unroll
-        for (int i = 0; i < LARGEST_COLUMNS; i++)
-            if (better(one, kept[i])) {
-                candidate down = kept[i];
-                kept[i] = one;
-                one = down;
-            }
+        for (int j = 0; j < N; j++)
+            keep(kept, {fmaxf(value[j], -CUDART_INF_F), c + j}); // NaN is least: every index lies in the row
     }
     for (int n = 0; n < k; n++) {
         candidate best = block_best(kept[0], shared);
@@ -58,9 +67,15 @@ template <typename T> static __global__ void largest_columns_kernel(int32_t *ind
     }
 }
 
-extern "C" void cuda_largest_columns(struct ops *ops, int32_t *index, const void *x, int64_t R, int64_t C, int k) {
-    if (!R) return;
-    CUDA_COMPUTE_TYPE(
-        ops, (largest_columns_kernel<<<(unsigned)R, THREADS, 0, cuda_of(ops)->stream>>>(index, (const T *)x, C, k)));
+template <typename T>
+static void largest_columns(struct cuda_backend *cuda, int32_t *index, const T *x, int64_t R, int64_t C, int k) {
+    if (rows_align<T>(C, x))
+        largest_columns_kernel<T, vec_elements<T>><<<(unsigned)R, THREADS, 0, cuda->stream>>>(index, x, C, k);
+    else
+        largest_columns_kernel<T, 1><<<(unsigned)R, THREADS, 0, cuda->stream>>>(index, x, C, k);
     CUDA_LAUNCHED();
+}
+
+extern "C" void cuda_largest_columns(struct ops *ops, int32_t *index, const void *x, int64_t R, int64_t C, int k) {
+    if (R) CUDA_COMPUTE_TYPE(ops, largest_columns(cuda_of(ops), index, (const T *)x, R, C, k));
 }

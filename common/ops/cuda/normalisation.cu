@@ -36,6 +36,12 @@ static __global__ void layernorm_forward_kernel(T *out, float *mean, float *rstd
     }
 }
 
+// 16 bytes at a time.
+template <int N> static __device__ __forceinline__ void load_floats(float x[N], const float *from) {
+#pragma unroll
+    for (int i = 0; i < N; i += vec_elements<float>) load<float, vec_elements<float>>(x + i, from + i);
+}
+
 // The same with the row in registers, K vectors of N elements a lane.
 template <typename T, int N, int K>
 static __global__ void layernorm_forward_held_kernel(T *out, float *mean, float *rstd, const T *in, const float *weight,
@@ -58,8 +64,11 @@ static __global__ void layernorm_forward_held_kernel(T *out, float *mean, float 
 #pragma unroll
     for (int k = 0; k < K; k++) {
         int64_t i = (k * WARP + lane) * N;
+        float w[N], b[N];
         if (i >= D) continue;
-        for (int j = 0; j < N; j++) x[k][j] = (x[k][j] - m) * s * weight[i + j] + bias[i + j];
+        load_floats<N>(w, weight + i);
+        load_floats<N>(b, bias + i);
+        for (int j = 0; j < N; j++) x[k][j] = (x[k][j] - m) * s * w[j] + b[j];
         store<T, N>(out + r * D + i, x[k]);
     }
     if (lane == 0) {
@@ -98,7 +107,7 @@ template <typename T>
 static void layernorm_forward(struct cuda_backend *cuda, T *out, float *mean, float *rstd, const T *in,
                               const float *weight, const float *bias, int64_t R, int64_t D) {
     unsigned blocks = cuda_blocks(R, ROWS_PER_BLOCK), threads = ROWS_PER_BLOCK * WARP;
-    if (rows_align<T>(D, out, in))
+    if (rows_align<T>(D, out, in, weight, bias))
         layernorm_forward_held(cuda, out, mean, rstd, in, weight, bias, R, D);
     else
         layernorm_forward_kernel<T, 1><<<blocks, threads, 0, cuda->stream>>>(out, mean, rstd, in, weight, bias, R, D);
@@ -229,7 +238,8 @@ template <typename Kernel, typename T>
 static void launch_backward(Kernel kernel, struct backward_launch launch, struct cuda_backend *cuda, T *d_in,
                             float *parts, const T *d_out, const T *in, const float *weight, const float *mean,
                             const float *rstd, int64_t R, int64_t D, bool accumulate) {
-    CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)launch.shared));
+    // the most there is, since a graph may hold launches of one kernel that need different amounts
+    CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)cuda->shared_limit));
     kernel<<<launch.blocks, launch.threads, launch.shared, cuda->stream>>>(d_in, parts, d_out, in, weight, mean, rstd,
                                                                            R, D, accumulate);
     CUDA_LAUNCHED();

@@ -12,7 +12,8 @@
 // The largest power of two up to 16 that all addresses and columns are multiples of, in bytes.
 static int64_t alignment_of(const struct product *p) {
     int64_t in = p->in == CUDA_R_16BF ? 2 : 4, out = p->out == CUDA_R_16BF ? 2 : 4;
-    uintptr_t all = (uintptr_t)p->a | (uintptr_t)p->b | (uintptr_t)p->c | (uintptr_t)p->d | (uintptr_t)p->aux | 16;
+    uintptr_t all = (uintptr_t)p->a | (uintptr_t)p->b | (uintptr_t)p->c | (uintptr_t)p->d | (uintptr_t)p->aux |
+                    (uintptr_t)p->bias | 16;
     all |= (uintptr_t)((p->turn_a ? p->k : p->m) * in) | (uintptr_t)((p->turn_b ? p->n : p->k) * in);
     all |= (uintptr_t)(p->m * out);
     return (int64_t)(all & -all);

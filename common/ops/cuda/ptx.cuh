@@ -40,6 +40,14 @@ static __device__ __forceinline__ void ptx_fetch(bf16 *to, const bf16 *from, boo
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(to)), "l"(from),
                  "r"(there ? 16 : 0));
 }
+// 2^x within 2 units in the last place, 0 where that is below the normal numbers. exp2f takes three instructions more
+// to tell those apart.
+static __device__ __forceinline__ float ptx_exp2(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
+    return y;
+}
+
 // What this thread fetched since the last call is one group.
 static __device__ __forceinline__ void ptx_end_group() {
     asm volatile("cp.async.commit_group;\n" ::);

@@ -201,10 +201,12 @@ extern "C" void cuda_add(struct ops *ops, void *out, const void *a, const void *
 
 template <typename T>
 static __global__ void sum_rows_kernel(float *d_rows, const T *d_out, int64_t R, int64_t N, int64_t D) {
-    int64_t e = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; // of [N,D]
+    int64_t e = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, n = e / D; // of [N,D]
     float sum = 0;
-    if (e >= N * D) return;
-    for (int64_t r = e / D; r < R; r += N) sum += as_float(d_out[r * D + e % D]);
+    if (n >= N) return;
+    int count = n < R ? (int)((R - n + N - 1) / N) : 0;
+#pragma unroll 8
+    for (int i = 0; i < count; i++) sum += as_float(d_out[e + i * (N * D)]);
     d_rows[e] += sum;
 }
 
@@ -220,21 +222,19 @@ static __global__ void number_kernel(int32_t *number, int R) {
     if (r < R) number[r] = r;
 }
 
-// A block for each run of equal keys adds its rows up in their order. key[r] and row[r] are sorted by key, rows of
-// one key ascending.
+// Blocks for each run of equal keys, a thread for each column, add its rows up in their order. key[r] and row[r] are
+// sorted by key, rows of one key ascending.
 template <typename T>
 static __global__ void add_runs_kernel(float *d_table, float *d_negative, const T *d_out, const int32_t *key,
                                        const int32_t *row, int R, int64_t D) {
     int first = blockIdx.x, end = first + 1;
-    if (first && key[first] == key[first - 1]) return;
+    int64_t i = (int64_t)blockIdx.y * blockDim.x + threadIdx.x;
+    if (i >= D || (first && key[first] == key[first - 1])) return;
     while (end < R && key[end] == key[first]) end++;
-    float *to = key[first] < 0 ? d_negative : d_table + key[first] * D;
-    for (int64_t i = threadIdx.x; i < D; i += blockDim.x) {
-        float sum = 0;
-#pragma unroll 4
-        for (int r = first; r < end; r++) sum += as_float(d_out[row[r] * D + i]);
-        to[i] += sum;
-    }
+    float *to = key[first] < 0 ? d_negative : d_table + key[first] * D, sum = 0;
+#pragma unroll 8
+    for (int r = first; r < end; r++) sum += as_float(d_out[row[r] * D + i]);
+    to[i] += sum;
 }
 
 // d_table[key[r]] += d_out[r]; d_negative for keys below 0.
@@ -250,7 +250,8 @@ static void add_by_key(struct cuda_backend *cuda, float *d_table, float *d_negat
     CUDA_LAUNCHED();
     CUDA_CHECK(
         cub::DeviceRadixSort::SortPairs(memory + 3 * list, sort, key, sorted, number, row, R, 0, 32, cuda->stream));
-    add_runs_kernel<<<(unsigned)R, THREADS, 0, cuda->stream>>>(d_table, d_negative, d_out, sorted, row, R, D);
+    add_runs_kernel<<<dim3((unsigned)R, cuda_blocks(D, THREADS)), THREADS, 0, cuda->stream>>>(d_table, d_negative,
+                                                                                              d_out, sorted, row, R, D);
     CUDA_LAUNCHED();
 }
 

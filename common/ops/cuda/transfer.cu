@@ -17,7 +17,7 @@ struct chunk {
 struct cuda_staging {
     char *memory; // pinned
     struct chunk up[UP_CHUNKS], down[DOWN_CHUNKS];
-    int next;
+    unsigned next;
 };
 
 static void chunk_init(struct chunk *chunk, char *bytes) {
