@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Makes a vocabulary and captions for pictures that lie there, with nothing but the standard library.
 
-    python make_words.py FOLDER PICTURES T VOCABULARY
+    python make_words.py FOLDER PICTURES T VOCABULARY [BOS EOS]
 
-Writes FOLDER/words.model, a SentencePiece unigram model of exactly VOCABULARY pieces, each but the first few a word that no
-other pieces make up, and FOLDER/list.tsv for `coca-pack pack --from csv`: pictures 0.jpg, 1.jpg, … with captions as long as
-make_batch.py's.
+Writes FOLDER/words.model, a SentencePiece unigram model of exactly VOCABULARY pieces, all but a few of them words, and
+FOLDER/list.tsv for `coca-pack pack --from csv`: pictures 0.jpg, 1.jpg, … with captions as long as make_batch.py's. BOS and EOS
+are 1 and 2, as in data/vocabulary.sh, or what CLIP's vocabulary has, say.
 """
 import random
 import struct
@@ -15,6 +15,7 @@ CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
 SYLLABLES = [c + v for c in CONSONANTS for v in VOWELS]
 NORMAL, UNKNOWN, CONTROL = 1, 2, 3  # SentencePiece's types of a piece
 UNIGRAM = 1
+PAD, UNK = 0, 3
 
 
 def varint(value):
@@ -41,28 +42,38 @@ def piece(text, score, kind):
 
 
 def word(index):
-    """Three syllables; all differ, and none begins another."""
+    """Three syllables."""
     n = len(SYLLABLES)
-    return SYLLABLES[index % n] + SYLLABLES[index // n % n] + SYLLABLES[index // n // n % n]
+    return "\u2581" + SYLLABLES[index % n] + SYLLABLES[index // n % n] + SYLLABLES[index // n // n % n]
 
 
-def model(words):
-    # Pieces 0 to 3 as in data/vocabulary.sh; scores are log probabilities, those of the marker alone and of letters far below.
-    pieces = [piece("<pad>", 0, CONTROL), piece("<s>", 0, CONTROL), piece("</s>", 0, CONTROL), piece("<unk>", 0, UNKNOWN)]
-    pieces += [piece(text, -20, NORMAL) for text in ("\u2581", *CONSONANTS, *VOWELS)]
-    pieces += [piece("\u2581" + text, -10, NORMAL) for text in words]
-    ids = number(40, 3) + number(41, 1) + number(42, 2) + number(43, 0)  # unk, bos, eos, pad
-    trainer = number(3, UNIGRAM) + number(4, len(pieces)) + ids
-    normalizer = message(1, b"identity") + number(3, 1) + number(4, 1) + number(5, 1)
-    return b"".join(pieces) + message(2, trainer) + message(3, normalizer)
+def pieces(vocabulary, special):
+    """Serialised pieces, and the words among them. Scores are log probabilities; a letter's is far below a word's."""
+    letters, words, out = ["\u2581", *CONSONANTS, *VOWELS], [], []
+    for i in range(vocabulary):
+        if i in special:
+            out.append(piece(special[i], 0, UNKNOWN if special[i] == "<unk>" else CONTROL))
+        elif letters:
+            out.append(piece(letters.pop(), -20, NORMAL))
+        else:
+            words.append(word(len(words)))
+            out.append(piece(words[-1], -10, NORMAL))
+    return out, [text[1:] for text in words]
+
+
+def model(parts, bos, eos):
+    trainer = number(3, UNIGRAM) + number(4, len(parts)) + number(40, UNK) + number(41, bos) + number(42, eos) + number(43, PAD)
+    normalizer = message(1, b"identity") + number(3, 1) + number(4, 1) + number(5, 1)  # words begin with the marker
+    return b"".join(parts) + message(2, trainer) + message(3, normalizer)
 
 
 def main():
-    folder, (pictures, T, vocabulary) = sys.argv[1], map(int, sys.argv[2:5])
+    folder, (pictures, T, vocabulary, *ids) = sys.argv[1], map(int, sys.argv[2:])
+    bos, eos = ids or (1, 2)
     draw = random.Random(0)
-    words = [word(i) for i in range(vocabulary - 4 - 1 - len(CONSONANTS) - len(VOWELS))]
+    parts, words = pieces(vocabulary, {PAD: "<pad>", UNK: "<unk>", bos: "<s>", eos: "</s>"})
     with open(f"{folder}/words.model", "wb") as file:
-        file.write(model(words))
+        file.write(model(parts, bos, eos))
     with open(f"{folder}/list.tsv", "w") as file:
         file.write("filepath\ttitle\n")
         for i in range(pictures):
