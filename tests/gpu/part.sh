@@ -198,12 +198,13 @@ part_captions() {
     COCA_TRACE=1 coca-text-decode --generate "${options[@]}" --tokenizer words.model --features ipc://features \
         --captions file:captions.rec --max-length $caption_length --min-length $((caption_length - 1)) 2> >(stamped >decode.log)
     code=$?
+    ((code == 0)) || kill $encode
     wait $encode || code=1
     wait
-    grep '<- .*data' decode.log | awk -v size=$caption_batch -v model=$caption_model 'NR == 5 { begun = $1 } { last = $1 }
+    grep -a '<- .*data' decode.log | awk -v size=$caption_batch -v model=$caption_model 'NR == 5 { begun = $1 } { last = $1 }
         END { if (NR <= 5) exit 1
               printf "= sizes of %s: %.0f captions/s in batches of %d\n", model, size * (NR - 5) / (last - begun), size }' || code=1
-    ((code == 0)) || grep -v ' text-decode \(<-\|->\) ' decode.log
+    ((code == 0)) || grep -av ' text-decode \(<-\|->\) ' decode.log
     return $code
 }
 
@@ -245,7 +246,7 @@ part_contrast() {
     printf '%s\n' "$contrast_model" >"$GPU_WORK/contrast.json"
     COCA_TRACE=1 train contrast --images "file:$folder/images.rec" --tokens "file:$folder/tokens.rec" \
         --model "$GPU_WORK/contrast.json" --batch-size "$G" --microbatch "$B" --steps $steps --device "$GPU_DEVICE" --lr 1e-4 \
-        2> >(stamped >"$GPU_WORK/contrast.trace")  || { grep -v ' loss \(<-\|->\) ' "$GPU_WORK/contrast.trace"; return 1; }
+        2> >(stamped >"$GPU_WORK/contrast.trace")  || { grep -av ' loss \(<-\|->\) ' "$GPU_WORK/contrast.trace"; return 1; }
     sed -n "s/.*coca-loss: note: needs/contrastive loss of $G pairs, width 512: needs/p" "$GPU_WORK/contrast.trace" | figures
     awk -F'\t' '{ printf "= peak of its memory on the host: %.3f GiB\n", $11 / 2^30 }' "$GPU_WORK/runs/contrast/log/loss.counters"
     grep '(2, [0-9]*)' "$GPU_WORK/contrast.trace" | awk '

@@ -133,8 +133,10 @@ conclude() {
     say "$part: $(verdict "$part" "$code" "$time")"
     [[ $code == 0 || $code == 77 ]] && return
     failed=1
-    grep -av '^= ' "$log" | grep -aE 'FAILED|[Ee]rror|off by' | sort -u | head -n 12 | cut -c 1-200
-    grep -av '^= ' "$log" | tail -n 6 | cut -c 1-200
+    {
+        grep -av '^= ' "$log" | grep -aE 'FAILED|[Ee]rror|off by' | head -n 12
+        tail -n 6 "$log"
+    } | cut -c 1-200 | awk '!seen[$0]++'
 }
 
 wanted() { [[ " ${asked[*]} " == *" $1 "* ]]; }

@@ -1,9 +1,11 @@
 # Training runs and what they tell of their speed. Sourced by part.sh.
 
+train_command=("$GPU_HOME/pipelines/train.sh" --runs "$GPU_WORK/runs" --peer-timeout 120)
+
 # train NAME OPTION ...: a run anew.
 train() {
     rm -rf "$GPU_WORK/runs/${1:?}"
-    "$GPU_HOME/pipelines/train.sh" --runs "$GPU_WORK/runs" --name "$1" --peer-timeout 120 "${@:2}"
+    "${train_command[@]}" --name "$@"
 }
 
 # stamped: stdin, the time before each line.
@@ -12,34 +14,34 @@ stamped() {
     while read -r line; do printf '%s %s\n' "$EPOCHREALTIME" "$line"; done
 }
 
-steps_done() { sed -n '$=' "$GPU_WORK/runs/$1/metrics.jsonl" 2>/dev/null || echo 0; }
+steps_done() { { cat "$GPU_WORK/runs/$1/metrics.jsonl" || :; } 2>/dev/null | wc -l; }
 
-# used NAME: a line for each process of the run: its role, and seconds of a CPU that it has used.
+# used NAME: a line for each process of the run that is there: its role, and seconds of a CPU that it has used.
 used() {
     local file role
     for file in "$GPU_WORK/runs/$1"/sockets/*.pid; do
         role=${file##*/}
         awk -v role="${role%%.*}" '{ sub(/.*\) /, ""); print role, ($12 + $13) / 100 }' "/proc/$(<"$file")/stat"
-    done
+    done 2>/dev/null
 }
 
 # train_steps NAME OPTION ...: a run that is ended as soon as its steps are done, since a large model's checkpoint takes longer
 # than they. What loss traced goes to NAME.trace, CPU time behind the warm-up and at the end to NAME.used and NAME.used.end.
 train_steps() {
     local name=$1 at=$GPU_WORK/$1 pid
-    COCA_TRACE=1 train "$@" --steps $((steps + 1)) 2> >(stamped >"$at.trace") &
+    rm -rf "$at".* "$GPU_WORK/runs/${name:?}" # what an earlier run did is no step of this one
+    COCA_TRACE=1 "${train_command[@]}" --name "$@" --steps $((steps + 1)) 2> >(stamped >"$at.trace") &
     pid=$!
-    rm -f "$at.used"
     until (($(steps_done "$name") >= steps)); do
         [[ ! -e $at.used ]] && (($(steps_done "$name") >= warm_up)) && { echo "$EPOCHREALTIME"; used "$name"; } >"$at.used"
         kill -0 $pid 2>/dev/null || break
         sleep 0.1
     done
-    { echo "$EPOCHREALTIME"; used "$name"; } >"$at.used.end" 2>/dev/null
+    { echo "$EPOCHREALTIME"; used "$name"; } >"$at.used.end"
     kill $pid 2>/dev/null && sleep 0.5 && kill $pid 2>/dev/null # the second one ends it at once
     wait $pid
     (($(steps_done "$name") >= steps)) && return
-    grep -v ' loss \(<-\|->\) ' "$at.trace"
+    grep -av ' loss \(<-\|->\) ' "$at.trace"
     return 1
 }
 

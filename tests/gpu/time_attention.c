@@ -26,14 +26,17 @@ struct layer {
     int32_t *start, *count;
 };
 
+// The same piece of random numbers over and over.
 static void *random_elements(struct ops *ops, int64_t n) {
-    real *values = xmalloc((size_t)n * sizeof *values);
+    enum { PIECE = 1 << 18 };
+    real *values = xmalloc(PIECE * sizeof *values);
     struct random_key key = random_key(1, "attention");
-    for (int64_t i = 0; i < n; i++) values[i] = (real)(2 * random_uniform(key, (uint64_t)i) - 1);
-    void *from = ops_allocate(ops, (size_t)n * sizeof *values),
-         *to = ops_allocate(ops, (size_t)n * dtype_size(ops->dtype));
-    ops->upload(ops, from, values, (size_t)n * sizeof *values);
-    ops->convert(ops, to, ops->dtype, from, DT_REAL, n);
+    for (int64_t i = 0; i < PIECE; i++) values[i] = (real)(2 * random_uniform(key, (uint64_t)i) - 1);
+    size_t size = dtype_size(ops->dtype);
+    char *from = ops_allocate(ops, PIECE * sizeof *values), *to = ops_allocate(ops, (size_t)n * size);
+    ops->upload(ops, from, values, PIECE * sizeof *values);
+    for (int64_t at = 0; at < n; at += PIECE)
+        ops->convert(ops, to + (size_t)at * size, ops->dtype, from, DT_REAL, n - at < PIECE ? n - at : PIECE);
     ops->finish(ops);
     ops_release(ops, from);
     free(values);
