@@ -17,7 +17,7 @@ caption_model=coca_ViT-L-14 caption_batch=256 caption_batches=24 caption_length=
 attention=(65536 20 64 128 256 512 1024) # rows, repeats, tokens
 contrast=(65536 8192)                    # pairs, microbatch
 bit_steps=200 profile_batch=128
-torch_base='base 128' torch_large='large 64' # size and batch
+torch_base=(base 128) torch_large=(large 64) # size and batch
 if ((GPU_SMALL)); then
     base=coca_tiny large=coca_tiny
     steps=6 warm_up=2 photos=12 decoders=2
@@ -25,7 +25,7 @@ if ((GPU_SMALL)); then
     attention=(64 1 16 40)
     contrast=(64 16)
     bit_steps=4 profile_batch=4
-    torch_base='tiny 2' torch_large='tiny 2'
+    torch_base=(tiny 2) torch_large=(tiny 2)
 fi
 
 source "$gpu/inputs.bash"
@@ -49,15 +49,14 @@ part_prepare() {
 
 # ---- what is right
 
-# unit PROGRAM [UNDER ...]: its tests on the GPU must have run.
+# unit PROGRAM [UNDER ...]: its tests on the GPU must have run. What it says is left in the file $words, too.
 unit() {
-    local words code
-    cd "$GPU_HOME/tests" || return
-    words=$("${@:2}" "$GPU_UNIT/$1" 2>&1)
-    code=$?
-    printf '%s\n' "$words"
+    local code
+    words=$(mktemp "$GPU_WORK/words.XXXXXX") && cd "$GPU_HOME/tests" || return
+    "${@:2}" "$GPU_UNIT/$1" 2>&1 | tee "$words"
+    code=${PIPESTATUS[0]}
     ((code == 0)) || return "$code"
-    [[ $GPU_DEVICE == cpu ]] || ! grep -q 'SKIPPED.*cuda' <<<"$words"
+    [[ $GPU_DEVICE == cpu ]] || ! grep -aq 'SKIPPED.*cuda' "$words"
 }
 
 part_ops() { unit ops/test_open && unit ops/test_shared && unit ops/test_backends; }
@@ -65,13 +64,12 @@ part_model() { unit model/test_parity; }
 
 # sanitized TOOL PROGRAM OPTION ...: products without trials, so that each runs once.
 sanitized() {
-    local tool=$1 program=$2 words code
+    local tool=$1 program=$2 code
     has compute-sanitizer || not_run "no compute-sanitizer here"
-    words=$(COCA_CUDA_CACHE='' COCA_TEST_REPEATS=1 unit "$program" compute-sanitizer --tool "$tool" --error-exitcode 9 "${@:3}")
+    COCA_CUDA_CACHE='' COCA_TEST_REPEATS=1 unit "$program" compute-sanitizer --tool "$tool" --error-exitcode 9 "${@:3}"
     code=$?
-    printf '%s\n' "$words"
-    grep -q 'Device not supported' <<<"$words" && not_run "compute-sanitizer does not know this machine's GPU"
-    figure "$tool, $program: $(grep -c '^\[       OK' <<<"$words") tests passed, $(grep '=.* SUMMARY' <<<"$words" | tail -n 1)"
+    grep -aq 'Device not supported' "$words" && not_run "compute-sanitizer does not support this machine's GPU"
+    figure "$program: $(grep -ac '^\[       OK' "$words") tests passed; $(grep -a '=.* SUMMARY' "$words" | tail -n 1)"
     return $code
 }
 
@@ -81,13 +79,13 @@ part_memcheck() { sanitized memcheck model/test_parity && sanitized memcheck ops
 part_racecheck() {
     local name excluded=()
     for name in cublas cutlass gemm nvjet xmma; do excluded+=(--kernel-name-exclude "kns=$name"); done
-    sanitized racecheck model/test_parity "${excluded[@]}" && sanitized racecheck ops/test_backends "${excluded[@]}"
+    sanitized racecheck ops/test_backends "${excluded[@]}" && sanitized racecheck model/test_parity "${excluded[@]}"
 }
 
 part_golden() {
     mkdir -p "$GPU_WORK/golden" && cd "$GPU_WORK/golden" || return
     PARITY=$GPU_HOME/tests/parity TRAIN=$GPU_HOME/pipelines/train.sh PARITY_OPTIONS=(--device "$GPU_DEVICE")
-    [[ $GPU_DEVICE == cpu ]] && PARITY_OPTIONS+=(--threads 1,1)
+    [[ $GPU_DEVICE == cpu ]] && PARITY_OPTIONS+=(--threads 1)
     source "$GPU_HOME/tests/parity/hold.bash"
     hold 2
 }
@@ -113,9 +111,9 @@ part_bits() {
     sizes coca_tiny
     ((GPU_SMALL)) || B=16 G=32
     steps=$bit_steps folder=$(edges) || return
-    local options=(--images "file:$folder/images.rec" --tokens "file:$folder/tokens.rec" --model coca_tiny --batch-size $G
-        --microbatch $B --steps "$bit_steps" --precision fp32 --lr 1e-3 --grad-clip-norm 1)
-    [[ $GPU_DEVICE == cpu ]] && device_options+=(--threads 1,1)
+    local options=(--images "file:$folder/images.rec" --tokens "file:$folder/tokens.rec" --model coca_tiny --batch-size "$G"
+        --microbatch "$B" --steps "$bit_steps" --precision fp32 --lr 1e-3 --grad-clip-norm 1)
+    [[ $GPU_DEVICE == cpu ]] && device_options+=(--threads 1)
     train cpu "${options[@]}" --threads $threads,$threads || return
     for run in device again; do train $run "${options[@]}" "${device_options[@]}" || return; done
     train mixed "${options[@]}" --device "$GPU_DEVICE,cpu" --threads $threads,$threads || return
@@ -153,14 +151,11 @@ decoded() {
 part_decode() { dataset && sizes $base && decoded $base && sizes $large && decoded $large; }
 
 part_mps() {
-    local code
     has nvidia-cuda-mps-control || not_run "no nvidia-cuda-mps-control here"
     export CUDA_MPS_PIPE_DIRECTORY=$GPU_WORK/mps CUDA_MPS_LOG_DIRECTORY=$GPU_WORK/mps
     mkdir -p "$GPU_WORK/mps" && nvidia-cuda-mps-control -d || return
+    trap 'echo quit | nvidia-cuda-mps-control' EXIT
     sizes $base && synthetic $base "Multi-Process Service"
-    code=$?
-    echo quit | nvidia-cuda-mps-control
-    return $code
 }
 
 # One stage at a time on recorded edges, since two on one GPU take turns in each other's times.
@@ -169,7 +164,7 @@ part_profile() {
     sizes $base
     B=$profile_batch G=$profile_batch
     folder=$(edges) && mkdir -p "$GPU_WORK/profile" && cd "$GPU_WORK/profile" || return
-    alone=(--model $base --batch-size $B --microbatch $B --precision $precision --device "$GPU_DEVICE")
+    alone=(--model "$base" --batch-size "$B" --microbatch "$B" --precision "$precision" --device "$GPU_DEVICE")
     train profile "${alone[@]}" --images "file:$folder/images.rec" --tokens "file:$folder/tokens.rec" --steps $steps --lr 1e-4 \
         --record image-encode:features-grad=df.rec --record image-encode:embeddings-grad=dei.rec \
         --record text-decode:features=f.rec --record text-decode:embeddings-grad=det.rec || return
@@ -192,7 +187,7 @@ part_profile() {
 part_captions() {
     local options encode code
     caption_edges && cd "$GPU_WORK/captions" || return
-    options=(--model $caption_model --microbatch $caption_batch --precision $precision --device "$GPU_DEVICE" --peer-timeout 120)
+    options=(--model "$caption_model" --microbatch "$caption_batch" --precision "$precision" --device "$GPU_DEVICE" --peer-timeout 120)
     coca-image-encode "${options[@]}" --images file:images.rec --features ipc://features &
     encode=$!
     COCA_TRACE=1 coca-text-decode --generate "${options[@]}" --tokenizer words.model --features ipc://features \
@@ -271,28 +266,18 @@ open_clip() {
 needs_open_clip() { has_torch open_clip || not_run "no torch with CUDA and open_clip here"; }
 
 # Fills the compiler's cache, so that what is timed later need not wait for it.
-part_compile() {
-    needs_open_clip
-    open_clip $torch_base 185 whole --steps 1 && touch "$GPU_WORK/compiled" && open_clip $torch_base 100 blocks --steps 1
-}
+part_compile() { needs_open_clip && open_clip "${torch_base[@]}" 170 blocks --steps 1; }
 
 part_torch() {
     local code=0
     needs_open_clip
-    open_clip $torch_base 60 no || code=1
-    open_clip $torch_base 80 blocks || code=1
-    if [[ -e $GPU_WORK/compiled ]]; then
-        open_clip $torch_base 90 whole || code=1
-    else
-        figure "open_clip compiled as a whole: not run: its compilation did not end in time"
-    fi
+    open_clip "${torch_base[@]}" 60 no || code=1
+    open_clip "${torch_base[@]}" 90 blocks || code=1
     return $code
 }
 
-part_torch_large() {
-    needs_open_clip
-    open_clip $torch_large 60 no && open_clip $torch_large 120 blocks
-}
+part_torch_whole() { needs_open_clip && open_clip "${torch_base[@]}" 500 whole; }
+part_torch_large() { needs_open_clip && open_clip "${torch_large[@]}" 100 no && open_clip "${torch_large[@]}" 200 blocks; }
 
 [[ $(type -t "part_${1-}") == function ]] || { echo "no part named ${1-}"; exit 2; }
 "part_$1"

@@ -16,7 +16,7 @@
 # Then one by one, alone on the machine:
 #   speed      training throughput of coca_base and coca_large, and when in a step what is done
 #   decode     the same from JPEGs and captions, by decoding and tokenizing workers
-#   torch      open_clip's own step with PyTorch on the same card, as it is and compiled
+#   torch      open_clip's own step with PyTorch on the same card, as it is and with its blocks compiled
 #   captions   captions a second, sizes of coca_ViT-L-14
 #   profile    where the time of a step goes, by operation
 #   attention  attention's kernels beside PyTorch's
@@ -24,6 +24,7 @@
 #   larger     speed, with larger microbatches
 #   mps        speed, with the Multi-Process Service, which lets both encoders' kernels run side by side
 # When asked for:
+#   torch_whole  open_clip's step compiled as a whole, which takes minutes
 #   torch_large  open_clip's step at the sizes of coca_large
 #
 # --seconds (570) bounds it all; a part that no time is left for counts as failed, one whose tools are missing does not. --small
@@ -33,26 +34,28 @@ set -uo pipefail
 gpu=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 together=(prepare compile memcheck racecheck ops model golden bits)
 alone=(speed decode torch captions profile attention contrast larger mps)
-declare -A limit=([prepare]=120 [compile]=190 [ops]=150 [model]=60 [golden]=90 [bits]=120 [memcheck]=170 [racecheck]=170
+more=(torch_whole torch_large) # only when asked for
+declare -A limit=([prepare]=120 [compile]=180 [ops]=150 [model]=60 [golden]=90 [bits]=120 [memcheck]=170 [racecheck]=170
     [speed]=110 [decode]=110 [torch]=150 [captions]=60 [profile]=90 [attention]=60 [contrast]=40 [larger]=110 [mps]=60
-    [torch_large]=150)
+    [torch_whole]=520 [torch_large]=320)
 least=5 # seconds that a part is begun with
 out=${TMPDIR:-/tmp}/coca-gpu seconds=570 GPU_SMALL=0 failed=0
 
 say() { printf '%4d s  %s\n' "$SECONDS" "$*"; }
-usage() { echo "run.sh: $*; its first lines say how it is used" >&2; exit 2; }
+usage() { echo "run.sh: $*; --help says how it is used" >&2; exit 2; }
 
 while [[ ${1-} == --* ]]; do
     case $1 in
         --out) out=${2:?} && shift ;;
         --seconds) seconds=${2:?} && shift ;;
         --small) GPU_SMALL=1 ;;
+        --help) sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; exit ;;
         *) usage "unknown option $1" ;;
     esac
     shift
 done
 for part in "$@"; do [[ -n ${limit[$part]-} ]] || usage "no part named $part"; done
-asked=("${@:-${together[@]}}")
+asked=("$@")
 (($#)) || asked=("${together[@]}" "${alone[@]}")
 
 # ---- what the parts find in their environment
@@ -148,7 +151,7 @@ wanted() { [[ " ${asked[*]} " == *" $1 "* ]]; }
 for part in "${together[@]}"; do wanted "$part" && run_part "$part" & done
 wait
 for part in "${together[@]}"; do wanted "$part" && conclude "$part"; done
-for part in "${alone[@]}" torch_large; do wanted "$part" && run_part "$part" && conclude "$part"; done
+for part in "${alone[@]}" "${more[@]}"; do wanted "$part" && run_part "$part" && conclude "$part"; done
 printf '\n== summary\n'
 cat "$out/summary.txt"
 exit "$failed"

@@ -102,7 +102,7 @@ busy() {
 # measure NAME MODEL WORDS OPTION ...
 measure() {
     local name=$1 model=$2 words="$2, batch $G in microbatches of $B${3:+, $3}"
-    train_steps "$name" --model "$model" --batch-size $G --microbatch $B --precision $precision --device "$GPU_DEVICE" --lr 1e-4 \
+    train_steps "$name" --model "$model" --batch-size "$G" --microbatch "$B" --precision $precision --device "$GPU_DEVICE" --lr 1e-4 \
         "${@:4}" || return
     throughput "$name" "$words" | figures
     timeline "$name" | figures
