@@ -69,7 +69,7 @@ define check_rule
 check-$1: $(addprefix run-,$(filter $1/% %/test_$1,$(UNIT_TESTS)))
 endef
 $(foreach t,$(filter-out headers,$(check_targets)),$(eval $(call check_rule,$t)))
-unit-programs: $(addprefix $(BUILD)/tests/,$(UNIT_TESTS))
+unit-programs: $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS))
 
 FUZZ_SECONDS ?= 20
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
@@ -84,15 +84,22 @@ bench: all $(addprefix $(BUILD)/bench/,$(BENCHES))
 
 # A folder that runs on any x86-64 Linux: executables, their libraries, scripts, presets. CUDA's own libraries are the target's.
 DIST_TESTS := ops/test_backends ops/test_open ops/test_shared model/test_parity
-dist: all $(addprefix $(BUILD)/tests/,$(DIST_TESTS))
-	$(Q)rm -rf dist && mkdir -p dist/bin dist/lib dist/data dist/tests && cp -r pipelines dist/ && cp -r data/models data/prompts dist/data/
-	$(Q)cp -r tests/gpu tests/parity dist/tests/ && cp $(BUILD)/bin/* dist/bin/
+# libarchive's shared object brings 35 MB of tables by way of formats that nothing here reads.
+DIST_SYSLIBS := $(SYSLIBS:-larchive=-l:libarchive.a -l:libbz2.so.1.0 -l:liblz4.so.1 -l:libzstd.so.1 -l:liblzma.so.5)
+$(BUILD)/dist/coca-pack: $(patsubst %.c,$(BUILD)/obj/%.o,$(call stage_sources,coca-pack)) $(ALL_LIBS)
+	$(LD_TAG)$(CC) $(filter-out -rdynamic,$(LDFLAGS)) -Wl,--gc-sections,--as-needed $^ $(DIST_SYSLIBS) -o $@
+dist: all $(BUILD)/dist/coca-pack $(addprefix $(BUILD)/tests/,$(DIST_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS))
+	$(Q)rm -rf dist && mkdir -p dist/bin dist/lib dist/data dist/tests dist/test-programs/gpu
+	$(Q)cp -r pipelines dist/ && cp -r data/models data/prompts dist/data/ && cp -r tests/gpu tests/parity dist/tests/
+	$(Q)cp $(BUILD)/bin/* dist/bin/ && cp $(BUILD)/dist/coca-pack dist/bin/
+	$(Q)cp $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) dist/test-programs/gpu/
 	$(Q)for t in $(DIST_TESTS); do mkdir -p dist/test-programs/unit/$${t%/*} && cp $(BUILD)/tests/$$t dist/test-programs/unit/$$t; done
-	$(Q)ldd dist/bin/* dist/test-programs/unit/*/* | awk '$$2 == "=>" && $$3 ~ /^\// {print $$3}' | sort -u | \
+	$(Q)ldd dist/bin/* dist/test-programs/gpu/* dist/test-programs/unit/*/* | awk '$$2 == "=>" && $$3 ~ /^\// {print $$3}' | sort -u | \
 	    grep -vE '/(libc|libm|libpthread|libdl|librt|ld-linux[^/]*)\.so' | xargs cp -t dist/lib
 	$(Q)for f in dist/bin/* dist/lib/*; do patchelf --set-rpath '$$ORIGIN/../lib' $$f; done
+	$(Q)for f in dist/test-programs/gpu/*; do patchelf --set-rpath '$$ORIGIN/../../lib' $$f; done
 	$(Q)for f in dist/test-programs/unit/*/*; do patchelf --set-rpath '$$ORIGIN/../../../lib' $$f; done
 	$(Q)$(if $(CUDA_OBJECT),cp $(CUDA_OBJECT) dist/lib/)
-	$(Q)strip dist/bin/* dist/test-programs/unit/*/* $(addprefix dist/lib/,$(notdir $(CUDA_OBJECT)))
+	$(Q)strip dist/bin/* dist/test-programs/gpu/* dist/test-programs/unit/*/* $(addprefix dist/lib/,$(notdir $(CUDA_OBJECT)))
 clean:
 	rm -rf $(BUILD)

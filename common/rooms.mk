@@ -94,9 +94,14 @@ $(BUILD)/lib/libops64.a: $(patsubst %.c,$(BUILD)/real64/%.o,$(REAL64_SOURCES))
 $(BUILD)/tests/ops64/%: $(BUILD)/real64/tests/unit/ops64/%.o $(BUILD)/lib/libops64.a $(call room_libs,tensor base)
 	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ -lcmocka $(SYSLIBS) -o $@
 
-# Benchmarks: tests/bench/bench_NAME.c with every room; each prints its figures and exits 1 below its limit.
+# Benchmarks: tests/bench/bench_NAME.c with every room; each prints its figures and exits 1 below its limit. Files beside them
+# with other names are for all of them, and for the programs of tests/gpu.
 BENCHES := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ALL_LIBS)
+BENCH_COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/bench/bench_%,$(call find_c,tests/bench)))
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_COMMON) $(ALL_LIBS)
+	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ $(SYSLIBS) -o $@
+GPU_PROGRAMS := $(patsubst tests/gpu/%.c,%,$(call find_c,tests/gpu))
+$(BUILD)/gpu/%: $(BUILD)/obj/tests/gpu/%.o $(BENCH_COMMON) $(ALL_LIBS)
 	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ $(SYSLIBS) -o $@
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c with every room, under libFuzzer and the sanitizers. clang, since gcc has no libFuzzer.

@@ -2,11 +2,9 @@
 //
 //     bench_image [DIRECTORY of .jpg]
 //
-// Without a directory it makes photo-like pictures of 500 x 375 at quality 90, about 50 KiB each: smooth noise in
-// octaves, the finest of which are as strong as that size asks for. Times are the processor's, and the shortest of
-// ROUNDS for each file, so that other work on the machine hardly shows. Exits 1 below the limit.
+// Without a directory it makes photo-like pictures (photo.h). Times are the processor's, and the shortest of ROUNDS for
+// each file, so that other work on the machine hardly shows. Exits 1 below the limit.
 #include <dirent.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +15,11 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "image/codec.h"
 #include "image/resize.h"
 #include "image/view.h"
+#include "photo.h"
 
-enum { WIDTH = 500, HEIGHT = 375, QUALITY = 90, PICTURES = 24, ROUNDS = 10, FILES_LIMIT = 512, SIDE = 224 };
-#define SIZE_WANTED (50 << 10) // bytes
+enum { PICTURES = 24, ROUNDS = 10, FILES_LIMIT = 512, SIDE = 224 };
 #define LIMIT 0.75
 
 struct file {
@@ -33,60 +30,6 @@ struct files {
     struct file item[FILES_LIMIT];
     int count;
 };
-
-// Random values at the corners of cells, linear between them: one octave of smooth noise.
-static void add_octave(float *plane, struct random_key key, int cell, double amplitude) {
-    static float corners[(HEIGHT + 2) * (WIDTH + 2)];
-    int columns = WIDTH / cell + 2, rows = HEIGHT / cell + 2;
-    for (int i = 0; i < rows * columns; i++) corners[i] = (float)(amplitude * (random_uniform(key, (uint64_t)i) - 0.5));
-    for (int y = 0; y < HEIGHT; y++) {
-        float v = (float)(y % cell) / (float)cell;
-        for (int x = 0; x < WIDTH; x++) {
-            const float *corner = corners + y / cell * columns + x / cell;
-            float u = (float)(x % cell) / (float)cell;
-            *plane++ += (1 - v) * ((1 - u) * corner[0] + u * corner[1]) +
-                        v * ((1 - u) * corner[columns] + u * corner[columns + 1]);
-        }
-    }
-}
-
-// plane [HEIGHT, WIDTH]: octaves with cells from `coarsest` down to `finest`, strength falling with the cell.
-static void add_octaves(float *plane, struct random_key key, int coarsest, int finest, double strength) {
-    for (int cell = coarsest; cell >= finest; cell /= 2)
-        add_octave(plane, random_subkey(key, (uint64_t)cell), cell, strength * sqrt((double)cell / coarsest));
-}
-
-static struct file encode(const float *shape, const float *detail, double strength) {
-    static uint8_t pixels[3 * WIDTH * HEIGHT];
-    for (int i = 0; i < 3 * WIDTH * HEIGHT; i++) {
-        double value = 128 + shape[i % 3 * WIDTH * HEIGHT + i / 3] + strength * detail[i / 3];
-        pixels[i] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-    }
-    struct file file;
-    if (image_encode_jpeg(&file.bytes, &file.size, pixels, WIDTH, HEIGHT, QUALITY)) exit(EXIT_RUN);
-    return file;
-}
-
-// Searches the strength of the fine octaves that gives the size wanted.
-static struct file make_picture(struct random_key key) {
-    float *shape = xcalloc(3 * WIDTH * HEIGHT, sizeof *shape), *detail = xcalloc(WIDTH * HEIGHT, sizeof *detail);
-    for (int c = 0; c < 3; c++) {
-        add_octaves(shape + (size_t)c * WIDTH * HEIGHT, random_subkey(key, 9), 128, 8, 160);
-        add_octaves(shape + (size_t)c * WIDTH * HEIGHT, random_subkey(key, (uint64_t)c), 128, 16, 60);
-    }
-    add_octaves(detail, random_subkey(key, 8), 4, 1, 1);
-    double low = 0, high = 200;
-    struct file file = encode(shape, detail, high);
-    for (int i = 0; i < 12; i++) {
-        double middle = (low + high) / 2;
-        free(file.bytes);
-        file = encode(shape, detail, middle);
-        *(file.size > SIZE_WANTED ? &high : &low) = middle;
-    }
-    free(shape);
-    free(detail);
-    return file;
-}
 
 static void read_directory(struct files *files, const char *path) {
     DIR *directory = opendir(path);
@@ -149,7 +92,7 @@ static void view_small(const struct file *file) {
 
 // A resize alone, of a picture that lies there.
 static void resize_by(const struct resize_kernels *kernels) {
-    static uint8_t pixels[3 * WIDTH * HEIGHT];
+    static uint8_t pixels[3 * PHOTO_WIDTH * PHOTO_HEIGHT];
     struct resize_map map = {
         {8, 9, 480,  360 },
         {8, 9, 480,  360 },
@@ -159,7 +102,7 @@ static void resize_by(const struct resize_kernels *kernels) {
     struct resizer resizer;
     resizer_begin(&resizer, view, &map, kernels);
     struct row_sink sink = resizer_sink(&resizer);
-    sink.rows(sink.context, pixels, 3 * WIDTH, resizer.part.height);
+    sink.rows(sink.context, pixels, 3 * PHOTO_WIDTH, resizer.part.height);
     resizer_end(&resizer);
 }
 
@@ -217,8 +160,10 @@ int main(int argc, char **argv) {
     fail_name("bench_image");
     static struct files files;
     if (argc > 1) read_directory(&files, argv[1]);
-    for (; files.count < PICTURES && argc <= 1; files.count++)
-        files.item[files.count] = make_picture(random_subkey(random_key(1, "pictures"), (uint64_t)files.count));
+    for (; files.count < PICTURES && argc <= 1; files.count++) {
+        struct file *file = &files.item[files.count];
+        if (photo_make(&file->bytes, &file->size, (uint64_t)files.count)) exit(EXIT_RUN);
+    }
     for (int round = 0; round < ROUNDS; round++) {
         for (int j = 0; j < JOBS; j++) time_job(&jobs[j], &files);
     }

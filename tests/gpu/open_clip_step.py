@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The yardstick of the GPU benchmark: open_clip's own CoCa, one training step, bf16 autocast, on the same card.
 
-    python open_clip_step.py [--size base|large] [--batch N ...] [--steps N] [--compile]
+    python open_clip_step.py [--size base|large] [--batch N ...] [--steps N] [--compile no|blocks|whole]
 
-Prints a line for each batch size: samples a second, peak memory, and model FLOP/s over the H100's 989 TFLOP/s by the formula of
-`flops`. Needs torch and open_clip_torch; captions are random with half of the positions padding, as in alt-text.
+--compile blocks gives torch.compile each transformer block, of which there are few kinds, and whole all the model. Prints a line
+for each batch size: samples a second, peak memory, and model FLOP/s over the H100's 989 TFLOP/s by the formula of `flops`.
+Needs torch and open_clip_torch; captions are random with half of the positions padding, as in alt-text.
 """
 import argparse
 import time
@@ -12,10 +13,13 @@ import time
 import torch
 from open_clip.coca_model import CoCa
 from open_clip.loss import CoCaLoss
+from open_clip.transformer import ResidualAttentionBlock
 
 PEAK = 989e12
 T, V, QUERIES, IMAGE, PATCH = 64, 64000, 256, 288, 18
-SIZES = {"base": dict(width=768, layers=12, heads=12, decoder=768, decoder_layers=12),
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # a CPU to try this script
+SIZES = {"tiny": dict(width=64, layers=1, heads=2, decoder=64, decoder_layers=1),
+         "base": dict(width=768, layers=12, heads=12, decoder=768, decoder_layers=12),
          "large": dict(width=1024, layers=24, heads=16, decoder=1024, decoder_layers=12)}
 
 
@@ -46,16 +50,29 @@ def flops(size):
 def captions(batch):
     tokens = torch.randint(3, V, (batch, T))
     length = torch.randint(T // 4, 3 * T // 4, (batch, 1))
-    return tokens.masked_fill(torch.arange(T) >= length, 0).cuda()
+    return tokens.masked_fill(torch.arange(T) >= length, 0).to(DEVICE)
 
 
-def measure(model, batch, steps, size):
+def finish():
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+
+
+def compiled(model, how):
+    if how == "blocks":
+        for module in model.modules():
+            if isinstance(module, ResidualAttentionBlock):
+                module.compile()
+    return torch.compile(model) if how == "whole" else model
+
+
+def measure(model, batch, options):
     loss = CoCaLoss(caption_loss_weight=2.0, clip_loss_weight=1.0, pad_id=0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
-    images, tokens = torch.randn(batch, 3, IMAGE, IMAGE, device="cuda"), captions(batch)
+    images, tokens = torch.randn(batch, 3, IMAGE, IMAGE, device=DEVICE), captions(batch)
 
     def step():
-        with torch.autocast("cuda", torch.bfloat16):
+        with torch.autocast(DEVICE, torch.bfloat16):
             out = model(images, tokens)
             total = sum(loss(**out))
         total.backward()
@@ -64,14 +81,15 @@ def measure(model, batch, steps, size):
 
     for _ in range(4):
         step()
-    torch.cuda.synchronize()
+    finish()
     begun = time.time()
-    for _ in range(steps):
+    for _ in range(options.steps):
         step()
-    torch.cuda.synchronize()
-    rate = batch * steps / (time.time() - begun)
-    print(f"open_clip {size}, batch {batch}: {rate:.0f} samples/s, {100 * rate * flops(size) / PEAK:.1f}% of peak, "
-          f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB", flush=True)
+    finish()
+    rate = batch * options.steps / (time.time() - begun)
+    words = {"no": "", "blocks": ", compiled by blocks", "whole": ", compiled"}[options.compile]
+    print(f"open_clip {options.size}{words}, batch {batch}: {rate:.0f} samples/s, "
+          f"{100 * rate * flops(options.size) / PEAK:.1f}% of peak, {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB", flush=True)
 
 
 def main():
@@ -79,15 +97,13 @@ def main():
     parser.add_argument("--size", default="base", choices=SIZES)
     parser.add_argument("--batch", type=int, nargs="+", default=[64, 128])
     parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--compile", default="no", choices=("no", "blocks", "whole"))
     options = parser.parse_args()
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
-    model = build(options.size).cuda()
-    if options.compile:
-        model = torch.compile(model)
+    model = compiled(build(options.size).to(DEVICE), options.compile)
     for batch in options.batch:
-        measure(model, batch, options.steps, options.size)
+        measure(model, batch, options)
 
 
 if __name__ == "__main__":
