@@ -59,7 +59,10 @@ unit() {
     [[ $GPU_DEVICE == cpu ]] || ! grep -aq 'SKIPPED.*cuda' "$words"
 }
 
-part_ops() { unit ops/test_open && unit ops/test_shared && unit ops/test_backends; }
+# Where processes cannot share the GPU's memory, measurements go on with messages.
+sharing() { unit ops/test_shared || { touch "$GPU_WORK/frames" && return 1; }; }
+
+part_ops() { unit ops/test_open && sharing && unit ops/test_backends; }
 part_model() { unit model/test_parity; }
 
 # sanitized TOOL PROGRAM OPTION ...: products without trials, so that each runs once.
@@ -104,23 +107,30 @@ near() {
     return $code
 }
 
+# alike NAME OPTION ...: two runs have the same losses and weights.
+alike() {
+    local run
+    for run in "$1" "$1-again"; do train "$run" "${@:2}" || return; done
+    cmp <(losses "$1") <(losses "$1-again") || return
+    cmp "$GPU_WORK/runs/$1/model/open_clip_model.safetensors" "$GPU_WORK/runs/$1-again/model/open_clip_model.safetensors" || return
+    figure "two runs in $1: the same losses and weights, bit for bit"
+}
+
 part_bits() {
-    local run threads=$(((cores + 1) / 2)) folder
+    local threads=$(((cores + 1) / 2)) folder
     local device_options=(--device "$GPU_DEVICE")
     export COCA_CUDA_CACHE=$GPU_WORK/bits-choices
     sizes coca_tiny
     ((GPU_SMALL)) || B=16 G=32
     steps=$bit_steps folder=$(edges) || return
     local options=(--images "file:$folder/images.rec" --tokens "file:$folder/tokens.rec" --model coca_tiny --batch-size "$G"
-        --microbatch "$B" --steps "$bit_steps" --precision fp32 --lr 1e-3 --grad-clip-norm 1)
+        --microbatch "$B" --steps "$bit_steps" --lr 1e-3 --grad-clip-norm 1)
     [[ $GPU_DEVICE == cpu ]] && device_options+=(--threads 1)
-    train cpu "${options[@]}" --threads $threads,$threads || return
-    for run in device again; do train $run "${options[@]}" "${device_options[@]}" || return; done
-    train mixed "${options[@]}" --device "$GPU_DEVICE,cpu" --threads $threads,$threads || return
-    near device cpu 1e-3 && near mixed cpu 1e-3 || return
-    cmp <(losses device) <(losses again) || return
-    cmp "$GPU_WORK"/runs/{device,again}/model/open_clip_model.safetensors || return
-    figure "two runs: the same losses and weights, bit for bit"
+    train cpu "${options[@]}" --precision fp32 --threads $threads,$threads || return
+    train mixed "${options[@]}" --precision fp32 --device "$GPU_DEVICE,cpu" --threads $threads,$threads || return
+    alike fp32 "${options[@]}" --precision fp32 "${device_options[@]}" || return
+    near fp32 cpu 1e-3 && near mixed cpu 1e-3 || return
+    [[ $precision == fp32 ]] || alike bf16 "${options[@]}" --precision bf16 "${device_options[@]}"
 }
 
 # ---- how fast training is
@@ -187,7 +197,8 @@ part_profile() {
 part_captions() {
     local options encode code
     caption_edges && cd "$GPU_WORK/captions" || return
-    options=(--model "$caption_model" --microbatch "$caption_batch" --precision "$precision" --device "$GPU_DEVICE" --peer-timeout 120)
+    options=(--model "$caption_model" --microbatch "$caption_batch" --precision "$precision" --device "$GPU_DEVICE" --peer-timeout 120
+        "${transport[@]}")
     coca-image-encode "${options[@]}" --images file:images.rec --features ipc://features &
     encode=$!
     COCA_TRACE=1 coca-text-decode --generate "${options[@]}" --tokenizer words.model --features ipc://features \

@@ -35,7 +35,7 @@ gpu=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 together=(prepare compile memcheck racecheck ops model golden bits)
 alone=(speed decode torch captions profile attention contrast larger mps)
 more=(torch_whole torch_large) # only when asked for
-declare -A limit=([prepare]=120 [compile]=180 [ops]=150 [model]=60 [golden]=90 [bits]=120 [memcheck]=170 [racecheck]=170
+declare -A limit=([prepare]=120 [compile]=180 [ops]=150 [model]=60 [golden]=90 [bits]=150 [memcheck]=170 [racecheck]=170
     [speed]=110 [decode]=110 [torch]=150 [captions]=60 [profile]=90 [attention]=60 [contrast]=40 [larger]=110 [mps]=60
     [torch_whole]=520 [torch_large]=320)
 least=5 # seconds that a part is begun with

@@ -1,6 +1,8 @@
 # Training runs and what they tell of their speed. Sourced by part.sh.
 
-train_command=("$GPU_HOME/pipelines/train.sh" --runs "$GPU_WORK/runs" --peer-timeout 120)
+transport=()
+[[ -e $GPU_WORK/frames ]] && transport=(--transport frames)
+train_command=("$GPU_HOME/pipelines/train.sh" --runs "$GPU_WORK/runs" --peer-timeout 120 "${transport[@]}")
 
 # train NAME OPTION ...: a run anew.
 train() {
@@ -25,8 +27,17 @@ used() {
     done 2>/dev/null
 }
 
+# memory TRACE: of the GPU, what is taken now and what the stages announced.
+memory() {
+    local taken
+    taken=$(nvidia-smi --query-gpu=memory.used --format=csv,noheader 2>/dev/null) || return 0
+    awk -v taken="$taken" '/ needs [0-9.]+ GiB of its GPU/ { for (i = 1; $i != "needs"; i++); announced += $(i + 1) }
+        END { printf "  GPU memory: %s taken, contexts of processes included; %.1f GiB announced\n", taken, announced }' "$1"
+}
+
 # train_steps NAME OPTION ...: a run that is ended as soon as its steps are done, since a large model's checkpoint takes longer
-# than they. What loss traced goes to NAME.trace, CPU time behind the warm-up and at the end to NAME.used and NAME.used.end.
+# than they. What loss traced goes to NAME.trace, CPU time behind the warm-up and at the end to NAME.used and NAME.used.end, the
+# GPU's memory to NAME.memory.
 train_steps() {
     local name=$1 at=$GPU_WORK/$1 pid
     rm -rf "$at".* "$GPU_WORK/runs/${name:?}" # what an earlier run did is no step of this one
@@ -38,6 +49,7 @@ train_steps() {
         sleep 0.1
     done
     { echo "$EPOCHREALTIME"; used "$name"; } >"$at.used.end"
+    memory "$at.trace" >"$at.memory"
     kill $pid 2>/dev/null && sleep 0.5 && kill $pid 2>/dev/null # the second one ends it at once
     wait $pid
     (($(steps_done "$name") >= steps)) && return
@@ -107,5 +119,6 @@ measure() {
     throughput "$name" "$words" | figures
     timeline "$name" | figures
     busy "$name" | figures
+    figures <"$GPU_WORK/$name.memory"
     rate "$name" >"$GPU_WORK/$name.rate"
 }
