@@ -142,10 +142,19 @@ static void *add_features(const struct work *work, struct message *message) {
                      features_shape(message->unit.samples));
 }
 
+// The pictures behind these travel to the device while these are computed.
+static int expect(const struct work *work) {
+    const void *pixels = NULL;
+    int status = work->next ? take_pixels(work, work->next, &pixels) : 0;
+    if (!status) image_tower_expect(self.tower, pixels ? work->next->unit.samples : 0, pixels);
+    return status;
+}
+
 static int forward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
     (void)context;
     const void *pixels;
     int status = take_pixels(work, taken[0], &pixels);
+    if (!status) status = expect(work);
     if (status) return status;
     int B = taken[0]->unit.samples;
     struct message *features = self.features ? output_new(work, taken[0]) : NULL;
@@ -238,6 +247,7 @@ static int drive(struct hub *hub) {
                                 .ahead = ahead(),
                                 .phase = phases,
                                 .phases = 2,
+                                .looks_ahead = self.part.ops->queued,
                                 .outputs = outputs};
     int status = edges_served(&follower.served, self.control, self.features, self.embeddings);
     return status ? status : follower_run(&follower);

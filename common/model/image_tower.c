@@ -23,15 +23,24 @@ struct image_set {
 
 struct image_scratch {
     uint8_t *pixels; // [B,S,S,3]
+    uint8_t *ahead;  // [B,S,S,3] of the next forward pass
     void *d_tokens;  // [B·N,W]
     struct projection_scratch projection;
     struct image_pool_scratch pool;
     struct vit_scratch vit;
 };
 
+// Pictures in host memory.
+struct pictures {
+    int B;
+    const uint8_t *pixels; // [B,S,S,3]
+};
+
 struct image_tower {
     struct model_config config;
     struct tower_plan plan;
+    bool queued;                       // ops->queued
+    struct pictures expected, arrived; // to be uploaded ahead; uploaded ahead
     struct image_dims dims;
     struct image_set *set; // [sets]
     struct image_scratch scratch;
@@ -81,6 +90,7 @@ static void plan_memory(struct image_tower *tower, struct arena *arena, enum dty
         plan_set(&tower->set[i], B, &tower->dims, &planner);
         plan_seal(&planner); // sets are filled in any order
     }
+    if (tower->queued) tower->scratch.ahead = arena_take(arena, (size_t)(B * S * S * 3));
     size_t mark = arena_mark(arena);
     tower->scratch.pixels = arena_take(arena, (size_t)(B * S * S * 3));
     arena_reset(arena, mark);
@@ -88,10 +98,11 @@ static void plan_memory(struct image_tower *tower, struct arena *arena, enum dty
 }
 
 // A tower without parameters and memory, which can be planned.
-static struct image_tower *skeleton(const struct model_config *config, struct tower_plan plan) {
+static struct image_tower *skeleton(const struct model_config *config, const struct ops *ops, struct tower_plan plan) {
     struct image_tower *tower = xcalloc(1, sizeof *tower);
     tower->config = *config;
     tower->plan = plan;
+    tower->queued = ops->queued;
     tower->dims = image_dims_of(config);
     tower->set = xcalloc((size_t)plan.sets, sizeof *tower->set);
     for (int i = 0; i < plan.sets; i++) transformer_state_init(&tower->set[i].vit.transformer, config->vision.layers);
@@ -106,7 +117,7 @@ static size_t measure(struct image_tower *tower, enum dtype dtype) {
 }
 
 int64_t image_tower_bytes(const struct model_config *config, const struct ops *ops, struct tower_plan plan) {
-    struct image_tower *tower = skeleton(config, plan);
+    struct image_tower *tower = skeleton(config, ops, plan);
     size_t bytes = measure(tower, ops->dtype);
     image_tower_free(&tower);
     return (int64_t)bytes;
@@ -128,7 +139,7 @@ static void fill_lists(struct image_tower *tower) {
 }
 
 struct image_tower *image_tower_new(const struct model_config *config, struct params *params, struct tower_plan plan) {
-    struct image_tower *tower = skeleton(config, plan);
+    struct image_tower *tower = skeleton(config, params->ops, plan);
     struct arena arena;
     size_t bytes = measure(tower, params->ops->dtype);
     tower->params = params;
@@ -185,15 +196,41 @@ static void run_forward(struct image_tower *tower, struct image_set *set, bool w
     ops->graph_end(ops, &set->forward);
 }
 
+static size_t pixel_bytes(const struct image_tower *tower, int B) {
+    int64_t S = tower->dims.vit.embedding.image_size;
+    return (size_t)(B * S * S * 3);
+}
+
+void image_tower_expect(struct image_tower *tower, int B, const uint8_t *pixels) {
+    if (tower->queued) tower->expected = (struct pictures){B, pixels};
+}
+
+static void take_pixels(struct image_tower *tower, int B, const uint8_t *pixels) {
+    struct ops *ops = tower->params->ops;
+    if (tower->arrived.pixels == pixels && tower->arrived.B == B)
+        ops->take_ahead(ops, tower->scratch.pixels, tower->scratch.ahead, pixel_bytes(tower, B));
+    else
+        ops->upload(ops, tower->scratch.pixels, pixels, pixel_bytes(tower, B));
+}
+
+// While the pass computes.
+static void upload_expected(struct image_tower *tower) {
+    struct ops *ops = tower->params->ops;
+    tower->arrived = tower->expected;
+    tower->expected = (struct pictures){0};
+    if (tower->arrived.pixels)
+        ops->upload_ahead(ops, tower->scratch.ahead, tower->arrived.pixels, pixel_bytes(tower, tower->arrived.B));
+}
+
 void image_tower_forward(struct image_tower *tower, int index, int B, const uint8_t *pixels, void *features,
                          float *embedding) {
     struct ops *ops = tower->params->ops;
     struct image_set *set = &tower->set[index];
-    int64_t S = tower->dims.vit.embedding.image_size;
     bool want_features = features || tower->plan.train, want_embedding = embedding || tower->plan.train;
     set->B = B;
-    ops->upload(ops, tower->scratch.pixels, pixels, (size_t)(B * S * S * 3));
+    take_pixels(tower, B, pixels);
     run_forward(tower, set, want_features, want_embedding);
+    upload_expected(tower);
     if (features) ops->download(ops, features, set->pool.features, feature_bytes(tower, B));
     if (want_embedding) projection_apply(ops, &tower->proj, &set->projection, embedding, set->pool.pooled, B);
 }

@@ -56,7 +56,7 @@ static void plan_memory(struct text_tower *tower, struct arena *arena, enum dtyp
 }
 
 static void init_set(struct text_set *set, const struct model_config *config, const struct ops *ops, int batch) {
-    text_rows_init(&set->rows, config, batch, ops->graphs);
+    text_rows_init(&set->rows, config, batch, ops->queued);
     transformer_state_init(&set->state.transformer, config->text.layers);
 }
 

@@ -94,7 +94,7 @@ struct ops {
     const char *backend; // "reference", "cpu", "cuda"
     enum dtype dtype;    // of activations and weights
     int threads;
-    bool graphs;                    // graph_begin keeps operations, so row counts had better be few
+    bool queued;                    // calls return before operations are done: graphs and upload_ahead pay
     void *state;                    // the backend's own
     void (*close)(struct ops *ops); // releases state
     int64_t scratch_bytes;          // see ops_own_bytes

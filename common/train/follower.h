@@ -14,6 +14,7 @@ struct work {
     int slot;                     // of the own microbatches, from 0
     int64_t batch;                // G
     bool train, dump;
+    const struct message *next; // of a stage that looks ahead: the pulled edge's message behind this one, or NULL
 };
 
 enum { PHASE_EDGES = 2 };
@@ -36,10 +37,17 @@ struct follower {
     int rank, ranks;      // set by follower_run: own microbatches are those with m mod ranks = rank
     int ahead;            // microbatches to ask for ahead of need
     const struct phase *phase;
-    int phases; // the first one takes the stage's pulled edge
+    int phases;       // the first one takes the stage's pulled edge
+    bool looks_ahead; // what has arrived for the microbatch behind is taken before its turn, see work.next
     // Adds the outputs of the dumped step, f32 in batch order, in host memory; returns how many, at most DUMP_OUTPUTS.
     int (*outputs)(void *context, struct tensor *tensor);
     void *context;
+    struct taken_ahead {
+        bool is_taken;
+        int64_t step;
+        int microbatch, status; // of hub_take
+        struct message *message;
+    } next;
 };
 
 // Drives the stage to its end. 0 or -exit_code.

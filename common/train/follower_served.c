@@ -8,9 +8,12 @@ static int say_end(struct follower *follower, struct unit unit) {
     return edge_send(follower->served, NULL, &end);
 }
 
-static int serve(struct follower *follower, struct unit unit) {
+// `behind` is the unit that was asked for next, or NULL.
+static int serve(struct follower *follower, struct unit unit, const struct unit *behind) {
     struct follower_step step = {
-        .follower = follower, .order = {.step = unit.step, .first = unit.first, .batch = unit.samples}
+        .follower = follower,
+        .order = {.step = unit.step, .first = unit.first, .batch = unit.samples},
+        .behind = behind
     };
     int status = follower_unit(&step, unit.microbatch);
     return status == HUB_END ? say_end(follower, unit) : status;
@@ -43,7 +46,7 @@ int follower_served(struct follower *follower) {
     struct queue queue = {.count = 0};
     int status;
     while (!(status = fill(follower, &queue))) {
-        if ((status = serve(follower, queue.unit[0]))) break;
+        if ((status = serve(follower, queue.unit[0], queue.count > 1 ? &queue.unit[1] : NULL))) break;
         memmove(queue.unit, queue.unit + 1, (size_t)--queue.count * sizeof *queue.unit);
     }
     return status;

@@ -9,6 +9,25 @@ static void collect_drops(const struct message *message, struct strings *drops) 
     for (int i = 0; drops && (line = message_string(message, TENSOR_DROPS, i)); i++) strings_add_text(drops, line);
 }
 
+// What was taken before its turn, if that is this.
+static bool take_next(struct follower *follower, int64_t step, int microbatch, int *status, struct message **message) {
+    struct taken_ahead *next = &follower->next;
+    if (!next->is_taken || next->step != step || next->microbatch != microbatch) return false;
+    *status = next->status;
+    *message = next->message;
+    *next = (struct taken_ahead){0};
+    return true;
+}
+
+static void look_ahead(struct follower *follower, const struct unit *unit) {
+    struct taken_ahead *next = &follower->next;
+    struct edge *edge = follower->phase->take[0];
+    if (!follower->looks_ahead || !unit || next->is_taken) return;
+    if (!hub_ready(follower->hub, edge, MESSAGE_DATA, NULL, unit->step, unit->microbatch)) return;
+    *next = (struct taken_ahead){.is_taken = true, .step = unit->step, .microbatch = unit->microbatch};
+    next->status = hub_take(follower->hub, edge, MESSAGE_DATA, NULL, unit->step, unit->microbatch, &next->message);
+}
+
 static int take_one(const struct follower_step *step, const struct phase *phase, struct edge *edge, int microbatch,
                     struct message **message) {
     bool pulled = phase == step->follower->phase;
@@ -18,7 +37,9 @@ static int take_one(const struct follower_step *step, const struct phase *phase,
         return 0;
     }
     if (pulled && step->prefetch) prefetch_reach(step->prefetch, &step->order, microbatch);
-    int status = hub_take(step->follower->hub, edge, MESSAGE_DATA, NULL, step->order.step, microbatch, message);
+    int status;
+    if (!pulled || !take_next(step->follower, step->order.step, microbatch, &status, message))
+        status = hub_take(step->follower->hub, edge, MESSAGE_DATA, NULL, step->order.step, microbatch, message);
     if (status == HUB_END && step->open_end) {
         *message = message_new(MESSAGE_DATA, (struct unit){.step = step->order.step, .microbatch = microbatch});
         return 0;
@@ -48,11 +69,18 @@ static struct work work_of(const struct follower_step *step, int microbatch, int
                          .dump = step->order.dump};
 }
 
-static int run_one(const struct follower_step *step, const struct phase *phase, int microbatch, int slot) {
+// `behind` is the unit that comes next on the pulled edge, or NULL.
+static int run_one(const struct follower_step *step, const struct phase *phase, int microbatch, int slot,
+                   const struct unit *behind) {
+    struct follower *follower = step->follower;
     struct message *taken[PHASE_EDGES] = {NULL, NULL};
     struct work work = work_of(step, microbatch, slot);
     int status = take_all(step, phase, microbatch, taken);
-    if (!status) status = phase->run(step->follower->context, &work, taken);
+    if (phase == follower->phase) {
+        look_ahead(follower, behind);
+        work.next = follower->next.message;
+    }
+    if (!status) status = phase->run(follower->context, &work, taken);
     for (int i = 0; i < PHASE_EDGES; i++)
         if (taken[i]) message_free(&taken[i]);
     return status;
@@ -62,8 +90,11 @@ static int run_phase(const struct follower_step *step, const struct phase *phase
     const struct follower *follower = step->follower;
     struct work work = work_of(step, follower->rank, 0);
     int status = phase->begin ? phase->begin(follower->context, &work) : 0;
-    for (int m = follower->rank; m < step->order.microbatches && !status; m += follower->ranks)
-        status = run_one(step, phase, m, m / follower->ranks);
+    for (int m = follower->rank; m < step->order.microbatches && !status; m += follower->ranks) {
+        const struct unit behind = {.step = step->order.step, .microbatch = m + follower->ranks};
+        bool is_asked = behind.microbatch < step->order.microbatches && (!step->prefetch || follower->ahead > 0);
+        status = run_one(step, phase, m, m / follower->ranks, is_asked ? &behind : NULL);
+    }
     return status;
 }
 
@@ -81,7 +112,7 @@ int follower_unit(const struct follower_step *step, int microbatch) {
     int status = 0;
     for (int i = 0; i < step->follower->phases && !status; i++) {
         const struct phase *phase = &step->follower->phase[i];
-        if (phase->enabled && !phase->backward) status = run_one(step, phase, microbatch, 0);
+        if (phase->enabled && !phase->backward) status = run_one(step, phase, microbatch, 0, step->behind);
     }
     return status;
 }
@@ -99,6 +130,9 @@ int follower_run(struct follower *follower) {
     // Replicas come later: this process has every microbatch.
     follower->rank = 0;
     follower->ranks = 1;
-    if (follower->control) return follower_conducted(follower);
-    return follower->served ? follower_served(follower) : follower_alone(follower);
+    int status = follower->control  ? follower_conducted(follower)
+                 : follower->served ? follower_served(follower)
+                                    : follower_alone(follower);
+    if (follower->next.message) message_free(&follower->next.message);
+    return status;
 }

@@ -9,9 +9,10 @@ struct follower_step {
     struct prefetch *prefetch; // NULL: the pulled edge was asked already, or is a recording
     struct step_order order;
     bool train;
-    bool open_end;          // the data may end within the step
-    struct strings *drops;  // collects what the data messages brought; may be NULL
-    struct message **first; // NULL, or the pulled edge's message of the unit, taken already
+    bool open_end;             // the data may end within the step
+    struct strings *drops;     // collects what the data messages brought; may be NULL
+    const struct unit *behind; // NULL, or what follows the unit on the pulled edge, which was asked
+    struct message **first;    // NULL, or the pulled edge's message of the unit, taken already
 };
 // Every phase over the own microbatches, in ascending m. 0, -exit_code, or HUB_END when the pulled edge, or any
 // recording, ended and the end is not open.

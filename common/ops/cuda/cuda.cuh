@@ -1,5 +1,5 @@
-// What the files of the CUDA backend share. Everything runs on one stream, in the order of the calls; only download and
-// finish wait for it. Results have the same bits for the same shapes: no atomics on floats, sums in a fixed order.
+// What the files of the CUDA backend share. Everything but upload_ahead runs on one stream, in the order of the calls;
+// only download and finish wait for it. Results have the same bits for the same shapes: no atomics on floats, sums in a fixed order.
 #pragma once
 
 #include <cublasLt.h>
@@ -16,6 +16,7 @@ extern "C" {
 }
 
 struct cuda_staging; // transfer.cu: pinned host memory on the way to the device
+struct cuda_ahead;   // transfer.cu: transfers beside the operations
 struct cuda_products;  // product.cu: cuBLASLt and the algorithms chosen
 
 struct cuda_backend {
@@ -27,6 +28,7 @@ struct cuda_backend {
     size_t scratch_bytes;
     uint64_t scratch_made; // how often: graphs hold its address
     struct cuda_staging *staging;
+    struct cuda_ahead *ahead;
     std::vector<const struct shared_memory *> shared; // open now
     struct cuda_products *products;
 };

@@ -7,6 +7,8 @@ extern "C" {
 
 struct cuda_staging *cuda_staging_new(void);
 void cuda_staging_free(struct cuda_staging *staging);
+struct cuda_ahead *cuda_ahead_new(void);
+void cuda_ahead_free(struct cuda_ahead *ahead);
 struct cuda_products *cuda_products_new(int device);
 void cuda_products_free(struct cuda_products *products);
 
@@ -21,6 +23,7 @@ static void close_cuda(struct ops *ops) {
     struct cuda_backend *cuda = cuda_of(ops);
     cudaStreamSynchronize(cuda->stream);
     cuda_products_free(cuda->products);
+    cuda_ahead_free(cuda->ahead);
     cuda_staging_free(cuda->staging);
     cudaFree(cuda->scratch);
     cudaStreamDestroy(cuda->stream);
@@ -63,11 +66,12 @@ extern "C" int cuda_backend_open(struct ops *ops, int index) {
     cuda->multiprocessors = attribute(index, cudaDevAttrMultiProcessorCount);
     cuda->shared_limit = (size_t)attribute(index, cudaDevAttrMaxSharedMemoryPerBlockOptin);
     CUDA_CHECK(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking));
+    cuda->ahead = cuda_ahead_new();
     cuda->staging = cuda_staging_new();
     cuda->products = cuda_products_new(index);
     ops->backend = "cuda";
     ops->threads = 1;
-    ops->graphs = true;
+    ops->queued = true;
     ops->state = cuda;
     ops->close = close_cuda;
     ops->scratch_bytes = OWN_BYTES;

@@ -57,21 +57,23 @@ static void copy_on_host(void *to, const void *from, size_t bytes) {
     }
 }
 
-extern "C" void cuda_upload(struct ops *ops, void *device, const void *host, size_t bytes) {
-    struct cuda_backend *cuda = cuda_of(ops);
-    if (cuda_is_shared(cuda, host)) {
-        cuda_copy(ops, device, host, bytes);
-        return;
-    }
-    struct cuda_staging *staging = cuda->staging;
+static void send_up(struct cuda_staging *staging, cudaStream_t stream, void *device, const void *host, size_t bytes) {
     for (size_t at = 0; at < bytes; at += CHUNK) {
         size_t n = least(CHUNK, bytes - at);
         struct chunk *chunk = &staging->up[staging->next++ % UP_CHUNKS];
         CUDA_CHECK(cudaEventSynchronize(chunk->done));
         copy_on_host(chunk->bytes, (const char *)host + at, n);
-        CUDA_CHECK(cudaMemcpyAsync((char *)device + at, chunk->bytes, n, cudaMemcpyHostToDevice, cuda->stream));
-        CUDA_CHECK(cudaEventRecord(chunk->done, cuda->stream));
+        CUDA_CHECK(cudaMemcpyAsync((char *)device + at, chunk->bytes, n, cudaMemcpyHostToDevice, stream));
+        CUDA_CHECK(cudaEventRecord(chunk->done, stream));
     }
+}
+
+extern "C" void cuda_upload(struct ops *ops, void *device, const void *host, size_t bytes) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    if (cuda_is_shared(cuda, host))
+        cuda_copy(ops, device, host, bytes);
+    else
+        send_up(cuda->staging, cuda->stream, device, host, bytes);
 }
 
 static void take_down(struct cuda_backend *cuda, struct chunk *chunk, const char *device, size_t n) {
@@ -96,4 +98,41 @@ extern "C" void cuda_download(struct ops *ops, void *host, const void *device, s
         CUDA_CHECK(cudaEventSynchronize(down[i % DOWN_CHUNKS].done));
         copy_on_host((char *)host + at, down[i % DOWN_CHUNKS].bytes, least(CHUNK, bytes - at));
     }
+}
+
+// ---- beside the operations
+
+struct cuda_ahead {
+    cudaStream_t stream;
+    cudaEvent_t arrived, taken;
+};
+
+struct cuda_ahead *cuda_ahead_new(void) {
+    struct cuda_ahead *ahead = new cuda_ahead();
+    CUDA_CHECK(cudaStreamCreateWithFlags(&ahead->stream, cudaStreamNonBlocking));
+    CUDA_CHECK(cudaEventCreateWithFlags(&ahead->arrived, cudaEventDisableTiming));
+    CUDA_CHECK(cudaEventCreateWithFlags(&ahead->taken, cudaEventDisableTiming));
+    return ahead;
+}
+
+void cuda_ahead_free(struct cuda_ahead *ahead) {
+    cudaStreamSynchronize(ahead->stream);
+    cudaEventDestroy(ahead->taken);
+    cudaEventDestroy(ahead->arrived);
+    cudaStreamDestroy(ahead->stream);
+    delete ahead;
+}
+
+extern "C" void cuda_upload_ahead(struct ops *ops, void *device, const void *host, size_t bytes) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    CUDA_CHECK(cudaStreamWaitEvent(cuda->ahead->stream, cuda->ahead->taken, 0));
+    send_up(cuda->staging, cuda->ahead->stream, device, host, bytes);
+    CUDA_CHECK(cudaEventRecord(cuda->ahead->arrived, cuda->ahead->stream));
+}
+
+extern "C" void cuda_take_ahead(struct ops *ops, void *to, const void *device, size_t bytes) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    CUDA_CHECK(cudaStreamWaitEvent(cuda->stream, cuda->ahead->arrived, 0));
+    cuda_copy(ops, to, device, bytes);
+    CUDA_CHECK(cudaEventRecord(cuda->ahead->taken, cuda->stream));
 }

@@ -174,7 +174,7 @@ static void check_fillers(const char *name, int batch, int sets) {
     run_step(&model, &plain);
     float *gradient = gradient_of(model.text);
     text_tower_free(&model.text_tower);
-    model.ops->graphs = true;
+    model.ops->queued = true;
     model.text_tower = text_tower_new(&golden.config, model.text, (struct tower_plan){batch, sets, true});
     run_step(&model, &filled);
     assert_near("embedding", filled.text, plain.text, golden.G * golden.E, 1e-6);
@@ -193,6 +193,32 @@ static void test_fillers(void **state) {
     check_fillers("narrow_vision", 6, 1);
     check_fillers("narrow_vision", 3, 2);
     check_fillers("open_clip_legacy", 3, 1);
+}
+
+// Pixels that were uploaded ahead count for the pass that gets them, and for no other.
+static void test_pixels_ahead(void **state) {
+    (void)state;
+    struct golden golden;
+    struct model model;
+    struct outcome outcome;
+    open_model(&golden, &model, &outcome, 3);
+    struct turn turn[2] = {turn_of(&model, &outcome, 0), turn_of(&model, &outcome, 1)};
+    size_t bytes = (size_t)(3 * golden.E) * sizeof(float);
+    float *found = xmalloc(bytes);
+    for (int m = 0; m < 2; m++) forward_image(&model, &turn[m]);
+    model.ops->queued = true;
+    struct image_tower *image = image_tower_new(&golden.config, model.image, (struct tower_plan){3, 1, true});
+    for (int expected = 0; expected < 2; expected++)
+        for (int m = 0; m < 2; m++) {
+            image_tower_expect(image, 3, turn[expected].pixels);
+            image_tower_forward(image, 0, 3, turn[0].pixels, NULL, found);
+            assert_memory_equal(found, turn[0].image, bytes);
+            image_tower_forward(image, 0, 3, turn[m].pixels, NULL, found);
+            assert_memory_equal(found, turn[m].image, bytes);
+        }
+    image_tower_free(&image);
+    free(found);
+    close_model(&golden, &model, &outcome);
 }
 
 static bool all_zero(const struct params *params, const char *name) {
@@ -285,11 +311,17 @@ static void test_a_step_allocates_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_malformed_captions),       cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_towers_without_training),  cmocka_unit_test(test_an_embedding_without_features),
-        cmocka_unit_test(test_sets_are_apart),           cmocka_unit_test(test_short_microbatch),
-        cmocka_unit_test(test_losses_left_out),          cmocka_unit_test(test_what_is_announced_is_allocated),
-        cmocka_unit_test(test_a_step_allocates_nothing), cmocka_unit_test(test_fillers),
+        cmocka_unit_test(test_malformed_captions),
+        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_towers_without_training),
+        cmocka_unit_test(test_an_embedding_without_features),
+        cmocka_unit_test(test_sets_are_apart),
+        cmocka_unit_test(test_short_microbatch),
+        cmocka_unit_test(test_losses_left_out),
+        cmocka_unit_test(test_what_is_announced_is_allocated),
+        cmocka_unit_test(test_a_step_allocates_nothing),
+        cmocka_unit_test(test_fillers),
+        cmocka_unit_test(test_pixels_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

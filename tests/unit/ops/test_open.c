@@ -94,12 +94,36 @@ static void check_many_uploads(struct ops *ops) {
     ops_release(ops, device);
 }
 
+// Two transfers ahead, while operations are under way.
+static void check_ahead(struct ops *ops, size_t n) {
+    unsigned char *expected = malloc(n), *host = malloc(n), *ahead = ops_allocate(ops, n), *device[2];
+    for (size_t i = 0; i < 2; i++) device[i] = ops_allocate(ops, n);
+    for (size_t i = 0; i < 2; i++) {
+        fill(host, n, i);
+        ops->zero(ops, device[i], n);
+        ops->upload_ahead(ops, ahead, host, n);
+        ops->take_ahead(ops, device[i], ahead, n);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        fill(expected, n, i);
+        ops->download(ops, host, device[i], n);
+        assert_memory_equal(host, expected, n);
+        ops_release(ops, device[i]);
+    }
+    ops_release(ops, ahead);
+    free(expected);
+    free(host);
+}
+
 // Sizes around a chunk of the CUDA backend's way to the device, and beyond all of its chunks.
 static void check_transfers(const char *device) {
     static const size_t sizes[] = {1, 1023, (4 << 20) - 1, 4 << 20, (4 << 20) + 1, (72 << 20) + 5};
     struct ops *ops;
     if (ops_open(&ops, device, DT_F32, 1)) skip();
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) check_way_and_back(ops, sizes[i]);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        check_way_and_back(ops, sizes[i]);
+        check_ahead(ops, sizes[i]);
+    }
     check_many_uploads(ops);
     ops_close(&ops);
 }
