@@ -129,6 +129,7 @@ static void dump_features(const struct work *work, int64_t B, const void *featur
 static void keep(const struct work *work, struct message **images) {
     self.held = work->microbatch;
     if (!work->train || work->microbatches <= self.sets) return;
+    if (self.kept[work->slot]) message_free(&self.kept[work->slot]); // a locked tower takes none back
     self.kept[work->slot] = *images;
     *images = NULL;
 }
@@ -142,19 +143,20 @@ static void *add_features(const struct work *work, struct message *message) {
                      features_shape(message->unit.samples));
 }
 
-// The pictures behind these travel to the device while these are computed.
-static int expect(const struct work *work) {
-    const void *pixels = NULL;
-    int status = work->next ? take_pixels(work, work->next, &pixels) : 0;
-    if (!status) image_tower_expect(self.tower, pixels ? work->next->unit.samples : 0, pixels);
-    return status;
+// The next pictures travel to the device while these are computed.
+static void fetch_next(const struct work *work) {
+    const struct message *next = self.part.ops->queued ? follower_next(work) : NULL;
+    const struct tensor *pixels = next ? message_find(next, TENSOR_PIXELS) : NULL;
+    int64_t S = self.part.config.vision.image_size;
+    if (!pixels || !pixels->data || next->unit.samples > run_options.microbatch) return;
+    if (pixels->dtype == DT_U8 && shape_equal(pixels->shape, SHAPE(next->unit.samples, S, S, 3)))
+        image_tower_fetch(self.tower, next->unit.samples, pixels->data);
 }
 
 static int forward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
     (void)context;
     const void *pixels;
     int status = take_pixels(work, taken[0], &pixels);
-    if (!status) status = expect(work);
     if (status) return status;
     int B = taken[0]->unit.samples;
     struct message *features = self.features ? output_new(work, taken[0]) : NULL;
@@ -162,7 +164,9 @@ static int forward(void *context, const struct work *work, struct message *taken
     void *feature_rows = features ? add_features(work, features) : NULL;
     void *embedding_rows =
         embeddings ? message_add(embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, self.part.config.embed_dim)) : NULL;
-    if (B) image_tower_forward(self.tower, set_of(work), B, pixels, feature_rows, embedding_rows);
+    if (B) image_tower_begin(self.tower, set_of(work), B, pixels, feature_rows, embedding_rows);
+    fetch_next(work);
+    if (B) image_tower_results(self.tower, set_of(work), feature_rows, embedding_rows);
     if (work->dump && feature_rows) dump_features(work, B, feature_rows);
     keep(work, &taken[0]);
     if (embeddings) status = edge_send(self.embeddings, NULL, &embeddings);
@@ -247,7 +251,6 @@ static int drive(struct hub *hub) {
                                 .ahead = ahead(),
                                 .phase = phases,
                                 .phases = 2,
-                                .looks_ahead = self.part.ops->queued,
                                 .outputs = outputs};
     int status = edges_served(&follower.served, self.control, self.features, self.embeddings);
     return status ? status : follower_run(&follower);

@@ -4,7 +4,7 @@
 
 #include "ops/ops.h"
 
-#define GRAPHS 16
+#define GRAPHS 32
 #define GRAPH_KEY 8
 
 // All that the pass's operations depend on.

@@ -39,8 +39,8 @@ struct pictures {
 struct image_tower {
     struct model_config config;
     struct tower_plan plan;
-    bool queued;                       // ops->queued
-    struct pictures expected, arrived; // to be uploaded ahead; uploaded ahead
+    bool queued;           // ops->queued
+    struct pictures ahead; // uploaded for the next forward pass
     struct image_dims dims;
     struct image_set *set; // [sets]
     struct image_scratch scratch;
@@ -201,38 +201,42 @@ static size_t pixel_bytes(const struct image_tower *tower, int B) {
     return (size_t)(B * S * S * 3);
 }
 
-void image_tower_expect(struct image_tower *tower, int B, const uint8_t *pixels) {
-    if (tower->queued) tower->expected = (struct pictures){B, pixels};
-}
-
 static void take_pixels(struct image_tower *tower, int B, const uint8_t *pixels) {
     struct ops *ops = tower->params->ops;
-    if (tower->arrived.pixels == pixels && tower->arrived.B == B)
+    if (tower->ahead.pixels == pixels && tower->ahead.B == B)
         ops->take_ahead(ops, tower->scratch.pixels, tower->scratch.ahead, pixel_bytes(tower, B));
     else
         ops->upload(ops, tower->scratch.pixels, pixels, pixel_bytes(tower, B));
+    tower->ahead = (struct pictures){0};
 }
 
-// While the pass computes.
-static void upload_expected(struct image_tower *tower) {
+void image_tower_fetch(struct image_tower *tower, int B, const uint8_t *pixels) {
     struct ops *ops = tower->params->ops;
-    tower->arrived = tower->expected;
-    tower->expected = (struct pictures){0};
-    if (tower->arrived.pixels)
-        ops->upload_ahead(ops, tower->scratch.ahead, tower->arrived.pixels, pixel_bytes(tower, tower->arrived.B));
+    if (!tower->queued) return;
+    tower->ahead = (struct pictures){B, pixels};
+    ops->upload_ahead(ops, tower->scratch.ahead, pixels, pixel_bytes(tower, B));
+}
+
+void image_tower_begin(struct image_tower *tower, int index, int B, const uint8_t *pixels, bool features,
+                       bool embedding) {
+    struct image_set *set = &tower->set[index];
+    set->B = B;
+    take_pixels(tower, B, pixels);
+    run_forward(tower, set, features || tower->plan.train, embedding || tower->plan.train);
+}
+
+void image_tower_results(struct image_tower *tower, int index, void *features, float *embedding) {
+    struct ops *ops = tower->params->ops;
+    struct image_set *set = &tower->set[index];
+    if (features) ops->download(ops, features, set->pool.features, feature_bytes(tower, set->B));
+    if (embedding || tower->plan.train)
+        projection_apply(ops, &tower->proj, &set->projection, embedding, set->pool.pooled, set->B);
 }
 
 void image_tower_forward(struct image_tower *tower, int index, int B, const uint8_t *pixels, void *features,
                          float *embedding) {
-    struct ops *ops = tower->params->ops;
-    struct image_set *set = &tower->set[index];
-    bool want_features = features || tower->plan.train, want_embedding = embedding || tower->plan.train;
-    set->B = B;
-    take_pixels(tower, B, pixels);
-    run_forward(tower, set, want_features, want_embedding);
-    upload_expected(tower);
-    if (features) ops->download(ops, features, set->pool.features, feature_bytes(tower, B));
-    if (want_embedding) projection_apply(ops, &tower->proj, &set->projection, embedding, set->pool.pooled, B);
+    image_tower_begin(tower, index, B, pixels, features, embedding);
+    image_tower_results(tower, index, features, embedding);
 }
 
 static void take_d_features(struct image_tower *tower, const void *d_features, int B) {

@@ -5,7 +5,8 @@
 #include "base/memory.h"
 #include "model/towers.h"
 
-#define FILLER 16 // rows of a filler sample at most; upper bounds of a sample's rows are multiples of it
+#define FILLER 16 // rows of a filler sample at most
+#define BOUND 64  // upper bounds of a sample's rows are multiples of it, as kernels' tiles are
 #define STEPS 64  // at least, to the most rows: fewer cost more filler rows, more are more shapes
 
 static int64_t capacity(const struct text_rows *rows, enum row_list list) {
@@ -145,12 +146,17 @@ static void add_filler(struct text_rows *rows, int64_t *states, int64_t *targets
     *targets -= captioned;
 }
 
+static int bound_of(int max, int most) {
+    int64_t bound = round_up(max, BOUND);
+    return (int)(bound < most ? bound : most);
+}
+
 static void fill(struct text_rows *rows) {
     int64_t targets = round_up(rows->targets, rows->step) - rows->targets;
     int64_t states = round_up(rows->states + targets, rows->step) - rows->states;
     for (int f = 0; f < rows->fillers; f++) add_filler(rows, &states, &targets);
-    rows->state_max = (int)round_up(rows->state_max, FILLER);
-    rows->target_max = (int)round_up(rows->target_max, FILLER);
+    rows->state_max = bound_of(rows->state_max, rows->T + 1 > FILLER ? rows->T + 1 : FILLER);
+    rows->target_max = bound_of(rows->target_max, rows->T > FILLER ? rows->T : FILLER);
 }
 
 static void clear(struct text_rows *rows, int B) {

@@ -7,9 +7,9 @@
 // captions. Target rows: the states of all tokens but EOS, whose state only CLS reads. Where the next token is the
 // padding's, in the middle of a caption, there is no target, but later rows see the row.
 //
-// For a backend that keeps graphs (ops->queued), microbatches must not all have row counts of their own: filler samples behind the
-// captions bring both counts to multiples of `step`. They see themselves alone, no picture, have no targets and no CLS
-// that is read, so their gradients are zero.
+// For a backend that keeps graphs (ops->queued), microbatches must not all have row counts of their own: filler samples
+// behind the captions bring both counts to multiples of `step`. They see themselves alone, no picture, have no targets
+// and no CLS that is read, so their gradients are zero.
 #pragma once
 
 #include "model/config.h"

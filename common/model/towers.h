@@ -28,9 +28,12 @@ void image_tower_free(struct image_tower **tower);
 // pixels u8 [B,S,S,3] → features [B,N,D] and embedding f32 [B,E]; either may be NULL, meaning not wanted here.
 void image_tower_forward(struct image_tower *tower, int set, int B, const uint8_t *pixels, void *features,
                          float *embedding);
-// Pixels that the forward call behind the next one will get, or NULL: they travel while that computes. They stay as
-// they are until then.
-void image_tower_expect(struct image_tower *tower, int B, const uint8_t *pixels);
+// The same in two calls, between which a device computes. What the second one wants the first one says.
+void image_tower_begin(struct image_tower *tower, int set, int B, const uint8_t *pixels, bool features, bool embedding);
+void image_tower_results(struct image_tower *tower, int set, void *features, float *embedding);
+// Between them, where `pixels` of the next forward pass are known: they travel to the device meanwhile. They stay as
+// they are until that pass begins.
+void image_tower_fetch(struct image_tower *tower, int B, const uint8_t *pixels);
 // d_features as features, d_embedding f32 [B,E] (of the normalised vector); either may be NULL, meaning zero.
 void image_tower_backward(struct image_tower *tower, int set, const void *d_features, const float *d_embedding);
 

@@ -87,6 +87,7 @@ struct ops_graph {
     bool issued; // since the key changed
     bool recording;
     void *kept;
+    size_t operations; // kept
     uint64_t made_for; // state of the backend that it depends on
 };
 

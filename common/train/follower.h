@@ -14,7 +14,9 @@ struct work {
     int slot;                     // of the own microbatches, from 0
     int64_t batch;                // G
     bool train, dump;
-    const struct message *next; // of a stage that looks ahead: the pulled edge's message behind this one, or NULL
+
+    struct follower *follower; // private, for follower_next
+    const struct unit *behind; // ditto: the unit that comes next on the pulled edge, or NULL
 };
 
 enum { PHASE_EDGES = 2 };
@@ -37,8 +39,7 @@ struct follower {
     int rank, ranks;      // set by follower_run: own microbatches are those with m mod ranks = rank
     int ahead;            // microbatches to ask for ahead of need
     const struct phase *phase;
-    int phases;       // the first one takes the stage's pulled edge
-    bool looks_ahead; // what has arrived for the microbatch behind is taken before its turn, see work.next
+    int phases; // the first one takes the stage's pulled edge
     // Adds the outputs of the dumped step, f32 in batch order, in host memory; returns how many, at most DUMP_OUTPUTS.
     int (*outputs)(void *context, struct tensor *tensor);
     void *context;
@@ -47,8 +48,12 @@ struct follower {
         int64_t step;
         int microbatch, status; // of hub_take
         struct message *message;
-    } next;
+    } taken_ahead; // private
 };
+
+// In a pass that takes the pulled edge: the message that the next such pass will take, if it has arrived, else NULL. It
+// stays until that pass; whatever is wrong with it is told then.
+const struct message *follower_next(const struct work *work);
 
 // Drives the stage to its end. 0 or -exit_code.
 int follower_run(struct follower *follower);

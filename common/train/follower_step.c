@@ -11,7 +11,7 @@ static void collect_drops(const struct message *message, struct strings *drops) 
 
 // What was taken before its turn, if that is this.
 static bool take_next(struct follower *follower, int64_t step, int microbatch, int *status, struct message **message) {
-    struct taken_ahead *next = &follower->next;
+    struct taken_ahead *next = &follower->taken_ahead;
     if (!next->is_taken || next->step != step || next->microbatch != microbatch) return false;
     *status = next->status;
     *message = next->message;
@@ -19,13 +19,16 @@ static bool take_next(struct follower *follower, int64_t step, int microbatch, i
     return true;
 }
 
-static void look_ahead(struct follower *follower, const struct unit *unit) {
-    struct taken_ahead *next = &follower->next;
-    struct edge *edge = follower->phase->take[0];
-    if (!follower->looks_ahead || !unit || next->is_taken) return;
-    if (!hub_ready(follower->hub, edge, MESSAGE_DATA, NULL, unit->step, unit->microbatch)) return;
+const struct message *follower_next(const struct work *work) {
+    const struct unit *unit = work->behind;
+    struct hub *hub = work->follower->hub;
+    struct edge *edge = work->follower->phase->take[0];
+    struct taken_ahead *next = &work->follower->taken_ahead;
+    if (!unit || next->is_taken || !hub_ready(hub, edge, MESSAGE_DATA, NULL, unit->step, unit->microbatch))
+        return next->message;
     *next = (struct taken_ahead){.is_taken = true, .step = unit->step, .microbatch = unit->microbatch};
-    next->status = hub_take(follower->hub, edge, MESSAGE_DATA, NULL, unit->step, unit->microbatch, &next->message);
+    next->status = hub_take(hub, edge, MESSAGE_DATA, NULL, unit->step, unit->microbatch, &next->message);
+    return next->message;
 }
 
 static int take_one(const struct follower_step *step, const struct phase *phase, struct edge *edge, int microbatch,
@@ -60,7 +63,8 @@ static int take_all(const struct follower_step *step, const struct phase *phase,
 }
 
 static struct work work_of(const struct follower_step *step, int microbatch, int slot) {
-    return (struct work){.step = step->order.step,
+    return (struct work){.follower = step->follower,
+                         .step = step->order.step,
                          .microbatch = microbatch,
                          .microbatches = step->order.microbatches,
                          .slot = slot,
@@ -75,11 +79,8 @@ static int run_one(const struct follower_step *step, const struct phase *phase, 
     struct follower *follower = step->follower;
     struct message *taken[PHASE_EDGES] = {NULL, NULL};
     struct work work = work_of(step, microbatch, slot);
+    work.behind = phase == follower->phase ? behind : NULL;
     int status = take_all(step, phase, microbatch, taken);
-    if (phase == follower->phase) {
-        look_ahead(follower, behind);
-        work.next = follower->next.message;
-    }
     if (!status) status = phase->run(follower->context, &work, taken);
     for (int i = 0; i < PHASE_EDGES; i++)
         if (taken[i]) message_free(&taken[i]);
@@ -133,6 +134,6 @@ int follower_run(struct follower *follower) {
     int status = follower->control  ? follower_conducted(follower)
                  : follower->served ? follower_served(follower)
                                     : follower_alone(follower);
-    if (follower->next.message) message_free(&follower->next.message);
+    if (follower->taken_ahead.message) message_free(&follower->taken_ahead.message);
     return status;
 }

@@ -1,5 +1,6 @@
 // What the files of the CUDA backend share. Everything but upload_ahead runs on one stream, in the order of the calls;
-// only download and finish wait for it. Results have the same bits for the same shapes: no atomics on floats, sums in a fixed order.
+// only download and finish wait for it. Results have the same bits for the same shapes: no atomics on floats, sums in a
+// fixed order.
 #pragma once
 
 #include <cublasLt.h>
@@ -15,9 +16,9 @@ extern "C" {
 #include "ops/ops.h"
 }
 
-struct cuda_staging; // transfer.cu: pinned host memory on the way to the device
-struct cuda_ahead;   // transfer.cu: transfers beside the operations
-struct cuda_products;  // product.cu: cuBLASLt and the algorithms chosen
+struct cuda_staging;  // transfer.cu: pinned host memory on the way to the device
+struct cuda_ahead;    // transfer.cu: transfers beside the operations
+struct cuda_products; // product.cu: cuBLASLt and the algorithms chosen
 
 struct cuda_backend {
     int device;
@@ -26,7 +27,8 @@ struct cuda_backend {
     size_t shared_limit; // bytes of shared memory that a block may ask for
     void *scratch;
     size_t scratch_bytes;
-    uint64_t scratch_made; // how often: graphs hold its address
+    uint64_t scratch_made;   // how often: graphs hold its address
+    size_t graph_operations; // in all graphs that are kept
     struct cuda_staging *staging;
     struct cuda_ahead *ahead;
     std::vector<const struct shared_memory *> shared; // open now

@@ -1,19 +1,21 @@
 // Operations kept as a CUDA graph. The first time they are issued one by one, which lets cuBLASLt's trials and scratch
-// memory settle; the second time the stream records them; from then on a launch issues them all. Where the device has
-// little memory left they go on to be issued one by one.
+// memory settle; the second time the stream records them; from then on a launch issues them all. Beyond a limit of
+// memory they go on to be issued one by one.
 #include "ops/cuda/device.cuh"
 
-#define GRAPH_RESERVE                                                                                                  \
-    ((size_t)512 << 20) // bytes of the device that graphs leave free; one takes some 10 KiB an operation
+// An operation in a graph takes some 10 KiB of the device's memory.
+#define OPERATIONS 24576              // that are kept at most, once so many are reached
+#define LEFT_FREE ((size_t)512 << 20) // bytes
 
-static bool there_is_memory(void) {
+static bool there_is_room(const struct cuda_backend *cuda) {
     size_t left, all;
     CUDA_CHECK(cudaMemGetInfo(&left, &all));
-    return left >= GRAPH_RESERVE;
+    return cuda->graph_operations < OPERATIONS && left >= LEFT_FREE;
 }
 
-static void forget(struct ops_graph *graph) {
+static void forget(struct cuda_backend *cuda, struct ops_graph *graph) {
     if (graph->kept) CUDA_CHECK(cudaGraphExecDestroy((cudaGraphExec_t)graph->kept));
+    cuda->graph_operations -= graph->operations;
     *graph = {};
 }
 
@@ -22,13 +24,13 @@ extern "C" void cuda_graph_begin(struct ops *ops, struct ops_graph *graph, int64
     struct cuda_backend *cuda = cuda_of(ops);
     *issued = false;
     if (ops->profile) return;
-    if (graph->key != key || graph->made_for != cuda->scratch_made) forget(graph);
+    if (graph->key != key || graph->made_for != cuda->scratch_made) forget(cuda, graph);
     graph->key = key;
     graph->made_for = cuda->scratch_made;
     if (graph->kept) {
         CUDA_CHECK(cudaGraphLaunch((cudaGraphExec_t)graph->kept, cuda->stream));
         *issued = true;
-    } else if (graph->issued && there_is_memory()) {
+    } else if (graph->issued && there_is_room(cuda)) {
         CUDA_CHECK(cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal));
         graph->recording = true;
     }
@@ -42,6 +44,8 @@ extern "C" void cuda_graph_end(struct ops *ops, struct ops_graph *graph) {
     if (!graph->recording) return;
     graph->recording = false;
     CUDA_CHECK(cudaStreamEndCapture(cuda->stream, &recorded));
+    CUDA_CHECK(cudaGraphGetNodes(recorded, nullptr, &graph->operations));
+    cuda->graph_operations += graph->operations;
     CUDA_CHECK(cudaGraphInstantiate(&kept, recorded, 0));
     CUDA_CHECK(cudaGraphDestroy(recorded));
     CUDA_CHECK(cudaGraphLaunch(kept, cuda->stream));
@@ -50,5 +54,5 @@ extern "C" void cuda_graph_end(struct ops *ops, struct ops_graph *graph) {
 
 extern "C" void cuda_graph_release(struct ops *ops, struct ops_graph *graph) {
     CUDA_CHECK(cudaStreamSynchronize(cuda_of(ops)->stream));
-    forget(graph);
+    forget(cuda_of(ops), graph);
 }

@@ -12,8 +12,8 @@ void cuda_ahead_free(struct cuda_ahead *ahead);
 struct cuda_products *cuda_products_new(int device);
 void cuda_products_free(struct cuda_products *products);
 
-// What contexts, cuBLASLt, its workspace and scratch of the largest operations take, about.
-#define OWN_BYTES ((int64_t)640 << 20)
+// What contexts, cuBLASLt, its workspace, scratch of the largest operations and graphs take, about.
+#define OWN_BYTES ((int64_t)896 << 20)
 
 [[noreturn]] void cuda_failed(const char *call, const char *file, int line, const char *reason) {
     die(EXIT_RUN, "CUDA: %s (%s:%d, %s)", reason, file, line, call);

@@ -173,7 +173,7 @@ static inline struct turn turn_of(const struct model *model, const struct outcom
                          .text = outcome->text + first * E,
                          .d_image = outcome->d_image + first * E,
                          .d_text = outcome->d_text + first * E,
-                         .logits = outcome->logits + first * (golden->T - 1) * golden->V,
+                         .logits = outcome->logits ? outcome->logits + first * (golden->T - 1) * golden->V : NULL,
                          .features = outcome->features + features,
                          .d_features = outcome->d_features + features,
                          .d_states =

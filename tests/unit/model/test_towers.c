@@ -208,10 +208,11 @@ static void test_pixels_ahead(void **state) {
     for (int m = 0; m < 2; m++) forward_image(&model, &turn[m]);
     model.ops->queued = true;
     struct image_tower *image = image_tower_new(&golden.config, model.image, (struct tower_plan){3, 1, true});
-    for (int expected = 0; expected < 2; expected++)
+    for (int fetched = 0; fetched < 2; fetched++)
         for (int m = 0; m < 2; m++) {
-            image_tower_expect(image, 3, turn[expected].pixels);
-            image_tower_forward(image, 0, 3, turn[0].pixels, NULL, found);
+            image_tower_begin(image, 0, 3, turn[0].pixels, false, true);
+            image_tower_fetch(image, 3, turn[fetched].pixels);
+            image_tower_results(image, 0, NULL, found);
             assert_memory_equal(found, turn[0].image, bytes);
             image_tower_forward(image, 0, 3, turn[m].pixels, NULL, found);
             assert_memory_equal(found, turn[m].image, bytes);
