@@ -4,7 +4,7 @@
 #   tests/run.sh                all of them: sanitized build, then release build
 #   tests/run.sh unit           cmocka programs of tests/unit (sanitized)
 #   tests/run.sh e2e fault      bats files of those folders
-#   tests/run.sh fuzz           each fuzz target for FUZZ_SECONDS (20)
+#   tests/run.sh fuzz           each fuzz target for FUZZ_SECONDS (12)
 #
 # SANITIZE=address,undefined is the default for unit tests and for the end-to-end part; a release build is made once, for the
 # tests of bits and of speed-independent behaviour at full optimisation.
@@ -76,7 +76,7 @@ part() {
             unit build
             ;;
         e2e | fault) bats_folder "$1" "${COCA_TEST_BUILD:-build-sanitize}" ;;
-        fuzz) verdict fuzz make -s fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-20}" ;;
+        fuzz) verdict fuzz make -s fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-12}" ;;
         *) failure "no tests named $1"; count 0 1 0 ;;
     esac
 }

@@ -361,7 +361,7 @@ static void test_cuda(void **state) {
 
 static golden_check *outputs_check = check_outputs_and_gradients, *steps_check = check_four_steps,
                     *greedy_check = check_greedy, *recomputation_check = check_recomputation,
-                    *microbatches_check = check_microbatches, *replays_check = check_replays;
+                    *microbatches_check = check_microbatches;
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -378,7 +378,6 @@ int main(void) {
         {"cuda greedy captions",       test_cuda, NULL, NULL, &greedy_check       },
         {"cuda recomputation",         test_cuda, NULL, NULL, &recomputation_check},
         {"cuda microbatches",          test_cuda, NULL, NULL, &microbatches_check },
-        {"cuda replays",               test_cuda, NULL, NULL, &replays_check      },
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
