@@ -15,7 +15,7 @@ struct caption_scratch {
 
 void caption_head_plan(struct caption_scratch *scratch, int64_t R, int64_t V, struct planner *planner);
 
-// Before the run: what the gradient is of, as a multiple of Σ −log p.
+// Before each run: clears the total, and says that gradients are those of scale·Σ −log p.
 void caption_head_begin(struct ops *ops, struct caption_scratch *scratch, double scale);
 // in[R,D], target[R] (−1: none) → d_in[R,D], unless NULL. logits, unless NULL, receives [R,V] of the compute type on
 // the host.

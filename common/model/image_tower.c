@@ -39,7 +39,6 @@ struct pictures {
 struct image_tower {
     struct model_config config;
     struct tower_plan plan;
-    bool queued;           // ops->queued
     struct pictures ahead; // uploaded for the next forward pass
     struct image_dims dims;
     struct image_set *set; // [sets]
@@ -55,6 +54,11 @@ struct image_tower {
 
 static struct image_dims image_dims_of(const struct model_config *config) {
     return (struct image_dims){vit_dims_of(config), image_pool_dims_of(config), config->embed_dim};
+}
+
+static size_t pixel_bytes(const struct image_tower *tower, int B) {
+    int64_t S = tower->dims.vit.embedding.image_size;
+    return (size_t)(B * S * S * 3);
 }
 
 static void plan_set(struct image_set *set, int B, const struct image_dims *dims, struct planner *planner) {
@@ -81,44 +85,42 @@ static void plan_backward(struct image_scratch *scratch, int B, const struct ima
     vit_plan_scratch(&scratch->vit, B, &dims->vit, planner);
 }
 
-static void plan_memory(struct image_tower *tower, struct arena *arena, enum dtype dtype) {
-    struct planner planner = {arena, dtype, tower->plan.train};
+static void plan_memory(struct image_tower *tower, struct arena *arena, const struct ops *ops) {
+    struct planner planner = {arena, ops->dtype, tower->plan.train};
     int B = tower->plan.batch;
-    int64_t S = tower->dims.vit.embedding.image_size;
     plan_lists(tower, &planner);
     for (int i = 0; i < tower->plan.sets; i++) {
         plan_set(&tower->set[i], B, &tower->dims, &planner);
         plan_seal(&planner); // sets are filled in any order
     }
-    if (tower->queued) tower->scratch.ahead = arena_take(arena, (size_t)(B * S * S * 3));
+    if (ops->queued) tower->scratch.ahead = arena_take(arena, pixel_bytes(tower, B));
     size_t mark = arena_mark(arena);
-    tower->scratch.pixels = arena_take(arena, (size_t)(B * S * S * 3));
+    tower->scratch.pixels = arena_take(arena, pixel_bytes(tower, B));
     arena_reset(arena, mark);
     if (tower->plan.train) plan_backward(&tower->scratch, B, &tower->dims, &planner);
 }
 
 // A tower without parameters and memory, which can be planned.
-static struct image_tower *skeleton(const struct model_config *config, const struct ops *ops, struct tower_plan plan) {
+static struct image_tower *skeleton(const struct model_config *config, struct tower_plan plan) {
     struct image_tower *tower = xcalloc(1, sizeof *tower);
     tower->config = *config;
     tower->plan = plan;
-    tower->queued = ops->queued;
     tower->dims = image_dims_of(config);
     tower->set = xcalloc((size_t)plan.sets, sizeof *tower->set);
     for (int i = 0; i < plan.sets; i++) transformer_state_init(&tower->set[i].vit.transformer, config->vision.layers);
     return tower;
 }
 
-static size_t measure(struct image_tower *tower, enum dtype dtype) {
+static size_t measure(struct image_tower *tower, const struct ops *ops) {
     struct arena arena;
     arena_begin(&arena, NULL, SIZE_MAX);
-    plan_memory(tower, &arena, dtype);
+    plan_memory(tower, &arena, ops);
     return arena.peak;
 }
 
 int64_t image_tower_bytes(const struct model_config *config, const struct ops *ops, struct tower_plan plan) {
-    struct image_tower *tower = skeleton(config, ops, plan);
-    size_t bytes = measure(tower, ops->dtype);
+    struct image_tower *tower = skeleton(config, plan);
+    size_t bytes = measure(tower, ops);
     image_tower_free(&tower);
     return (int64_t)bytes;
 }
@@ -139,13 +141,13 @@ static void fill_lists(struct image_tower *tower) {
 }
 
 struct image_tower *image_tower_new(const struct model_config *config, struct params *params, struct tower_plan plan) {
-    struct image_tower *tower = skeleton(config, params->ops, plan);
+    struct image_tower *tower = skeleton(config, plan);
     struct arena arena;
-    size_t bytes = measure(tower, params->ops->dtype);
+    size_t bytes = measure(tower, params->ops);
     tower->params = params;
     tower->memory = ops_allocate(params->ops, bytes);
     arena_begin(&arena, tower->memory, bytes);
-    plan_memory(tower, &arena, params->ops->dtype);
+    plan_memory(tower, &arena, params->ops);
     find_layers(tower);
     fill_lists(tower);
     return tower;
@@ -196,11 +198,6 @@ static void run_forward(struct image_tower *tower, struct image_set *set, bool w
     ops->graph_end(ops, &set->forward);
 }
 
-static size_t pixel_bytes(const struct image_tower *tower, int B) {
-    int64_t S = tower->dims.vit.embedding.image_size;
-    return (size_t)(B * S * S * 3);
-}
-
 static void take_pixels(struct image_tower *tower, int B, const uint8_t *pixels) {
     struct ops *ops = tower->params->ops;
     if (tower->ahead.pixels == pixels && tower->ahead.B == B)
@@ -212,7 +209,7 @@ static void take_pixels(struct image_tower *tower, int B, const uint8_t *pixels)
 
 void image_tower_fetch(struct image_tower *tower, int B, const uint8_t *pixels) {
     struct ops *ops = tower->params->ops;
-    if (!tower->queued) return;
+    if (!ops->queued) return;
     tower->ahead = (struct pictures){B, pixels};
     ops->upload_ahead(ops, tower->scratch.ahead, pixels, pixel_bytes(tower, B));
 }

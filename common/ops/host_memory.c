@@ -106,13 +106,11 @@ void host_close_shared(struct ops *ops, struct shared_memory *memory) {
 }
 
 void host_upload_ahead(struct ops *ops, void *device, const void *host, size_t bytes) {
-    (void)ops;
-    memcpy(device, host, bytes);
+    ops->upload(ops, device, host, bytes);
 }
 
 void host_take_ahead(struct ops *ops, void *to, const void *device, size_t bytes) {
-    (void)ops;
-    memcpy(to, device, bytes);
+    ops->copy(ops, to, device, bytes);
 }
 
 void host_free_memory(struct ops *ops, int64_t *bytes) {
