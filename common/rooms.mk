@@ -6,6 +6,7 @@ find_cxx  = $(sort $(foreach d,$1,$(wildcard $d/*.cpp)))
 
 ROOM_DIRS_ops     := common/ops common/ops/reference common/ops/cpu
 ROOM_DIRS_dataset := common/dataset common/dataset/import
+ROOM_DIRS_model   := $(addprefix common/model/,. layers params towers generate)
 room_dirs = $(or $(ROOM_DIRS_$1),common/$1)
 room_lib  = $(BUILD)/lib/lib$1.a
 # A room and all it depends on, as archives in link order.
@@ -32,7 +33,7 @@ $(BUILD)/obj/%.o: %.cpp
 # Executables: stages/NAME.c with, beside it, its own folder stages/NAME/*.c when it needs more than one file.
 STAGES   := $(patsubst stages/%.c,%,$(wildcard stages/*.c))
 stage_sources = stages/$1.c $(call find_c,stages/$1)
-ALL_LIBS := $(call room_libs,train model ops stage wire image text dataset tensor base)
+ALL_LIBS := $(call room_libs,train worker run optim measure model ops stage wire image text dataset tensor base)
 
 define stage_rule
 $(BUILD)/bin/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(call stage_sources,$1)) $(ALL_LIBS)

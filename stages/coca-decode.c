@@ -7,12 +7,12 @@
 #include "coca-decode/picture_file.h"
 #include "dataset/sources.h"
 #include "image/image.h"
+#include "run/run_data.h"
+#include "run/run_model.h"
+#include "run/run_options.h"
+#include "run/samples.h"
 #include "stage/stage.h"
-#include "train/protocol.h"
-#include "train/run_data.h"
-#include "train/run_model.h"
-#include "train/run_options.h"
-#include "train/worker.h"
+#include "worker/worker.h"
 
 static const char manual[] =
     "Decodes, crops and resizes pictures. Of the images edge it serves, microbatch (s, m) of B samples holds\n"
@@ -23,19 +23,14 @@ static const char manual[] =
     "  drops   strings       a JSON object for each picture that could not be had: edge, id, source, record, reason.\n"
     "                        Its row is grey.\n"
     "\n"
-    "An answer depends on (s, m) and the data alone, so any number of workers may serve one edge, and come and go.\n"
-    "Training takes the samples of the plan (--train-data, --train-data-weights, --seed) with random crops; --data "
-    "takes\n"
-    "a dataset once, in order, and --list pictures by path, both with open_clip's evaluation transform: the centre "
-    "crop,\n"
-    "or what preprocess_cfg of open_clip_config.json says (resize_mode, interpolation, fill_color). Pictures are "
-    "turned "
-    "upright\n"
-    "by EXIF. Transparent ones lie on white, but a model of open_clip's family sees the colours stored under the\n"
-    "transparency, as open_clip's loaders do. On a recording (file:PATH or -) it makes steps --first-step up to "
-    "--steps "
-    "in\n"
-    "order, or the whole pass. One process computes with one thread; start more for more.\n"
+    "An answer depends on (s, m) and the data alone, so any number of workers may serve one edge, and come and\n"
+    "go. Training takes the samples of the plan (--train-data, --train-data-weights, --seed) with random crops;\n"
+    "--data takes a dataset once, in order, and --list pictures by path, both with open_clip's evaluation\n"
+    "transform: the centre crop, or what preprocess_cfg of open_clip_config.json says (resize_mode,\n"
+    "interpolation, fill_color). Pictures are turned upright by EXIF. Transparent ones lie on white, but a model\n"
+    "of open_clip's family sees the colours stored under the transparency, as open_clip's loaders do. On a\n"
+    "recording (file:PATH or -) it makes steps --first-step up to --steps in order, or the whole pass. One\n"
+    "process computes with one thread; start more for more.\n"
     "\n"
     "Examples:\n"
     "  coca-decode --images file:images.rec --train-data data/clipart/train --model coca_tiny --steps 2\n"
@@ -52,9 +47,7 @@ static const struct option own_rows[] = {
 };
 
 enum { OWN, WORKER, RUN, TABLES };
-static struct option_table tables[TABLES] = {
-    [OWN] = {own_rows, sizeof own_rows / sizeof *own_rows, &own, NULL}
-};
+static struct option_table tables[TABLES] = {[OWN] = {own_rows, sizeof own_rows / sizeof *own_rows, &own, NULL}};
 
 static struct sources *sources;
 static struct view_options view;

@@ -2,15 +2,15 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "model/towers.h"
+#include "model/towers/towers.h"
+#include "optim/tuning.h"
+#include "run/run_options.h"
 #include "stage/stage.h"
 #include "train/edges.h"
 #include "train/follower.h"
 #include "train/memory.h"
 #include "train/outputs.h"
-#include "train/run_options.h"
 #include "train/slots.h"
-#include "train/tuning.h"
 
 static const char manual[] =
     "The vision transformer with its attentional poolers: pictures in, features and an embedding out, and back.\n"
@@ -222,14 +222,14 @@ static int open_edges(struct hub *hub) {
     bool train = conducted && self.train;
     enum edge_manner to_text = conducted ? EDGE_BIND : EDGE_SERVE, to_loss = conducted ? EDGE_CONNECT : EDGE_SERVE;
     const struct edge_row rows[] = {
-        {&self.images,          true,                     {"images", o->images, EDGE_PULL, EDGE_IN, (int)o->window, NULL} },
-        {&self.features,        conducted && caption,     {"features", o->features, to_text, EDGE_OUT, 0, text}           },
-        {&self.features_grad,   train && caption,         {"features-grad", o->features_grad, EDGE_BIND, EDGE_IN, 0, text}},
-        {&self.embeddings,      conducted && contrastive, {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL}       },
+        {&self.images, true, {"images", o->images, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
+        {&self.features, conducted && caption, {"features", o->features, to_text, EDGE_OUT, 0, text}},
+        {&self.features_grad, train && caption, {"features-grad", o->features_grad, EDGE_BIND, EDGE_IN, 0, text}},
+        {&self.embeddings, conducted && contrastive, {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL}},
         {&self.embeddings_grad,
          train && contrastive,
-         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL}                                          },
-        {&self.control,         false,                    {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL}       },
+         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL}},
+        {&self.control, false, {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL}},
     };
     return edges_open(hub, rows, sizeof rows / sizeof *rows);
 }
@@ -242,8 +242,8 @@ static void open_slots(void) {
 
 static int drive(struct hub *hub) {
     const struct phase phases[] = {
-        {"forward",  {self.images, NULL},                        true, false, NULL, forward },
-        {"backward", {self.features_grad, self.embeddings_grad}, true, true,  NULL, backward},
+        {"forward", {self.images, NULL}, true, false, NULL, forward},
+        {"backward", {self.features_grad, self.embeddings_grad}, true, true, NULL, backward},
     };
     struct follower follower = {.hub = hub,
                                 .part = &self.part,

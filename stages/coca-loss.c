@@ -4,36 +4,35 @@
 
 #include "coca-loss/prepare.h"
 #include "model/contrastive.h"
+#include "run/export.h"
+#include "run/results.h"
+#include "run/run_options.h"
 #include "stage/stage.h"
 #include "train/conductor.h"
 #include "train/edges.h"
-#include "train/export.h"
 #include "train/memory.h"
-#include "train/results.h"
-#include "train/run_options.h"
 #include "train/temperature.h"
 
 static const char manual[] =
-    "Conducts the steps of a training run: gathers the embeddings of the global batch, computes the contrastive loss\n"
-    "and its gradient in row blocks, owns the temperature, adds up losses and gradient norms, decides on learning\n"
-    "rate, clipping and skipping, and writes metrics.jsonl and the checkpoints' manifests.\n"
+    "Conducts the steps of a training run: gathers the embeddings of the global batch, computes the contrastive\n"
+    "loss and its gradient in row blocks, owns the temperature, adds up losses and gradient norms, decides on\n"
+    "learning rate, clipping and skipping, and writes metrics.jsonl and the checkpoints' manifests.\n"
     "\n"
     "  embeddings       in   embedding f32 [B,E] from image-encode and text-decode\n"
     "  embeddings-grad  out  d_embedding f32 [B,E] to both\n"
     "  control               the step protocol with both\n"
     "\n"
-    "With --evaluate: the losses without gradients over held-out data, in batches of --batch-size, to its end; one\n"
-    "JSON line on stdout, as coca-score's, with samples, targets, loss, contrastive_loss and caption_loss. The\n"
-    "encoders are started with --evaluate too.\n"
+    "With --evaluate: the losses without gradients over held-out data, in batches of --batch-size, to its end;\n"
+    "one JSON line on stdout, as coca-score's, with samples, targets, loss, contrastive_loss and caption_loss.\n"
+    "The encoders are started with --evaluate too.\n"
     "\n"
-    "Alone, without --control: the contrastive loss of recorded embeddings, a JSON line a step on stdout. Which of "
-    "the\n"
-    "encoders a gradient is for stands in no recording, so none is written.\n"
+    "Alone, without --control: the contrastive loss of recorded embeddings, a JSON line a step on stdout. Which\n"
+    "of the encoders a gradient is for stands in no recording, so none is written.\n"
     "\n"
     "coca-loss --prepare makes the run directory before all that: `coca-loss --prepare --help`.\n"
     "\n"
-    "Exit codes: 0 done, 1 run-time failure (also steps that are not finite), 2 usage, 3 bad input, 4 peer lost, 130\n"
-    "and 143 signals, after a checkpoint.\n"
+    "Exit codes: 0 done, 1 run-time failure (also steps that are not finite), 2 usage, 3 bad input, 4 peer lost,\n"
+    "130 and 143 signals, after a checkpoint.\n"
     "\n"
     "Example:\n"
     "  coca-loss --model coca_tiny --batch-size 128 --microbatch 32 --embeddings file:embeddings.rec";
@@ -87,11 +86,11 @@ static int open_edges(struct hub *hub, struct conductor *conductor) {
     const struct run_options *o = &run_options;
     bool contrastive = o->contrastive_weight > 0, alone = is_alone();
     const struct edge_row rows[] = {
-        {&conductor->control,         !alone,               {"control", o->control, EDGE_BIND, EDGE_BOTH, 0, both}    },
-        {&conductor->embeddings,      contrastive || alone, {"embeddings", o->embeddings, EDGE_BIND, EDGE_IN, 0, both}},
+        {&conductor->control, !alone, {"control", o->control, EDGE_BIND, EDGE_BOTH, 0, both}},
+        {&conductor->embeddings, contrastive || alone, {"embeddings", o->embeddings, EDGE_BIND, EDGE_IN, 0, both}},
         {&conductor->embeddings_grad,
          contrastive && train,
-         {"embeddings-grad", o->embeddings_grad, EDGE_BIND, EDGE_OUT, 0, both}                                        },
+         {"embeddings-grad", o->embeddings_grad, EDGE_BIND, EDGE_OUT, 0, both}},
     };
     return edges_open(hub, rows, sizeof rows / sizeof *rows);
 }

@@ -8,14 +8,10 @@
 #include "coca-pack/commands.h"
 
 static const struct command commands[] = {
-    {"pack",    &pack_tool, NULL},
-    {"formats",     &formats_tool, NULL},
-    {"list", &list_tool, NULL},
-    {"show",     &show_tool, NULL},
-    {"extract",    &extract_tool, NULL},
-    {"verify",     &verify_tool, NULL},
-    {"export",    &export_tool, NULL},
-    {0    },
+    {"pack", &pack_tool, NULL},       {"formats", &formats_tool, NULL},
+    {"list", &list_tool, NULL},       {"show", &show_tool, NULL},
+    {"extract", &extract_tool, NULL}, {"verify", &verify_tool, NULL},
+    {"export", &export_tool, NULL},   {0},
 };
 
 static const struct program program = {

@@ -2,10 +2,9 @@
 #include "coca-score/commands.h"
 
 static const char manual[] =
-    "A command of coca-score is the sink of an evaluation: it asks the stages before it for microbatches until the "
-    "data\n"
-    "end, so it sets the pace (--microbatch B, --window). Results go to stdout as one JSON line in CLIP_benchmark's\n"
-    "layout; words go to stderr.\n"
+    "A command of coca-score is the sink of an evaluation: it asks the stages before it for microbatches until\n"
+    "the data end, so it sets the pace (--microbatch B, --window). Results go to stdout as one JSON line in\n"
+    "CLIP_benchmark's layout; words go to stderr.\n"
     "\n"
     "A zero-shot evaluation by hand, in an empty folder:\n"
     "  coca-score prompts --data DIR >prompts; touch prompts.closed\n"
@@ -17,12 +16,9 @@ static const char manual[] =
 
 int main(int argc, char **argv) {
     const struct command commands[] = {
-        {"prompts",   prompts_command(), NULL               },
-        {"zero-shot", NULL,              zero_shot_command()},
-        {"retrieval", NULL,              retrieval_command()},
-        {"embed",     NULL,              embed_command()    },
-        {"captions",  NULL,              captions_command() },
-        {NULL,        NULL,              NULL               },
+        {"prompts", prompts_command(), NULL},     {"zero-shot", NULL, zero_shot_command()},
+        {"retrieval", NULL, retrieval_command()}, {"embed", NULL, embed_command()},
+        {"captions", NULL, captions_command()},   {NULL, NULL, NULL},
     };
     const struct program program = {"coca-score", "the measures of an evaluation", manual, commands};
     return program_main(&program, argc, argv);

@@ -6,15 +6,15 @@
 #include <zmq.h>
 
 #include "coca-serve/serve.h"
+#include "run/run_model.h"
+#include "run/run_options.h"
+#include "stage/option_rows.h"
 #include "stage/stage.h"
-#include "train/option_rows.h"
 #include "train/protocol.h"
-#include "train/run_model.h"
-#include "train/run_options.h"
 
 static const char manual[] =
-    "Keeps a captioner and embedders at clients' disposal. Each task has a list, which coca-decode or coca-tokenize\n"
-    "reads with --list, and an edge, on which the last stage of its chain serves the results:\n"
+    "Keeps a captioner and embedders at clients' disposal. Each task has a list, which coca-decode or\n"
+    "coca-tokenize reads with --list, and an edge, on which the last stage of its chain serves the results:\n"
     "\n"
     "  caption          captions.list, captions.list.pictures   --captions, of coca-text-decode --generate\n"
     "  image-embedding  images.list, images.list.pictures       --image-embeddings, of coca-image-encode\n"
@@ -22,17 +22,18 @@ static const char manual[] =
     "\n"
     "Requests of all clients share batches of --microbatch, which go on when full or --max-wait after the first.\n"
     "\n"
-    "Clients connect a ZeroMQ REQ or DEALER socket to --clients. A request has two frames: a JSON object {\"task\":\n"
-    "\"caption\", \"id\": anything that is to come back}, and the bytes of a JPEG, PNG or WebP file (for "
-    "text-embedding\n"
-    "a UTF-8 text). The reply is a JSON object with \"status\", and \"id\" where the request had one:\n"
+    "Clients connect a ZeroMQ REQ or DEALER socket to --clients. A request has two frames: a JSON object\n"
+    "{\"task\": \"caption\", \"id\": anything that is to come back}, and the bytes of a JPEG, PNG or WebP file\n"
+    "(for text-embedding a UTF-8 text). The reply is a JSON object with \"status\", and \"id\" where the request\n"
+    "had one:\n"
     "\n"
     "  ok     \"caption\"; for embeddings \"dtype\": \"f32\" and \"shape\", and a frame of little-endian numbers\n"
     "  busy   --queue requests of this task wait already, or the server is leaving: \"error\" says so, try again\n"
     "  error  \"error\": what is wrong with the request or the picture\n"
     "\n"
-    "The task \"status\" (no payload) is answered with counts: waiting, answered, refused, malformed, failed, unread.\n"
-    "A request larger than --request-limit closes its connection. SIGTERM: what waits is answered, then it leaves.\n"
+    "The task \"status\" (no payload) is answered with counts: waiting, answered, refused, malformed, failed,\n"
+    "unread. A request larger than --request-limit closes its connection. SIGTERM: what waits is answered, then\n"
+    "it leaves.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 4 a stage was lost, 130 and 143 signals.\n"
     "\n"
@@ -56,15 +57,13 @@ static const struct option rows[] = {
 };
 
 enum { OWN, RUN, TABLES };
-static struct option_table tables[TABLES] = {
-    [OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}
-};
+static struct option_table tables[TABLES] = {[OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}};
 
 enum { LANES = 3, TAKEN_AT_ONCE = 64, BUSY_MS = 2, IDLE_MS = 100 };
 static struct lane lane[LANES] = {
-    {.list = "captions.list", .role = ROLE_TEXT,  .task = "caption",         .pictures = true,  .floats = false},
-    {.list = "images.list",   .role = ROLE_IMAGE, .task = "image-embedding", .pictures = true,  .floats = true },
-    {.list = "texts.list",    .role = ROLE_TEXT,  .task = "text-embedding",  .pictures = false, .floats = true },
+    {.list = "captions.list", .role = ROLE_TEXT, .task = "caption", .pictures = true, .floats = false},
+    {.list = "images.list", .role = ROLE_IMAGE, .task = "image-embedding", .pictures = true, .floats = true},
+    {.list = "texts.list", .role = ROLE_TEXT, .task = "text-embedding", .pictures = false, .floats = true},
 };
 static struct tally tally;
 static void *clients;

@@ -13,13 +13,13 @@
 #include "dataset/spool.h"
 #include "dataset/spool_writer.h"
 #include "stage/command.h"
-#include "train/option_rows.h"
+#include "stage/option_rows.h"
 
 static const char manual[] =
-    "Writes the lines of stdin into LIST as they come, for the --list of coca-decode and coca-tokenize, and "
-    "LIST.closed\n"
-    "behind the last. Workers take lines in batches of --batch: one that is not full --max-wait after its first line\n"
-    "came is filled up with lines that stand for nothing (a form feed), so nobody waits longer for the others.\n"
+    "Writes the lines of stdin into LIST as they come, for the --list of coca-decode and coca-tokenize, and\n"
+    "LIST.closed behind the last. Workers take lines in batches of --batch: one that is not full --max-wait after\n"
+    "its first line came is filled up with lines that stand for nothing (a form feed), so nobody waits longer for\n"
+    "the others.\n"
     "\n"
     "--resume FILE leaves out the lines that FILE, with one line \"LINE TAB ...\" for each, has already.\n"
     "\n"

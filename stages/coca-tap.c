@@ -3,14 +3,10 @@
 #include "coca-tap/tap.h"
 
 static const struct command commands[] = {
-    {"watch",        NULL, &watch_stage},
-    {"record",  NULL, &record_stage},
-    {"replay",       NULL, &replay_stage},
-    {"diff", &diff_tool, NULL},
-    {"export",       &export_tool, NULL},
-    {"import", &import_tool, NULL},
-    {"keys",         &keys_tool, NULL},
-    {0         },
+    {"watch", NULL, &watch_stage},   {"record", NULL, &record_stage},
+    {"replay", NULL, &replay_stage}, {"diff", &diff_tool, NULL},
+    {"export", &export_tool, NULL},  {"import", &import_tool, NULL},
+    {"keys", &keys_tool, NULL},      {0},
 };
 
 static const struct program program = {

@@ -3,12 +3,12 @@
 
 #include "base/hash.h"
 #include "coca-text-decode/text_decode.h"
+#include "run/run_model.h"
+#include "run/run_options.h"
+#include "stage/option_rows.h"
 #include "stage/stage.h"
 #include "train/edges.h"
 #include "train/memory.h"
-#include "train/option_rows.h"
-#include "train/run_model.h"
-#include "train/run_options.h"
 
 static const char manual[] =
     "Both halves of the text decoder: captions to embeddings, with features to the caption loss, and back.\n"
@@ -132,7 +132,7 @@ static int open_caption_edges(struct hub *hub) {
     const struct run_options *o = &run_options;
     const struct edge_row rows[] = {
         {&text_decode.features, true, {"features", o->features, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
-        {&text_decode.captions, true, {"captions", o->captions, EDGE_SERVE, EDGE_OUT, 0, NULL}           },
+        {&text_decode.captions, true, {"captions", o->captions, EDGE_SERVE, EDGE_OUT, 0, NULL}},
     };
     int status = edges_open(hub, rows, sizeof rows / sizeof *rows);
     if (!status && o->transport == TRANSPORT_SHARED)
@@ -146,18 +146,18 @@ static int open_edges(struct hub *hub) {
     bool train = conducted && text_decode.train;
     enum edge_manner to_loss = conducted ? EDGE_CONNECT : EDGE_SERVE;
     const struct edge_row rows[] = {
-        {&text_decode.tokens,          true,                     {"tokens", o->tokens, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
+        {&text_decode.tokens, true, {"tokens", o->tokens, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
         {&text_decode.features,
          conducted && caption,
-         {"features", caption_options.embed ? NULL : o->features, EDGE_CONNECT, EDGE_IN, 0, NULL}                               },
+         {"features", caption_options.embed ? NULL : o->features, EDGE_CONNECT, EDGE_IN, 0, NULL}},
         {&text_decode.features_grad,
          train && caption,
-         {"features-grad", o->features_grad, EDGE_CONNECT, EDGE_OUT, 0, NULL}                                                   },
-        {&text_decode.embeddings,      conducted && contrastive, {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL}      },
+         {"features-grad", o->features_grad, EDGE_CONNECT, EDGE_OUT, 0, NULL}},
+        {&text_decode.embeddings, conducted && contrastive, {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL}},
         {&text_decode.embeddings_grad,
          train && contrastive,
-         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL}                                                },
-        {&text_decode.control,         false,                    {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL}      },
+         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL}},
+        {&text_decode.control, false, {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL}},
     };
     return edges_open(hub, rows, sizeof rows / sizeof *rows);
 }

@@ -5,43 +5,37 @@
 
 #include "base/hash.h"
 #include "coca-tokenize/sample_text.h"
+#include "run/run_data.h"
+#include "run/run_model.h"
+#include "run/run_options.h"
+#include "run/samples.h"
 #include "stage/stage.h"
 #include "text/prompt.h"
 #include "text/tokenizer.h"
-#include "train/protocol.h"
-#include "train/run_data.h"
-#include "train/run_model.h"
-#include "train/run_options.h"
-#include "train/worker.h"
+#include "worker/worker.h"
 
 static const char manual[] =
-    "Chooses a text for each sample and makes token ids of it. Of the tokens edge it serves, microbatch (s, m) of B\n"
-    "samples holds\n"
+    "Chooses a text for each sample and makes token ids of it. Of the tokens edge it serves, microbatch (s, m) of\n"
+    "B samples holds\n"
     "\n"
     "  tokens  i32 [B,T]  BOS words EOS PAD..., T the model's context length; a long text loses words, never EOS\n"
     "  ids     i64 [B]    source << 48 | record; of --list the line, from 0\n"
     "  names   B strings  of --list: its lines\n"
-    "  drops   strings    a JSON object for each text that is empty or not UTF-8: edge, id, source, record, reason. "
-    "Its\n"
+    "  drops   strings    a JSON object for each text that is empty or not UTF-8: edge, id, source, record, reason. Its\n"
     "                     row is BOS EOS.\n"
     "\n"
-    "A record with captions gives one of them; one with label names alone gives the names, shuffled, joined by commas\n"
-    "and put in a template of --prompts. Both are drawn by the sample's place in the plan (--train-data,\n"
-    "--train-data-weights, --seed), so any number of workers may serve one edge, and come and go. --data takes a "
-    "dataset\n"
-    "once, in order, and --list one text from each line. On a recording (file:PATH or -) it makes steps --first-step "
-    "up\n"
-    "to --steps in order, or the whole pass.\n"
+    "A record with captions gives one of them; one with label names alone gives the names, shuffled, joined by\n"
+    "commas and put in a template of --prompts. Both are drawn by the sample's place in the plan (--train-data,\n"
+    "--train-data-weights, --seed), so any number of workers may serve one edge, and come and go. --data takes a\n"
+    "dataset once, in order, and --list one text from each line. On a recording (file:PATH or -) it makes steps\n"
+    "--first-step up to --steps in order, or the whole pass.\n"
     "\n"
     "Examples:\n"
     "  coca-tokenize --tokens file:tokens.rec --tokenizer en.model --train-data data/clipart/train --steps 2\n"
-    "  echo 'a red frog' >list; touch list.closed; coca-tokenize --tokens - --tokenizer en.model --list list | "
-    "coca-tap "
-    "watch -\n"
+    "  echo 'a red frog' >list; touch list.closed; coca-tokenize --tokens - --tokenizer en.model --list list | coca-tap watch -\n"
     "\n"
-    "Exit codes: 0 done, 2 bad usage or a vocabulary that is not the model's, 3 a dataset or list that is damaged, 4 "
-    "the\n"
-    "consumer was lost.";
+    "Exit codes: 0 done, 2 bad usage or a vocabulary that is not the model's, 3 a dataset or list that is\n"
+    "damaged, 4 the consumer was lost.";
 
 enum { CAPTIONS_FIRST, CAPTIONS_ALL };
 static struct { int captions_per_record; } own;
@@ -51,9 +45,7 @@ static const struct option own_rows[] = {
 };
 
 enum { OWN, WORKER, RUN, TABLES };
-static struct option_table tables[TABLES] = {
-    [OWN] = {own_rows, sizeof own_rows / sizeof *own_rows, &own, NULL}
-};
+static struct option_table tables[TABLES] = {[OWN] = {own_rows, sizeof own_rows / sizeof *own_rows, &own, NULL}};
 
 static struct sources *sources;
 static struct tokenizer *tokenizer;

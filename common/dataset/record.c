@@ -210,9 +210,7 @@ static int decode_map(struct decoding *decoding) {
 int record_decode(struct record *record, const void *bytes, size_t size, char reason[RECORD_REASON]) {
     *record = RECORD_EMPTY;
     struct decoding decoding = {
-        .reader = {bytes, size ? (const uint8_t *)bytes + size : bytes},
-          .record = record, .reason = reason
-    };
+        .reader = {bytes, size ? (const uint8_t *)bytes + size : bytes}, .record = record, .reason = reason};
     if (size > RECORD_BYTES_LIMIT)
         return refuse(&decoding, "the record has %zu bytes, more than %u", size, RECORD_BYTES_LIMIT);
     int status = decode_map(&decoding);

@@ -7,14 +7,8 @@
 static const struct turn {
     bool transposed, flip_x, flip_y;
 } turns[] = {
-    [1] = {false, false, false},
-      [2] = {false, true,  false},
-      [3] = {false, true,  true },
-      [4] = {false, false, true },
-    [5] = {true,  false, false},
-      [6] = {true,  false, true },
-      [7] = {true,  true,  true },
-      [8] = {true,  true,  false},
+    [1] = {false, false, false}, [2] = {false, true, false}, [3] = {false, true, true}, [4] = {false, false, true},
+    [5] = {true, false, false},  [6] = {true, false, true},  [7] = {true, true, true},  [8] = {true, true, false},
 };
 
 bool orient_transposes(int orientation) {

@@ -99,12 +99,10 @@ void resize_whole(uint8_t *out, const struct image *image, const struct resize_m
 }
 
 void image_resize(uint8_t *out, int width, int height, const struct image *image, struct image_box box) {
-    const struct resize_map map = {
-        .clip = {0, 0, image->width, image->height},
-        .box = box,
-        .width = width,
-        .height = height,
-        .window = {0, 0, width,        height       }
-    };
+    const struct resize_map map = {.clip = {0, 0, image->width, image->height},
+                                   .box = box,
+                                   .width = width,
+                                   .height = height,
+                                   .window = {0, 0, width, height}};
     resize_whole(out, image, &map);
 }

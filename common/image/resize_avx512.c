@@ -29,9 +29,7 @@ struct sums {
 
 TARGET static inline struct sums sums_begin(void) {
     const __m512i half = _mm512_set1_epi32(1 << (WEIGHT_BITS - 1)), zero = _mm512_setzero_si512();
-    return (struct sums){
-        {half, zero, zero}
-    };
+    return (struct sums){{half, zero, zero}};
 }
 
 // Each 32-bit lane of `taps` holds four elements, which weigh `weights`.

@@ -69,10 +69,7 @@ void view_long_side(int size, int width, int height, int *to_width, int *to_heig
 // The picture's outputs that are wanted: all of them, but for the centre crop's.
 static struct resize_map map_of(const struct view_options *options, struct random_key key, int width, int height) {
     int size = options->size;
-    struct resize_map map = {
-        .clip = {0, 0, width, height},
-          .width = size, .height = size, .filter = options->filter
-    };
+    struct resize_map map = {.clip = {0, 0, width, height}, .width = size, .height = size, .filter = options->filter};
     if (options->kind == VIEW_RANDOM_CROP) map.clip = view_random_crop(options, key, width, height);
     if (options->kind == VIEW_CENTRE_CROP) view_short_side(size, width, height, &map.width, &map.height);
     if (options->kind == VIEW_LONG_SIDE) view_long_side(size, width, height, &map.width, &map.height);
@@ -132,9 +129,7 @@ static int decode_vertical_first(uint8_t *out, struct picture *picture, const st
     if (!status) {
         const struct rect window = rect_turned(map->window);
         const struct resize_map across = {
-            rect_turned(map->clip), {0, 0, turned.width, turned.height},
-             map->height, map->width, window, map->filter
-        };
+            rect_turned(map->clip), {0, 0, turned.width, turned.height}, map->height, map->width, window, map->filter};
         struct image made = {window.width, window.height, xmalloc(3 * (size_t)window.width * (size_t)window.height)};
         turned.pixels = xmalloc(3 * (size_t)turned.width * (size_t)turned.height);
         orient_image(turned.pixels, &upright, TRANSPOSES);

@@ -10,9 +10,9 @@
 
 static const struct backend backends[] = {
     {"reference", reference_open},
-#ifndef COCA_REAL_DOUBLE  // the double build is for finite differences and has the reference alone
-    {"cpu",       cpu_open      },
-    {"cuda",      cuda_open     },
+#ifndef COCA_REAL_DOUBLE // the double build is for finite differences and has the reference alone
+    {"cpu", cpu_open},
+    {"cuda", cuda_open},
 #endif
 };
 

@@ -6,7 +6,7 @@
 #include "stage/stage.h"
 
 static const struct option about_rows[] = {
-    {"help",    OPTION_FLAG, offsetof(struct arguments, help),    NULL, NULL, 0, 0, "prints this page",   OPTION_LOCAL},
+    {"help", OPTION_FLAG, offsetof(struct arguments, help), NULL, NULL, 0, 0, "prints this page", OPTION_LOCAL},
     {"version", OPTION_FLAG, offsetof(struct arguments, version), NULL, NULL, 0, 0, "prints the version", OPTION_LOCAL},
 };
 

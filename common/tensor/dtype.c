@@ -6,13 +6,9 @@ static const struct {
     const char *name, *safetensors, *numpy;
     size_t size;
 } table[DTYPE_COUNT] = {
-    [DT_U8] = {"u8",   "U8",   "|u1", 1},
-      [DT_I32] = {"i32",  "I32",  "<i4", 4},
-      [DT_I64] = {"i64",  "I64",  "<i8", 8},
-    [DT_F32] = {"f32",  "F32",  "<f4", 4},
-      [DT_BF16] = {"bf16", "BF16", NULL,  2},
-      [DT_F16] = {"f16",  "F16",  "<f2", 2},
-    [DT_F64] = {"f64",  "F64",  "<f8", 8},
+    [DT_U8] = {"u8", "U8", "|u1", 1},    [DT_I32] = {"i32", "I32", "<i4", 4},   [DT_I64] = {"i64", "I64", "<i8", 8},
+    [DT_F32] = {"f32", "F32", "<f4", 4}, [DT_BF16] = {"bf16", "BF16", NULL, 2}, [DT_F16] = {"f16", "F16", "<f2", 2},
+    [DT_F64] = {"f64", "F64", "<f8", 8},
 };
 
 size_t dtype_size(enum dtype type) {

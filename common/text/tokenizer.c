@@ -79,9 +79,9 @@ int tokenizer_check(const struct tokenizer *tokenizer, struct tokenizer_ids expe
         int has, expected;
     } row[] = {
         {"vocabulary size", has.vocab_size, expected.vocab_size},
-        {"pad id",          has.pad,        expected.pad       },
-        {"begin id",        has.bos,        expected.bos       },
-        {"end id",          has.eos,        expected.eos       },
+        {"pad id", has.pad, expected.pad},
+        {"begin id", has.bos, expected.bos},
+        {"end id", has.eos, expected.eos},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)
         if (row[i].has != row[i].expected)

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "run/checkpoint.h"
+#include "run/export.h"
+#include "run/run_options.h"
+#include "run/run_start.h"
 #include "stage/stage.h"
-#include "train/checkpoint.h"
-#include "train/export.h"
-#include "train/run_options.h"
-#include "train/run_start.h"
 #include "train/training.h"
 
 struct memory_bytes conductor_bytes(const struct part *part, bool train) {

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "run/run_options.h"
 #include "train/conductor.h"
 #include "train/gather.h"
-#include "train/run_options.h"
 #include "train/temperature.h"
 
 static void print(const struct part *part, const struct step_order *order, double loss) {

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "train/pretrained.h"
-#include "train/run_options.h"
+#include "run/pretrained.h"
+#include "run/run_options.h"
 
 enum { PARTS = 3 };
 

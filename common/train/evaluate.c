@@ -2,13 +2,13 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "run/results.h"
+#include "run/run_options.h"
 #include "stage/progress.h"
 #include "stage/stage.h"
 #include "train/captions.h"
 #include "train/gather.h"
 #include "train/orders.h"
-#include "train/results.h"
-#include "train/run_options.h"
 #include "train/temperature.h"
 
 struct evaluation {

@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "optim/tuning.h"
+#include "run/run_options.h"
 #include "train/follower_step.h"
-#include "train/run_options.h"
-#include "train/tuning.h"
 
 static bool beyond(int64_t step) {
     return run_options.steps && step >= run_options.steps;
@@ -14,14 +14,12 @@ static bool beyond(int64_t step) {
 
 static int forward_unit(struct follower *follower, struct message **input) {
     const struct unit unit = (*input)->unit;
-    struct follower_step step = {
-        .follower = follower,
-        .order = {.step = unit.step,
-                  .first = unit.first,
-                  .batch = unit.samples,
-                  .microbatches = (*input)->microbatches},
-        .first = input
-    };
+    struct follower_step step = {.follower = follower,
+                                 .order = {.step = unit.step,
+                                           .first = unit.first,
+                                           .batch = unit.samples,
+                                           .microbatches = (*input)->microbatches},
+                                 .first = input};
     return unit.step < run_options.first_step ? 0 : follower_unit(&step, unit.microbatch);
 }
 
@@ -37,8 +35,7 @@ static void request_begin(struct request *request, struct follower *follower) {
     int64_t batch = M * run_options.microbatch;
     int64_t step = run_options.steps ? run_options.first_step : 0;
     *request = (struct request){
-        .order = {.step = step, .first = step * batch, .batch = batch, .microbatches = M, .steps = run_options.steps}
-    };
+        .order = {.step = step, .first = step * batch, .batch = batch, .microbatches = M, .steps = run_options.steps}};
     prefetch_begin(&request->prefetch, follower->phase->take[0], follower->ahead, 0, 1);
 }
 
@@ -79,17 +76,15 @@ static int forward_all(struct follower *follower) {
 }
 
 static int whole_step(struct follower *follower, struct prefetch *prefetch, int64_t number) {
-    struct follower_step step = {
-        .follower = follower,
-        .prefetch = edge_is_recording(prefetch->edge) ? NULL : prefetch,
-        .train = true,
-        .order = {.step = number,
-                  .first = number * run_options.batch_size,
-                  .batch = run_options.batch_size,
-                  .microbatches = run_microbatches(),
-                  .steps = run_options.steps,
-                  .dump = run_options.dump && run_options.dump_step == number}
-    };
+    struct follower_step step = {.follower = follower,
+                                 .prefetch = edge_is_recording(prefetch->edge) ? NULL : prefetch,
+                                 .train = true,
+                                 .order = {.step = number,
+                                           .first = number * run_options.batch_size,
+                                           .batch = run_options.batch_size,
+                                           .microbatches = run_microbatches(),
+                                           .steps = run_options.steps,
+                                           .dump = run_options.dump && run_options.dump_step == number}};
     params_zero_gradient(follower->part->params);
     int status = follower_phases(&step);
     if (status) return status;

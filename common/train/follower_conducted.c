@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "optim/tuning.h"
+#include "run/checkpoint.h"
+#include "run/run_options.h"
 #include "stage/stage.h"
-#include "train/checkpoint.h"
 #include "train/follower_step.h"
-#include "train/run_options.h"
-#include "train/tuning.h"
 
 static int pass_signal(void *context, int signal) {
     struct follower *follower = context;

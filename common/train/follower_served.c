@@ -10,11 +10,9 @@ static int say_end(struct follower *follower, struct unit unit) {
 
 // `behind` is the unit that was asked for next, or NULL.
 static int serve(struct follower *follower, struct unit unit, const struct unit *behind) {
-    struct follower_step step = {
-        .follower = follower,
-        .order = {.step = unit.step, .first = unit.first, .batch = unit.samples},
-        .behind = behind
-    };
+    struct follower_step step = {.follower = follower,
+                                 .order = {.step = unit.step, .first = unit.first, .batch = unit.samples},
+                                 .behind = behind};
     int status = follower_unit(&step, unit.microbatch);
     return status == HUB_END ? say_end(follower, unit) : status;
 }

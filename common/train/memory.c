@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "run/run_options.h"
 #include "stage/stage.h"
-#include "train/run_options.h"
 
 #define GIB 1073741824.0
 

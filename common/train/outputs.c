@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "train/run_options.h"
+#include "run/run_options.h"
 
 struct message *output_new(const struct work *work, const struct message *input) {
     struct message *message = message_new(MESSAGE_DATA, input->unit);

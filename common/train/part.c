@@ -6,12 +6,29 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "train/checkpoint.h"
-#include "train/pretrained.h"
-#include "train/run_model.h"
-#include "train/run_options.h"
-#include "train/run_start.h"
-#include "train/tuning.h"
+#include "optim/tuning.h"
+#include "run/checkpoint.h"
+#include "run/pretrained.h"
+#include "run/run_model.h"
+#include "run/run_options.h"
+#include "run/run_start.h"
+
+static struct optimizer_settings optimizer_settings_of_run(void) {
+    const struct run_options *o = &run_options;
+    return (struct optimizer_settings){.kind = o->optimizer,
+                                       .beta1 = o->beta1,
+                                       .beta2 = o->beta2,
+                                       .eps = o->eps,
+                                       .weight_decay = o->weight_decay,
+                                       .bf16_momentum = o->adafactor_bf16_momentum,
+                                       .average_decay = o->ema_decay};
+}
+
+static struct tuning tuning_of_run(void) {
+    const struct run_options *o = &run_options;
+    return (struct tuning){o->lock_image, o->lock_text, (int)o->lock_image_unlocked_groups,
+                           (int)o->lock_text_unlocked_layers, o->layer_decay};
+}
 
 static int read_checkpoint_files(struct part *part, const struct checkpoint *checkpoint, const char *directory) {
     char *optimizer = xformat("%s/%s.optimizer.safetensors", directory, part->name);

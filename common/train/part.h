@@ -2,9 +2,9 @@
 // Image encoder, text decoder and temperature are started, saved and resumed alike.
 #pragma once
 
+#include "optim/optimizer.h"
 #include "stage/option.h"
 #include "train/memory.h"
-#include "train/optimizer.h"
 #include "train/protocol.h"
 
 struct part {

@@ -104,16 +104,6 @@ int scale_unpack(const struct message *message, struct scale_order *order) {
     return status ? status : read_flag(message, SCALE_CHECKPOINT, &order->checkpoint);
 }
 
-struct written_file *written_add(struct written *written, const char *name) {
-    int capacity = (int)(sizeof written->file / sizeof *written->file);
-    struct written_file *file = &written->file[written->count];
-    if (written->count == capacity || strlen(name) >= sizeof file->name) bug("no room for file %s", name);
-    *file = (struct written_file){0};
-    strcpy(file->name, name);
-    written->count++;
-    return file;
-}
-
 #define DONE_FILES "files"
 #define DONE_SIZES "sizes"
 #define DONE_CHECKSUMS "checksums"
@@ -171,26 +161,4 @@ int stop_unpack(const struct message *message, int *signal) {
         return error(EXIT_RUN, "%s: asks for a stop by signal %" PRId64, message->from, number);
     *signal = (int)number;
     return status;
-}
-
-void tensor_pass(struct message *to, const struct message *from, const char *name) {
-    const struct tensor *tensor = message_find(from, name);
-    if (!tensor) return;
-    memcpy(message_add(to, name, tensor->dtype, tensor->shape), tensor->data, (size_t)tensor_bytes(tensor));
-}
-
-void ids_pass(struct message *to, const struct message *from) {
-    tensor_pass(to, from, TENSOR_IDS);
-}
-
-int ids_compare(const struct message *a, const struct message *b) {
-    const struct tensor *one = message_find(a, TENSOR_IDS), *other = message_find(b, TENSOR_IDS);
-    if (!one || !other) return 0;
-    if (one->dtype == other->dtype && shape_equal(one->shape, other->shape) &&
-        !memcmp(one->data, other->data, (size_t)tensor_bytes(one)))
-        return 0;
-    return error(EXIT_RUN,
-                 "step %" PRId64 ", microbatch %d: %s and %s hold other samples (ids differ); do decode and tokenize "
-                 "read the same --train-data with the same --seed?",
-                 a->unit.step, a->unit.microbatch, a->from, b->from);
 }

@@ -4,23 +4,13 @@
 #pragma once
 
 #include "base/memory.h"
+#include "run/checkpoint.h"
+#include "run/samples.h"
 #include "wire/message.h"
 
 #define ROLE_IMAGE "image-encode"
 #define ROLE_TEXT "text-decode"
 #define ROLE_LOSS "loss"
-
-// Tensors of data messages; shapes in design section 3.
-#define TENSOR_PIXELS "pixels"
-#define TENSOR_TOKENS "tokens"
-#define TENSOR_FEATURES "features"
-#define TENSOR_D_FEATURES "d_features"
-#define TENSOR_EMBEDDING "embedding"
-#define TENSOR_D_EMBEDDING "d_embedding"
-#define TENSOR_IDS "ids"
-#define TENSOR_NAMES "names"
-#define TENSOR_TEXT "text"
-#define TENSOR_DROPS "drops"
 
 // loss → followers: a step begins.
 struct step_order {
@@ -60,18 +50,6 @@ struct scale_order {
 struct message *scale_pack(const struct scale_order *order, int64_t step);
 int scale_unpack(const struct message *message, struct scale_order *order);
 
-// Files that a stage wrote for a checkpoint.
-struct written_file {
-    char name[64];
-    int64_t size;
-    uint64_t checksum; // XXH64
-};
-struct written {
-    struct written_file file[12];
-    int count;
-};
-struct written_file *written_add(struct written *written, const char *name); // bug() when full
-
 // follower → loss, when the step was the last, or asked for a checkpoint or a dump.
 struct message *done_pack(const struct written *written, int64_t step);
 int done_unpack(const struct message *message, struct written *written);
@@ -79,10 +57,3 @@ int done_unpack(const struct message *message, struct written *written);
 // follower → loss: a signal asks for a clean end.
 struct message *stop_pack(int signal);
 int stop_unpack(const struct message *message, int *signal);
-
-// Copies `ids`, when the message has them.
-void ids_pass(struct message *to, const struct message *from);
-// 0, or -EXIT_RUN naming the unit when both messages have `ids` and they differ.
-int ids_compare(const struct message *a, const struct message *b);
-// Copies a tensor of the message, when it is there.
-void tensor_pass(struct message *to, const struct message *from, const char *name);

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "ops/host_memory.h"
+#include "run/run_options.h"
 #include "tensor/arena.h"
-#include "train/run_options.h"
 
 _Static_assert(SHARED_HANDLE == WIRE_HANDLE, "a handle does not fit into a message");
 

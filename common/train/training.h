@@ -1,13 +1,13 @@
 // A run in progress, as loss keeps it. Private to the conductor files.
 #pragma once
 
+#include "optim/schedule.h"
+#include "run/drops.h"
+#include "run/metrics.h"
 #include "stage/progress.h"
 #include "train/captions.h"
-#include "train/drops.h"
 #include "train/gather.h"
-#include "train/metrics.h"
 #include "train/orders.h"
-#include "train/schedule.h"
 
 struct training {
     struct conductor *conductor;

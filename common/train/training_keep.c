@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "train/checkpoint.h"
+#include "run/checkpoint.h"
+#include "run/run_options.h"
 #include "train/dump.h"
-#include "train/run_options.h"
 #include "train/training.h"
 
 static int take_done(const struct training *training, int64_t step, const char *role, struct written *all) {
@@ -48,10 +48,8 @@ int training_keep(const struct training *training, const struct step_order *orde
 
 int training_dump(const struct training *training) {
     const struct gather *gather = training->gather;
-    struct tensor output[2] = {
-        {.name = "image_embedding", .dtype = DT_F32},
-        {.name = "text_embedding",  .dtype = DT_F32}
-    };
+    struct tensor output[2] = {{.name = "image_embedding", .dtype = DT_F32},
+                               {.name = "text_embedding", .dtype = DT_F32}};
     if (gather) {
         output[0].data = gather->image;
         output[1].data = gather->text;

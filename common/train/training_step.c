@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "train/checkpoint.h"
+#include "run/checkpoint.h"
+#include "run/run_options.h"
 #include "train/dump.h"
-#include "train/run_options.h"
 #include "train/temperature.h"
 #include "train/training.h"
 

@@ -102,10 +102,7 @@ static int receive_request(void *socket, struct zap_frame frame[ZAP_FRAMES]) {
 }
 
 static void send_reply(void *socket, const struct zap_frame *request, bool accepted) {
-    static const char *const verdict[2][2] = {
-        {"400", "this key is not in the server's clients/"},
-        {"200", "OK"                                      }
-    };
+    static const char *const verdict[2][2] = {{"400", "this key is not in the server's clients/"}, {"200", "OK"}};
     zmq_send(socket, "1.0", 3, ZMQ_SNDMORE);
     zmq_send(socket, request->bytes, (size_t)request->size, ZMQ_SNDMORE);
     zmq_send(socket, verdict[accepted][0], strlen(verdict[accepted][0]), ZMQ_SNDMORE);

@@ -13,38 +13,16 @@ struct token {
     unsigned char kind, length, payload;
 };
 static const struct token tokens_c0[32] = {
-    {TOKEN_SCALAR,  0, 0 },
-    {TOKEN_INVALID, 0, 0 },
-    {TOKEN_SCALAR,  0, 0 },
-    {TOKEN_SCALAR,  0, 0 }, // nil, -, false, true
-    {TOKEN_BYTES,   1, 0 },
-    {TOKEN_BYTES,   2, 0 },
-    {TOKEN_BYTES,   4, 0 }, // bin 8, 16, 32
-    {TOKEN_BYTES,   1, 1 },
-    {TOKEN_BYTES,   2, 1 },
-    {TOKEN_BYTES,   4, 1 }, // ext 8, 16, 32
-    {TOKEN_SCALAR,  0, 4 },
-    {TOKEN_SCALAR,  0, 8 }, // float 32, 64
-    {TOKEN_SCALAR,  0, 1 },
-    {TOKEN_SCALAR,  0, 2 },
-    {TOKEN_SCALAR,  0, 4 },
-    {TOKEN_SCALAR,  0, 8 }, // uint 8 ... 64
-    {TOKEN_SCALAR,  0, 1 },
-    {TOKEN_SCALAR,  0, 2 },
-    {TOKEN_SCALAR,  0, 4 },
-    {TOKEN_SCALAR,  0, 8 }, // int 8 ... 64
-    {TOKEN_SCALAR,  0, 2 },
-    {TOKEN_SCALAR,  0, 3 },
-    {TOKEN_SCALAR,  0, 5 },
-    {TOKEN_SCALAR,  0, 9 }, // fixext 1, 2, 4, 8
-    {TOKEN_SCALAR,  0, 17}, // fixext 16
-    {TOKEN_TEXT,    1, 0 },
-    {TOKEN_TEXT,    2, 0 },
-    {TOKEN_TEXT,    4, 0 }, // str 8, 16, 32
-    {TOKEN_ARRAY,   2, 0 },
-    {TOKEN_ARRAY,   4, 0 },
-    {TOKEN_MAP,     2, 0 },
-    {TOKEN_MAP,     4, 0 },
+    {TOKEN_SCALAR, 0, 0},  {TOKEN_INVALID, 0, 0}, {TOKEN_SCALAR, 0, 0}, {TOKEN_SCALAR, 0, 0}, // nil, -, false, true
+    {TOKEN_BYTES, 1, 0},   {TOKEN_BYTES, 2, 0},   {TOKEN_BYTES, 4, 0},                        // bin 8, 16, 32
+    {TOKEN_BYTES, 1, 1},   {TOKEN_BYTES, 2, 1},   {TOKEN_BYTES, 4, 1},                        // ext 8, 16, 32
+    {TOKEN_SCALAR, 0, 4},  {TOKEN_SCALAR, 0, 8},                                              // float 32, 64
+    {TOKEN_SCALAR, 0, 1},  {TOKEN_SCALAR, 0, 2},  {TOKEN_SCALAR, 0, 4}, {TOKEN_SCALAR, 0, 8}, // uint 8 ... 64
+    {TOKEN_SCALAR, 0, 1},  {TOKEN_SCALAR, 0, 2},  {TOKEN_SCALAR, 0, 4}, {TOKEN_SCALAR, 0, 8}, // int 8 ... 64
+    {TOKEN_SCALAR, 0, 2},  {TOKEN_SCALAR, 0, 3},  {TOKEN_SCALAR, 0, 5}, {TOKEN_SCALAR, 0, 9}, // fixext 1, 2, 4, 8
+    {TOKEN_SCALAR, 0, 17},                                                                    // fixext 16
+    {TOKEN_TEXT, 1, 0},    {TOKEN_TEXT, 2, 0},    {TOKEN_TEXT, 4, 0},                         // str 8, 16, 32
+    {TOKEN_ARRAY, 2, 0},   {TOKEN_ARRAY, 4, 0},   {TOKEN_MAP, 2, 0},    {TOKEN_MAP, 4, 0},
 };
 
 struct scan {

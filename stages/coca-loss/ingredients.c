@@ -7,10 +7,10 @@
 #include "dataset/plan.h"
 #include "dataset/store.h"
 #include "prepare.h"
+#include "run/pretrained.h"
+#include "run/run_options.h"
 #include "stage/stage.h"
 #include "text/tokenizer.h"
-#include "train/pretrained.h"
-#include "train/run_options.h"
 
 static json_t *hash_json(uint64_t hash) {
     char text[HASH_TEXT_SIZE];

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "run/run_options.h"
 #include "stage/command.h"
-#include "train/option_rows.h"
-#include "train/run_options.h"
+#include "stage/option_rows.h"
 
 static const char manual[] =
     "Makes the run directory RUNS/NAME, or opens it to go on with --resume, and checks every option of the run. The\n"

@@ -3,8 +3,8 @@
 
 #include <jansson.h>
 
-#include "model/config.h"
-#include "train/run_directory.h"
+#include "model/params/config.h"
+#include "run/run_directory.h"
 
 int prepare_main(int argc, char **argv);
 

@@ -15,14 +15,15 @@
 #include "text_json.h"
 
 static const char manual[] =
-    "Writes the dataset DIR as a tar of adjacent members NUMBER.SUFFIX: the picture as packed (jpg, png or webp; "
-    "0.jpg,\n"
-    "1.jpg, … of a record with several), txt (captions, one per line), cls (the class), and json (all texts: id,\n"
-    "captions, labels, question, answers), each where a record has it. `coca-pack pack --from tar` reads it back.\n"
+    "Writes the dataset DIR as a tar of adjacent members NUMBER.SUFFIX: the picture as packed (jpg, png or webp;\n"
+    "0.jpg, 1.jpg, … of a record with several), txt (captions, one per line), cls (the class), and json (all\n"
+    "texts: id, captions, labels, question, answers), each where a record has it. `coca-pack pack --from tar`\n"
+    "reads it back.\n"
     "\n"
     "Examples:\n"
     "  coca-pack export data/mine --tar mine.tar\n"
     "  coca-pack export data/mine --tar - | ssh host coca-pack pack --from tar - --to data/mine\n"
+    ""
     "\n" PACK_MANUAL_EXIT;
 
 static struct {
@@ -32,9 +33,9 @@ static struct {
 
 #define FIELD(member) offsetof(__typeof__(settings), member)
 static const struct option rows[] = {
-    {"tar",   OPTION_TEXT, FIELD(tar),   "FILE",    NULL, 0, 0,    "the tar to write; \"-\" is stdout", 0},
-    {"first", OPTION_INT,  FIELD(first), "RECORD",  "0",  0, 1e15, "number to begin with",              0},
-    {"limit", OPTION_INT,  FIELD(limit), "RECORDS", "0",  0, 1e15, "stop after so many; 0: export all", 0},
+    {"tar", OPTION_TEXT, FIELD(tar), "FILE", NULL, 0, 0, "the tar to write; \"-\" is stdout", 0},
+    {"first", OPTION_INT, FIELD(first), "RECORD", "0", 0, 1e15, "number to begin with", 0},
+    {"limit", OPTION_INT, FIELD(limit), "RECORDS", "0", 0, 1e15, "stop after so many; 0: export all", 0},
 };
 static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
 

@@ -23,9 +23,9 @@ static struct {
 
 #define FIELD(member) offsetof(__typeof__(settings), member)
 static const struct option rows[] = {
-    {"to",      OPTION_TEXT, FIELD(to),      "FILE", "-", 0, 0,                       "where to; \"-\" is stdout",        0},
-    {"picture", OPTION_INT,  FIELD(picture), "N",    "0", 0, RECORD_IMAGES_LIMIT - 1, "of a record with several, from 0",
-     0                                                                                                                     },
+    {"to", OPTION_TEXT, FIELD(to), "FILE", "-", 0, 0, "where to; \"-\" is stdout", 0},
+    {"picture", OPTION_INT, FIELD(picture), "N", "0", 0, RECORD_IMAGES_LIMIT - 1, "of a record with several, from 0",
+     0},
 };
 static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
 

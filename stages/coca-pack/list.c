@@ -21,9 +21,9 @@ static struct {
 
 #define FIELD(member) offsetof(__typeof__(settings), member)
 static const struct option rows[] = {
-    {"captions", OPTION_FLAG, FIELD(captions), NULL,      NULL, 0, 0,    "print the captions alone, one per line", 0},
-    {"first",    OPTION_INT,  FIELD(first),    "RECORD",  "0",  0, 1e15, "number to begin with",                   0},
-    {"limit",    OPTION_INT,  FIELD(limit),    "RECORDS", "0",  0, 1e15, "stop after so many; 0: list all",        0},
+    {"captions", OPTION_FLAG, FIELD(captions), NULL, NULL, 0, 0, "print the captions alone, one per line", 0},
+    {"first", OPTION_INT, FIELD(first), "RECORD", "0", 0, 1e15, "number to begin with", 0},
+    {"limit", OPTION_INT, FIELD(limit), "RECORDS", "0", 0, 1e15, "stop after so many; 0: list all", 0},
 };
 static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
 

@@ -14,22 +14,22 @@
 #include "text/prompt.h"
 
 static const char manual[] =
-    "Reads pictures with texts and writes them as a dataset: a directory with dataset.json and LMDB shards, described\n"
-    "in data/README.md. The directory appears when it is complete. PATH is a file or folder, \"-\" for stdin; several\n"
-    "may be given, joined by \"::\" too, and {00000..00329} is a range. `coca-pack formats` lists the formats.\n"
+    "Reads pictures with texts and writes them as a dataset: a directory with dataset.json and LMDB shards,\n"
+    "described in data/README.md. The directory appears when it is complete. PATH is a file or folder, \"-\" for\n"
+    "stdin; several may be given, joined by \"::\" too, and {00000..00329} is a range. `coca-pack formats` lists\n"
+    "the formats.\n"
     "\n"
-    "Every picture is decoded. What does not decode, lacks a picture or a text, or has texts that are empty or not\n"
-    "UTF-8 is left out and listed, by name and reason, in dropped.jsonl inside the dataset. A tar root of "
-    "CLIP_benchmark\n"
-    "also gives its class names and templates, which zero-shot evaluation looks for there.\n"
+    "Every picture is decoded. What does not decode, lacks a picture or a text, or has texts that are empty or\n"
+    "not UTF-8 is left out and listed, by name and reason, in dropped.jsonl inside the dataset. A tar root of\n"
+    "CLIP_benchmark also gives its class names and templates, which zero-shot evaluation looks for there.\n"
     "\n"
     "Examples:\n"
     "  coca-pack pack --from folder pictures --to data/mine\n"
-    "  coca-pack pack --from csv list.tsv --caption-key \"title;tags\" --to data/train --hold-out 10 --held-out-to "
-    "data/test\n"
+    "  coca-pack pack --from csv list.tsv --caption-key \"title;tags\" --to data/train --hold-out 10 --held-out-to data/test\n"
     "  coca-pack pack --from tar \"cc3m/{00000..00329}.tar\" --resize 256 --quality 90 --to data/cc3m\n"
     "  coca-pack pack --from clip-benchmark wds/cifar10 --to data/cifar10-test\n"
     "  coca-pack pack --from idx train-images-idx3-ubyte.gz --class-names classes.txt --to data/fashion\n"
+    ""
     "\n" PACK_MANUAL_EXIT;
 
 enum { CAPTION_LINES_ALL, CAPTION_LINES_FIRST };
@@ -54,7 +54,7 @@ static struct {
 static const struct option rows[] = {
     TEXT("from", from, "FORMAT", "of the input; `coca-pack formats` lists them"),
     TEXT("to", to, "DIR", "the dataset to write"),
-    {"replace",       OPTION_FLAG,   FIELD(replace),       NULL,        NULL,   0, 0, "write a dataset anew that exists", 0},
+    {"replace", OPTION_FLAG, FIELD(replace), NULL, NULL, 0, 0, "write a dataset anew that exists", 0},
     INT("limit", limit, "SAMPLES", "0", 0, 1e15, "stop after so many of the input; 0: read all"),
     INT("shard-records", shard_records, "RECORDS", "100000", 1, 2147483647, "in one shard file"),
     HEADING("Splitting"),
@@ -66,15 +66,15 @@ static const struct option rows[] = {
     TEXT("label-key", label_key, "KEYS", "the same of label names"),
     TEXT("class-key", class_key, "KEYS", "column, field or suffix of the class, a whole number from 0"),
     TEXT("json-text-key", json_text_key, "FIELD", "tar: captions come from this field of the .json member"),
-    {"caption-lines", OPTION_CHOICE, FIELD(caption_lines), "all|first", "all",  0, 0,
-                                               "a text file's captions: every line that is not empty, or the first",                                                0},
+    {"caption-lines", OPTION_CHOICE, FIELD(caption_lines), "all|first", "all", 0, 0,
+     "a text file's captions: every line that is not empty, or the first", 0},
     TEXT("class-names", class_names, "FILE", "names in class order, one per line: a class becomes a label, too"),
     TEXT("labels", labels, "FILE", "idx: the labels file; else the one whose name matches"),
     TEXT("columns", columns, "NAMES", "csv: names of the columns, when the list has no header line"),
     TEXT("separator", separator, "CHARACTER", "csv: between columns; else a tab if the first line has one, or a comma"),
     TEXT("images-root", images_root, "DIR", "folder that relative picture paths are under; else the list's own"),
     HEADING("Pictures"),
-    {"verify",        OPTION_FLAG,   FIELD(verify),        NULL,        "true", 0, 0, "decode every picture",             0},
+    {"verify", OPTION_FLAG, FIELD(verify), NULL, "true", 0, 0, "decode every picture", 0},
     INT("max-pixels", max_pixels, "PIXELS", "0", 0, 1e10,
         "leave out pictures with more (width times height), undecoded; 0: no limit but the decoder's"),
     INT("resize", resize, "PIXELS", "0", 0, 65500, "shrink pictures whose short side is longer; 0: as they came"),

@@ -7,10 +7,10 @@
 #include "commands.h"
 #include "page.h"
 #include "pull.h"
+#include "run/run_model.h"
+#include "run/run_options.h"
 #include "text.h"
 #include "train/protocol.h"
-#include "train/run_model.h"
-#include "train/run_options.h"
 #include "truth.h"
 
 static const char manual[] =
@@ -19,13 +19,10 @@ static const char manual[] =
     "  captions  in   text B strings, ids i64 [B], names B strings of a list; from text-decode --generate\n"
     "\n"
     "--out holds one line for each picture, its name (its id in the dataset of --data, or its line in the list of\n"
-    "coca-decode), a tab and the caption; with --format json it is a list as COCO's result files have it. --pairs N "
-    "shows\n"
-    "N pictures, evenly spread over --data, with the true captions: on stdout, which then has nothing else unless "
-    "--out\n"
-    "says so, and with --html as a page that holds the pictures (all of them without --pairs). A picture that could "
-    "not\n"
-    "be read has an empty caption, and the exit code is 3 after all is written.\n"
+    "coca-decode), a tab and the caption; with --format json it is a list as COCO's result files have it. --pairs\n"
+    "N shows N pictures, evenly spread over --data, with the true captions: on stdout, which then has nothing\n"
+    "else unless --out says so, and with --html as a page that holds the pictures (all of them without --pairs).\n"
+    "A picture that could not be read has an empty caption, and the exit code is 3 after all is written.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.\n"
     "\n"
@@ -41,21 +38,19 @@ static struct {
 } own;
 #define FIELD(member) offsetof(__typeof__(own), member)
 static const struct option rows[] = {
-    {"data",   OPTION_TEXT,   FIELD(data),   "DIR",      NULL,  0, 0,   "the dataset that the pictures are of, by their ids",
-     OPTION_LOCAL                                                                                                                         },
-    {"out",    OPTION_TEXT,   FIELD(out),    "FILE",     NULL,  0, 0,
-     "the captions; - is stdout, which is the default without --pairs",                                                       OPTION_LOCAL},
-    {"format", OPTION_CHOICE, FIELD(format), "tsv|json", "tsv", 0, 0,   "of --out",                                           OPTION_LOCAL},
-    {"append", OPTION_FLAG,   FIELD(append), NULL,       NULL,  0, 0,   "to what --out has (tsv)",                            OPTION_LOCAL},
-    {"pairs",  OPTION_INT,    FIELD(pairs),  "N",        "0",   0, 1e6, "pictures to show with both captions",                OPTION_LOCAL},
-    {"html",   OPTION_TEXT,   FIELD(html),   "FILE",     NULL,  0, 0,   "shows them on a page with the pictures in it",
-     OPTION_LOCAL                                                                                                                         },
+    {"data", OPTION_TEXT, FIELD(data), "DIR", NULL, 0, 0, "the dataset that the pictures are of, by their ids",
+     OPTION_LOCAL},
+    {"out", OPTION_TEXT, FIELD(out), "FILE", NULL, 0, 0,
+     "the captions; - is stdout, which is the default without --pairs", OPTION_LOCAL},
+    {"format", OPTION_CHOICE, FIELD(format), "tsv|json", "tsv", 0, 0, "of --out", OPTION_LOCAL},
+    {"append", OPTION_FLAG, FIELD(append), NULL, NULL, 0, 0, "to what --out has (tsv)", OPTION_LOCAL},
+    {"pairs", OPTION_INT, FIELD(pairs), "N", "0", 0, 1e6, "pictures to show with both captions", OPTION_LOCAL},
+    {"html", OPTION_TEXT, FIELD(html), "FILE", NULL, 0, 0, "shows them on a page with the pictures in it",
+     OPTION_LOCAL},
 };
 
 enum { OWN, RUN, TABLES };
-static struct option_table tables[TABLES] = {
-    [OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}
-};
+static struct option_table tables[TABLES] = {[OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}};
 
 static struct captions {
     struct store *store; // NULL without --data

@@ -10,14 +10,15 @@ static struct { char *classnames, *templates, *class_set; } options;
 
 #define FIELD(member) offsetof(__typeof__(options), member)
 static const struct option rows[] = {
-    {NULL,         OPTION_FLAG, 0,                 NULL,   NULL, 0, 0, "Classes",                     0           },
+    {NULL, OPTION_FLAG, 0, NULL, NULL, 0, 0, "Classes", 0},
     {"classnames", OPTION_TEXT, FIELD(classnames), "FILE", NULL, 0, 0,
      "class names in index order, one a line, or FILE.json; without it DIR/classnames.txt of --data", OPTION_LOCAL},
-    {"templates",  OPTION_TEXT, FIELD(templates),  "FILE", NULL, 0, 0,
+    {"templates", OPTION_TEXT, FIELD(templates), "FILE", NULL, 0, 0,
      "one prompt a line, the name at {} or {c}, or FILE.json, which may give each class its own; without it "
-     "DIR/zeroshot_classification_templates.txt",                                                     OPTION_LOCAL},
-    {"class-set",  OPTION_TEXT, FIELD(class_set),  "NAME", NULL, 0, 0,
-     "which list of the JSON files that hold several; one of the folders of --data when left out",    OPTION_LOCAL},
+     "DIR/zeroshot_classification_templates.txt",
+     OPTION_LOCAL},
+    {"class-set", OPTION_TEXT, FIELD(class_set), "NAME", NULL, 0, 0,
+     "which list of the JSON files that hold several; one of the folders of --data when left out", OPTION_LOCAL},
 };
 struct option_table classes_options_table = {rows, sizeof rows / sizeof *rows, &options, NULL};
 

@@ -8,22 +8,20 @@
 #include "commands.h"
 #include "embeddings.h"
 #include "pull.h"
+#include "run/run_model.h"
+#include "run/run_options.h"
 #include "tensor/npy.h"
 #include "tensor/safetensors.h"
 #include "train/protocol.h"
-#include "train/run_model.h"
-#include "train/run_options.h"
 
 static const char manual[] =
     "Asks one encoder for all its embeddings and writes them to a file, in the order of the samples.\n"
     "\n"
     "  embeddings  in   embedding f32 [B,E], ids i64 [B], names B strings; from image-encode or text-decode\n"
     "\n"
-    "--out FILE.npy holds the matrix f32 [N,E]; FILE.safetensors holds embedding f32 [N,E], ids i64 [N], and names "
-    "u8,\n"
-    "each ended by a NUL, when the samples come from a list. What could not be read (a picture that does not decode, "
-    "an\n"
-    "empty text) keeps its row, which is zero, and the exit code is 3 after all is written.\n"
+    "--out FILE.npy holds the matrix f32 [N,E]; FILE.safetensors holds embedding f32 [N,E], ids i64 [N], and\n"
+    "names u8, each ended by a NUL, when the samples come from a list. What could not be read (a picture that\n"
+    "does not decode, an empty text) keeps its row, which is zero, and the exit code is 3 after all is written.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.";
 
@@ -36,16 +34,14 @@ static struct {
 } own;
 #define FIELD(member) offsetof(__typeof__(own), member)
 static const struct option rows[] = {
-    {"out",   OPTION_TEXT,   FIELD(out),   "FILE",                   NULL,       0, 0, "the embeddings: FILE.npy or FILE.safetensors", OPTION_LOCAL},
-    {"names", OPTION_TEXT,   FIELD(names), "FILE",                   NULL,       0, 0,
-     "writes one line for each row: its name, or its id when it has none",                                                             OPTION_LOCAL},
-    {"role",  OPTION_CHOICE, FIELD(role),  ROLE_IMAGE "|" ROLE_TEXT, ROLE_IMAGE, 0, 0, "whose embeddings",                             OPTION_LOCAL},
+    {"out", OPTION_TEXT, FIELD(out), "FILE", NULL, 0, 0, "the embeddings: FILE.npy or FILE.safetensors", OPTION_LOCAL},
+    {"names", OPTION_TEXT, FIELD(names), "FILE", NULL, 0, 0,
+     "writes one line for each row: its name, or its id when it has none", OPTION_LOCAL},
+    {"role", OPTION_CHOICE, FIELD(role), ROLE_IMAGE "|" ROLE_TEXT, ROLE_IMAGE, 0, 0, "whose embeddings", OPTION_LOCAL},
 };
 
 enum { OWN, RUN, TABLES };
-static struct option_table tables[TABLES] = {
-    [OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}
-};
+static struct option_table tables[TABLES] = {[OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}};
 
 static bool ends_with(const char *text, const char *end) {
     const size_t length = strlen(text), tail = strlen(end);
@@ -79,9 +75,9 @@ static int write_embeddings(void) {
     struct buffer names = {0};
     join_names(&names);
     const struct tensor tensors[] = {
-        {"embedding", DT_F32, SHAPE(all.count, all.E),                     all.row},
-        {"ids",           DT_I64,             SHAPE(all.count),            all.id         },
-        {"names",           DT_U8,           SHAPE((int64_t)names.size),           names.bytes},
+        {"embedding", DT_F32, SHAPE(all.count, all.E), all.row},
+        {"ids", DT_I64, SHAPE(all.count), all.id},
+        {"names", DT_U8, SHAPE((int64_t)names.size), names.bytes},
     };
     int status = ends_with(own.out, ".npy")
                      ? npy_write(own.out, &tensors[0])

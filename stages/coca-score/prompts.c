@@ -3,11 +3,10 @@
 #include "commands.h"
 
 static const char manual[] =
-    "Prints the prompts of a zero-shot classifier on stdout, one a line: every template with the first class's name,\n"
-    "then with the second's; or the prompts that a JSON file has for the first class, then for the second.  "
-    "`coca-tokenize --list` makes the tokens of them, and `coca-score zero-shot` expects "
-    "their\n"
-    "embeddings in this order.\n"
+    "Prints the prompts of a zero-shot classifier on stdout, one a line: every template with the first class's\n"
+    "name, then with the second's; or the prompts that a JSON file has for the first class, then for the second. \n"
+    "`coca-tokenize --list` makes the tokens of them, and `coca-score zero-shot` expects their embeddings in this\n"
+    "order.\n"
     "\n"
     "Example:\n"
     "  coca-score prompts --data data/fashion-mnist/test >prompts.txt";
@@ -19,9 +18,7 @@ static const struct option rows[] = {
 };
 
 enum { OWN, CLASSES, TABLES };
-static struct option_table tables[TABLES] = {
-    [OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}
-};
+static struct option_table tables[TABLES] = {[OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}};
 
 static int run(const struct strings *operands) {
     struct classes classes = {0};

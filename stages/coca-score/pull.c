@@ -4,10 +4,10 @@
 #include <jansson.h>
 
 #include "base/memory.h"
+#include "run/run_options.h"
 #include "stage/progress.h"
 #include "stage/stage.h"
 #include "train/protocol.h"
-#include "train/run_options.h"
 
 enum { DROPS_SAID = 20 };
 

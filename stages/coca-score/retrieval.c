@@ -4,28 +4,26 @@
 
 #include "commands.h"
 #include "embeddings.h"
-#include "model/retrieval.h"
+#include "measure/retrieval.h"
 #include "pull.h"
+#include "run/results.h"
+#include "run/run_model.h"
+#include "run/run_options.h"
 #include "train/protocol.h"
-#include "train/results.h"
-#include "train/run_model.h"
-#include "train/run_options.h"
 
 static const char manual[] =
-    "Finds pictures by their captions and captions by their pictures. Asks image-encode for the embeddings of "
-    "pictures\n"
-    "and text-decode for those of captions (`coca-tokenize --data DIR --captions-per-record all`); equal ids belong\n"
-    "together.\n"
+    "Finds pictures by their captions and captions by their pictures. Asks image-encode for the embeddings of\n"
+    "pictures and text-decode for those of captions (`coca-tokenize --data DIR --captions-per-record all`); equal\n"
+    "ids belong together.\n"
     "\n"
     "  embeddings  in   embedding f32 [B,E], ids i64 [B]; from image-encode and text-decode\n"
     "\n"
     "Prints one JSON object in CLIP_benchmark's layout, and beside the shares what guessing gives:\n"
     "image_retrieval_recall@K is the share of captions whose picture is among the K most similar pictures,\n"
     "text_retrieval_recall@K the share of pictures with one of their captions among the K most similar captions,\n"
-    "K = 1, 5, 10. A picture's rank is one more than the other pictures that are not less similar, so ties count "
-    "against\n"
-    "the right one; of a caption likewise, the picture's other captions left out. Pictures without captions are among\n"
-    "what is searched and ask nothing.\n"
+    "K = 1, 5, 10. A picture's rank is one more than the other pictures that are not less similar, so ties count\n"
+    "against the right one; of a caption likewise, the picture's other captions left out. Pictures without\n"
+    "captions are among what is searched and ask nothing.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.";
 
@@ -125,7 +123,7 @@ static int run(struct hub *hub) {
     struct embeddings images = {0}, texts = {0};
     struct stream streams[] = {
         {.role = ROLE_IMAGE, .take = embeddings_add, .context = &images},
-        {.role = ROLE_TEXT,  .take = embeddings_add, .context = &texts },
+        {.role = ROLE_TEXT, .take = embeddings_add, .context = &texts},
     };
     struct edge *edge;
     int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, roles);

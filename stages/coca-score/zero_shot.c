@@ -6,12 +6,12 @@
 #include "commands.h"
 #include "dataset/store.h"
 #include "embeddings.h"
-#include "model/zero_shot.h"
+#include "measure/zero_shot.h"
 #include "pull.h"
+#include "run/results.h"
+#include "run/run_model.h"
+#include "run/run_options.h"
 #include "train/protocol.h"
-#include "train/results.h"
-#include "train/run_model.h"
-#include "train/run_options.h"
 
 static const char manual[] =
     "Classifies the pictures of a dataset by the most similar class. A class is the mean of its prompts' embeddings,\n"

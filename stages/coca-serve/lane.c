@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "dataset/spool.h"
+#include "run/samples.h"
 #include "serve.h"
-#include "train/protocol.h"
 
 static int open_edge(struct lane *lane, struct hub *hub, const char *address) {
     const char *roles[] = {lane->role, NULL};

@@ -17,16 +17,16 @@ static struct settings {
 #define AT(field) offsetof(struct settings, field)
 static const struct option rows[] = {
     {.help = "Comparing"},
-    { "tolerance", OPTION_REAL, AT(tolerance), "T",    "0",  0, INFINITY,
+    {"tolerance", OPTION_REAL, AT(tolerance), "T", "0", 0, INFINITY,
      "relative error |a-b|/|b| (2-norms) that is let pass, with no difference above 10 T times the largest |b|; "
-     "0 wants the same bits", 0},
-    {                  "tensor",    OPTION_LIST, AT(tensor),    "NAME", NULL, 0, 0,        "of two .safetensors: only this tensor", 0},
-    {                  "prefix",    OPTION_TEXT, AT(prefix),    "TEXT", "",   0, 0,
-     "of two .safetensors: a tensor of A is in B under TEXT before its name, and those of B without it do not count", 0},
+     "0 wants the same bits",
+     0},
+    {"tensor", OPTION_LIST, AT(tensor), "NAME", NULL, 0, 0, "of two .safetensors: only this tensor", 0},
+    {"prefix", OPTION_TEXT, AT(prefix), "TEXT", "", 0, 0,
+     "of two .safetensors: a tensor of A is in B under TEXT before its name, and those of B without it do not count",
+     0},
 };
-static struct option_table tables[] = {
-    {rows, COUNT(rows), &settings, NULL}
-};
+static struct option_table tables[] = {{rows, COUNT(rows), &settings, NULL}};
 
 enum { SHOWN = 50 }; // differences with a line of their own
 static struct { int64_t messages, tensors, different; } count;

@@ -17,15 +17,13 @@ static struct settings {
 #define AT(field) offsetof(struct settings, field)
 static const struct option rows[] = {
     {.help = "Exporting"},
-    { "out",    OPTION_TEXT, AT(out),    "FILE", NULL, 0, 0, "FILE.safetensors, or FILE.npy for one tensor", 0},
-    {                  "tensor", OPTION_LIST, AT(tensor), "NAME", NULL, 0, 0, "only this tensor", 0},
-    {                  "from",   OPTION_TEXT, AT(from),   "ROLE", NULL, 0, 0, "only messages of this stage", 0},
-    {                  "text",   OPTION_FLAG, AT(text),   NULL,   NULL, 0, 0,
+    {"out", OPTION_TEXT, AT(out), "FILE", NULL, 0, 0, "FILE.safetensors, or FILE.npy for one tensor", 0},
+    {"tensor", OPTION_LIST, AT(tensor), "NAME", NULL, 0, 0, "only this tensor", 0},
+    {"from", OPTION_TEXT, AT(from), "ROLE", NULL, 0, 0, "only messages of this stage", 0},
+    {"text", OPTION_FLAG, AT(text), NULL, NULL, 0, 0,
      "print a line \"name TAB text\" for each sample, of the tensors `names` (without it: the id) and `text`", 0},
 };
-static struct option_table tables[] = {
-    {rows, COUNT(rows), &settings, NULL}
-};
+static struct option_table tables[] = {{rows, COUNT(rows), &settings, NULL}};
 
 // A tensor's pieces so far, joined along the first axis.
 struct joined {

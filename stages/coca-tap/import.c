@@ -15,16 +15,15 @@ static struct settings {
 #define AT(field) offsetof(struct settings, field)
 static const struct option rows[] = {
     {.help = "Importing"},
-    { "edge",       OPTION_TEXT, AT(edge),       "NAME", NULL, 0, 0,
+    {"edge", OPTION_TEXT, AT(edge), "NAME", NULL, 0, 0,
      "images (pixels), tokens, features, features-grad (d_features), embeddings (embedding), embeddings-grad "
-     "(d_embedding)", 0},
-    {                  "microbatch", OPTION_INT,  AT(microbatch), "B",    NULL, 1, 1 << 20,  "samples of a message; divides G", 0},
-    {                  "steps",      OPTION_INT,  AT(steps),      "S",    "1",  1, INFINITY, "steps, all with the same samples", 0},
-    {                  "out",        OPTION_TEXT, AT(out),        "FILE", NULL, 0, 0,        "the recording; - is stdout", 0},
+     "(d_embedding)",
+     0},
+    {"microbatch", OPTION_INT, AT(microbatch), "B", NULL, 1, 1 << 20, "samples of a message; divides G", 0},
+    {"steps", OPTION_INT, AT(steps), "S", "1", 1, INFINITY, "steps, all with the same samples", 0},
+    {"out", OPTION_TEXT, AT(out), "FILE", NULL, 0, 0, "the recording; - is stdout", 0},
 };
-static struct option_table tables[] = {
-    {rows, COUNT(rows), &settings, NULL}
-};
+static struct option_table tables[] = {{rows, COUNT(rows), &settings, NULL}};
 
 // What an edge carries, and who sends it. Of two types the first is what travels when the file has neither.
 struct carried {
@@ -33,12 +32,12 @@ struct carried {
     enum dtype types[2];
 };
 static const struct carried edges[] = {
-    {"images",          "pixels",      "decode",       4, {DT_U8, DT_U8}   },
-    {"tokens",          "tokens",      "tokenize",     2, {DT_I32, DT_I32} },
-    {"features",        "features",    "image-encode", 3, {DT_F32, DT_BF16}},
-    {"features-grad",   "d_features",  "text-decode",  3, {DT_F32, DT_BF16}},
-    {"embeddings",      "embedding",   "image-encode", 2, {DT_F32, DT_F32} },
-    {"embeddings-grad", "d_embedding", "loss",         2, {DT_F32, DT_F32} },
+    {"images", "pixels", "decode", 4, {DT_U8, DT_U8}},
+    {"tokens", "tokens", "tokenize", 2, {DT_I32, DT_I32}},
+    {"features", "features", "image-encode", 3, {DT_F32, DT_BF16}},
+    {"features-grad", "d_features", "text-decode", 3, {DT_F32, DT_BF16}},
+    {"embeddings", "embedding", "image-encode", 2, {DT_F32, DT_F32}},
+    {"embeddings-grad", "d_embedding", "loss", 2, {DT_F32, DT_F32}},
 };
 
 static const struct carried *find_edge(const char *name) {

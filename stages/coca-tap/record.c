@@ -7,12 +7,10 @@ static const char *operand;
 
 static const struct option rows[] = {
     {.help = "Recording"},
-    { "out", OPTION_TEXT, 0, "FILE", NULL, 0, 0, "the recording; - is stdout", 0},
+    {"out", OPTION_TEXT, 0, "FILE", NULL, 0, 0, "the recording; - is stdout", 0},
 };
-static struct option_table tables[] = {
-    {rows,        COUNT(rows), &settings,        NULL},
-    {source_rows, SOURCE_ROWS, &source_settings, NULL}
-};
+static struct option_table tables[] = {{rows, COUNT(rows), &settings, NULL},
+                                       {source_rows, SOURCE_ROWS, &source_settings, NULL}};
 
 static int prepare(const struct strings *operands) {
     operand = only_operand(operands, "ADDRESS");

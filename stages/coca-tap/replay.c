@@ -9,14 +9,12 @@ static const char *path, *address;
 
 static const struct option rows[] = {
     {.help = "Replaying"},
-    { "edge", OPTION_TEXT, offsetof(struct settings, edge), "NAME", NULL, 0, 0,
+    {"edge", OPTION_TEXT, offsetof(struct settings, edge), "NAME", NULL, 0, 0,
      "the edge's name, as its option is called", 0},
-    {                  "role", OPTION_TEXT, offsetof(struct settings, role), "ROLE", NULL, 0, 0,
+    {"role", OPTION_TEXT, offsetof(struct settings, role), "ROLE", NULL, 0, 0,
      "speak for this stage, and only with its messages; for edges whose consumer awaits certain stages", 0},
 };
-static struct option_table tables[] = {
-    {rows, COUNT(rows), &settings, NULL}
-};
+static struct option_table tables[] = {{rows, COUNT(rows), &settings, NULL}};
 
 static int prepare(const struct strings *operands) {
     if (operands->count != 2) return error(EXIT_USAGE, "a FILE and an ADDRESS are needed; --help says more");

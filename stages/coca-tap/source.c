@@ -9,13 +9,13 @@ struct source_settings source_settings;
 #define AT(field) offsetof(struct source_settings, field)
 const struct option source_rows[SOURCE_ROWS] = {
     {.help = "Asking workers (of no effect on a recording)"},
-    { "edge",         OPTION_TEXT, AT(edge),         "NAME", NULL, 0, 0,        "the edge's name, as its option is called", 0},
-    {                                                     "steps",        OPTION_INT,  AT(steps),        "N",    "0",  0, INFINITY,
+    {"edge", OPTION_TEXT, AT(edge), "NAME", NULL, 0, 0, "the edge's name, as its option is called", 0},
+    {"steps", OPTION_INT, AT(steps), "N", "0", 0, INFINITY,
      "training steps to ask for; 0: microbatches of step 0 until the data end", 0},
-    {                                                     "first-step",   OPTION_INT,  AT(first_step),   "N",    "0",  0, INFINITY, "the first of them", 0},
-    {                                                     "microbatch",   OPTION_INT,  AT(microbatch),   "B",    "8",  1, 1 << 20,  "samples of a request", 0},
-    {                                                     "batch-size",   OPTION_INT,  AT(batch),        "G",    NULL, 0, 1 << 24,  "samples of a step; without it, B", 0},
-    {                                                     "first-sample", OPTION_INT,  AT(first_sample), "N",    "0",  0, INFINITY, "number of the first sample asked for", 0},
+    {"first-step", OPTION_INT, AT(first_step), "N", "0", 0, INFINITY, "the first of them", 0},
+    {"microbatch", OPTION_INT, AT(microbatch), "B", "8", 1, 1 << 20, "samples of a request", 0},
+    {"batch-size", OPTION_INT, AT(batch), "G", NULL, 0, 1 << 24, "samples of a step; without it, B", 0},
+    {"first-sample", OPTION_INT, AT(first_sample), "N", "0", 0, INFINITY, "number of the first sample asked for", 0},
 };
 
 enum { WINDOW = 2, AHEAD = 8 }; // requests with one worker; with all

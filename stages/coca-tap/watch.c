@@ -65,9 +65,7 @@ static int watch(struct hub *hub) {
     return status;
 }
 
-static struct option_table tables[] = {
-    {source_rows, SOURCE_ROWS, &source_settings, NULL}
-};
+static struct option_table tables[] = {{source_rows, SOURCE_ROWS, &source_settings, NULL}};
 
 const struct stage watch_stage = {
     .name = "coca-tap watch",

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/run_options.h"
 #include "stage/progress.h"
 #include "text_decode.h"
 #include "train/outputs.h"
-#include "train/run_options.h"
 
 struct caption_options caption_options;
 

@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "run/run_options.h"
 #include "text_decode.h"
 #include "train/edges.h"
 #include "train/outputs.h"
-#include "train/run_options.h"
 #include "train/slots.h"
 
 static struct passes {
@@ -216,9 +216,9 @@ static int outputs(void *context, struct tensor *tensor) {
 int passes_run(struct hub *hub, int ahead) {
     const struct text_decode *t = &text_decode;
     const struct phase phases[] = {
-        {"unimodal",          {t->tokens, NULL},          true,        false, unimodal_begin,   unimodal         },
-        {"multimodal",        {t->features, NULL},        t->features, false, multimodal_begin, multimodal       },
-        {"unimodal backward", {t->embeddings_grad, NULL}, true,        true,  NULL,             unimodal_backward},
+        {"unimodal", {t->tokens, NULL}, true, false, unimodal_begin, unimodal},
+        {"multimodal", {t->features, NULL}, t->features, false, multimodal_begin, multimodal},
+        {"unimodal backward", {t->embeddings_grad, NULL}, true, true, NULL, unimodal_backward},
     };
     struct follower follower = {.hub = hub,
                                 .part = &text_decode.part,

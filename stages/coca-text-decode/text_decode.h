@@ -1,8 +1,8 @@
 // What the files of coca-text-decode share.
 #pragma once
 
-#include "model/generate.h"
-#include "model/towers.h"
+#include "model/generate/generate.h"
+#include "model/towers/towers.h"
 #include "text/tokenizer.h"
 #include "train/follower.h"
 

@@ -93,12 +93,7 @@ static void view_small(const struct file *file) {
 // A resize alone, of a picture that lies there.
 static void resize_by(const struct resize_kernels *kernels) {
     static uint8_t pixels[3 * PHOTO_WIDTH * PHOTO_HEIGHT];
-    struct resize_map map = {
-        {8, 9, 480,  360 },
-        {8, 9, 480,  360 },
-        SIDE, SIDE, {0, 0, SIDE, SIDE},
-        FILTER_BICUBIC
-    };
+    struct resize_map map = {{8, 9, 480, 360}, {8, 9, 480, 360}, SIDE, SIDE, {0, 0, SIDE, SIDE}, FILTER_BICUBIC};
     struct resizer resizer;
     resizer_begin(&resizer, view, &map, kernels);
     struct row_sink sink = resizer_sink(&resizer);
@@ -121,11 +116,11 @@ static struct job {
     void (*run)(const struct file *file);
     double best[FILES_LIMIT]; // seconds
 } jobs[] = {
-    {.name = "libjpeg-turbo, full decode",     .run = decode_full   },
-    {.name = "view, 0.9 to 1.0 of the area",   .run = view_usual    },
-    {.name = "view, 0.08 to 0.25 of the area", .run = view_small    },
-    {.name = "resize alone, fastest",          .run = resize_fast   },
-    {.name = "resize alone, plain C",          .run = resize_plainly},
+    {.name = "libjpeg-turbo, full decode", .run = decode_full},
+    {.name = "view, 0.9 to 1.0 of the area", .run = view_usual},
+    {.name = "view, 0.08 to 0.25 of the area", .run = view_small},
+    {.name = "resize alone, fastest", .run = resize_fast},
+    {.name = "resize alone, plain C", .run = resize_plainly},
 };
 enum { FULL, USUAL, JOBS = sizeof jobs / sizeof *jobs };
 

@@ -149,11 +149,11 @@ struct block {
 static struct linear_shape map_of(const struct block *b, enum weight weight) {
     int64_t D = b->s->D;
     const struct linear_shape maps[WEIGHTS] = {
-        [QKV] = {b->R,         D,       3 * D,   WEIGHT_OUT_IN},
-        [PROJECTION] = {b->R,         D,       D,       WEIGHT_OUT_IN},
-        [UP] = {b->R,         D,       b->s->M, WEIGHT_OUT_IN},
-        [DOWN] = {b->R,         b->s->M, D,       WEIGHT_OUT_IN},
-        [HEAD] = {b->head_rows, D,       b->s->V, WEIGHT_IN_OUT},
+        [QKV] = {b->R, D, 3 * D, WEIGHT_OUT_IN},
+        [PROJECTION] = {b->R, D, D, WEIGHT_OUT_IN},
+        [UP] = {b->R, D, b->s->M, WEIGHT_OUT_IN},
+        [DOWN] = {b->R, b->s->M, D, WEIGHT_OUT_IN},
+        [HEAD] = {b->head_rows, D, b->s->V, WEIGHT_IN_OUT},
     };
     return maps[weight];
 }
@@ -340,30 +340,30 @@ static const struct operation {
     double (*flops)(const struct block *b, int argument);
     int argument;
 } step[] = {
-    {"layernorm forward",             norm_forward,               no_flops,        0         },
-    {"qkv forward",                   qkv_forward,                map_flops,       QKV       },
-    {"attention forward",             attention_forward,          attention_flops, 2         },
-    {"projection forward + residual", projection_forward,         map_flops,       PROJECTION},
-    {"layernorm forward",             norm_forward,               no_flops,        0         },
-    {"up forward + gelu",             up_forward,                 map_flops,       UP        },
-    {"down forward + residual",       down_forward,               map_flops,       DOWN      },
-    {"head forward",                  head_forward,               map_flops,       HEAD      },
-    {"cross entropy",                 head_loss,                  no_flops,        0         },
-    {"head backward input",           head_backward_input,        map_flops,       HEAD      },
-    {"head backward weight",          head_backward_weight,       map_flops,       HEAD      },
-    {"down backward input + gelu",    down_backward_input,        map_flops,       DOWN      },
-    {"down backward weight",          down_backward_weight,       map_flops,       DOWN      },
-    {"up backward input",             up_backward_input,          map_flops,       UP        },
-    {"up backward weight",            up_backward_weight,         map_flops,       UP        },
-    {"layernorm backward",            norm_backward,              no_flops,        0         },
-    {"projection backward input",     projection_backward_input,  map_flops,       PROJECTION},
-    {"projection backward weight",    projection_backward_weight, map_flops,       PROJECTION},
-    {"attention backward",            attention_backward,         attention_flops, 4         },
-    {"qkv backward input",            qkv_backward_input,         map_flops,       QKV       },
-    {"qkv backward weight",           qkv_backward_weight,        map_flops,       QKV       },
-    {"layernorm backward",            norm_backward,              no_flops,        0         },
-    {"gradient norm",                 gradient_norm,              no_flops,        0         },
-    {"adamw, zero, convert",          optimizer,                  no_flops,        0         },
+    {"layernorm forward", norm_forward, no_flops, 0},
+    {"qkv forward", qkv_forward, map_flops, QKV},
+    {"attention forward", attention_forward, attention_flops, 2},
+    {"projection forward + residual", projection_forward, map_flops, PROJECTION},
+    {"layernorm forward", norm_forward, no_flops, 0},
+    {"up forward + gelu", up_forward, map_flops, UP},
+    {"down forward + residual", down_forward, map_flops, DOWN},
+    {"head forward", head_forward, map_flops, HEAD},
+    {"cross entropy", head_loss, no_flops, 0},
+    {"head backward input", head_backward_input, map_flops, HEAD},
+    {"head backward weight", head_backward_weight, map_flops, HEAD},
+    {"down backward input + gelu", down_backward_input, map_flops, DOWN},
+    {"down backward weight", down_backward_weight, map_flops, DOWN},
+    {"up backward input", up_backward_input, map_flops, UP},
+    {"up backward weight", up_backward_weight, map_flops, UP},
+    {"layernorm backward", norm_backward, no_flops, 0},
+    {"projection backward input", projection_backward_input, map_flops, PROJECTION},
+    {"projection backward weight", projection_backward_weight, map_flops, PROJECTION},
+    {"attention backward", attention_backward, attention_flops, 4},
+    {"qkv backward input", qkv_backward_input, map_flops, QKV},
+    {"qkv backward weight", qkv_backward_weight, map_flops, QKV},
+    {"layernorm backward", norm_backward, no_flops, 0},
+    {"gradient norm", gradient_norm, no_flops, 0},
+    {"adamw, zero, convert", optimizer, no_flops, 0},
 };
 enum { OPERATIONS = sizeof step / sizeof *step };
 

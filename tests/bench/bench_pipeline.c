@@ -18,13 +18,13 @@
 #include "base/fail.h"
 #include "image/image.h"
 #include "model/contrastive.h"
-#include "model/towers.h"
+#include "model/towers/towers.h"
+#include "optim/schedule.h"
+#include "run/run_model.h"
+#include "run/run_options.h"
+#include "run/run_start.h"
 #include "stage/command.h"
 #include "text/tokenizer.h"
-#include "train/run_model.h"
-#include "train/run_options.h"
-#include "train/run_start.h"
-#include "train/schedule.h"
 #include "train/temperature.h"
 
 enum { WARM_UP = 5, WORKERS = 64 }; // steps left out of the rate, as in bench_pipeline.sh; threads that decode, at most
@@ -54,13 +54,11 @@ static double seconds_making, seconds_training;
 // ---- before the steps
 
 static int open_data(void) {
-    const struct sources_options options = {
-        .directories = run_options.train_data,
-        .weights = run_options.train_data_weights,
-        .seed = (uint64_t)run_options.seed,
-        .order = SOURCES_SHUFFLED,
-        .needs = (const char *const[]){"image", NULL}
-    };
+    const struct sources_options options = {.directories = run_options.train_data,
+                                            .weights = run_options.train_data_weights,
+                                            .seed = (uint64_t)run_options.seed,
+                                            .order = SOURCES_SHUFFLED,
+                                            .needs = (const char *const[]){"image", NULL}};
     char *vocabulary = run_tokenizer();
     int status = tokenizer_open(&tokenizer, vocabulary);
     free(vocabulary);
@@ -81,11 +79,7 @@ static int open_parts(void) {
     struct {
         struct part *part;
         enum model_part which;
-    } const parts[] = {
-        {&image, PART_IMAGE},
-        {&text,  PART_TEXT },
-        {&loss,  PART_LOSS }
-    };
+    } const parts[] = {{&image, PART_IMAGE}, {&text, PART_TEXT}, {&loss, PART_LOSS}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         int status = part_open(parts[i].part, parts[i].which, &tables[0]);
         if (!status) status = part_load(parts[i].part, true);

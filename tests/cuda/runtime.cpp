@@ -2,8 +2,8 @@
 // its order, so what the backend does not wait for comes late here too. Memory lies in files without a name, so that
 // another process can open it as it would a device's.
 //
-// STAND_IN_MIB (4096) is how much a device has. At the end each process adds a line to the file STAND_IN_COUNTS: its name,
-// allocations of device memory, work given to streams outside graphs, and graphs launched.
+// STAND_IN_MIB (4096) is how much a device has. At the end each process adds a line to the file STAND_IN_COUNTS: its
+// name, allocations of device memory, work given to streams outside graphs, and graphs launched.
 #include "device.h"
 
 #include <errno.h>

@@ -70,8 +70,8 @@ static int give(struct importer *importer, const struct idx *pictures, const uin
     snprintf(name, sizeof name, "%s: %" PRIu32, pictures->path, number);
     const struct import_sample sample = {
         .name = name,
-        .record = {.class = label,         .id = {id, strlen(id)}     },
-        .pixels = { pixels, (int)pictures->dim[2], (int)pictures->dim[1], pictures->dims == 4 ? 3 : 1},
+        .record = {.class = label, .id = {id, strlen(id)}},
+        .pixels = {pixels, (int)pictures->dim[2], (int)pictures->dim[1], pictures->dims == 4 ? 3 : 1},
     };
     return importer_give(importer, &sample);
 }

@@ -130,21 +130,21 @@ static void failures_name_path_reason_and_remedy(void **state) {
         int code;
         const char *reason, *remedy;
     } table[] = {
-        {read_one,         "missing",        EXIT_DATA, "No such file",       "check the name"      },
-        {read_one,         "missing/file",   EXIT_DATA, "No such file",       "its directory exists"},
-        {read_one,         "plain/file",     EXIT_DATA, "Not a directory",    "a part of its path"  },
-        {read_one,         ".",              EXIT_DATA, "Is a directory",     "name a file in it"   },
-        {map_one,          "missing",        EXIT_DATA, "No such file",       "check the name"      },
-        {map_one,          ".",              EXIT_DATA, "not a regular file", ""                    },
-        {write_one,        "missing/file",   EXIT_RUN,  "No such file",       "its directory exists"},
-        {write_one,        "plain/file",     EXIT_RUN,  "Not a directory",    "a part of its path"  },
-        {write_one,        "full-directory", EXIT_RUN,  "Is a directory",     "name a file in it"   },
-        {open_aside,       "missing/file",   EXIT_RUN,  "No such file",       "its directory exists"},
-        {copy_there,       "missing/file",   EXIT_RUN,  "No such file",       "its directory exists"},
-        {copy_it,          "missing",        EXIT_DATA, "No such file",       "check the name"      },
-        {directory_make,   "plain",          EXIT_RUN,  "File exists",        "in the way"          },
-        {directory_sync,   "missing",        EXIT_RUN,  "No such file",       "check the name"      },
-        {directory_remove, "plain/below",    EXIT_RUN,  "Not a directory",    "a part of its path"  },
+        {read_one, "missing", EXIT_DATA, "No such file", "check the name"},
+        {read_one, "missing/file", EXIT_DATA, "No such file", "its directory exists"},
+        {read_one, "plain/file", EXIT_DATA, "Not a directory", "a part of its path"},
+        {read_one, ".", EXIT_DATA, "Is a directory", "name a file in it"},
+        {map_one, "missing", EXIT_DATA, "No such file", "check the name"},
+        {map_one, ".", EXIT_DATA, "not a regular file", ""},
+        {write_one, "missing/file", EXIT_RUN, "No such file", "its directory exists"},
+        {write_one, "plain/file", EXIT_RUN, "Not a directory", "a part of its path"},
+        {write_one, "full-directory", EXIT_RUN, "Is a directory", "name a file in it"},
+        {open_aside, "missing/file", EXIT_RUN, "No such file", "its directory exists"},
+        {copy_there, "missing/file", EXIT_RUN, "No such file", "its directory exists"},
+        {copy_it, "missing", EXIT_DATA, "No such file", "check the name"},
+        {directory_make, "plain", EXIT_RUN, "File exists", "in the way"},
+        {directory_sync, "missing", EXIT_RUN, "No such file", "check the name"},
+        {directory_remove, "plain/below", EXIT_RUN, "Not a directory", "a part of its path"},
     };
     assert_int_equal(file_write(in_folder("plain"), "x", 1), 0);
     assert_int_equal(directory_make(in_folder("full-directory/below")), 0);
@@ -196,14 +196,7 @@ static int write_blocks(const char *path, size_t count, size_t size) {
 // The temporary name leads to a device that is always full.
 static void a_full_disk_leaves_the_old_file(void **state) {
     (void)state;
-    const struct {
-        size_t count, size;
-    } writes[] = {
-        {1, 1      },
-        {1, 1 << 20},
-        {9, 5000   },
-        {3, 1 << 20}
-    };
+    const struct { size_t count, size; } writes[] = {{1, 1}, {1, 1 << 20}, {9, 5000}, {3, 1 << 20}};
     for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
         assert_int_equal(file_write(in_folder("kept"), "old", 3), 0);
         assert_int_equal(symlink("/dev/full", in_folder("kept.tmp")), 0);
@@ -318,15 +311,9 @@ static void a_directory_goes_with_all_that_is_in_it(void **state) {
 
 static void paths_join(void **state) {
     (void)state;
-    const char *const table[][3] = {
-        {"runs",  "a",   "runs/a"},
-        {"runs/", "a",   "runs/a"},
-        {"runs",  "/a",  "/a"    },
-        {"",      "a",   "a"     },
-        {"/",     "a",   "/a"    },
-        {"runs",  "",    "runs/" },
-        {".",     "a/b", "./a/b" }
-    };
+    const char *const table[][3] = {{"runs", "a", "runs/a"}, {"runs/", "a", "runs/a"}, {"runs", "/a", "/a"},
+                                    {"", "a", "a"},          {"/", "a", "/a"},         {"runs", "", "runs/"},
+                                    {".", "a/b", "./a/b"}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char *joined = path_join(table[i][0], table[i][1]);
         assert_string_equal(joined, table[i][2]);

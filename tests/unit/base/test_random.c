@@ -9,12 +9,12 @@
 static const struct {
     uint64_t key, counter, bits;
 } vectors[] = {
-    {0,                  0,                  0xe169c58d6627e8d5},
-    {0,                  1,                  0x5cb200dbf8e4cca4},
-    {UINT64_MAX,         UINT64_MAX,         0x430ac65a4d18d7d2},
+    {0, 0, 0xe169c58d6627e8d5},
+    {0, 1, 0x5cb200dbf8e4cca4},
+    {UINT64_MAX, UINT64_MAX, 0x430ac65a4d18d7d2},
     {0x299f31d0a4093822, 0x85a308d3243f6a88, 0xb5a3d762e69c9c31},
-    {1,                  (uint64_t)1 << 32,  0x225c963c833ff8dc},
-    {(uint64_t)1 << 32,  0,                  0xfa7e58b6fdde3e0b},
+    {1, (uint64_t)1 << 32, 0x225c963c833ff8dc},
+    {(uint64_t)1 << 32, 0, 0xfa7e58b6fdde3e0b},
 };
 
 static void bits_are_philox(void **state) {

@@ -15,13 +15,13 @@ struct mix {
 };
 
 static const struct mix mixes[] = {
-    {1, {{.size = 1, .fingerprint = 7, .weight = 1}}                                                },
-    {1, {{.size = 1000, .fingerprint = 7, .weight = 3}}                                             },
-    {2, {{.size = 17, .fingerprint = 7, .weight = 1}, {.size = 5, .fingerprint = 8, .weight = 1}}   },
+    {1, {{.size = 1, .fingerprint = 7, .weight = 1}}},
+    {1, {{.size = 1000, .fingerprint = 7, .weight = 3}}},
+    {2, {{.size = 17, .fingerprint = 7, .weight = 1}, {.size = 5, .fingerprint = 8, .weight = 1}}},
     {3,
      {{.size = 10, .fingerprint = 7, .weight = 3},
       {.size = 1, .fingerprint = 8, .weight = 1},
-      {.size = 64, .fingerprint = 9, .weight = 2}}                                                  },
+      {.size = 64, .fingerprint = 9, .weight = 2}}},
     {2, {{.size = 100, .fingerprint = 7, .weight = 999}, {.size = 3, .fingerprint = 8, .weight = 1}}},
 };
 #define MIXES (sizeof mixes / sizeof *mixes)
@@ -166,12 +166,12 @@ static void test_bad_sources_are_usage_errors(void **state) {
     (void)state;
     const struct plan_source good = {.size = 1, .weight = 1};
     const struct plan_source bad[] = {
-        {.size = 0,                .weight = 1                  },
-        {.size = -1,               .weight = 1                  },
-        {.size = (int64_t)1 << 48, .weight = 1                  },
-        {.size = 1,                .weight = 0                  },
-        {.size = 1,                .weight = PLAN_WEIGHT_SUM + 1},
-        {.size = 1,                .weight = PLAN_WEIGHT_SUM    }, // with the good one's weight too many
+        {.size = 0, .weight = 1},
+        {.size = -1, .weight = 1},
+        {.size = (int64_t)1 << 48, .weight = 1},
+        {.size = 1, .weight = 0},
+        {.size = 1, .weight = PLAN_WEIGHT_SUM + 1},
+        {.size = 1, .weight = PLAN_WEIGHT_SUM}, // with the good one's weight too many
     };
     struct plan *plan;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

@@ -26,20 +26,9 @@ static void assert_spans(const struct span *spans, int count, const struct span 
 
 // Every field, with bytes that are no text, and an empty caption between others.
 static struct record full_record(void) {
-    static struct span images[] = {
-        {"\0\xff", 2},
-        {"x",      1}
-    };
-    static struct span captions[] = {
-        {"a red frog",        10},
-        {"",                  0 },
-        {"\xc3\xa9t\xc3\xa9", 5 }
-    };
-    static struct span labels[] =
-        {
-            {"frog", 4}
-    },
-                       answers[] = {{"yes", 3}, {"no", 2}};
+    static struct span images[] = {{"\0\xff", 2}, {"x", 1}};
+    static struct span captions[] = {{"a red frog", 10}, {"", 0}, {"\xc3\xa9t\xc3\xa9", 5}};
+    static struct span labels[] = {{"frog", 4}}, answers[] = {{"yes", 3}, {"no", 2}};
     return (struct record){.image = SPAN("\x89PNG\0"),
                            .images = images,
                            .image_count = 2,
@@ -114,50 +103,50 @@ struct bad {
 
 // Bytes are written out as MessagePack: 0x8n map of n, 0xan text of n bytes, 0x9n array of n, 0xc4 bin with a length.
 static const struct bad lies[] = {
-    {"no map",                           {"\x93\x01\x02\x03", 4}                      },
-    {"map of 2^32-1",                    {"\xdf\xff\xff\xff\xff\xa2id\xa1x", 10}      },
-    {"map of 65535",                     {"\xde\xff\xff\xa2id\xa1x", 8}               },
+    {"no map", {"\x93\x01\x02\x03", 4}},
+    {"map of 2^32-1", {"\xdf\xff\xff\xff\xff\xa2id\xa1x", 10}},
+    {"map of 65535", {"\xde\xff\xff\xa2id\xa1x", 8}},
     {"captions of 2^32-1",
      {"\x81\xa8"
       "captions\xdd\xff\xff\xff\xff\xa1x",
-      17}                                                                             },
-    {"images of 2^31 in an unknown key", {"\x81\xa1z\xdd\x80\x00\x00\x00\xa1x", 10}   },
-    {"image longer than the record",     {"\x81\xa5image\xc6\xff\xff\xff\xff\x00", 13}},
-    {"text longer than the record",      {"\x81\xa2id\xdb\x7f\xff\xff\xffx", 10}      },
-    {"key longer than the record",       {"\x81\xbfimage", 7}                         },
-    {"key is a number",                  {"\x81\x01\xa1x", 4}                         },
-    {"key stands twice",                 {"\x82\xa2id\xa1x\xa2id\xa1y", 11}           },
-    {"unknown key stands twice",         {"\x82\xa2zz\xa1x\xa2zz\xa1y", 11}           },
-    {"image is text",                    {"\x81\xa5image\xa1x", 9}                    },
-    {"id is bytes",                      {"\x81\xa2id\xc4\x01x", 7}                   },
+      17}},
+    {"images of 2^31 in an unknown key", {"\x81\xa1z\xdd\x80\x00\x00\x00\xa1x", 10}},
+    {"image longer than the record", {"\x81\xa5image\xc6\xff\xff\xff\xff\x00", 13}},
+    {"text longer than the record", {"\x81\xa2id\xdb\x7f\xff\xff\xffx", 10}},
+    {"key longer than the record", {"\x81\xbfimage", 7}},
+    {"key is a number", {"\x81\x01\xa1x", 4}},
+    {"key stands twice", {"\x82\xa2id\xa1x\xa2id\xa1y", 11}},
+    {"unknown key stands twice", {"\x82\xa2zz\xa1x\xa2zz\xa1y", 11}},
+    {"image is text", {"\x81\xa5image\xa1x", 9}},
+    {"id is bytes", {"\x81\xa2id\xc4\x01x", 7}},
     {"class is text",
      {"\x81\xa5"
       "class\xa1x",
-      9}                                                                              },
+      9}},
     {"class is negative",
      {"\x81\xa5"
       "class\xff",
-      8}                                                                              },
+      8}},
     {"class is above 2^63",
      {"\x81\xa5"
       "class\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
-      16}                                                                             },
+      16}},
     {"class is a fraction",
      {"\x81\xa5"
       "class\xca\x3f\x80\x00\x00",
-      12}                                                                             },
+      12}},
     {"captions is one text",
      {"\x81\xa8"
       "captions\xa1x",
-      12}                                                                             },
+      12}},
     {"captions hold a number",
      {"\x81\xa8"
       "captions\x91\x01",
-      12}                                                                             },
-    {"undefined type",                   {"\x81\xa2id\xc1", 5}                        },
-    {"undefined type in an unknown key", {"\x81\xa1z\x91\xc1", 5}                     },
-    {"bytes behind",                     {"\x80\x00", 2}                              },
-    {"ext longer than the record",       {"\x81\xa1z\xc9\xff\xff\xff\xff\x01x", 10}   },
+      12}},
+    {"undefined type", {"\x81\xa2id\xc1", 5}},
+    {"undefined type in an unknown key", {"\x81\xa1z\x91\xc1", 5}},
+    {"bytes behind", {"\x80\x00", 2}},
+    {"ext longer than the record", {"\x81\xa1z\xc9\xff\xff\xff\xff\x01x", 10}},
 };
 
 static void test_lies_are_refused(void **state) {

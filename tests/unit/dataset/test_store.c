@@ -233,17 +233,17 @@ static void test_a_manifest_that_lies_is_refused(void **state) {
     const struct {
         const char *from, *to;
     } row[] = {
-        {"\"version\": 1",       "\"version\": 2"      },
-        {"\"cocaflow dataset\"", "\"something else\""  },
-        {"\"records\": 5",       "\"records\": 6"      },
-        {"\"records\": 5",       "\"records\": -5"     },
-        {"\"fingerprint\": \"",  "\"fingerprint\": \"f"},
-        {"\"shards\": [",        "\"shards\": [3, "    },
-        {"\"shards\"",           "\"shrads\""          },
-        {"{",                    "{{"                  },
-        {"\"bytes\": ",          "\"bytes\": 1"        },
-        {"\"bytes\": ",          "\"bytes\": -"        },
-        {"\"bytes\"",            "\"bites\""           },
+        {"\"version\": 1", "\"version\": 2"},
+        {"\"cocaflow dataset\"", "\"something else\""},
+        {"\"records\": 5", "\"records\": 6"},
+        {"\"records\": 5", "\"records\": -5"},
+        {"\"fingerprint\": \"", "\"fingerprint\": \"f"},
+        {"\"shards\": [", "\"shards\": [3, "},
+        {"\"shards\"", "\"shrads\""},
+        {"{", "{{"},
+        {"\"bytes\": ", "\"bytes\": 1"},
+        {"\"bytes\": ", "\"bytes\": -"},
+        {"\"bytes\"", "\"bites\""},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         write_set(5, 10, true);

@@ -134,12 +134,7 @@ static void put_big_endian(char *at, unsigned value, int bytes) {
 
 static void test_huge_jpeg(void **state) {
     (void)state;
-    static const unsigned sides[][2] = {
-        {65535, 1    },
-        {1,     65535},
-        {65500, 65500},
-        {20000, 10000}
-    };
+    static const unsigned sides[][2] = {{65535, 1}, {1, 65535}, {65500, 65500}, {20000, 10000}};
     struct buffer file;
     read_picture(&file, "420.jpg");
     char *frame = memmem(file.bytes, file.size, "\xff\xc0", 2);
@@ -163,13 +158,7 @@ static uint32_t crc_of(const char *bytes, size_t size) {
 
 static void test_huge_png(void **state) {
     (void)state;
-    static const unsigned sides[][2] = {
-        {0x7fffffff, 0x7fffffff},
-        {65501,      1         },
-        {1,          65501     },
-        {60000,      60000     },
-        {0,          5         }
-    };
+    static const unsigned sides[][2] = {{0x7fffffff, 0x7fffffff}, {65501, 1}, {1, 65501}, {60000, 60000}, {0, 5}};
     struct buffer file;
     read_picture(&file, "rgb.png");
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
@@ -198,11 +187,7 @@ static void test_format(void **state) {
         const char *name;
         enum image_format format;
     } files[] = {
-        {"420.jpg",    IMAGE_JPEG   },
-        {"rgb.png",    IMAGE_PNG    },
-        {"alpha.webp", IMAGE_WEBP   },
-        {"decode.txt", IMAGE_UNKNOWN}
-    };
+        {"420.jpg", IMAGE_JPEG}, {"rgb.png", IMAGE_PNG}, {"alpha.webp", IMAGE_WEBP}, {"decode.txt", IMAGE_UNKNOWN}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct buffer file;
         struct image_header header = {0};

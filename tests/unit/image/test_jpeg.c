@@ -2,19 +2,19 @@
 #include "pictures.h"
 
 static const struct jpeg_kind kinds[] = {
-    {"4:4:4",             3, JCS_YCbCr,     1, 1, .restart = 0       },
-    {"4:2:2",             3, JCS_YCbCr,     2, 1, .restart = 0       },
-    {"4:2:0",             3, JCS_YCbCr,     2, 2, .restart = 0       },
-    {"4:4:0",             3, JCS_YCbCr,     1, 2, .restart = 0       },
-    {"4:1:1",             3, JCS_YCbCr,     4, 1, .restart = 0       },
-    {"4:1:0",             3, JCS_YCbCr,     4, 2, .restart = 0       },
-    {"RGB",               3, JCS_RGB,       1, 1, .restart = 0       },
-    {"grey",              1, JCS_GRAYSCALE, 1, 1, .restart = 0       },
-    {"CMYK",              4, JCS_CMYK,      1, 1, .restart = 0       },
-    {"YCCK 4:2:0",        4, JCS_YCCK,      2, 2, .restart = 0       },
-    {"progressive 4:2:0", 3, JCS_YCbCr,     2, 2, .progressive = true},
-    {"arithmetic 4:2:0",  3, JCS_YCbCr,     2, 2, .arithmetic = true },
-    {"restarts 4:2:0",    3, JCS_YCbCr,     2, 2, .restart = 3       },
+    {"4:4:4", 3, JCS_YCbCr, 1, 1, .restart = 0},
+    {"4:2:2", 3, JCS_YCbCr, 2, 1, .restart = 0},
+    {"4:2:0", 3, JCS_YCbCr, 2, 2, .restart = 0},
+    {"4:4:0", 3, JCS_YCbCr, 1, 2, .restart = 0},
+    {"4:1:1", 3, JCS_YCbCr, 4, 1, .restart = 0},
+    {"4:1:0", 3, JCS_YCbCr, 4, 2, .restart = 0},
+    {"RGB", 3, JCS_RGB, 1, 1, .restart = 0},
+    {"grey", 1, JCS_GRAYSCALE, 1, 1, .restart = 0},
+    {"CMYK", 4, JCS_CMYK, 1, 1, .restart = 0},
+    {"YCCK 4:2:0", 4, JCS_YCCK, 2, 2, .restart = 0},
+    {"progressive 4:2:0", 3, JCS_YCbCr, 2, 2, .progressive = true},
+    {"arithmetic 4:2:0", 3, JCS_YCbCr, 2, 2, .arithmetic = true},
+    {"restarts 4:2:0", 3, JCS_YCbCr, 2, 2, .restart = 3},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds, WIDTH = 83, HEIGHT = 71 };
 

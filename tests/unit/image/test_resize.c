@@ -91,12 +91,7 @@ static void test_window(void **state) {
     enum { W = 40, H = 30, TO = 23 };
     uint8_t *pixels = noise(random_key(2, "resize"), 3 * W * H);
     uint8_t whole[3 * TO * TO], part[3 * 5 * 4];
-    struct resize_map map = {
-        {0, 0, W,  H },
-        {0, 0, W,  H },
-        TO, TO, {0, 0, TO, TO},
-        FILTER_BICUBIC
-    };
+    struct resize_map map = {{0, 0, W, H}, {0, 0, W, H}, TO, TO, {0, 0, TO, TO}, FILTER_BICUBIC};
     run(whole, pixels, W, &map, resize_fastest(), 16);
     map.window = (struct rect){7, 11, 5, 4};
     run(part, pixels, W, &map, resize_fastest(), 16);

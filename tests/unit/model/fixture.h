@@ -14,8 +14,8 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "model/contrastive.h"
-#include "model/generate.h"
-#include "model/towers.h"
+#include "model/generate/generate.h"
+#include "model/towers/towers.h"
 
 static const char *const golden_names[] = {"narrow_vision",      "wide_vision",       "equal_widths",
                                            "open_clip_legacy",   "open_clip_correct", "open_clip_no_pooler",

@@ -11,8 +11,8 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "model/beam_search.h"
-#include "model/sampling.h"
+#include "model/generate/beam_search.h"
+#include "model/generate/sampling.h"
 
 static double number(const json_t *object, const char *key) {
     const json_t *value = json_object_get(object, key);

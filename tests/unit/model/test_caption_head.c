@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "model/caption_head.h"
+#include "model/layers/caption_head.h"
 
 enum { R = 2 * CAPTION_CHUNK + 96, D = 6, V = 9 };
 #define SCALE 0.3

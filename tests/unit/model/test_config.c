@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/config.h"
+#include "model/params/config.h"
 
 static const char good[] =
     "{\"family\": \"paper\", \"embed_dim\": 9, \"vision_cfg\": {\"image_size\": 8, \"patch_size\": 4, \"width\": 12, "
@@ -111,12 +111,12 @@ static char *open_clip_with(const char *from, const char *to) {
 static void test_open_clip_is_read(void **state) {
     (void)state;
     static const char *const change[][2] = {
-        {"",                           ""                                                                        },
-        {"\"embed_dim\": 16",          "\"embed_dim\": 16, \"init_logit_bias\": null, \"pad_id\": 0"             },
-        {"\"layers\": 3",              "\"layers\": 3, \"patch_dropout\": 0.0, \"pool_type\": \"tok\""           },
-        {"\"layers\": 3",              "\"layers\": 3, \"timm_model_name\": null, \"timm_pool\": \"avg\""        },
-        {"\"embed_cls\": true",        "\"embed_cls\": true, \"correct_cls_mask\": true"                         },
-        {"\"embed_cls\": true",        "\"embed_cls\": true, \"hf_model_pretrained\": true, \"eos_id\": 2"       },
+        {"", ""},
+        {"\"embed_dim\": 16", "\"embed_dim\": 16, \"init_logit_bias\": null, \"pad_id\": 0"},
+        {"\"layers\": 3", "\"layers\": 3, \"patch_dropout\": 0.0, \"pool_type\": \"tok\""},
+        {"\"layers\": 3", "\"layers\": 3, \"timm_model_name\": null, \"timm_pool\": \"avg\""},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"correct_cls_mask\": true"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"hf_model_pretrained\": true, \"eos_id\": 2"},
         {"\"attentional_pool\": true", "\"attn_pooler_heads\": 8, \"attentional_pool\": true, \"qk_norm\": false"},
     };
     for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
@@ -134,27 +134,27 @@ static void test_open_clip_is_read(void **state) {
 static void test_open_clip_refusals(void **state) {
     (void)state;
     static const char *const change[][2] = {
-        {"\"embed_dim\": 16",            "\"embed_dim\": 16, \"family\": \"open_clip\""            },
-        {"\"embed_dim\": 16",            "\"embed_dim\": 12"                                       },
-        {"\"embed_dim\": 16",            "\"embed_dim\": 16, \"init_logit_bias\": -10"             },
-        {"\"embed_dim\": 16",            "\"embed_dim\": 16, \"logit_bias\": null"                 },
-        {"\"quick_gelu\": true",         "\"quick_gelu\": 1"                                       },
-        {"\"layers\": 3",                "\"layers\": 3, \"no_ln_pre\": true"                      },
-        {"\"layers\": 3",                "\"layers\": 3, \"pool_type\": \"avg\""                   },
-        {"\"layers\": 3",                "\"layers\": [3, 4, 6, 3]"                                },
-        {"\"layers\": 3",                "\"layers\": 3, \"timm_model_name\": \"vit\""             },
-        {"\"attn_pooler_queries\": 5",   "\"attn_pooler_queries\": 1"                              },
-        {"\"attentional_pool\": true, ", ""                                                        },
-        {"\"attentional_pool\": true",   "\"attentional_pool\": \"cascade\""                       },
-        {"\"attentional_pool\": true",   "\"attentional_pool\": \"both\""                          },
-        {"\"embed_cls\": true",          "\"embed_cls\": true, \"bos_id\": 1"                      },
-        {"\"embed_cls\": true",          "\"embed_cls\": true, \"pad_id\": 1"                      },
-        {"\"embed_cls\": true",          "\"embed_cls\": true, \"hf_model_name\": \"roberta-base\""},
-        {"\"embed_cls\": true",          "\"embed_cls\": false"                                    },
-        {"\"vocab_size\": 20",           "\"vocab_size\": 2"                                       },
-        {"\"layers\": 2",                "\"layers\": 2, \"mlp_ratio\": 3"                         },
-        {"\"layers\": 2",                "\"layers\": 2, \"ls_init_value\": 1"                     },
-        {"\"layers\": 2",                "\"layers\": 2, \"vocab_size\": 21"                       },
+        {"\"embed_dim\": 16", "\"embed_dim\": 16, \"family\": \"open_clip\""},
+        {"\"embed_dim\": 16", "\"embed_dim\": 12"},
+        {"\"embed_dim\": 16", "\"embed_dim\": 16, \"init_logit_bias\": -10"},
+        {"\"embed_dim\": 16", "\"embed_dim\": 16, \"logit_bias\": null"},
+        {"\"quick_gelu\": true", "\"quick_gelu\": 1"},
+        {"\"layers\": 3", "\"layers\": 3, \"no_ln_pre\": true"},
+        {"\"layers\": 3", "\"layers\": 3, \"pool_type\": \"avg\""},
+        {"\"layers\": 3", "\"layers\": [3, 4, 6, 3]"},
+        {"\"layers\": 3", "\"layers\": 3, \"timm_model_name\": \"vit\""},
+        {"\"attn_pooler_queries\": 5", "\"attn_pooler_queries\": 1"},
+        {"\"attentional_pool\": true, ", ""},
+        {"\"attentional_pool\": true", "\"attentional_pool\": \"cascade\""},
+        {"\"attentional_pool\": true", "\"attentional_pool\": \"both\""},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"bos_id\": 1"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"pad_id\": 1"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"hf_model_name\": \"roberta-base\""},
+        {"\"embed_cls\": true", "\"embed_cls\": false"},
+        {"\"vocab_size\": 20", "\"vocab_size\": 2"},
+        {"\"layers\": 2", "\"layers\": 2, \"mlp_ratio\": 3"},
+        {"\"layers\": 2", "\"layers\": 2, \"ls_init_value\": 1"},
+        {"\"layers\": 2", "\"layers\": 2, \"vocab_size\": 21"},
     };
     struct model_config config;
     for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
@@ -170,16 +170,16 @@ static void test_preprocessing(void **state) {
         const char *text;
         int status, resize, fill;
     } row[] = {
-        {"{}",                                                                                                 0,           RESIZE_SHORTEST, 0},
+        {"{}", 0, RESIZE_SHORTEST, 0},
         {"{\"resize_mode\": \"squash\", \"size\": [8, 8], \"mode\": \"RGB\", \"interpolation\": \"bicubic\"}", 0,
-         RESIZE_SQUASH,                                                                                                                      0},
-        {"{\"resize_mode\": \"longest\", \"fill_color\": 7}",                                                  0,           RESIZE_LONGEST,  7},
-        {"{\"resize_mode\": \"tallest\"}",                                                                     -EXIT_USAGE, 0,               0},
-        {"{\"interpolation\": \"bilinear\"}",                                                                  0,           RESIZE_SHORTEST, 0},
-        {"{\"interpolation\": \"nearest\"}",                                                                   -EXIT_USAGE, 0,               0},
-        {"{\"fill_color\": 256}",                                                                              -EXIT_USAGE, 0,               0},
-        {"{\"colour\": 1}",                                                                                    -EXIT_USAGE, 0,               0},
-        {"7",                                                                                                  -EXIT_USAGE, 0,               0},
+         RESIZE_SQUASH, 0},
+        {"{\"resize_mode\": \"longest\", \"fill_color\": 7}", 0, RESIZE_LONGEST, 7},
+        {"{\"resize_mode\": \"tallest\"}", -EXIT_USAGE, 0, 0},
+        {"{\"interpolation\": \"bilinear\"}", 0, RESIZE_SHORTEST, 0},
+        {"{\"interpolation\": \"nearest\"}", -EXIT_USAGE, 0, 0},
+        {"{\"fill_color\": 256}", -EXIT_USAGE, 0, 0},
+        {"{\"colour\": 1}", -EXIT_USAGE, 0, 0},
+        {"7", -EXIT_USAGE, 0, 0},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct model_config config;
@@ -210,39 +210,39 @@ static void test_texts_that_are_no_model(void **state) {
 static void test_refusals(void **state) {
     (void)state;
     static const char *const change[][2] = {
-        {"\"family\": \"paper\", ",  ""                                         },
-        {"paper",                    "clip"                                     },
-        {"\"embed_dim\": 9, ",       ""                                         },
-        {"\"embed_dim\": 9",         "\"embed_dim\": 0"                         },
-        {"\"embed_dim\": 9",         "\"embed_dim\": 9, \"quick_gelu\": true"   },
-        {"multimodal_cfg",           "decoder_cfg"                              },
-        {"\"patch_size\": 4",        "\"patch_size\": 3"                        },
-        {"\"patch_size\": 4",        "\"patch_size\": 0"                        },
-        {"\"patch_size\": 4",        "\"patch_size\": 4, \"patch_dropout\": 0.5"},
-        {"\"image_size\": 8, ",      "\"image_size\": 8000, "                   },
-        {"\"width\": 12",            "\"width\": 99999999"                      },
-        {"\"width\": 12",            "\"width\": 12.5"                          },
-        {"\"head_width\": 6",        "\"head_width\": 5"                        },
-        {"\"layers\": 3",            "\"layers\": 3, \"mlp_ratio\": 0"          },
-        {"\"layers\": 3",            "\"layers\": 3, \"mlp_ratio\": 0.01"       },
-        {"\"layers\": 3",            "\"layers\": 3, \"mlp_ratio\": 65"         },
-        {"\"layers\": 3",            "\"layers\": 3, \"mean\": [1, 2]"          },
-        {"\"layers\": 3",            "\"layers\": 3, \"mean\": [1, 2, \"3\"]"   },
-        {"\"layers\": 3",            "\"layers\": 3, \"std\": [1, 0, 1]"        },
-        {"\"cascade\"",              "\"parallel\""                             },
-        {"\"cascade\"",              "true"                                     },
-        {"\"cascade\"",              "7"                                        },
-        {"\"attn_pooler_heads\": 2", "\"attn_pooler_heads\": 3"                 },
-        {"\"context_length\": 7",    "\"context_length\": 1"                    },
-        {"\"vocab_size\": 20",       "\"vocab_size\": 2"                        },
-        {"\"heads\": 4",             "\"heads\": 3"                             },
-        {"\"width\": 16",            "\"width\": 32"                            },
-        {"\"embed_cls\": true",      "\"embed_cls\": false"                     },
-        {"\"embed_cls\": true",      "\"embed_cls\": true, \"pad_id\": 2"       },
-        {"\"embed_cls\": true",      "\"embed_cls\": true, \"eos_id\": 20"      },
-        {"\"layers\": 2",            "\"layers\": 2, \"context_length\": 8"     },
-        {"\"layers\": 2",            "\"layers\": 2, \"vocab_size\": 21"        },
-        {"\"layers\": 2",            "\"layers\": 2, \"ls_init_value\": 1"      },
+        {"\"family\": \"paper\", ", ""},
+        {"paper", "clip"},
+        {"\"embed_dim\": 9, ", ""},
+        {"\"embed_dim\": 9", "\"embed_dim\": 0"},
+        {"\"embed_dim\": 9", "\"embed_dim\": 9, \"quick_gelu\": true"},
+        {"multimodal_cfg", "decoder_cfg"},
+        {"\"patch_size\": 4", "\"patch_size\": 3"},
+        {"\"patch_size\": 4", "\"patch_size\": 0"},
+        {"\"patch_size\": 4", "\"patch_size\": 4, \"patch_dropout\": 0.5"},
+        {"\"image_size\": 8, ", "\"image_size\": 8000, "},
+        {"\"width\": 12", "\"width\": 99999999"},
+        {"\"width\": 12", "\"width\": 12.5"},
+        {"\"head_width\": 6", "\"head_width\": 5"},
+        {"\"layers\": 3", "\"layers\": 3, \"mlp_ratio\": 0"},
+        {"\"layers\": 3", "\"layers\": 3, \"mlp_ratio\": 0.01"},
+        {"\"layers\": 3", "\"layers\": 3, \"mlp_ratio\": 65"},
+        {"\"layers\": 3", "\"layers\": 3, \"mean\": [1, 2]"},
+        {"\"layers\": 3", "\"layers\": 3, \"mean\": [1, 2, \"3\"]"},
+        {"\"layers\": 3", "\"layers\": 3, \"std\": [1, 0, 1]"},
+        {"\"cascade\"", "\"parallel\""},
+        {"\"cascade\"", "true"},
+        {"\"cascade\"", "7"},
+        {"\"attn_pooler_heads\": 2", "\"attn_pooler_heads\": 3"},
+        {"\"context_length\": 7", "\"context_length\": 1"},
+        {"\"vocab_size\": 20", "\"vocab_size\": 2"},
+        {"\"heads\": 4", "\"heads\": 3"},
+        {"\"width\": 16", "\"width\": 32"},
+        {"\"embed_cls\": true", "\"embed_cls\": false"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"pad_id\": 2"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"eos_id\": 20"},
+        {"\"layers\": 2", "\"layers\": 2, \"context_length\": 8"},
+        {"\"layers\": 2", "\"layers\": 2, \"vocab_size\": 21"},
+        {"\"layers\": 2", "\"layers\": 2, \"ls_init_value\": 1"},
     };
     struct model_config config;
     for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
@@ -255,23 +255,23 @@ static void test_refusals(void **state) {
 static void test_every_number_counts_in_the_fingerprint(void **state) {
     (void)state;
     static const char *const change[][2] = {
-        {"\"embed_dim\": 9",           "\"embed_dim\": 8"                  },
-        {"\"image_size\": 8",          "\"image_size\": 12"                },
-        {"\"patch_size\": 4",          "\"patch_size\": 2"                 },
-        {"\"width\": 12",              "\"width\": 18"                     },
-        {"\"head_width\": 6",          "\"head_width\": 4"                 },
-        {"\"layers\": 3",              "\"layers\": 4"                     },
-        {"\"layers\": 3",              "\"layers\": 3, \"mean\": [0, 0, 0]"},
-        {"\"layers\": 3",              "\"layers\": 3, \"std\": [1, 1, 1]" },
-        {"\"attn_pooler_queries\": 5", "\"attn_pooler_queries\": 6"        },
-        {"\"attn_pooler_heads\": 2",   "\"attn_pooler_heads\": 4"          },
-        {"\"context_length\": 7",      "\"context_length\": 8"             },
-        {"\"vocab_size\": 20",         "\"vocab_size\": 21"                },
-        {"\"heads\": 4",               "\"heads\": 2"                      },
-        {"\"layers\": 1",              "\"layers\": 2"                     },
-        {"\"embed_cls\": true",        "\"embed_cls\": true, \"eos_id\": 3"},
-        {"\"layers\": 2",              "\"layers\": 3"                     },
-        {"\"layers\": 2",              "\"layers\": 2, \"mlp_ratio\": 4.5" },
+        {"\"embed_dim\": 9", "\"embed_dim\": 8"},
+        {"\"image_size\": 8", "\"image_size\": 12"},
+        {"\"patch_size\": 4", "\"patch_size\": 2"},
+        {"\"width\": 12", "\"width\": 18"},
+        {"\"head_width\": 6", "\"head_width\": 4"},
+        {"\"layers\": 3", "\"layers\": 4"},
+        {"\"layers\": 3", "\"layers\": 3, \"mean\": [0, 0, 0]"},
+        {"\"layers\": 3", "\"layers\": 3, \"std\": [1, 1, 1]"},
+        {"\"attn_pooler_queries\": 5", "\"attn_pooler_queries\": 6"},
+        {"\"attn_pooler_heads\": 2", "\"attn_pooler_heads\": 4"},
+        {"\"context_length\": 7", "\"context_length\": 8"},
+        {"\"vocab_size\": 20", "\"vocab_size\": 21"},
+        {"\"heads\": 4", "\"heads\": 2"},
+        {"\"layers\": 1", "\"layers\": 2"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"eos_id\": 3"},
+        {"\"layers\": 2", "\"layers\": 3"},
+        {"\"layers\": 2", "\"layers\": 2, \"mlp_ratio\": 4.5"},
     };
     struct model_config first, other;
     assert_int_equal(parse(&first, good), 0);

@@ -1,7 +1,7 @@
 // Captions with a key/value cache: lengths, and that a caption does not depend on the batch around it.
 #include "fixture.h"
-#include "model/beam_search.h"
-#include "model/cached_decoder.h"
+#include "model/generate/beam_search.h"
+#include "model/generate/cached_decoder.h"
 
 struct captioner {
     struct golden golden;
@@ -75,14 +75,7 @@ static void check_lengths(const struct golden *golden, const int32_t *tokens, in
 
 static void test_lengths(void **state) {
     (void)state;
-    static const int range[][2] = {
-        {2, 2 },
-        {2, 4 },
-        {5, 5 },
-        {6, 9 },
-        {2, 13},
-        {9, 99}
-    };
+    static const int range[][2] = {{2, 2}, {2, 4}, {5, 5}, {6, 9}, {2, 13}, {9, 99}};
     struct captioner captioner;
     open_captioner(&captioner, "reference");
     for (size_t i = 0; i < sizeof range / sizeof *range; i++) {

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "model/graph_table.h"
+#include "model/towers/graph_table.h"
 
 // A backend that records at once.
 static void begin(struct ops *ops, struct ops_graph *graph, int64_t key, bool *issued) {
@@ -26,11 +26,7 @@ static struct ops ops = {.graph_begin = begin, .graph_end = end};
 // Whether the pass of this shape was replayed.
 static bool pass(struct graph_table *table, int64_t shape) {
     bool issued;
-    graph_table_begin(table, &ops,
-                      (struct graph_key){
-                          {7, shape}
-    },
-                      &issued);
+    graph_table_begin(table, &ops, (struct graph_key){{7, shape}}, &issued);
     if (!issued) graph_table_end(table, &ops);
     return issued;
 }

@@ -122,14 +122,14 @@ static void test_decay(void **state) {
         const char *name;
         bool decay;
     } row[] = {
-        {PART_IMAGE, "visual.conv1.weight",                            true },
-        {PART_IMAGE, "visual.ln_post.weight",                          false},
-        {PART_IMAGE, "visual.attn_pool.query",                         true },
-        {PART_IMAGE, "visual.transformer.resblocks.0.mlp.c_fc.bias",   false},
-        {PART_TEXT,  "text.cls_emb",                                   false},
-        {PART_TEXT,  "text.positional_embedding",                      true },
-        {PART_TEXT,  "text_decoder.cross_attn.0.attn.out_proj.weight", true },
-        {PART_LOSS,  "logit_scale",                                    false},
+        {PART_IMAGE, "visual.conv1.weight", true},
+        {PART_IMAGE, "visual.ln_post.weight", false},
+        {PART_IMAGE, "visual.attn_pool.query", true},
+        {PART_IMAGE, "visual.transformer.resblocks.0.mlp.c_fc.bias", false},
+        {PART_TEXT, "text.cls_emb", false},
+        {PART_TEXT, "text.positional_embedding", true},
+        {PART_TEXT, "text_decoder.cross_attn.0.attn.out_proj.weight", true},
+        {PART_LOSS, "logit_scale", false},
     };
     struct model_config config;
     read_preset(&config, "coca_tiny");
@@ -254,11 +254,9 @@ static void test_scalars_and_strangers(void **state) {
     struct model_config config;
     struct safetensors file;
     float number = 3, extra = 4;
-    struct tensor tensor[] = {
-        {"logit_scale",  DT_F32, SHAPE(1), &number},
-        {"visual.other", DT_F32, SHAPE(1), &extra },
-        {"logit_bias",   DT_F32, SHAPE(1), &extra }
-    };
+    struct tensor tensor[] = {{"logit_scale", DT_F32, SHAPE(1), &number},
+                              {"visual.other", DT_F32, SHAPE(1), &extra},
+                              {"logit_bias", DT_F32, SHAPE(1), &extra}};
     char *path = path_join(folder, "loss.safetensors");
     read_preset(&config, "coca_tiny");
     struct ops *ops = open_reference();

@@ -7,7 +7,7 @@ static const struct {
     enum dtype dtype;
 } exact_backend[] = {
     {"reference", DT_REAL},
-    {"cpu",       DT_REAL},
+    {"cpu", DT_REAL},
 };
 #define EXACT_BACKENDS (sizeof exact_backend / sizeof *exact_backend)
 
@@ -373,11 +373,11 @@ int main(void) {
         cmocka_unit_test(test_microbatches_agree_within_rounding),
         cmocka_unit_test(test_bf16),
         cmocka_unit_test(test_cuda_bf16),
-        {"cuda outputs and gradients", test_cuda, NULL, NULL, &outputs_check      },
-        {"cuda four steps",            test_cuda, NULL, NULL, &steps_check        },
-        {"cuda greedy captions",       test_cuda, NULL, NULL, &greedy_check       },
-        {"cuda recomputation",         test_cuda, NULL, NULL, &recomputation_check},
-        {"cuda microbatches",          test_cuda, NULL, NULL, &microbatches_check },
+        {"cuda outputs and gradients", test_cuda, NULL, NULL, &outputs_check},
+        {"cuda four steps", test_cuda, NULL, NULL, &steps_check},
+        {"cuda greedy captions", test_cuda, NULL, NULL, &greedy_check},
+        {"cuda recomputation", test_cuda, NULL, NULL, &recomputation_check},
+        {"cuda microbatches", test_cuda, NULL, NULL, &microbatches_check},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

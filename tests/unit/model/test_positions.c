@@ -1,7 +1,7 @@
 // Position embeddings of another size, against those that open_clip makes (tests/parity/make_open_clip.py).
 #include "fixture.h"
 
-#include "model/positions.h"
+#include "model/params/positions.h"
 
 static struct param param_of(const char *name, int64_t rows, int64_t D) {
     struct param param = {.shape = SHAPE(rows, D)};

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "model/sampler.h"
+#include "model/generate/sampler.h"
 
 #define V 8
 

@@ -16,14 +16,13 @@ static void close_model(struct golden *golden, struct model *model, struct outco
 static void test_malformed_captions(void **state) {
     (void)state;
     static const int32_t row[][9] = {
-        {3, 4,  2, 0, 0, 0, 0, 0, 0}, // no BOS
-        {1, 4,  5, 6, 7, 8, 9, 9, 9}, // no EOS
-        {1, 0,  2, 0, 0, 0, 0, 0, 0}, // padding inside
-        {1, 4,  2, 0, 0, 5, 0, 0, 0}, // a word behind EOS
-        {1, 4,  2, 2, 0, 0, 0, 0, 0}, // EOS twice
+        {3, 4, 2, 0, 0, 0, 0, 0, 0},  // no BOS
+        {1, 4, 5, 6, 7, 8, 9, 9, 9},  // no EOS
+        {1, 0, 2, 0, 0, 0, 0, 0, 0},  // padding inside
+        {1, 4, 2, 0, 0, 5, 0, 0, 0},  // a word behind EOS
+        {1, 4, 2, 2, 0, 0, 0, 0, 0},  // EOS twice
         {1, 61, 2, 0, 0, 0, 0, 0, 0}, // beyond the vocabulary
-        {1, -1, 2, 0, 0, 0, 0, 0, 0},
-        {0, 0,  0, 0, 0, 0, 0, 0, 0},
+        {1, -1, 2, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0},
     };
     const int32_t good[9] = {1, 60, 2};
     struct golden golden;
@@ -42,9 +41,7 @@ static void test_malformed_captions(void **state) {
 
 static void test_targets(void **state) {
     (void)state;
-    struct model_config config = {
-        .text = {.context_length = 4, .pad_id = 0}
-    };
+    struct model_config config = {.text = {.context_length = 4, .pad_id = 0}};
     assert_int_equal(text_targets(&config, (int32_t[]){1, 5, 6, 2, 1, 2, 0, 0}, 2), 4);
 }
 

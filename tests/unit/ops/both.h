@@ -62,9 +62,7 @@ static inline int64_t draw(struct trial *trial, int64_t low, int64_t high) {
 
 static inline struct both *make(struct trial *trial, enum dtype reference, enum dtype tested, int64_t n) {
     struct both *x = xcalloc(1, sizeof *x);
-    *x = (struct both){
-        .n = n, .type = {reference, tested}
-    };
+    *x = (struct both){.n = n, .type = {reference, tested}};
     for (int s = 0; s < SIDES; s++) x->at[s] = ops_allocate(trial->ops[s], (size_t)n * dtype_size(x->type[s]));
     assert_true(trial->made_count < (int)(sizeof trial->made / sizeof *trial->made));
     trial->made[trial->made_count++] = x;

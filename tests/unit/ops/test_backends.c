@@ -428,27 +428,27 @@ static const struct check {
     const char *name;
     void (*run)(struct trial *t);
 } checks[] = {
-    {"linear_forward",         check_linear_forward        },
-    {"linear_activation",      check_linear_activation     },
-    {"linear_backward_input",  check_linear_backward_input },
+    {"linear_forward", check_linear_forward},
+    {"linear_activation", check_linear_activation},
+    {"linear_backward_input", check_linear_backward_input},
     {"linear_backward_weight", check_linear_backward_weight},
-    {"weights_changed",        check_weights_changed       },
-    {"layernorm",              check_layernorm             },
-    {"normalize",              check_normalize             },
-    {"attention",              check_attention             },
-    {"long_attention",         check_long_attention        },
-    {"patches",                check_patches               },
-    {"embedding",              check_embedding             },
-    {"added_rows",             check_added_rows            },
-    {"indexed_rows",           check_indexed_rows          },
-    {"largest_columns",        check_largest_columns       },
-    {"cross_entropy",          check_cross_entropy         },
-    {"contrastive",            check_contrastive           },
-    {"sums",                   check_sums                  },
-    {"adamw",                  check_adamw                 },
-    {"adafactor",              check_adafactor             },
-    {"convert",                check_convert               },
-    {"copies",                 check_copies                },
+    {"weights_changed", check_weights_changed},
+    {"layernorm", check_layernorm},
+    {"normalize", check_normalize},
+    {"attention", check_attention},
+    {"long_attention", check_long_attention},
+    {"patches", check_patches},
+    {"embedding", check_embedding},
+    {"added_rows", check_added_rows},
+    {"indexed_rows", check_indexed_rows},
+    {"largest_columns", check_largest_columns},
+    {"cross_entropy", check_cross_entropy},
+    {"contrastive", check_contrastive},
+    {"sums", check_sums},
+    {"adamw", check_adamw},
+    {"adafactor", check_adafactor},
+    {"convert", check_convert},
+    {"copies", check_copies},
 };
 
 static void check_all(struct trial *t) {
@@ -469,12 +469,12 @@ struct row {
 };
 
 static const struct row rows[] = {
-    {"cpu f32, 2 threads", DT_F32,  2, NULL,                   1e-5},
-    {"cpu f32, 3 threads", DT_F32,  3, NULL,                   1e-5},
-    {"cpu f32, SSE2",      DT_F32,  1, &kernels_v2_f32,        1e-5},
-    {"cpu f32, AVX2",      DT_F32,  2, &kernels_v3_f32,        1e-5},
-    {"cpu bf16",           DT_BF16, 2, &kernels_v4_bf16,       2e-2},
-    {"cpu bf16 in pairs",  DT_BF16, 2, &kernels_v4_bf16_pairs, 2e-2},
+    {"cpu f32, 2 threads", DT_F32, 2, NULL, 1e-5},
+    {"cpu f32, 3 threads", DT_F32, 3, NULL, 1e-5},
+    {"cpu f32, SSE2", DT_F32, 1, &kernels_v2_f32, 1e-5},
+    {"cpu f32, AVX2", DT_F32, 2, &kernels_v3_f32, 1e-5},
+    {"cpu bf16", DT_BF16, 2, &kernels_v4_bf16, 2e-2},
+    {"cpu bf16 in pairs", DT_BF16, 2, &kernels_v4_bf16_pairs, 2e-2},
 };
 
 static void test_cpu(void **state) {
@@ -517,10 +517,10 @@ static const struct cuda_row {
     double tolerance;
     int repeats; // without COCA_TEST_REPEATS: where a CPU stands in for the GPU, bits hardly differ
 } cuda_rows[] = {
-    {"cuda f32",                 false, DT_F32,  1e-4, 6},
-    {"cuda bf16",                false, DT_BF16, 2e-2, 6},
-    {"cuda f32, the same bits",  true,  DT_F32,  0,    2},
-    {"cuda bf16, the same bits", true,  DT_BF16, 0,    2},
+    {"cuda f32", false, DT_F32, 1e-4, 6},
+    {"cuda bf16", false, DT_BF16, 2e-2, 6},
+    {"cuda f32, the same bits", true, DT_F32, 0, 2},
+    {"cuda bf16, the same bits", true, DT_BF16, 0, 2},
 };
 enum { CUDA_ROWS = sizeof cuda_rows / sizeof *cuda_rows };
 

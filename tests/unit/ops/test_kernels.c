@@ -62,10 +62,8 @@ static void test_activations(void **state) {
         enum activation activation;
         double (*value)(double x), (*slope)(double x);
         double value_bound, slope_bound;
-    } rows[] = {
-        {ACTIVATION_GELU,       gelu,       gelu_slope,       5e-7, 3e-7},
-        {ACTIVATION_QUICK_GELU, quick_gelu, quick_gelu_slope, 1e-6, 2e-6}
-    };
+    } rows[] = {{ACTIVATION_GELU, gelu, gelu_slope, 5e-7, 3e-7},
+                {ACTIVATION_QUICK_GELU, quick_gelu, quick_gelu_slope, 1e-6, 2e-6}};
     spread(-15, 15);
     for (int t = 0; t < table_count(); t++)
         for (int i = 0; i < 2; i++) {

@@ -45,11 +45,8 @@ static void linear_end(struct linear *c) {
 }
 
 static const struct linear_shape shapes[] = {
-    {1, 1,  1, WEIGHT_OUT_IN},
-    {5, 3,  7, WEIGHT_OUT_IN},
-    {3, 13, 2, WEIGHT_OUT_IN},
-    {1, 4,  9, WEIGHT_IN_OUT},
-    {6, 11, 5, WEIGHT_IN_OUT},
+    {1, 1, 1, WEIGHT_OUT_IN}, {5, 3, 7, WEIGHT_OUT_IN},  {3, 13, 2, WEIGHT_OUT_IN},
+    {1, 4, 9, WEIGHT_IN_OUT}, {6, 11, 5, WEIGHT_IN_OUT},
 };
 
 static void check_input_gradient(struct linear *c, bool accumulate) {

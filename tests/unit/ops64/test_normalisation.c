@@ -6,12 +6,7 @@ struct norm {
     double *x, *weight, *bias, *w, *out, *mean, *rstd;
 };
 
-static const int64_t sizes[][2] = {
-    {1, 2 },
-    {3, 7 },
-    {5, 33},
-    {2, 1 }
-};
+static const int64_t sizes[][2] = {{1, 2}, {3, 7}, {5, 33}, {2, 1}};
 
 static void norm_begin(struct norm *c, int64_t R, int64_t D) {
     *c = (struct norm){open_ops(),

@@ -24,16 +24,16 @@ static struct settings settings;
 #define FIELD(f) offsetof(struct settings, f)
 static const struct option rows[] = {
     {.help = "Training"},
-    { "name",    OPTION_TEXT, FIELD(name),    "RUN",  NULL,   0, 0,        "of the run", OPTION_LOCAL},
-    {      "steps",   OPTION_INT,  FIELD(steps),   "N",    "10",   1, 64,       "how many", OPTION_IDENTITY},
-    {   "lr",      OPTION_REAL, FIELD(rate),    "RATE", "1e-3", 0, INFINITY, "learning rate", 0},
-    {                 "augment", OPTION_FLAG, FIELD(augment), NULL,   "true", 0, 0,        "random crops", 0},
-    {                 "quick",   OPTION_FLAG, FIELD(quick),   NULL,   NULL,   0, 0,        "fewer of them", 0},
+    {"name", OPTION_TEXT, FIELD(name), "RUN", NULL, 0, 0, "of the run", OPTION_LOCAL},
+    {"steps", OPTION_INT, FIELD(steps), "N", "10", 1, 64, "how many", OPTION_IDENTITY},
+    {"lr", OPTION_REAL, FIELD(rate), "RATE", "1e-3", 0, INFINITY, "learning rate", 0},
+    {"augment", OPTION_FLAG, FIELD(augment), NULL, "true", 0, 0, "random crops", 0},
+    {"quick", OPTION_FLAG, FIELD(quick), NULL, NULL, 0, 0, "fewer of them", 0},
 };
 static const struct option more[] = {
-    {"memory",     OPTION_INT,    FIELD(memory), "BYTES",    NULL,  0, 0, "limit",                 0},
-    {"mode",       OPTION_CHOICE, FIELD(mode),   "mean|sum", "sum", 0, 0, "of the two directions", 0},
-    {"train-data", OPTION_LIST,   FIELD(data),   "DIR",      NULL,  0, 0, "a dataset",             0},
+    {"memory", OPTION_INT, FIELD(memory), "BYTES", NULL, 0, 0, "limit", 0},
+    {"mode", OPTION_CHOICE, FIELD(mode), "mean|sum", "sum", 0, 0, "of the two directions", 0},
+    {"train-data", OPTION_LIST, FIELD(data), "DIR", NULL, 0, 0, "a dataset", 0},
 };
 static struct option_table tables[2];
 

@@ -39,8 +39,8 @@ struct settings {
 };
 static struct settings settings;
 static const struct option rows[] = {
-    {"code",       OPTION_INT,               0,        "N",       "0",           0, 100, "exit code", 0},
-    { "input", OPTION_TEXT, offsetof(struct settings, address), "ADDRESS", "ipc://input", 0,   0,      "edge", 0},
+    {"code", OPTION_INT, 0, "N", "0", 0, 100, "exit code", 0},
+    {"input", OPTION_TEXT, offsetof(struct settings, address), "ADDRESS", "ipc://input", 0, 0, "edge", 0},
 };
 static struct option_table table = {rows, 2, &settings, NULL};
 
@@ -250,11 +250,7 @@ static const struct stage wait_stage = {.name = "coca-test wait",
                                         .tables = &table,
                                         .table_count = 1,
                                         .run = leave_with_code};
-static const struct command commands[] = {
-    {"show", &show_tool, NULL},
-    {"wait",  NULL, &wait_stage},
-    {0}
-};
+static const struct command commands[] = {{"show", &show_tool, NULL}, {"wait", NULL, &wait_stage}, {0}};
 static const struct program program = {"coca-test", "tests", NULL, commands};
 
 static int run_program(const char *const *argv) {

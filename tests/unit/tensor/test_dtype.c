@@ -11,13 +11,9 @@ static void every_type_has_a_size_and_names(void **state) {
         size_t size;
         const char *name, *safetensors, *numpy;
     } table[] = {
-        {DT_U8,   1, "u8",   "U8",   "|u1"},
-        {DT_I32,  4, "i32",  "I32",  "<i4"},
-        {DT_I64,  8, "i64",  "I64",  "<i8"},
-        {DT_F32,  4, "f32",  "F32",  "<f4"},
-        {DT_F16,  2, "f16",  "F16",  "<f2"},
-        {DT_F64,  8, "f64",  "F64",  "<f8"},
-        {DT_BF16, 2, "bf16", "BF16", NULL },
+        {DT_U8, 1, "u8", "U8", "|u1"},      {DT_I32, 4, "i32", "I32", "<i4"}, {DT_I64, 8, "i64", "I64", "<i8"},
+        {DT_F32, 4, "f32", "F32", "<f4"},   {DT_F16, 2, "f16", "F16", "<f2"}, {DT_F64, 8, "f64", "F64", "<f8"},
+        {DT_BF16, 2, "bf16", "BF16", NULL},
     };
     assert_int_equal(sizeof table / sizeof *table, DTYPE_COUNT);
     for (int i = 0; i < DTYPE_COUNT; i++) {

@@ -106,12 +106,12 @@ static void every_reference_has_its_semicolon_or_not(void **state) {
     static const struct {
         const char *text, *all, *sure;
     } table[] = {
-        {"&amp &amp;",         "& &",               "&amp &"           },
-        {"&notit;",            "\xc2\xacit;",       "&notit;"          },
-        {"&#38 &#x26; &#X26;", "& & &",             "&#38 & &"         },
-        {"&#; &#x; &; &&amp;", "&#; &#x; &; &&",    "&#; &#x; &; &&"   },
-        {"&NTILDE; &nTILDE;",  "&NTILDE; &nTILDE;", "\xc3\x91 &nTILDE;"},
-        {"&#59; &#12abc;",     "; \fabc;",          "&#59; &#12abc;"   },
+        {"&amp &amp;", "& &", "&amp &"},
+        {"&notit;", "\xc2\xacit;", "&notit;"},
+        {"&#38 &#x26; &#X26;", "& & &", "&#38 & &"},
+        {"&#; &#x; &; &&amp;", "&#; &#x; &; &&", "&#; &#x; &; &&"},
+        {"&NTILDE; &nTILDE;", "&NTILDE; &nTILDE;", "\xc3\x91 &nTILDE;"},
+        {"&#59; &#12abc;", "; \fabc;", "&#59; &#12abc;"},
     };
     struct buffer out = {0};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -45,10 +45,7 @@ static void test_lines_refuse_what_is_not_text(void **state) {
     const struct {
         const char *text;
         size_t size;
-    } row[] = {
-        {"good\n\xff\n", 7},
-        {"a\0b\n",       4}
-    };
+    } row[] = {{"good\n\xff\n", 7}, {"a\0b\n", 4}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct strings lines = {0};
         write_file(row[i].text, row[i].size);

@@ -86,13 +86,7 @@ static void test_any_bytes_are_survived(void **state) {
     const struct {
         const char *text;
         size_t size;
-    } row[] = {
-        {"\xff\xfe\xfd", 3},
-        {"\xe4\xb8",     2},
-        {"a\0b",         3},
-        {"\xc0\x80",     2},
-        {"\xed\xa0\x80", 3}
-    };
+    } row[] = {{"\xff\xfe\xfd", 3}, {"\xe4\xb8", 2}, {"a\0b", 3}, {"\xc0\x80", 2}, {"\xed\xa0\x80", 3}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         int32_t tokens[8];
         tokenizer_encode(tokenizer, row[i].text, row[i].size, tokens, 8);

@@ -1,16 +1,16 @@
 // A part of the model is started from a seed, a file, a folder or a checkpoint, and nothing of another model gets in.
-#include "run.h"
+#include "../run/run.h"
 
 #include <math.h>
 
 #include "base/json.h"
+#include "run/checkpoint.h"
+#include "run/export.h"
+#include "run/pretrained.h"
+#include "run/run_start.h"
 #include "stage/stage.h"
-#include "train/checkpoint.h"
-#include "train/export.h"
 #include "train/memory.h"
 #include "train/part.h"
-#include "train/pretrained.h"
-#include "train/run_start.h"
 
 static int enter(void **state) {
     run_start = (struct run_start){.id = ""};

@@ -1,5 +1,5 @@
 // Which units are asked for, and when. edge_want is a stand-in that writes them down.
-#include "run.h"
+#include "../run/run.h"
 
 #include "train/prefetch.h"
 

@@ -1,5 +1,5 @@
 // What is packed comes out again, and what a peer cannot mean is refused.
-#include "run.h"
+#include "../run/run.h"
 
 #include <math.h>
 
@@ -24,10 +24,7 @@ static void a_step_comes_back(void **state) {
 static void a_step_that_cannot_be_cut_is_refused(void **state) {
     (void)state;
     const struct step_order orders[] = {
-        {.batch = 48, .microbatches = 7},
-        {.batch = 48, .microbatches = 0},
-        {.batch = 0,  .microbatches = 1}
-    };
+        {.batch = 48, .microbatches = 7}, {.batch = 48, .microbatches = 0}, {.batch = 0, .microbatches = 1}};
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
         struct step_order found;
         struct message *message = step_pack(&orders[i]);

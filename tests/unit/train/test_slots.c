@@ -1,5 +1,5 @@
 // Reading tensors that lie in shared memory: where a message may point, and where not.
-#include "run.h"
+#include "../run/run.h"
 
 #include "train/slots.h"
 

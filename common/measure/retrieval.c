@@ -1,0 +1,88 @@
+#include "measure/retrieval.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "measure/similarity.h"
+
+enum { BLOCK = 64 }; // rows of one side that stay in cache while the other goes by
+
+// Similarity of each pair that belongs together, and each image's best; without texts an image's best is NaN.
+struct own {
+    float *text, *image; // [texts], [images]
+};
+
+static void find_own(const struct retrieval *r, struct own *own) {
+    own->text = xmalloc((size_t)r->texts * sizeof *own->text);
+    own->image = xmalloc((size_t)r->images * sizeof *own->image);
+    for (int64_t i = 0; i < r->images; i++) own->image[i] = NAN;
+    for (int64_t t = 0; t < r->texts; t++) {
+        float *best = &own->image[r->owner[t]];
+        own->text[t] = similarity(r->image + r->owner[t] * r->E, r->text + t * r->E, r->E);
+        if (isnan(*best) || own->text[t] > *best) *best = own->text[t];
+    }
+}
+
+static void begin_ranks(const struct retrieval *r, int64_t *image_rank, int64_t *text_rank) {
+    for (int64_t i = 0; i < r->images; i++) text_rank[i] = 0;
+    for (int64_t t = 0; t < r->texts; t++) {
+        image_rank[t] = 1;
+        text_rank[r->owner[t]] = 1;
+    }
+}
+
+static void count_pair(const struct retrieval *r, const struct own *own, int64_t i, int64_t t, int64_t *image_rank,
+                       int64_t *text_rank) {
+    if (r->owner[t] == i) return;
+    const float other = similarity(r->image + i * r->E, r->text + t * r->E, r->E);
+    image_rank[t] += !(other < own->text[t]);
+    if (text_rank[i]) text_rank[i] += !(other < own->image[i]);
+}
+
+void retrieval_ranks(const struct retrieval *r, int64_t *image_rank, int64_t *text_rank) {
+    struct own own;
+    find_own(r, &own);
+    begin_ranks(r, image_rank, text_rank);
+    for (int64_t first = 0; first < r->images; first += BLOCK) {
+        const int64_t end = first + BLOCK < r->images ? first + BLOCK : r->images;
+        for (int64_t t = 0; t < r->texts; t++)
+            for (int64_t i = first; i < end; i++) count_pair(r, &own, i, t, image_rank, text_rank);
+    }
+    free(own.text);
+    free(own.image);
+}
+
+double recall_at(const int64_t *rank, int64_t count, int64_t k) {
+    int64_t queries = 0, found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        queries += rank[i] > 0;
+        found += rank[i] > 0 && rank[i] <= k;
+    }
+    return queries ? (double)found / (double)queries : 0;
+}
+
+double retrieval_chance_image(const struct retrieval *r, int64_t k) {
+    return r->images > k ? (double)k / (double)r->images : 1;
+}
+
+// Of N others and `own` texts in random order, the probability that no own one is among the first k:
+// Π_{j<k} (N − j)/(N + own − j).
+static double probability_of_none(int64_t others, int64_t own, int64_t k) {
+    double none = 1;
+    for (int64_t j = 0; j < k; j++) none *= others > j ? (double)(others - j) / (double)(others + own - j) : 0;
+    return none;
+}
+
+double retrieval_chance_text(const struct retrieval *r, int64_t k) {
+    int64_t *own = xcalloc((size_t)r->images, sizeof *own), queries = 0;
+    double found = 0;
+    for (int64_t t = 0; t < r->texts; t++) own[r->owner[t]]++;
+    for (int64_t i = 0; i < r->images; i++) {
+        if (!own[i]) continue;
+        found += 1 - probability_of_none(r->texts - own[i], own[i], k);
+        queries++;
+    }
+    free(own);
+    return queries ? found / (double)queries : 0;
+}

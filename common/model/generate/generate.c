@@ -1,0 +1,131 @@
+#include "model/generate/generate.h"
+
+#include <stdlib.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "model/generate/beam_search.h"
+#include "model/generate/cached_decoder.h"
+#include "model/generate/sampling.h"
+
+struct generator {
+    struct score_rules rules;
+    struct text_config config;
+    struct cached_decoder decoder;
+    struct sampling *sampling; // one of the two, the other NULL
+    struct beam_search *beams;
+    char *logits;                   // [slots,V] of the compute type
+    int32_t *likeliest;             // [slots,LIKELIEST]
+    int count;                      // captions of the last step
+    bool has_logits, has_likeliest; // of that step
+    float *logits_row;              // [V]
+};
+
+static int length_of(const struct model_config *config, const struct generate_options *options) {
+    int T = config->text.context_length;
+    return options->max_length > 0 && options->max_length < T ? options->max_length : T;
+}
+
+static struct decoder_size size_of(const struct model_config *config, int batch,
+                                   const struct generate_options *options) {
+    return (struct decoder_size){batch, batch * beam_search_width(options), length_of(config, options)};
+}
+
+int generate_options_check(const struct model_config *config, const struct generate_options *o) {
+    int length = length_of(config, o), groups = o->num_beam_groups > 1 ? o->num_beam_groups : 1, begun;
+    score_prompt(&(struct score_rules){&config->text, o, config->family}, &begun);
+    if (begun >= length)
+        return error(EXIT_USAGE,
+                     "--prompt has %d tokens with BOS, and a caption %d in all: shorten it, or raise --max-length",
+                     begun, length);
+    if (o->min_length >= length)
+        return error(EXIT_USAGE, "--min-length %d: a caption has %d tokens at most (--max-length and the model)",
+                     o->min_length, length);
+    if (o->num_beams > 1 && o->num_beams % groups)
+        return error(EXIT_USAGE, "--num-beams %d is no multiple of --num-beam-groups %d", o->num_beams, groups);
+    if (o->num_beams > 1 && 2 * o->num_beams > config->text.vocab_size)
+        return error(EXIT_USAGE, "--num-beams %d: more than half of the %d tokens", o->num_beams,
+                     config->text.vocab_size);
+    if (o->num_beams > 1 && o->sample) return error(EXIT_USAGE, "--sample and --num-beams exclude each other");
+    return 0;
+}
+
+int64_t generator_bytes(const struct model_config *config, enum dtype dtype, int batch,
+                        const struct generate_options *options) {
+    return cached_decoder_bytes(config, dtype, size_of(config, batch, options));
+}
+
+struct generator *generator_new(const struct model_config *config, struct params *text, int batch,
+                                const struct generate_options *options) {
+    struct generator *generator = xcalloc(1, sizeof *generator);
+    struct decoder_size size = size_of(config, batch, options);
+    size_t V = (size_t)config->text.vocab_size;
+    generator->config = config->text;
+    generator->rules = (struct score_rules){&generator->config, options, config->family};
+    cached_decoder_init(&generator->decoder, config, text, size);
+    if (options->num_beams > 1) {
+        generator->beams = beam_search_new(&generator->rules, batch, size.T);
+    } else {
+        generator->sampling = sampling_new(&generator->rules, batch, size.T);
+    }
+    generator->logits = xcalloc((size_t)size.slots * V, dtype_size(text->ops->dtype));
+    generator->likeliest = xcalloc((size_t)size.slots * LIKELIEST, sizeof *generator->likeliest);
+    generator->logits_row = xcalloc(V, sizeof *generator->logits_row);
+    return generator;
+}
+
+void generator_free(struct generator **generator) {
+    if (!*generator) return;
+    cached_decoder_release(&(*generator)->decoder);
+    sampling_free(&(*generator)->sampling);
+    beam_search_free(&(*generator)->beams);
+    free((*generator)->logits);
+    free((*generator)->likeliest);
+    free((*generator)->logits_row);
+    free(*generator);
+    *generator = NULL;
+}
+
+// ---- the model, as a search sees it
+
+static void step(void *context, int count, const struct caption_row *row, int place) {
+    struct generator *generator = context;
+    cached_decoder_step(&generator->decoder, count, row, place);
+    generator->count = count;
+    generator->has_logits = generator->has_likeliest = false;
+}
+
+static const float *logits_of(void *context, int i) {
+    struct generator *generator = context;
+    enum dtype dtype = generator->decoder.ops->dtype;
+    if (!generator->has_logits) cached_decoder_logits(&generator->decoder, generator->count, generator->logits);
+    generator->has_logits = true;
+    size_t V = (size_t)generator->config.vocab_size;
+    const char *row = generator->logits + (size_t)i * V * dtype_size(dtype);
+    if (dtype == DT_F32) return (const float *)row;
+    dtype_convert(generator->logits_row, DT_F32, row, dtype, V);
+    return generator->logits_row;
+}
+
+static const int32_t *likeliest_of(void *context, int i) {
+    struct generator *generator = context;
+    if (!generator->has_likeliest)
+        cached_decoder_likeliest(&generator->decoder, generator->count, generator->likeliest);
+    generator->has_likeliest = true;
+    return generator->likeliest + (ptrdiff_t)i * LIKELIEST;
+}
+
+static void copy(void *context, int to, int from, int first, int count) {
+    struct generator *generator = context;
+    cached_decoder_copy(&generator->decoder, to, from, first, count);
+}
+
+void generator_run(struct generator *generator, int B, const void *features, const int64_t *ids, int32_t *tokens) {
+    const struct caption_model model = {generator, step, logits_of, copy, likeliest_of};
+    cached_decoder_begin(&generator->decoder, B, features);
+    if (generator->beams) {
+        beam_search_run(generator->beams, B, &model, tokens, generator->config.context_length);
+    } else {
+        sampling_run(generator->sampling, B, ids, &model, tokens, generator->config.context_length);
+    }
+}

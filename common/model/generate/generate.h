@@ -1,0 +1,21 @@
+// Captions from features, one token at a time with a key/value cache; keys and values of the cross-attention are made
+// once per picture, logits of the last position only.
+#pragma once
+
+#include "model/generate/scores.h"
+#include "model/params/params.h"
+
+struct generator;
+// `options` are kept. Captions of up to `batch` pictures at once.
+struct generator *generator_new(const struct model_config *config, struct params *text, int batch,
+                                const struct generate_options *options);
+void generator_free(struct generator **generator);
+int64_t generator_bytes(const struct model_config *config, enum dtype dtype, int batch,
+                        const struct generate_options *options);
+
+// 0, or -EXIT_USAGE where lengths, beams or groups do not fit together or the model.
+int generate_options_check(const struct model_config *config, const struct generate_options *options);
+
+// features of the compute type [B,N,D] (host), ids i64 [B] → tokens i32 [B,T]: BOS … EOS PAD…; a caption that reaches
+// max_length may end without EOS (scores.h). Equal logits give the lowest token.
+void generator_run(struct generator *generator, int B, const void *features, const int64_t *ids, int32_t *tokens);

@@ -1,0 +1,132 @@
+#include "model/generate/sampler.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+
+void sampler_init(struct sampler *sampler, struct score_rules rules) {
+    size_t V = (size_t)rules.config->vocab_size;
+    *sampler = (struct sampler){rules, xcalloc(V, sizeof *sampler->score), xcalloc(V, sizeof *sampler->candidate)};
+}
+
+void sampler_release(struct sampler *sampler) {
+    free(sampler->score);
+    free(sampler->candidate);
+}
+
+static int32_t best(const float *score, int V) {
+    int32_t token = 0;
+    for (int v = 1; v < V; v++)
+        if (score[v] > score[token]) token = v;
+    return token;
+}
+
+// ---- a heap with the likeliest candidate first, so that the few that are drawn from are found without sorting all
+
+static bool before(const struct candidate *a, const struct candidate *b) {
+    return a->score != b->score ? a->score > b->score : a->token < b->token;
+}
+
+static void sift(struct candidate *heap, int n, int i) {
+    struct candidate moved = heap[i];
+    for (int child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && before(&heap[child + 1], &heap[child])) child++;
+        if (!before(&heap[child], &moved)) break;
+        heap[i] = heap[child];
+    }
+    heap[i] = moved;
+}
+
+// Moves the first of the heap behind its end.
+static void pop(struct candidate *heap, int n) {
+    struct candidate first = heap[0];
+    heap[0] = heap[n - 1];
+    sift(heap, n - 1, 0);
+    heap[n - 1] = first;
+}
+
+static void reverse(struct candidate *candidate, int n) {
+    for (int i = 0; i < n / 2; i++) {
+        struct candidate other = candidate[i];
+        candidate[i] = candidate[n - 1 - i];
+        candidate[n - 1 - i] = other;
+    }
+}
+
+// ---- drawing
+
+// All tokens that can be drawn, with their probabilities at temperature 1, as a heap.
+static int weigh(struct sampler *sampler, double *sum) {
+    int V = sampler->rules.config->vocab_size, n = 0;
+    const float *score = sampler->score;
+    float highest = score[best(score, V)];
+    *sum = 0;
+    for (int v = 0; v < V; v++) {
+        if (score[v] == -INFINITY) continue;
+        sampler->candidate[n] = (struct candidate){score[v], v, exp((double)score[v] - highest)};
+        *sum += sampler->candidate[n++].probability;
+    }
+    for (int i = n / 2 - 1; i >= 0; i--) sift(sampler->candidate, n, i);
+    return n;
+}
+
+// How many of the first hold `mass`.
+static int nucleus(const struct candidate *candidate, int n, double mass) {
+    double held = 0;
+    int kept = 0;
+    while (kept < n && (!kept || held < mass)) held += candidate[kept++].probability;
+    return kept;
+}
+
+// Puts the likeliest first: the top_k, or as many as hold top_p of the sum; of the top_k those that hold top_p of
+// theirs.
+static int cut(struct sampler *sampler, int n, double sum) {
+    const struct generate_options *options = sampler->rules.options;
+    bool by_count = options->top_k > 0 && options->top_k < n;
+    int most = by_count ? options->top_k : n, kept = 0;
+    double held = 0, enough = by_count ? INFINITY : options->top_p * sum;
+    while (kept < most && (!kept || held < enough)) {
+        pop(sampler->candidate, n - kept);
+        held += sampler->candidate[n - ++kept].probability;
+    }
+    reverse(sampler->candidate, n);
+    return nucleus(sampler->candidate, kept, options->top_p * (by_count ? held : sum));
+}
+
+int sampler_candidates(struct sampler *sampler, const float *logits, const int32_t *token, int length, double *sum) {
+    const struct generate_options *options = sampler->rules.options;
+    scores_of(&sampler->rules, sampler->score, logits, token, length);
+    int n = weigh(sampler, sum);
+    if (options->top_k > 0 || options->top_p < 1) n = cut(sampler, n, *sum);
+    double highest = sampler->candidate[0].score; // first of the heap, or of the list
+    *sum = 0;
+    for (int i = 0; i < n; i++) {
+        struct candidate *candidate = &sampler->candidate[i];
+        candidate->probability = exp((candidate->score - highest) / options->temperature);
+        *sum += candidate->probability;
+    }
+    return n;
+}
+
+static int32_t draw(const struct candidate *candidate, int n, double point) {
+    double below = 0;
+    for (int i = 0; i < n; i++) {
+        below += candidate[i].probability;
+        if (point < below) return candidate[i].token;
+    }
+    return candidate[0].token;
+}
+
+int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32_t *token, int length, int64_t id) {
+    const struct generate_options *options = sampler->rules.options;
+    if (!options->sample) {
+        scores_of(&sampler->rules, sampler->score, logits, token, length);
+        return best(sampler->score, sampler->rules.config->vocab_size);
+    }
+    double sum;
+    int n = sampler_candidates(sampler, logits, token, length, &sum);
+    struct random_key key = random_subkey(random_key(options->seed, "generate"), (uint64_t)id);
+    return draw(sampler->candidate, n, random_uniform(key, (uint64_t)length) * sum);
+}

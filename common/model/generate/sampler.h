@@ -1,0 +1,26 @@
+// Chooses the next token of a caption from its logits.
+#pragma once
+
+#include "model/generate/scores.h"
+
+struct candidate {
+    float score;
+    int32_t token;
+    double probability; // unnormalised
+};
+
+struct sampler {
+    struct score_rules rules;
+    float *score;                // [V]
+    struct candidate *candidate; // [V]
+};
+
+void sampler_init(struct sampler *sampler, struct score_rules rules);
+void sampler_release(struct sampler *sampler);
+
+// logits f32 [V] → the token behind token[0 … length); equal logits give the lowest id. `id` is the picture's.
+int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32_t *token, int length, int64_t id);
+
+// The tokens that a draw may give, sampler->candidate[0 … returned), with their probabilities' sum: cut by top_k and
+// top_p at temperature 1, then weighed at the temperature, as open_clip does it.
+int sampler_candidates(struct sampler *sampler, const float *logits, const int32_t *token, int length, double *sum);

@@ -1,0 +1,101 @@
+#include "model/generate/sampling.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+struct sampling {
+    struct sampler sampler;
+    int T;
+    struct caption_row *row; // [batch], the captions that go on
+};
+
+// One run's captions.
+struct run {
+    struct sampling *sampling;
+    const struct caption_model *model;
+    const int64_t *ids;
+    int32_t *tokens;
+    int B, stride;
+};
+
+struct sampling *sampling_new(const struct score_rules *rules, int batch, int T) {
+    struct sampling *sampling = xcalloc(1, sizeof *sampling);
+    sampler_init(&sampling->sampler, *rules);
+    sampling->T = T;
+    sampling->row = xcalloc((size_t)batch, sizeof *sampling->row);
+    return sampling;
+}
+
+void sampling_free(struct sampling **sampling) {
+    if (!*sampling) return;
+    sampler_release(&(*sampling)->sampler);
+    free((*sampling)->row);
+    free(*sampling);
+    *sampling = NULL;
+}
+
+// The prompt and padding for every caption; returns how many tokens stand.
+static int begin_captions(const struct run *run) {
+    const struct score_rules *rules = &run->sampling->sampler.rules;
+    int length;
+    const int32_t *prompt = score_prompt(rules, &length);
+    for (int i = 0; i < run->B * run->stride; i++)
+        run->tokens[i] = i % run->stride < length ? prompt[i % run->stride] : rules->config->pad_id;
+    for (int b = 0; b < run->B; b++) run->sampling->row[b] = (struct caption_row){b, b, 0};
+    return length;
+}
+
+static void read_place(const struct run *run, int count, int place) {
+    struct caption_row *row = run->sampling->row;
+    for (int i = 0; i < count; i++) row[i].token = run->tokens[row[i].picture * run->stride + place];
+    run->model->step(run->model->context, count, row, place);
+}
+
+static bool ends(const struct score_rules *rules, int32_t token) {
+    return token == rules->config->eos_id || (rules->family == FAMILY_OPEN_CLIP && token == rules->config->pad_id);
+}
+
+// The likeliest token is among the few that the model finds by itself when nothing but that counts.
+static int32_t choose_likeliest(const struct score_rules *rules, const int32_t *likeliest, int length) {
+    int i = 0;
+    while (i < LIKELIEST - 1 && !score_allows(rules, likeliest[i], length)) i++;
+    return likeliest[i];
+}
+
+static bool likeliest_counts(const struct run *run) {
+    const struct generate_options *options = run->sampling->sampler.rules.options;
+    return run->model->likeliest && !options->sample && options->repetition_penalty == 1;
+}
+
+static int32_t choose(const struct run *run, int i, const int32_t *token, int length, int64_t id) {
+    struct sampler *sampler = &run->sampling->sampler;
+    bool last = length + 1 == run->sampling->T;
+    if (last && sampler->rules.family == FAMILY_OPEN_CLIP) return sampler->rules.config->eos_id;
+    if (likeliest_counts(run))
+        return choose_likeliest(&sampler->rules, run->model->likeliest(run->model->context, i), length);
+    return sampler_choose(sampler, run->model->logits(run->model->context, i), token, length, id);
+}
+
+// Makes the tokens at place + 1 and drops finished captions from the list; returns how many go on.
+static int extend_captions(const struct run *run, int count, int place) {
+    struct caption_row *rows = run->sampling->row;
+    int left = 0;
+    read_place(run, count, place);
+    for (int i = 0; i < count; i++) {
+        struct caption_row row = rows[i];
+        int32_t *token = run->tokens + row.picture * run->stride;
+        token[place + 1] = choose(run, i, token, place + 1, run->ids[row.picture]);
+        if (!ends(&run->sampling->sampler.rules, token[place + 1])) rows[left++] = row;
+    }
+    return left;
+}
+
+void sampling_run(struct sampling *sampling, int B, const int64_t *ids, const struct caption_model *model,
+                  int32_t *tokens, int stride) {
+    const struct run run = {sampling, model, ids, tokens, B, stride};
+    int length = begin_captions(&run);
+    for (int place = 0; place + 1 < length; place++) read_place(&run, B, place);
+    for (int place = length - 1, left = B; place + 1 < sampling->T && left; place++)
+        left = extend_captions(&run, left, place);
+}

@@ -1,0 +1,14 @@
+// Captions one token at a time, each the likeliest or drawn, as open_clip's generate makes them without beams.
+#pragma once
+
+#include "model/generate/caption_model.h"
+#include "model/generate/sampler.h"
+
+struct sampling;
+// T: tokens of a caption at most. Slots are the pictures' numbers.
+struct sampling *sampling_new(const struct score_rules *rules, int batch, int T);
+void sampling_free(struct sampling **sampling);
+
+// B captions, tokens i32 [B,stride]: the prompt, words, EOS, PAD. ids [B] are the pictures', for draws.
+void sampling_run(struct sampling *sampling, int B, const int64_t *ids, const struct caption_model *model,
+                  int32_t *tokens, int stride);

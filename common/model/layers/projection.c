@@ -1,0 +1,28 @@
+#include "model/layers/projection.h"
+
+void projection_plan(struct projection_state *state, int B, int64_t E, struct planner *planner) {
+    state->projected = plan_rows(planner, B, E);
+    state->embedding = plan_reals(planner, B * E);
+    state->norm = plan_reals(planner, B);
+}
+
+void projection_plan_scratch(struct projection_scratch *scratch, int B, int64_t E, struct planner *planner) {
+    scratch->d_embedding = plan_reals(planner, B * E);
+    scratch->d_projected = plan_rows(planner, B, E);
+}
+
+void projection_apply(struct ops *ops, const struct linear *matrix, struct projection_state *state, float *embedding,
+                      const void *in, int B) {
+    linear_apply(ops, matrix, state->projected, in, NULL, B);
+    ops->normalize_forward(ops, state->embedding, state->norm, state->projected, B, matrix->O);
+    if (embedding) ops->download(ops, embedding, state->embedding, (size_t)(B * matrix->O) * sizeof *embedding);
+}
+
+void projection_backward(struct ops *ops, const struct linear *matrix, const struct projection_state *state,
+                         struct projection_scratch *scratch, void *d_in, const float *d_embedding, const void *in,
+                         int B) {
+    int64_t E = matrix->O;
+    ops->upload(ops, scratch->d_embedding, d_embedding, (size_t)(B * E) * sizeof *d_embedding);
+    ops->normalize_backward(ops, scratch->d_projected, scratch->d_embedding, state->embedding, state->norm, B, E);
+    linear_backward(ops, matrix, d_in, scratch->d_projected, in, B);
+}

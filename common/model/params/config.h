@@ -1,0 +1,80 @@
+// A model's configuration: open_clip's model_configs JSON, plus "family": "paper" (design section 7).
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ops/ops.h"
+
+enum model_family { FAMILY_PAPER, FAMILY_OPEN_CLIP };
+
+// How the image tower ends (model/towers/image_pool.h).
+enum pool_kind { POOL_NONE, POOL_SINGLE, POOL_PARALLEL, POOL_CASCADE };
+
+// How a picture becomes the square of pixels: its short side made S and the centre cut out; its long side made S and
+// the rest filled; or each side made S.
+enum resize_mode { RESIZE_SHORTEST, RESIZE_LONGEST, RESIZE_SQUASH, RESIZE_MODES };
+extern const char *const resize_mode_names[RESIZE_MODES]; // open_clip's: shortest, longest, squash
+
+struct vision_config {
+    int image_size, patch_size; // pixels
+    int width, layers, head_width;
+    double mlp_ratio;
+    bool class_token, ln_pre; // before the first patch; behind the position embeddings
+    enum pool_kind pool;
+    int queries, pooler_heads;
+    float mean[3], std[3]; // of channels in 0 … 1
+};
+
+// How a resize weighs source pixels. open_clip's "random" is of training; pictures are then judged bicubic.
+enum interpolation { INTERPOLATION_BICUBIC, INTERPOLATION_BILINEAR, INTERPOLATION_RANDOM, INTERPOLATIONS };
+extern const char *const interpolation_names[INTERPOLATIONS];
+
+struct preprocess_config {
+    enum resize_mode resize;
+    enum interpolation interpolation;
+    int fill; // 0 … 255, of all channels, around a picture resized by its long side
+};
+
+struct text_config {
+    int context_length; // T, CLS not counted
+    int vocab_size, width, heads, layers;
+    double mlp_ratio;
+    int pad_id, bos_id, eos_id;
+    bool pad_inside; // pad_id may stand inside a caption, as a word whose position is masked (CLIP's "!" is token 0)
+    // Key j is visible, to the queries that causality allows, where token j is not padding, and CLS always. As
+    // open_clip trained its CoCa weights it is visible where token j − 1 is not padding, and key 0 always.
+    bool correct_cls_mask;
+};
+
+struct decoder_config { // multimodal_cfg
+    int width, heads, layers;
+    double mlp_ratio;
+    bool self_mlp; // an MLP behind the self-attention too, not only behind the cross-attention
+};
+
+struct model_config {
+    enum model_family family;
+    int embed_dim; // E
+    enum activation activation;
+    struct vision_config vision;
+    struct text_config text;
+    struct decoder_config decoder;
+    struct preprocess_config preprocess;
+    uint64_t fingerprint; // of every number above; stages compare it in `hello`
+};
+
+// Reads a configuration file, or open_clip_config.json (model_cfg + preprocess_cfg). Unknown keys, impossible or
+// unequal sizes are refused by name. 0, -EXIT_DATA (unreadable) or -EXIT_USAGE (refused). A file without "family" is
+// open_clip's, of its family; what open_clip leaves out has the defaults of its dataclasses.
+int model_config_read(struct model_config *config, const char *path);
+// The same from JSON text in memory; `what` names it in errors.
+int model_config_parse(struct model_config *config, const char *text, size_t size, const char *what);
+
+int config_patches(const struct model_config *config);        // (image_size / patch_size)²
+int config_image_tokens(const struct model_config *config);   // N, rows of the ViT: patches, and the class token
+int config_feature_tokens(const struct model_config *config); // rows of `features` per picture
+const char *config_family_name(const struct model_config *config);
+const char *config_cls_words(const struct text_config *text); // what CLS sees, behind "CLS "
+int mlp_width(int width, double ratio);

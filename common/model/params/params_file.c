@@ -1,0 +1,111 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/params/params.h"
+#include "model/params/positions.h"
+
+static bool begins(const char *text, const char *start) {
+    return !strncmp(text, start, strlen(start));
+}
+
+// Whose tensor it is in a file that holds the whole model. What neither encoder knows is the loss's.
+static enum model_part part_of(const char *name) {
+    if (begins(name, "visual.")) return PART_IMAGE;
+    return begins(name, "text.") || begins(name, "text_decoder.") ? PART_TEXT : PART_LOSS;
+}
+
+static bool loadable(enum dtype dtype) {
+    return dtype == DT_F32 || dtype == DT_F16 || dtype == DT_BF16;
+}
+
+// A scalar is [] or [1].
+static bool shape_same(struct shape wanted, struct shape found) {
+    return shape_equal(wanted, found) || (wanted.rank == 0 && shape_equal(found, SHAPE(1)));
+}
+
+static bool shape_fits(const struct param *param, struct shape found) {
+    return shape_same(param->shape, found) || positions_fit(param, found);
+}
+
+// Says what is wrong with one tensor, a line each; how many.
+static int name_misfit(const char *path, const struct param *param, const struct tensor *found) {
+    char wanted_text[SHAPE_TEXT], found_text[SHAPE_TEXT];
+    if (!found)
+        warn("%s: %s %s is missing", path, param->name, shape_format(param->shape, wanted_text));
+    else if (!shape_fits(param, found->shape))
+        warn("%s: %s is %s, not %s", path, param->name, shape_format(found->shape, found_text),
+             shape_format(param->shape, wanted_text));
+    else if (!loadable(found->dtype))
+        warn("%s: %s is %s, not f32, f16 or bf16", path, param->name, dtype_name(found->dtype));
+    else
+        return 0;
+    return 1;
+}
+
+static int name_strangers(const char *path, const struct params *params, const struct safetensors *file) {
+    int strangers = 0;
+    for (size_t i = 0; i < file->count; i++) {
+        if (part_of(file->tensor[i].name) != params->part || params_find(params, file->tensor[i].name)) continue;
+        warn("%s: %s is not in this model", path, file->tensor[i].name);
+        strangers++;
+    }
+    return strangers;
+}
+
+static int check_file(const struct params *params, const struct safetensors *file, const char *path, bool exact) {
+    int misfits = exact ? name_strangers(path, params, file) : 0;
+    for (int i = 0; i < params->count; i++)
+        misfits += name_misfit(path, &params->item[i], safetensors_find(file, params->item[i].name));
+    if (!misfits) return 0;
+    return error(EXIT_USAGE,
+                 "%s does not fit this model: %d tensors are missing, surplus or misshapen, named above; give the "
+                 "configuration that belongs to these weights",
+                 path, misfits);
+}
+
+static void resample(real *to, const struct param *param, const real *from, struct shape found) {
+    char wanted_text[SHAPE_TEXT], found_text[SHAPE_TEXT];
+    note("%s: %s in the file, resampled to %s", param->name, shape_format(found, found_text),
+         shape_format(param->shape, wanted_text));
+    positions_resample(to, param, from, found);
+}
+
+// Values in another type or number are made first; those that are as they must be come from the mapped file.
+static void load_tensor(struct params *params, const struct param *param, const struct tensor *tensor) {
+    size_t count = (size_t)shape_count(param->shape), found = (size_t)shape_count(tensor->shape);
+    bool same = shape_same(param->shape, tensor->shape);
+    real *converted = tensor->dtype == DT_REAL ? NULL : xmalloc(found * sizeof *converted);
+    real *resampled = same ? NULL : xmalloc(count * sizeof *resampled);
+    const real *values = converted ? converted : tensor->data;
+    if (converted) dtype_convert(converted, DT_REAL, tensor->data, tensor->dtype, found);
+    if (resampled) resample(resampled, param, values, tensor->shape);
+    params->ops->upload(params->ops, params->master + param->offset, same ? values : resampled, count * sizeof *values);
+    free(converted);
+    free(resampled);
+}
+
+int params_load(struct params *params, const struct safetensors *file, const char *path, bool exact) {
+    int status = check_file(params, file, path, exact);
+    if (status) return status;
+    for (int i = 0; i < params->count; i++)
+        load_tensor(params, &params->item[i], safetensors_find(file, params->item[i].name));
+    params_refresh(params);
+    return 0;
+}
+
+int params_write(const struct params *params, const real *block, const char *path, uint64_t *checksum, int64_t *size) {
+    size_t bytes = (size_t)params->elements * sizeof *block;
+    real *host = xmalloc(bytes);
+    params->ops->download(params->ops, host, block, bytes);
+    struct tensor *tensor = xcalloc((size_t)params->count, sizeof *tensor);
+    for (int i = 0; i < params->count; i++) {
+        const struct param *param = &params->item[i];
+        tensor[i] = (struct tensor){.dtype = DT_REAL, .shape = param->shape, .data = host + param->offset};
+        memcpy(tensor[i].name, param->name, sizeof tensor[i].name);
+    }
+    int status = safetensors_write(path, tensor, (size_t)params->count, NULL, 0, checksum, size);
+    free(tensor);
+    free(host);
+    return status;
+}

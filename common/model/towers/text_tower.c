@@ -1,0 +1,256 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/towers/graph_table.h"
+#include "model/towers/text_multimodal.h"
+#include "model/towers/text_unimodal.h"
+#include "model/towers/towers.h"
+
+// The unimodal activations of one microbatch. The multimodal half runs forward and backward in one call, so its
+// activations are the tower's, and all that outlives the call is the gradient of the token states.
+struct text_set {
+    struct text_rows rows;
+    struct unimodal_state state;
+    void *d_states;    // [targets,D]
+    bool has_d_states; // since the last forward pass
+    struct graph_table unimodal, multimodal, backward;
+};
+
+struct text_tower {
+    struct model_config config;
+    struct tower_plan plan;
+    struct unimodal_dims unimodal_dims;
+    struct multimodal_dims multimodal_dims;
+    struct text_set *set; // [sets]
+    struct multimodal_state multimodal_state;
+    struct multimodal_scratch multimodal_scratch;
+    struct unimodal_scratch unimodal_scratch;
+
+    struct params *params;
+    struct unimodal unimodal;
+    struct multimodal multimodal;
+    void *memory;
+};
+
+static void plan_set(struct text_set *set, const struct text_tower *tower, struct planner *planner) {
+    text_rows_plan(&set->rows, planner);
+    if (planner->train) set->d_states = plan_rows(planner, set->rows.most_targets, tower->multimodal_dims.D);
+    unimodal_plan(&set->state, &set->rows, &tower->unimodal_dims, planner);
+}
+
+// The multimodal half and the unimodal backward pass never run at the same time and share their place.
+static void plan_memory(struct text_tower *tower, struct arena *arena, enum dtype dtype) {
+    struct planner planner = {arena, dtype, tower->plan.train};
+    const struct text_rows *rows = &tower->set[0].rows; // as large as any set's
+    for (int i = 0; i < tower->plan.sets; i++) {
+        plan_set(&tower->set[i], tower, &planner);
+        plan_seal(&planner); // sets are filled in any order
+    }
+    size_t mark = arena_mark(arena);
+    multimodal_plan(&tower->multimodal_state, rows, &tower->multimodal_dims, &planner);
+    if (!tower->plan.train) return;
+    multimodal_plan_scratch(&tower->multimodal_scratch, rows, &tower->multimodal_dims, &planner);
+    arena_reset(arena, mark);
+    unimodal_plan_scratch(&tower->unimodal_scratch, rows, &tower->unimodal_dims, &planner);
+}
+
+static void init_set(struct text_set *set, const struct model_config *config, const struct ops *ops, int batch) {
+    text_rows_init(&set->rows, config, batch, ops->queued);
+    transformer_state_init(&set->state.transformer, config->text.layers);
+}
+
+// A tower without parameters and memory, which can be planned.
+static struct text_tower *skeleton(const struct model_config *config, const struct ops *ops, struct tower_plan plan) {
+    struct text_tower *tower = xcalloc(1, sizeof *tower);
+    tower->config = *config;
+    tower->plan = plan;
+    tower->unimodal_dims = unimodal_dims_of(config);
+    tower->multimodal_dims = multimodal_dims_of(config);
+    tower->set = xcalloc((size_t)plan.sets, sizeof *tower->set);
+    for (int i = 0; i < plan.sets; i++) init_set(&tower->set[i], config, ops, plan.batch);
+    multimodal_state_init(&tower->multimodal_state, config->decoder.layers);
+    return tower;
+}
+
+static size_t measure(struct text_tower *tower, enum dtype dtype) {
+    struct arena arena;
+    arena_begin(&arena, NULL, SIZE_MAX);
+    plan_memory(tower, &arena, dtype);
+    return arena.peak;
+}
+
+int64_t text_tower_bytes(const struct model_config *config, const struct ops *ops, struct tower_plan plan) {
+    struct text_tower *tower = skeleton(config, ops, plan);
+    size_t bytes = measure(tower, ops->dtype);
+    text_tower_free(&tower);
+    return (int64_t)bytes;
+}
+
+struct text_tower *text_tower_new(const struct model_config *config, struct params *params, struct tower_plan plan) {
+    struct text_tower *tower = skeleton(config, params->ops, plan);
+    struct arena arena;
+    size_t bytes = measure(tower, params->ops->dtype);
+    tower->params = params;
+    tower->memory = ops_allocate(params->ops, bytes);
+    arena_begin(&arena, tower->memory, bytes);
+    plan_memory(tower, &arena, params->ops->dtype);
+    unimodal_find(&tower->unimodal, params, &tower->config);
+    multimodal_find(&tower->multimodal, params, &tower->config);
+    return tower;
+}
+
+// A tower that was only planned has no parameters.
+static void release_set(struct text_set *set, const struct params *params) {
+    text_rows_release(&set->rows);
+    transformer_state_release(&set->state.transformer);
+    if (!params) return;
+    graph_table_release(&set->unimodal, params->ops);
+    graph_table_release(&set->multimodal, params->ops);
+    graph_table_release(&set->backward, params->ops);
+}
+
+void text_tower_free(struct text_tower **tower) {
+    if (!*tower) return;
+    for (int i = 0; i < (*tower)->plan.sets; i++) release_set(&(*tower)->set[i], (*tower)->params);
+    multimodal_state_release(&(*tower)->multimodal_state);
+    unimodal_release(&(*tower)->unimodal);
+    multimodal_release(&(*tower)->multimodal);
+    if ((*tower)->memory) ops_release((*tower)->params->ops, (*tower)->memory);
+    free((*tower)->set);
+    free(*tower);
+    *tower = NULL;
+}
+
+// With what else the pass depends on.
+static struct graph_key key_of(const struct text_rows *rows, int with) {
+    return (struct graph_key){
+        {rows->B, rows->states, rows->targets, rows->state_max, rows->target_max, rows->masked, with}};
+}
+
+static void run_unimodal(struct text_tower *tower, struct text_set *set) {
+    struct ops *ops = tower->params->ops;
+    bool issued;
+    graph_table_begin(&set->unimodal, ops, key_of(&set->rows, 0), &issued);
+    if (issued) return;
+    unimodal_apply(ops, &tower->unimodal, &set->state, &set->rows);
+    graph_table_end(&set->unimodal, ops);
+}
+
+int text_tower_forward(struct text_tower *tower, int index, int B, const int32_t *tokens, float *embedding) {
+    struct ops *ops = tower->params->ops;
+    struct text_set *set = &tower->set[index];
+    set->has_d_states = false;
+    int status = text_rows_build(&set->rows, ops, &tower->config.text, tokens, B);
+    if (status) return status;
+    run_unimodal(tower, set);
+    unimodal_project(ops, &tower->unimodal, &set->state, embedding, &set->rows);
+    return 0;
+}
+
+static size_t feature_bytes(const struct text_tower *tower, const struct text_set *set) {
+    const struct multimodal_dims *dims = &tower->multimodal_dims;
+    return (size_t)(set->rows.B * dims->N * dims->D) * dtype_size(tower->params->ops->dtype);
+}
+
+// Rows of the compute type [targets,V] → f32 [B,T-1,V], zeros where there is no target.
+static void spread_logits(float *to, const char *from, const struct text_rows *rows, enum dtype dtype, int64_t V) {
+    const int32_t *count = rows->host + rows->offset[ROW_TARGET_COUNT];
+    const int32_t *target = rows->host + rows->offset[ROW_TARGET];
+    memset(to, 0, (size_t)(rows->B * (rows->T - 1) * V) * sizeof *to);
+    for (int b = 0; b < rows->B; b++, to += (rows->T - 1) * V)
+        for (int t = 0; t < count[b]; t++, from += (size_t)V * dtype_size(dtype))
+            if (*target++ >= 0) dtype_convert(to + t * V, DT_F32, from, dtype, (size_t)V);
+}
+
+// Between the features and their gradient. logits as caption_head_run has them.
+static void multimodal(struct text_tower *tower, struct text_set *set, void *logits, bool backward) {
+    struct ops *ops = tower->params->ops;
+    const struct text_rows *rows = &set->rows;
+    struct multimodal_state *state = &tower->multimodal_state;
+    struct multimodal_scratch *scratch = &tower->multimodal_scratch;
+    multimodal_apply(ops, &tower->multimodal, state, set->state.transformer.out, rows);
+    caption_head_run(ops, &tower->multimodal.text_projection, &state->head, backward ? scratch->d_norm : NULL, logits,
+                     state->ln_final.out, text_rows_list(rows, ROW_TARGET), rows->targets);
+    if (backward) multimodal_backward(ops, &tower->multimodal, state, scratch, set->d_states, rows);
+}
+
+static void run_multimodal(struct text_tower *tower, struct text_set *set, bool backward) {
+    struct ops *ops = tower->params->ops;
+    bool issued;
+    graph_table_begin(&set->multimodal, ops, key_of(&set->rows, backward), &issued);
+    if (issued) return;
+    multimodal(tower, set, NULL, backward);
+    graph_table_end(&set->multimodal, ops);
+}
+
+// logits f32 [B,T-1,V].
+static void run_with_logits(struct text_tower *tower, struct text_set *set, float *logits, bool backward) {
+    enum dtype dtype = tower->params->ops->dtype;
+    int64_t V = tower->multimodal_dims.V;
+    char *rows = xmalloc((size_t)(set->rows.targets * V) * dtype_size(dtype));
+    multimodal(tower, set, rows, backward);
+    spread_logits(logits, rows, &set->rows, dtype, V);
+    free(rows);
+}
+
+struct caption_result text_tower_caption(struct text_tower *tower, int index, const void *features, double scale,
+                                         void *d_features, float *logits) {
+    struct ops *ops = tower->params->ops;
+    struct text_set *set = &tower->set[index];
+    struct multimodal_state *state = &tower->multimodal_state;
+    size_t bytes = feature_bytes(tower, set);
+    ops->upload(ops, state->features, features, bytes);
+    caption_head_begin(ops, &state->head, scale);
+    if (logits)
+        run_with_logits(tower, set, logits, d_features != NULL);
+    else
+        run_multimodal(tower, set, d_features != NULL);
+    if (d_features) {
+        ops->download(ops, d_features, tower->multimodal_scratch.d_features, bytes);
+        set->has_d_states = true;
+    }
+    return (struct caption_result){caption_head_total(ops, &state->head), set->rows.counted};
+}
+
+static void run_backward(struct text_tower *tower, struct text_set *set, bool embedding) {
+    struct ops *ops = tower->params->ops;
+    bool issued;
+    graph_table_begin(&set->backward, ops, key_of(&set->rows, set->has_d_states * 2 + embedding), &issued);
+    if (issued) return;
+    unimodal_backward(ops, &tower->unimodal, &set->state, &tower->unimodal_scratch,
+                      set->has_d_states ? set->d_states : NULL, embedding, &set->rows);
+    graph_table_end(&set->backward, ops);
+}
+
+void text_tower_backward(struct text_tower *tower, int index, const float *d_embedding) {
+    struct text_set *set = &tower->set[index];
+    if (!set->has_d_states && !d_embedding) return;
+    if (d_embedding)
+        unimodal_project_backward(tower->params->ops, &tower->unimodal, &set->state, &tower->unimodal_scratch,
+                                  d_embedding, &set->rows);
+    run_backward(tower, set, d_embedding != NULL);
+}
+
+int64_t text_state_bytes(const struct model_config *config, enum dtype dtype, int batch) {
+    return (int64_t)batch * (config->text.context_length - 1) * config->text.width * (int64_t)dtype_size(dtype);
+}
+
+// Of so many target rows.
+static size_t d_states_bytes(const struct text_tower *tower, int64_t rows) {
+    return (size_t)(rows * tower->multimodal_dims.D) * dtype_size(tower->params->ops->dtype);
+}
+
+void text_tower_save_state_gradient(struct text_tower *tower, int index, void *host) {
+    const struct text_set *set = &tower->set[index];
+    tower->params->ops->download(tower->params->ops, host, set->d_states, d_states_bytes(tower, set->rows.captioned));
+}
+
+void text_tower_load_state_gradient(struct text_tower *tower, int index, const void *host) {
+    struct text_set *set = &tower->set[index];
+    struct ops *ops = tower->params->ops;
+    size_t captions = d_states_bytes(tower, set->rows.captioned), all = d_states_bytes(tower, set->rows.targets);
+    ops->upload(ops, set->d_states, host, captions);
+    ops->zero(ops, (char *)set->d_states + captions, all - captions);
+    set->has_d_states = true;
+}

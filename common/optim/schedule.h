@@ -1,0 +1,18 @@
+// Learning rate over the run (design section 7).
+#pragma once
+
+#include <stdint.h>
+
+enum schedule_kind { SCHEDULE_CONST, SCHEDULE_LINEAR, SCHEDULE_COSINE };
+
+struct schedule {
+    enum schedule_kind kind;
+    double base;
+    double warmup;  // steps; with `seconds` a share of the time
+    int64_t steps;  // N; 0: the clock decides
+    double seconds; // S
+};
+
+// With warm-up w: step s < w has base·(s+1)/w; then e = s − w and E = N − w: const base; linear base·(1 − e/E); cosine
+// base·½(1 + cos(πe/E)). By the clock, with p = elapsed/S: p < w has base·p/w, then e/E = (p − w)/(1 − w).
+double schedule_rate(const struct schedule *schedule, int64_t step, double elapsed);

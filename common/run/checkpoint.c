@@ -1,0 +1,225 @@
+#include "run/checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+
+#define FOLDER "checkpoints"
+#define MANIFEST "manifest.json"
+#define MANIFEST_LIMIT (1 << 20)
+
+char *checkpoint_aside(int64_t step) {
+    return xformat(FOLDER "/.step-%" PRId64, step);
+}
+
+char *checkpoint_path(const char *run_directory, int64_t step) {
+    return xformat("%s/" FOLDER "/step-%" PRId64, run_directory, step);
+}
+
+struct written_file *written_add(struct written *written, const char *name) {
+    int capacity = (int)(sizeof written->file / sizeof *written->file);
+    struct written_file *file = &written->file[written->count];
+    if (written->count == capacity || strlen(name) >= sizeof file->name) bug("no room for file %s", name);
+    *file = (struct written_file){0};
+    strcpy(file->name, name);
+    written->count++;
+    return file;
+}
+
+// ---- the manifest
+
+static void set_hash(json_t *object, const char *key, uint64_t hash) {
+    char text[HASH_TEXT_SIZE];
+    hash_format(text, hash);
+    json_object_set_new(object, key, json_string(text));
+}
+
+static uint64_t get_hash(struct json_fields *fields, const char *key) {
+    return strtoull(json_fields_text(fields, key, "0"), NULL, 16);
+}
+
+static json_t *file_json(const struct written_file *file) {
+    json_t *object = json_pack("{s:s, s:I}", "name", file->name, "size", (json_int_t)file->size);
+    set_hash(object, "checksum", file->checksum);
+    return object;
+}
+
+static int write_manifest(const struct checkpoint *checkpoint, const char *directory) {
+    json_t *document = json_pack("{s:I, s:I, s:f}", "step", (json_int_t)checkpoint->step, "samples",
+                                 (json_int_t)checkpoint->samples, "elapsed", checkpoint->elapsed);
+    set_hash(document, "model", checkpoint->model);
+    json_t *files = json_array();
+    for (int i = 0; i < checkpoint->written.count; i++)
+        json_array_append_new(files, file_json(&checkpoint->written.file[i]));
+    json_object_set_new(document, "files", files);
+    char *path = path_join(directory, MANIFEST);
+    int status = json_write(path, document);
+    free(path);
+    json_decref(document);
+    return status;
+}
+
+static int read_file_entry(struct written *written, const json_t *entry, const char *path) {
+    struct json_fields fields;
+    json_fields_begin(&fields, entry, path);
+    const char *name = json_fields_text(&fields, "name", "");
+    int64_t size = json_fields_int(&fields, "size", -1, 0, INT64_MAX);
+    uint64_t checksum = get_hash(&fields, "checksum");
+    int room = (int)(sizeof written->file / sizeof *written->file) - written->count;
+    if (json_fields_end(&fields) || !*name || strchr(name, '/') || strlen(name) >= sizeof written->file->name ||
+        size < 0 || room < 1)
+        return error(EXIT_DATA, "%s: a file's entry is damaged", path);
+    struct written_file *file = written_add(written, name);
+    file->size = size;
+    file->checksum = checksum;
+    return 0;
+}
+
+static int read_manifest(struct checkpoint *checkpoint, const json_t *document, const char *path) {
+    struct json_fields fields;
+    json_fields_begin(&fields, document, path);
+    *checkpoint = (struct checkpoint){.step = json_fields_int(&fields, "step", -1, 0, INT64_MAX),
+                                      .samples = json_fields_int(&fields, "samples", -1, 0, INT64_MAX),
+                                      .elapsed = json_fields_real(&fields, "elapsed", 0),
+                                      .model = get_hash(&fields, "model")};
+    json_fields_ignore(&fields, "files");
+    const json_t *files = json_object_get(document, "files");
+    if (json_fields_end(&fields) || checkpoint->step < 0 || checkpoint->samples < 0 || !json_array_size(files))
+        return error(EXIT_DATA, "%s is damaged: it lacks step, samples or files", path);
+    int status = 0;
+    for (size_t i = 0; i < json_array_size(files) && !status; i++)
+        status = read_file_entry(&checkpoint->written, json_array_get(files, i), path);
+    return status;
+}
+
+int checkpoint_read(struct checkpoint *checkpoint, const char *path) {
+    if (!directory_exists(path)) return error(EXIT_DATA, "%s: no such checkpoint", path);
+    char *manifest = path_join(path, MANIFEST);
+    json_t *document = json_read(manifest, MANIFEST_LIMIT);
+    int status = document ? read_manifest(checkpoint, document, manifest) : -EXIT_DATA;
+    json_decref(document);
+    free(manifest);
+    return status;
+}
+
+static int verify_file(const struct written_file *file, const char *path) {
+    struct stat found;
+    uint64_t checksum = 0;
+    if (stat(path, &found)) return error(EXIT_DATA, "%s: %s; the checkpoint is not whole", path, strerror(errno));
+    if (found.st_size != file->size)
+        return error(EXIT_DATA, "%s has %lld bytes, not %" PRId64 ": the checkpoint was cut; resume from an older one",
+                     path, (long long)found.st_size, file->size);
+    if (hash_file(path, &checksum)) return -EXIT_DATA;
+    if (checksum == file->checksum) return 0;
+    return error(EXIT_DATA, "%s was changed since it was written (checksum); resume from an older checkpoint", path);
+}
+
+int checkpoint_verify(const struct checkpoint *checkpoint, const char *path, const char *prefix) {
+    int status = 0;
+    for (int i = 0; i < checkpoint->written.count && !status; i++) {
+        const struct written_file *file = &checkpoint->written.file[i];
+        if (strncmp(file->name, prefix, strlen(prefix))) continue;
+        char *name = path_join(path, file->name);
+        status = verify_file(file, name);
+        free(name);
+    }
+    return status;
+}
+
+const struct written_file *checkpoint_file(const struct checkpoint *checkpoint, const char *name) {
+    for (int i = 0; i < checkpoint->written.count; i++)
+        if (!strcmp(checkpoint->written.file[i].name, name)) return &checkpoint->written.file[i];
+    return NULL;
+}
+
+// ---- the folder
+
+// The N of "step-N", −1 for other names.
+static int64_t step_of(const char *name) {
+    char *end;
+    if (strncmp(name, "step-", 5) || name[5] < '0' || name[5] > '9') return -1;
+    long long step = strtoll(name + 5, &end, 10);
+    return *end ? -1 : step;
+}
+
+static int descending(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x < y) - (x > y);
+}
+
+// Steps of the finished checkpoints, newest first; the caller frees.
+static int64_t *list_steps(const char *run_directory, int *count) {
+    char *folder = path_join(run_directory, FOLDER);
+    DIR *directory = opendir(folder);
+    int64_t *steps = NULL;
+    struct dirent *entry;
+    *count = 0;
+    while (directory && (entry = readdir(directory))) {
+        if (step_of(entry->d_name) < 0) continue;
+        steps = xrealloc_array(steps, (size_t)*count + 1, sizeof *steps);
+        steps[(*count)++] = step_of(entry->d_name);
+    }
+    if (directory) closedir(directory);
+    if (steps) qsort(steps, (size_t)*count, sizeof *steps, descending);
+    free(folder);
+    return steps;
+}
+
+int64_t checkpoint_newest(const char *run_directory) {
+    int count;
+    int64_t *steps = list_steps(run_directory, &count), newest = count ? steps[0] : -1;
+    free(steps);
+    return newest;
+}
+
+int checkpoint_clean(const char *run_directory) {
+    char *folder = path_join(run_directory, FOLDER);
+    DIR *directory = opendir(folder);
+    struct dirent *entry;
+    int status = 0;
+    while (directory && !status && (entry = readdir(directory))) {
+        if (entry->d_name[0] != '.' || step_of(entry->d_name + 1) < 0) continue;
+        char *path = path_join(folder, entry->d_name);
+        status = directory_remove(path);
+        free(path);
+    }
+    if (directory) closedir(directory);
+    free(folder);
+    return status;
+}
+
+static int delete_beyond(int64_t keep) {
+    int count, status = 0;
+    int64_t *steps = list_steps(".", &count);
+    for (int64_t i = keep; i < count && !status; i++) {
+        char *path = checkpoint_path(".", steps[i]);
+        status = directory_remove(path);
+        free(path);
+    }
+    free(steps);
+    return status;
+}
+
+static int rename_directory(const char *from, const char *to) {
+    int status = directory_sync(from);
+    if (status) return status;
+    if (rename(from, to)) return error(EXIT_RUN, "cannot rename %s to %s: %s", from, to, strerror(errno));
+    return directory_sync(FOLDER);
+}
+
+int checkpoint_commit(const struct checkpoint *checkpoint, int64_t keep) {
+    char *aside = checkpoint_aside(checkpoint->step), *final = checkpoint_path(".", checkpoint->step);
+    int status = write_manifest(checkpoint, aside);
+    if (!status) status = rename_directory(aside, final);
+    if (!status) status = delete_beyond(keep);
+    free(aside);
+    free(final);
+    return status;
+}

@@ -1,0 +1,42 @@
+// Checkpoints of a run directory: checkpoints/step-N, after N steps (design section 9).
+//
+// Every stage writes its files into checkpoints/.step-N; then loss writes the manifest with sizes and checksums, syncs
+// and renames. A directory under its final name is therefore whole, and what is found changed or cut in it is damage.
+#pragma once
+
+#include <stdint.h>
+
+// Files that a stage wrote for a checkpoint.
+struct written_file {
+    char name[64];
+    int64_t size;
+    uint64_t checksum; // XXH64
+};
+struct written {
+    struct written_file file[12];
+    int count;
+};
+struct written_file *written_add(struct written *written, const char *name); // bug() when full
+
+struct checkpoint {
+    int64_t step, samples; // steps taken, samples seen (n)
+    double elapsed;        // seconds of training
+    uint64_t model;        // fingerprint of the configuration
+    struct written written;
+};
+
+char *checkpoint_aside(int64_t step); // "checkpoints/.step-N", relative to the run directory; the caller frees
+char *checkpoint_path(const char *run_directory, int64_t step); // ".../checkpoints/step-N"; the caller frees
+
+// In the run directory: writes the manifest, renames, and deletes the oldest beyond `keep`. 0 or -EXIT_RUN.
+int checkpoint_commit(const struct checkpoint *checkpoint, int64_t keep);
+
+// Reads the manifest of a checkpoint directory. -EXIT_DATA naming what is missing or damaged.
+int checkpoint_read(struct checkpoint *checkpoint, const char *path);
+// Compares the files whose names begin with `prefix` with the manifest: size and checksum. -EXIT_DATA naming the file.
+int checkpoint_verify(const struct checkpoint *checkpoint, const char *path, const char *prefix);
+const struct written_file *checkpoint_file(const struct checkpoint *checkpoint, const char *name); // NULL: not in it
+
+// The step of the newest checkpoint of a run directory, −1 when there is none.
+int64_t checkpoint_newest(const char *run_directory);
+int checkpoint_clean(const char *run_directory); // removes what was not finished; 0 or -EXIT_RUN

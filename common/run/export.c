@@ -1,0 +1,107 @@
+#include "run/export.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "run/checkpoint.h"
+#include "run/pretrained.h"
+
+enum { PARTS = 3 };
+#define CONFIG_LIMIT (1 << 20)
+
+// The file of one part: its moving average when the checkpoint has one.
+static char *part_file(const struct checkpoint *checkpoint, const char *directory, const char *part) {
+    char *name = xformat("%s.ema.safetensors", part);
+    bool averaged = checkpoint_file(checkpoint, name);
+    free(name);
+    return xformat("%s/%s%s.safetensors", directory, part, averaged ? ".ema" : "");
+}
+
+static int write_weights(const struct safetensors *part, const char *folder) {
+    static const char *const metadata[] = {"format=pt"};
+    size_t count = 0;
+    for (int i = 0; i < PARTS; i++) count += part[i].count;
+    struct tensor *tensor = xcalloc(count, sizeof *tensor);
+    count = 0;
+    for (int i = 0; i < PARTS; i++) {
+        memcpy(tensor + count, part[i].tensor, part[i].count * sizeof *tensor);
+        count += part[i].count;
+    }
+    char *path = path_join(folder, PRETRAINED_WEIGHTS);
+    int status = safetensors_write(path, tensor, count, metadata, 1, NULL, NULL);
+    free(path);
+    free(tensor);
+    return status;
+}
+
+static int export_weights(const char *directory, const char *folder) {
+    struct checkpoint checkpoint;
+    struct safetensors part[PARTS] = {0};
+    int status = checkpoint_read(&checkpoint, directory);
+    for (int i = 0; i < PARTS && !status; i++) {
+        char *path = part_file(&checkpoint, directory, part_names[i]);
+        status = safetensors_open(&part[i], path);
+        free(path);
+    }
+    if (!status) status = write_weights(part, folder);
+    for (int i = 0; i < PARTS; i++) safetensors_close(&part[i]);
+    return status;
+}
+
+static json_t *channels(const float value[3]) {
+    json_t *list = json_array();
+    for (int i = 0; i < 3; i++) {
+        char text[32]; // the shortest that reads back to the same float, not the double's digits
+        snprintf(text, sizeof text, "%.9g", value[i]);
+        json_array_append_new(list, json_real(strtod(text, NULL)));
+    }
+    return list;
+}
+
+// The configuration under model_cfg, and under preprocess_cfg how pictures are prepared.
+static json_t *hub_config(json_t *model, const struct model_config *config) {
+    json_t *preprocess =
+        json_pack("{s:i, s:s, s:o, s:o, s:s, s:s, s:i}", "size", config->vision.image_size, "mode", "RGB", "mean",
+                  channels(config->vision.mean), "std", channels(config->vision.std), "interpolation",
+                  interpolation_names[config->preprocess.interpolation], "resize_mode",
+                  resize_mode_names[config->preprocess.resize], "fill_color", config->preprocess.fill);
+    if (json_object_get(model, "model_cfg")) model = json_object_get(model, "model_cfg");
+    return json_pack("{s:O, s:o}", "model_cfg", model, "preprocess_cfg", preprocess);
+}
+
+static int export_config(const char *folder) {
+    struct model_config config;
+    int status = model_config_read(&config, "model.json");
+    json_t *model = status ? NULL : json_read("model.json", CONFIG_LIMIT);
+    if (!model) return status ? status : -EXIT_DATA;
+    json_t *document = hub_config(model, &config);
+    char *path = path_join(folder, PRETRAINED_CONFIG);
+    status = json_write(path, document);
+    free(path);
+    json_decref(document);
+    json_decref(model);
+    return status;
+}
+
+int export_model(const char *checkpoint, const char *folder) {
+    char *tokenizer = path_join(folder, PRETRAINED_TOKENIZER);
+    int status = directory_make(folder);
+    if (!status) status = export_weights(checkpoint, folder);
+    if (!status) status = export_config(folder);
+    if (!status && file_exists(PRETRAINED_TOKENIZER))
+        status = pretrained_copy_tokenizer(PRETRAINED_TOKENIZER, tokenizer);
+    free(tokenizer);
+    return status;
+}
+
+int64_t export_bytes(const struct model_config *config) {
+    int64_t bytes = 0;
+    for (int part = 0; part < PARTS; part++) {
+        struct params *layout = params_layout(config, (enum model_part)part);
+        bytes += params_count(layout) * (int64_t)sizeof(float);
+        params_free(&layout);
+    }
+    return bytes;
+}

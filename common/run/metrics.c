@@ -1,0 +1,65 @@
+#include "run/metrics.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+static void set_real(json_t *line, const char *key, double value) {
+    json_object_set_new(line, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+char *metrics_format(const struct metrics *metrics) {
+    json_t *line = json_pack("{s:I, s:I}", "step", (json_int_t)metrics->step, "samples", (json_int_t)metrics->samples);
+    set_real(line, "loss", metrics->loss);
+    set_real(line, "contrastive_loss", metrics->contrastive_loss);
+    set_real(line, "caption_loss", metrics->caption_loss);
+    set_real(line, "logit_scale", metrics->logit_scale);
+    set_real(line, "lr", metrics->lr);
+    set_real(line, "grad_norm", metrics->grad_norm);
+    json_object_set_new(line, "targets", json_integer(metrics->targets));
+    set_real(line, "samples_per_second", metrics->samples_per_second);
+    if (metrics->skipped) json_object_set_new(line, "skipped", json_true());
+    char *text = json_dumps(line, JSON_REAL_PRECISION(17));
+    json_decref(line);
+    return text;
+}
+
+int metrics_append(const char *path, const struct metrics *metrics) {
+    char *line = metrics_format(metrics);
+    FILE *file = fopen(path, "a");
+    bool written = file && fprintf(file, "%s\n", line) > 0;
+    if (file && fclose(file)) written = false;
+    int status = written ? 0 : error(EXIT_RUN, "%s: cannot be written: %s", path, strerror(errno));
+    free(line);
+    return status;
+}
+
+// The "step" of one line, −1 when it is not whole.
+static int64_t step_of_line(const char *line, size_t length) {
+    json_t *object = json_loadb(line, length, 0, NULL);
+    const json_t *step = json_object_get(object, "step");
+    int64_t value = json_is_integer(step) ? json_integer_value(step) : -1;
+    json_decref(object);
+    return value;
+}
+
+int jsonl_cut(const char *path, int64_t steps) {
+    struct buffer text = {0};
+    size_t kept = 0;
+    if (!file_exists(path)) return 0;
+    int status = file_read(path, SIZE_MAX, &text);
+    while (!status && kept < text.size) {
+        const char *line = text.bytes + kept, *end = memchr(line, '\n', text.size - kept);
+        int64_t step = end ? step_of_line(line, (size_t)(end - line)) : -1;
+        if (step < 0 || step >= steps) break;
+        kept += (size_t)(end - line) + 1;
+    }
+    if (!status && kept < text.size) status = file_write(path, text.bytes, kept);
+    buffer_release(&text);
+    return status;
+}

@@ -1,0 +1,158 @@
+#include "run/pretrained.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "run/checkpoint.h"
+
+const char *const part_names[] = {[PART_IMAGE] = "image", [PART_TEXT] = "text", [PART_LOSS] = "loss"};
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && !strcmp(text + length - tail, end);
+}
+
+// The folder of `path`: itself when it is one; the caller frees.
+static char *folder_of(const char *path) {
+    const char *base = path_base(path);
+    if (directory_exists(path)) return xstrdup(path);
+    return base == path ? xstrdup(".") : xstrndup(path, (size_t)(base - path));
+}
+
+// data/models stands two levels above the executables of a build, one above those of a distribution.
+static char *find_preset(const char *name) {
+    static const char *const places[] = {"../../data/models", "../data/models"};
+    char program[PATH_MAX] = "";
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    char *folder = xstrndup(program, length > 0 ? (size_t)(path_base(program) - program) : 0), *found = NULL;
+    for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
+        char *path = xformat("%s%s/%s.json", folder, places[i], name);
+        found = realpath(path, NULL);
+        free(path);
+    }
+    free(folder);
+    return found;
+}
+
+static int resolve_named(char **path, const char *model) {
+    bool is_file = strchr(model, '/') || ends_with(model, ".json");
+    *path = is_file ? xstrdup(model) : find_preset(model);
+    if (*path && file_exists(*path)) return 0;
+    if (is_file) return error(EXIT_USAGE, "--model %s: no such file", model);
+    return error(EXIT_USAGE,
+                 "--model %s: no such preset in data/models beside the executables; a configuration file of "
+                 "one's own ends in .json",
+                 model);
+}
+
+// Beside the weights, or two levels above a checkpoint, in its run directory.
+static char *find_beside(const char *pretrained, const char *name, const char *name_in_run) {
+    char *folder = folder_of(pretrained);
+    char *path = path_join(folder, name);
+    if (!file_exists(path)) {
+        free(path);
+        path = xformat("%s/../../%s", folder, name_in_run);
+    }
+    free(folder);
+    if (file_exists(path)) return path;
+    free(path);
+    return NULL;
+}
+
+int model_resolve(char **path, const char *model, const char *pretrained) {
+    if (model) return resolve_named(path, model);
+    *path = find_beside(pretrained, PRETRAINED_CONFIG, "model.json");
+    if (*path) return 0;
+    return error(EXIT_USAGE, "--pretrained %s: no " PRETRAINED_CONFIG " beside it; give --model too", pretrained);
+}
+
+char *pretrained_tokenizer(const char *pretrained) {
+    static const char *const names[] = {PRETRAINED_TOKENIZER, "tokenizer.json", "vocab.json",
+                                        "bpe_simple_vocab_16e6.txt.gz"};
+    char *path = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !path; i++)
+        path = find_beside(pretrained, names[i], PRETRAINED_TOKENIZER);
+    return path;
+}
+
+// `name` in the folder of the file `beside`; the caller frees.
+static char *neighbour(const char *beside, const char *name) {
+    return xformat("%.*s%s", (int)(path_base(beside) - beside), beside, name);
+}
+
+static int copy_neighbour(const char *from, const char *to, const char *name) {
+    char *source = neighbour(from, name), *copy = neighbour(to, name);
+    int status = file_exists(source) ? file_copy(source, copy) : 0;
+    free(source);
+    free(copy);
+    return status;
+}
+
+int pretrained_copy_tokenizer(const char *from, const char *to) {
+    const char *base = path_base(from);
+    const bool copied = !strcmp(base, PRETRAINED_TOKENIZER);
+    int status = file_copy(from, to);
+    if (!status && (copied || !strcmp(base, "vocab.json"))) status = copy_neighbour(from, to, "merges.txt");
+    if (!status && (copied || !strcmp(base, "merges.txt"))) status = copy_neighbour(from, to, "vocab.json");
+    return status;
+}
+
+static int load_file(struct params *params, const char *path) {
+    struct safetensors file;
+    int status = safetensors_open(&file, path);
+    if (status) return status;
+    status = params_load(params, &file, path, true);
+    safetensors_close(&file);
+    return status;
+}
+
+static int load_checkpoint(struct params *params, const char *directory, bool average) {
+    const char *part = part_names[params->part];
+    struct checkpoint checkpoint;
+    int status = checkpoint_read(&checkpoint, directory);
+    if (status) return status;
+    char *name = xformat("%s.ema.safetensors", part);
+    if (!average || !checkpoint_file(&checkpoint, name)) {
+        free(name);
+        name = xformat("%s.safetensors", part);
+    }
+    char *path = path_join(directory, name);
+    status = checkpoint_verify(&checkpoint, directory, name);
+    if (!status) status = load_file(params, path);
+    free(path);
+    free(name);
+    return status;
+}
+
+static int load_folder(struct params *params, const char *folder, bool average) {
+    char *weights = path_join(folder, PRETRAINED_WEIGHTS), *manifest = path_join(folder, "manifest.json");
+    char *pickled = path_join(folder, PRETRAINED_PICKLED);
+    int status;
+    if (file_exists(weights))
+        status = load_file(params, weights);
+    else if (file_exists(manifest))
+        status = load_checkpoint(params, folder, average);
+    else if (file_exists(pickled))
+        status = error(EXIT_USAGE,
+                       "--pretrained %s: only " PRETRAINED_PICKLED " is there; turn it into " PRETRAINED_WEIGHTS
+                       " with data/bin-to-safetensors.py",
+                       folder);
+    else
+        status = error(EXIT_USAGE,
+                       "--pretrained %s: neither a model folder (no " PRETRAINED_WEIGHTS
+                       ") nor a checkpoint (no manifest.json)",
+                       folder);
+    free(weights);
+    free(manifest);
+    free(pickled);
+    return status;
+}
+
+int pretrained_load(struct params *params, const char *pretrained, bool average) {
+    if (directory_exists(pretrained)) return load_folder(params, pretrained, average);
+    if (file_exists(pretrained)) return load_file(params, pretrained);
+    return error(EXIT_USAGE, "--pretrained %s: no such file or folder", pretrained);
+}

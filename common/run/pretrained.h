@@ -1,0 +1,25 @@
+// Weights and configurations from outside a run: presets, model folders (open_clip's hub layout), checkpoints, files.
+#pragma once
+
+#include "model/params/params.h"
+
+#define PRETRAINED_WEIGHTS "open_clip_model.safetensors"
+#define PRETRAINED_PICKLED "open_clip_pytorch_model.bin" // of older folders
+#define PRETRAINED_CONFIG "open_clip_config.json"
+#define PRETRAINED_TOKENIZER "tokenizer.model"
+
+extern const char *const part_names[]; // of a checkpoint's files, by enum model_part: "image", "text", "loss"
+
+// The configuration file that --model means: a path, or a preset of data/models beside the executables. With `model`
+// NULL, the one that comes with `pretrained`. *path is the caller's. 0, or -EXIT_USAGE naming what was looked for.
+int model_resolve(char **path, const char *model, const char *pretrained);
+
+// The vocabulary that comes with `pretrained`, or NULL; the caller frees. Of several, what cocaflow writes is first.
+char *pretrained_tokenizer(const char *pretrained);
+
+// Copies a vocabulary to the file `to`, and what it consists of besides (vocab.json, merges.txt) beside that.
+int pretrained_copy_tokenizer(const char *from, const char *to);
+
+// Fills the masters of one part from a model folder, a checkpoint directory or a .safetensors file. `average`: a
+// checkpoint's moving average, when it holds one. 0, -EXIT_USAGE (no such file, another model) or -EXIT_DATA.
+int pretrained_load(struct params *params, const char *pretrained, bool average);

@@ -1,0 +1,293 @@
+// Who may begin or resume a run in a directory, and with what.
+#include "run.h"
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "run/checkpoint.h"
+#include "run/run_directory.h"
+
+static struct run_place place_of(const char *resume) {
+    return (struct run_place){.name = (char *)"one", .runs = (char *)"runs", .resume = (char *)resume};
+}
+
+// What --prepare does, with made-up versions.
+static int prepare(const char *words, const char *resume, json_t *versions, struct run_start *start) {
+    struct run_directory run;
+    struct run_place place = place_of(resume);
+    const struct run_sources sources = {"model-source.json", "tokenizer-source"};
+    int status = type_options(words);
+    if (!status) status = run_directory_open(&run, &place);
+    if (!status) status = run_directory_compare(&run, versions);
+    snprintf(start->id, sizeof start->id, "an-id");
+    if (!status) status = run_directory_write(&run, start, versions, &sources);
+    run_directory_close(&run);
+    json_decref(versions);
+    return status;
+}
+
+static json_t *versions_of(const char *data) {
+    return json_pack("{s:s, s:s, s:s}", "code", "1", "model", "m", "data", data);
+}
+
+static int begin(const char *words, const char *resume) {
+    struct run_start start = {.steps = 100};
+    return prepare(words, resume, versions_of("d"), &start);
+}
+
+static void write_text(const char *path, const char *text) {
+    assert_done(file_write(path, text, strlen(text)));
+}
+
+static int enter(void **state) {
+    if (enter_folder(state)) return -1;
+    write_text("model-source.json", "{}");
+    write_text("tokenizer-source", "words");
+    return 0;
+}
+
+#define IN_RUNS(test) cmocka_unit_test_setup_teardown(test, enter, leave_folder)
+
+static void commit(int64_t step) {
+    struct checkpoint checkpoint = {.step = step, .samples = step * 128};
+    char *aside = checkpoint_aside(step), *path = path_join(aside, "image.safetensors");
+    assert_done(chdir("runs/one"));
+    assert_done(directory_make(aside));
+    write_text(path, "weights");
+    struct written_file *file = written_add(&checkpoint.written, "image.safetensors");
+    file->size = 7;
+    file->checksum = hash_bytes("weights", 7, 0);
+    assert_done(checkpoint_commit(&checkpoint, 9));
+    assert_done(chdir("../.."));
+    free(path);
+    free(aside);
+}
+
+static void assert_lines(const char *path, int count) {
+    struct buffer text = {0};
+    int lines = 0;
+    assert_done(file_read(path, 1 << 20, &text));
+    for (size_t i = 0; i < text.size; i++) lines += text.bytes[i] == '\n';
+    assert_int_equal(lines, count);
+    buffer_release(&text);
+}
+
+static void a_new_run_is_made(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100 --lr 0.01", NULL));
+    assert_true(directory_exists("runs/one/sockets") && directory_exists("runs/one/log"));
+    assert_true(file_exists("runs/one/model.json") && file_exists("runs/one/tokenizer.model"));
+    assert_done(chdir("runs/one"));
+    assert_done(type_options("--lr 0.5"));
+    assert_done(run_start_read());
+    assert_string_equal(run_start.id, "an-id");
+    assert_string_equal(run_start.checkpoint, "");
+    assert_int_equal(run_start.steps, 100);
+    assert_int_equal(run_options.steps, 100);
+    assert_true(run_options.lr == 0.5);
+}
+
+static void an_existing_run_names_two_remedies(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100", NULL));
+    assert_refused(EXIT_USAGE, "--resume latest", begin("--steps 100", NULL));
+    assert_refused(EXIT_USAGE, "another --name", begin("--steps 100", NULL));
+}
+
+static void a_name_that_is_no_folder_is_refused(void **state) {
+    (void)state;
+    struct run_directory run;
+    static const char *const names[] = {NULL, "", "a/b"};
+    for (int i = 0; i < 3; i++) {
+        struct run_place place = {.name = (char *)names[i], .runs = (char *)"runs"};
+        assert_refused(EXIT_USAGE, "--name", run_directory_open(&run, &place));
+        run_directory_close(&run);
+    }
+}
+
+static void latest_without_a_run_starts_anew(void **state) {
+    (void)state;
+    listen_in();
+    int status = begin("--steps 100", "latest");
+    assert_has(heard(), "starting anew");
+    assert_int_equal(status, 0);
+    assert_true(file_exists("runs/one/run.json"));
+}
+
+static void latest_without_a_checkpoint_starts_anew(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100", NULL));
+    write_text("runs/one/metrics.jsonl", "{\"step\": 0}\n");
+    listen_in();
+    int status = begin("", "latest");
+    assert_has(heard(), "no checkpoint yet");
+    assert_int_equal(status, 0);
+    assert_lines("runs/one/metrics.jsonl", 0);
+}
+
+static void a_checkpoint_without_a_run_is_refused(void **state) {
+    (void)state;
+    assert_refused(EXIT_USAGE, "--pretrained", begin("--steps 100", "step-4"));
+}
+
+static void resuming_cuts_back_and_takes_the_options(void **state) {
+    (void)state;
+    struct run_start start = {.steps = 100};
+    assert_done(begin("--steps 100 --lr 0.01", NULL));
+    commit(2);
+    write_text("runs/one/metrics.jsonl", "{\"step\": 0}\n{\"step\": 1}\n{\"step\": 2}\n{\"st");
+    write_text("runs/one/drops.jsonl", "{\"id\": 1, \"step\": 1}\n{\"id\": 2, \"step\": 2}\n");
+    assert_done(directory_make("runs/one/checkpoints/.step-3"));
+    assert_done(prepare("", "latest", versions_of("d"), &start));
+    assert_string_equal(start.checkpoint, "checkpoints/step-2");
+    assert_true(run_options.lr == 0.01 && run_options.steps == 100);
+    assert_lines("runs/one/metrics.jsonl", 2);
+    assert_lines("runs/one/drops.jsonl", 1);
+    assert_false(directory_exists("runs/one/checkpoints/.step-3"));
+}
+
+static void a_checkpoint_may_be_named(void **state) {
+    (void)state;
+    struct run_start start = {0};
+    assert_done(begin("--steps 100", NULL));
+    commit(2);
+    static const char *const ways[] = {"step-2", "runs/one/checkpoints/step-2", "latest"};
+    for (int i = 0; i < 3; i++) {
+        assert_done(prepare("", ways[i], versions_of("d"), &start));
+        assert_string_equal(start.checkpoint, "checkpoints/step-2");
+    }
+    assert_refused(EXIT_USAGE, "say latest", begin("", "runs/other/checkpoints/step-2"));
+    assert_refused(EXIT_USAGE, "say latest", begin("", "newest"));
+    assert_refused(EXIT_DATA, "step-3", begin("", "step-3"));
+}
+
+static void an_older_checkpoint_does_not_overtake(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100", NULL));
+    commit(2);
+    commit(4);
+    assert_refused(EXIT_USAGE, "step-4 is newer", begin("", "step-2"));
+}
+
+static void a_damaged_checkpoint_is_not_resumed(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100", NULL));
+    commit(2);
+    write_text("runs/one/checkpoints/step-2/image.safetensors", "weight");
+    assert_refused(EXIT_DATA, "image.safetensors", begin("", "latest"));
+}
+
+static void identity_must_stay(void **state) {
+    (void)state;
+    static const char *const changes[] = {"--batch-size 64", "--seed 3",  "--precision bf16", "--optimizer adafactor",
+                                          "--threads 1,1",   "--lr 0.02", "--contrastive sum"};
+    assert_done(begin("--steps 100 --threads 2,2", NULL));
+    commit(2);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        assert_refused(EXIT_USAGE, "resumes only with the same", begin(changes[i], "latest"));
+    assert_done(begin("--batch-size 128 --threads 2,2", "latest"));
+}
+
+static void other_differences_are_noted(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100", NULL));
+    commit(2);
+    listen_in();
+    int status = begin("--steps 200 --workers 7", "latest");
+    const char *said = heard();
+    assert_int_equal(status, 0);
+    assert_has(said, "--steps is 200 and was 100");
+    assert_has(said, "--workers is 7 and was 2");
+    assert_int_equal(run_options.steps, 200);
+}
+
+static void another_kind_of_length_takes_the_place_of_the_first(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100", NULL));
+    commit(2);
+    listen_in();
+    int status = begin("--seconds 60", "latest");
+    heard();
+    assert_int_equal(status, 0);
+    assert_int_equal(run_options.steps, 0);
+    assert_done(run_options_check_length());
+}
+
+static void changed_data_are_refused(void **state) {
+    (void)state;
+    struct run_start start = {0};
+    assert_done(begin("--steps 100", NULL));
+    commit(2);
+    assert_refused(EXIT_USAGE, "the data changed", prepare("", "latest", versions_of("e"), &start));
+}
+
+static void another_version_of_the_code_is_noted(void **state) {
+    (void)state;
+    struct run_start start = {0};
+    assert_done(begin("--steps 100", NULL));
+    commit(2);
+    json_t *versions = versions_of("d");
+    json_object_set_new(versions, "code", json_string("2"));
+    listen_in();
+    int status = prepare("", "latest", versions, &start);
+    assert_has(heard(), "begun by version 1");
+    assert_int_equal(status, 0);
+}
+
+static void paths_become_absolute(void **state) {
+    (void)state;
+    char here[256];
+    assert_non_null(getcwd(here, sizeof here));
+    assert_done(type_options("--model coca_tiny --train-data a::/b::c/d --images file:x --tokens ipc://y --dump z"));
+    run_options_absolute();
+    char *data = xformat("%s/a::/b::%s/c/d", here, here), *images = xformat("file:%s/x", here),
+         *dump = xformat("%s/z", here), *model = xformat("%s/m.json", here);
+    assert_string_equal(run_options.model, "coca_tiny");
+    assert_string_equal(run_options.train_data, data);
+    assert_string_equal(run_options.images, images);
+    assert_string_equal(run_options.tokens, "ipc://y");
+    assert_string_equal(run_options.dump, dump);
+    assert_done(type_options("--model m.json"));
+    run_options_absolute();
+    assert_string_equal(run_options.model, model);
+    free(data);
+    free(images);
+    free(dump);
+    free(model);
+}
+
+static void options_that_contradict_are_refused(void **state) {
+    (void)state;
+    assert_done(type_options("--batch-size 10 --microbatch 4"));
+    assert_refused(EXIT_USAGE, "no multiple", run_options_check_batch());
+    assert_done(type_options("--coca-caption-loss-weight 0 --coca-contrastive-loss-weight 0"));
+    assert_refused(EXIT_USAGE, "nothing to train", run_options_check());
+    assert_done(type_options("--steps 3 --epochs 2"));
+    assert_refused(EXIT_USAGE, "several were given", run_options_check_length());
+    assert_done(type_options(""));
+    assert_refused(EXIT_USAGE, "none was given", run_options_check_length());
+    assert_done(type_options("--seconds 60 --warmup 10"));
+    assert_refused(EXIT_USAGE, "share of the time", run_options_check());
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_RUNS(a_new_run_is_made),
+        IN_RUNS(an_existing_run_names_two_remedies),
+        IN_RUNS(a_name_that_is_no_folder_is_refused),
+        IN_RUNS(latest_without_a_run_starts_anew),
+        IN_RUNS(latest_without_a_checkpoint_starts_anew),
+        IN_RUNS(a_checkpoint_without_a_run_is_refused),
+        IN_RUNS(resuming_cuts_back_and_takes_the_options),
+        IN_RUNS(a_checkpoint_may_be_named),
+        IN_RUNS(an_older_checkpoint_does_not_overtake),
+        IN_RUNS(a_damaged_checkpoint_is_not_resumed),
+        IN_RUNS(identity_must_stay),
+        IN_RUNS(other_differences_are_noted),
+        IN_RUNS(another_kind_of_length_takes_the_place_of_the_first),
+        IN_RUNS(changed_data_are_refused),
+        IN_RUNS(another_version_of_the_code_is_noted),
+        IN_RUNS(paths_become_absolute),
+        IN_RUNS(options_that_contradict_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
