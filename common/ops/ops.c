@@ -1,5 +1,6 @@
 #include "ops/ops.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,11 @@ static const struct backend *find_backend(const char *name, size_t length) {
     return NULL;
 }
 
+static int cores(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+}
+
 int ops_open(struct ops **ops, const char *device, enum dtype dtype, int threads) {
     size_t length;
     int index = device_index(device, &length);
@@ -51,7 +57,7 @@ int ops_open(struct ops **ops, const char *device, enum dtype dtype, int threads
         return error(EXIT_USAGE, "--device %s: cannot compute in %s", device, dtype_name(dtype));
     struct ops *new = xcalloc(1, sizeof *new);
     new->dtype = dtype;
-    new->threads = threads;
+    new->threads = threads ? threads : cores();
     int status = backend->open(new, index);
     if (status)
         free(new);

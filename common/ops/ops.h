@@ -92,9 +92,9 @@ struct ops_graph {
 };
 
 struct ops {
-    const char *backend; // "reference", "cpu", "cuda"
-    enum dtype dtype;    // of activations and weights
-    int threads;
+    const char *backend;            // "reference", "cpu", "cuda"
+    enum dtype dtype;               // of activations and weights
+    int threads;                    // of the host that it may keep busy, 1 or more
     bool queued;                    // calls return before operations are done: graphs and upload_ahead pay
     void *state;                    // the backend's own
     void (*close)(struct ops *ops); // releases state

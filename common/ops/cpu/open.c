@@ -1,4 +1,5 @@
-#include <sched.h>
+// Opens and closes the CPU backend: the kernels for this CPU, the team, the memory that loops share. ops.c calls it by
+// its table of backends.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,44 +10,14 @@
 #include "ops/cpu/cpu.h"
 #include "ops/host_memory.h"
 
-// Below this many numbers a loop is done before another thread has heard of it.
-#define PARALLEL_WORK 8192
-
 // A chunk of a forward pass and its sums.
 #define LEAST_BLOCK_NUMBERS (128 << 10)
-
-void cpu_run(struct cpu *cpu, int64_t work, void (*task)(const void *context, struct share share),
-             const void *context) {
-    pool_run(cpu->pool, work < PARALLEL_WORK, task, context);
-}
-
-void cpu_reserve_scratch(struct cpu *cpu, size_t bytes) {
-    size_t rounded = (bytes + 63) & ~(size_t)63;
-    if (rounded <= cpu->scratch_bytes) return;
-    free(cpu->scratch);
-    cpu->scratch_bytes = rounded;
-    cpu->scratch = xaligned(rounded * (size_t)pool_threads(cpu->pool));
-}
-
-void *cpu_shared(struct cpu *cpu, size_t bytes) {
-    if (bytes > cpu->shared_bytes) {
-        free(cpu->shared);
-        cpu->shared = xaligned(bytes);
-        cpu->shared_bytes = bytes;
-    }
-    return cpu->shared;
-}
 
 static int64_t block_numbers(void) {
     long cache = sysconf(_SC_LEVEL2_CACHE_SIZE); // 0 where the kernel does not tell
     if (cache <= 0) cache = 1 << 20;
     int64_t numbers = cache / 2 / (int64_t)sizeof(float);
     return numbers < LEAST_BLOCK_NUMBERS ? LEAST_BLOCK_NUMBERS : numbers;
-}
-
-static int cores(void) {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
 }
 
 static void cpu_close(struct ops *ops) {
@@ -64,7 +35,6 @@ int cpu_open(struct ops *ops, int index) {
     if (!kernels)
         return error(EXIT_USAGE,
                      "--precision bf16: this CPU has no bf16 arithmetic (avx512_bf16); use --precision fp32");
-    if (!ops->threads) ops->threads = cores();
     struct pool *pool = pool_new(ops->threads);
     if (!pool)
         return error(EXIT_USAGE, "cannot start %d threads for --device cpu; give --threads a smaller number",

@@ -5,7 +5,7 @@ extern "C" {
 #include "ops/cuda_object.h"
 }
 
-struct cuda_staging *cuda_staging_new(void);
+struct cuda_staging *cuda_staging_new(int threads);
 void cuda_staging_free(struct cuda_staging *staging);
 struct cuda_ahead *cuda_ahead_new(void);
 void cuda_ahead_free(struct cuda_ahead *ahead);
@@ -67,10 +67,9 @@ extern "C" int cuda_backend_open(struct ops *ops, int index) {
     cuda->shared_limit = (size_t)attribute(index, cudaDevAttrMaxSharedMemoryPerBlockOptin);
     CUDA_CHECK(cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking));
     cuda->ahead = cuda_ahead_new();
-    cuda->staging = cuda_staging_new();
+    cuda->staging = cuda_staging_new(ops->threads);
     cuda->products = cuda_products_new(index);
     ops->backend = "cuda";
-    ops->threads = 1;
     ops->queued = true;
     ops->state = cuda;
     ops->close = close_cuda;

@@ -1,6 +1,5 @@
 // The way to the device: host memory passes through pinned chunks, so that the caller's buffer may be used again as
 // soon as upload returns, while copies wait for their turn on the stream. Shared memory is on the device already.
-#include <omp.h>
 #include <string.h>
 
 #include "ops/cuda/device.cuh"
@@ -8,6 +7,7 @@
 #define CHUNK ((size_t)4 << 20) // bytes
 #define UP_CHUNKS 16            // uploads that may be under way
 #define DOWN_CHUNKS 2
+#define COPIERS 4 // threads that copy at most
 
 struct chunk {
     char *bytes;
@@ -18,6 +18,7 @@ struct cuda_staging {
     char *memory; // pinned
     struct chunk up[UP_CHUNKS], down[DOWN_CHUNKS];
     unsigned next;
+    int copiers;
 };
 
 static void chunk_init(struct chunk *chunk, char *bytes) {
@@ -25,8 +26,14 @@ static void chunk_init(struct chunk *chunk, char *bytes) {
     CUDA_CHECK(cudaEventCreateWithFlags(&chunk->done, cudaEventDisableTiming));
 }
 
-struct cuda_staging *cuda_staging_new(void) {
+static int copiers(int threads) {
+    return threads < 4 ? 1 : threads < 4 * COPIERS ? threads / 4 : COPIERS;
+}
+
+// A quarter of `threads` copy: another stage has the same cores, and both compute on them beside.
+struct cuda_staging *cuda_staging_new(int threads) {
     struct cuda_staging *staging = new cuda_staging();
+    staging->copiers = copiers(threads);
     CUDA_CHECK(cudaMallocHost((void **)&staging->memory, (UP_CHUNKS + DOWN_CHUNKS) * CHUNK));
     for (int i = 0; i < UP_CHUNKS; i++) chunk_init(&staging->up[i], staging->memory + i * CHUNK);
     for (int i = 0; i < DOWN_CHUNKS; i++) chunk_init(&staging->down[i], staging->memory + (UP_CHUNKS + i) * CHUNK);
@@ -45,12 +52,11 @@ static size_t least(size_t a, size_t b) {
 }
 
 #define PIECE ((size_t)512 << 10) // bytes that one thread copies
-#define COPIERS 4                 // threads, where there are cores enough for two stages and more
 
 // One core copies at half the rate at which the bus moves.
-static void copy_on_host(void *to, const void *from, size_t bytes) {
-    int pieces = (int)((bytes + PIECE - 1) / PIECE), spare = omp_get_num_procs() / 4;
-#pragma omp parallel for schedule(static) num_threads(spare < COPIERS ? spare : COPIERS) if (pieces > 1 && spare > 1)
+static void copy_on_host(int copiers, void *to, const void *from, size_t bytes) {
+    int pieces = (int)((bytes + PIECE - 1) / PIECE);
+#pragma omp parallel for schedule(static) num_threads(copiers) if (pieces > 1 && copiers > 1)
     for (int i = 0; i < pieces; i++) {
         size_t at = (size_t)i * PIECE;
         memcpy((char *)to + at, (const char *)from + at, least(PIECE, bytes - at));
@@ -62,7 +68,7 @@ static void send_up(struct cuda_staging *staging, cudaStream_t stream, void *dev
         size_t n = least(CHUNK, bytes - at);
         struct chunk *chunk = &staging->up[staging->next++ % UP_CHUNKS];
         CUDA_CHECK(cudaEventSynchronize(chunk->done));
-        copy_on_host(chunk->bytes, (const char *)host + at, n);
+        copy_on_host(staging->copiers, chunk->bytes, (const char *)host + at, n);
         CUDA_CHECK(cudaMemcpyAsync((char *)device + at, chunk->bytes, n, cudaMemcpyHostToDevice, stream));
         CUDA_CHECK(cudaEventRecord(chunk->done, stream));
     }
@@ -96,7 +102,7 @@ extern "C" void cuda_download(struct ops *ops, void *host, const void *device, s
         if (next < bytes)
             take_down(cuda, &down[(i + 1) % DOWN_CHUNKS], (const char *)device + next, least(CHUNK, bytes - next));
         CUDA_CHECK(cudaEventSynchronize(down[i % DOWN_CHUNKS].done));
-        copy_on_host((char *)host + at, down[i % DOWN_CHUNKS].bytes, least(CHUNK, bytes - at));
+        copy_on_host(cuda->staging->copiers, (char *)host + at, down[i % DOWN_CHUNKS].bytes, least(CHUNK, bytes - at));
     }
 }
 
