@@ -98,7 +98,7 @@ static int load(void) {
 
 static int prepare(const struct strings *operands) {
     (void)operands;
-    int status = part_open(&self.part, PART_IMAGE, &run_options_table);
+    int status = part_open(&self.part, &image_part, &run_options_table);
     if (status) return status;
     self.train = run_trains();
     if (self.train || run_options.control) status = run_options_check_batch();

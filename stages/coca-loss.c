@@ -71,7 +71,7 @@ static void say_share(void) {
 
 static int prepare(const struct strings *operands) {
     (void)operands;
-    int status = part_open(&part, PART_LOSS, &tables[RUN]);
+    int status = part_open(&part, &loss_part, &tables[RUN]);
     train = run_options.control && !run_options.evaluate;
     if (!status) status = run_options_check_batch();
     if (!status && train) status = run_options_check_length();

@@ -114,7 +114,7 @@ static int load(void) {
 
 static int prepare(const struct strings *operands) {
     (void)operands;
-    int status = part_open(&text_decode.part, PART_TEXT, &tables[RUN]);
+    int status = part_open(&text_decode.part, &text_part, &tables[RUN]);
     if (status) return status;
     text_decode.train = run_trains() && !caption_options.generate;
     if (text_decode.train || run_options.control) status = run_options_check_batch();

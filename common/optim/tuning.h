@@ -2,7 +2,8 @@
 //
 // Groups of a tower, from the bottom: the embeddings (image: conv1, class_embedding, positional_embedding, ln_pre;
 // text: token_embedding, positional_embedding, cls_emb), each block, where the last has ln_post or ln_final with it,
-// and the projection to the embedding. A lock leaves the last `unlocked` of them to be trained, as open_clip's
+// and the projection to the embedding. A part's layout says of which group and layer each tensor is. A lock leaves the
+// last `unlocked` of them to be trained, as open_clip's
 // --lock-image-unlocked-groups and --lock-text-unlocked-layers count; poolers belong to no group and are locked with
 // the image tower. The text tower is the unimodal half: the decoder is never locked.
 //
@@ -13,14 +14,15 @@
 
 #include "model/params/params.h"
 
+// Of one part.
 struct tuning {
-    bool lock_image, lock_text;
-    int unlocked_groups, unlocked_layers;
+    bool lock;
+    int unlocked;       // groups
     double layer_decay; // 1: none
 };
 
-// Sets `locked` and `rate` of every parameter of a part.
-void tuning_apply(struct params *params, const struct model_config *config, const struct tuning *tuning);
+// Sets `locked` and `rate` of every parameter.
+void tuning_apply(struct params *params, const struct tuning *tuning);
 
 bool tuning_locks_all(const struct params *params); // there is nothing to train
 // Gradients of what is locked become zero, before anybody adds them up.

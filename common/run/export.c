@@ -8,7 +8,6 @@
 #include "run/checkpoint.h"
 #include "run/pretrained.h"
 
-enum { PARTS = 3 };
 #define CONFIG_LIMIT (1 << 20)
 
 // The file of one part: its moving average when the checkpoint has one.
@@ -22,10 +21,10 @@ static char *part_file(const struct checkpoint *checkpoint, const char *director
 static int write_weights(const struct safetensors *part, const char *folder) {
     static const char *const metadata[] = {"format=pt"};
     size_t count = 0;
-    for (int i = 0; i < PARTS; i++) count += part[i].count;
+    for (int i = 0; i < MODEL_PARTS; i++) count += part[i].count;
     struct tensor *tensor = xcalloc(count, sizeof *tensor);
     count = 0;
-    for (int i = 0; i < PARTS; i++) {
+    for (int i = 0; i < MODEL_PARTS; i++) {
         memcpy(tensor + count, part[i].tensor, part[i].count * sizeof *tensor);
         count += part[i].count;
     }
@@ -38,15 +37,15 @@ static int write_weights(const struct safetensors *part, const char *folder) {
 
 static int export_weights(const char *directory, const char *folder) {
     struct checkpoint checkpoint;
-    struct safetensors part[PARTS] = {0};
+    struct safetensors part[MODEL_PARTS] = {0};
     int status = checkpoint_read(&checkpoint, directory);
-    for (int i = 0; i < PARTS && !status; i++) {
-        char *path = part_file(&checkpoint, directory, part_names[i]);
+    for (int i = 0; i < MODEL_PARTS && !status; i++) {
+        char *path = part_file(&checkpoint, directory, model_parts[i]->name);
         status = safetensors_open(&part[i], path);
         free(path);
     }
     if (!status) status = write_weights(part, folder);
-    for (int i = 0; i < PARTS; i++) safetensors_close(&part[i]);
+    for (int i = 0; i < MODEL_PARTS; i++) safetensors_close(&part[i]);
     return status;
 }
 
@@ -98,8 +97,8 @@ int export_model(const char *checkpoint, const char *folder) {
 
 int64_t export_bytes(const struct model_config *config) {
     int64_t bytes = 0;
-    for (int part = 0; part < PARTS; part++) {
-        struct params *layout = params_layout(config, (enum model_part)part);
+    for (int i = 0; i < MODEL_PARTS; i++) {
+        struct params *layout = params_layout(config, model_parts[i]);
         bytes += params_count(layout) * (int64_t)sizeof(float);
         params_free(&layout);
     }

@@ -8,8 +8,6 @@
 #include "base/file.h"
 #include "run/checkpoint.h"
 
-const char *const part_names[] = {[PART_IMAGE] = "image", [PART_TEXT] = "text", [PART_LOSS] = "loss"};
-
 static bool ends_with(const char *text, const char *end) {
     size_t length = strlen(text), tail = strlen(end);
     return length >= tail && !strcmp(text + length - tail, end);
@@ -100,41 +98,49 @@ int pretrained_copy_tokenizer(const char *from, const char *to) {
     return status;
 }
 
-static int load_file(struct params *params, const char *path) {
+// Which part is to be filled, and of what.
+struct request {
+    struct params *params;
+    bool average;
+    const struct model_part *const *known;
+    int count;
+};
+
+static int load_file(const struct request *request, const char *path) {
     struct safetensors file;
     int status = safetensors_open(&file, path);
     if (status) return status;
-    status = params_load(params, &file, path, true);
+    status = params_load(request->params, &file, path, request->known, request->count);
     safetensors_close(&file);
     return status;
 }
 
-static int load_checkpoint(struct params *params, const char *directory, bool average) {
-    const char *part = part_names[params->part];
+static int load_checkpoint(const struct request *request, const char *directory) {
+    const char *part = request->params->part->name;
     struct checkpoint checkpoint;
     int status = checkpoint_read(&checkpoint, directory);
     if (status) return status;
     char *name = xformat("%s.ema.safetensors", part);
-    if (!average || !checkpoint_file(&checkpoint, name)) {
+    if (!request->average || !checkpoint_file(&checkpoint, name)) {
         free(name);
         name = xformat("%s.safetensors", part);
     }
     char *path = path_join(directory, name);
     status = checkpoint_verify(&checkpoint, directory, name);
-    if (!status) status = load_file(params, path);
+    if (!status) status = load_file(request, path);
     free(path);
     free(name);
     return status;
 }
 
-static int load_folder(struct params *params, const char *folder, bool average) {
+static int load_folder(const struct request *request, const char *folder) {
     char *weights = path_join(folder, PRETRAINED_WEIGHTS), *manifest = path_join(folder, "manifest.json");
     char *pickled = path_join(folder, PRETRAINED_PICKLED);
     int status;
     if (file_exists(weights))
-        status = load_file(params, weights);
+        status = load_file(request, weights);
     else if (file_exists(manifest))
-        status = load_checkpoint(params, folder, average);
+        status = load_checkpoint(request, folder);
     else if (file_exists(pickled))
         status = error(EXIT_USAGE,
                        "--pretrained %s: only " PRETRAINED_PICKLED " is there; turn it into " PRETRAINED_WEIGHTS
@@ -151,8 +157,10 @@ static int load_folder(struct params *params, const char *folder, bool average) 
     return status;
 }
 
-int pretrained_load(struct params *params, const char *pretrained, bool average) {
-    if (directory_exists(pretrained)) return load_folder(params, pretrained, average);
-    if (file_exists(pretrained)) return load_file(params, pretrained);
+int pretrained_load(struct params *params, const char *pretrained, bool average, const struct model_part *const *known,
+                    int count) {
+    const struct request request = {params, average, known, count};
+    if (directory_exists(pretrained)) return load_folder(&request, pretrained);
+    if (file_exists(pretrained)) return load_file(&request, pretrained);
     return error(EXIT_USAGE, "--pretrained %s: no such file or folder", pretrained);
 }

@@ -8,8 +8,6 @@
 #define PRETRAINED_CONFIG "open_clip_config.json"
 #define PRETRAINED_TOKENIZER "tokenizer.model"
 
-extern const char *const part_names[]; // of a checkpoint's files, by enum model_part: "image", "text", "loss"
-
 // The configuration file that --model means: a path, or a preset of data/models beside the executables. With `model`
 // NULL, the one that comes with `pretrained`. *path is the caller's. 0, or -EXIT_USAGE naming what was looked for.
 int model_resolve(char **path, const char *model, const char *pretrained);
@@ -21,5 +19,7 @@ char *pretrained_tokenizer(const char *pretrained);
 int pretrained_copy_tokenizer(const char *from, const char *to);
 
 // Fills the masters of one part from a model folder, a checkpoint directory or a .safetensors file. `average`: a
-// checkpoint's moving average, when it holds one. 0, -EXIT_USAGE (no such file, another model) or -EXIT_DATA.
-int pretrained_load(struct params *params, const char *pretrained, bool average);
+// checkpoint's moving average, when it holds one. `known`, `count`: the parts that a model has (params_load). 0,
+// -EXIT_USAGE (no such file, another model) or -EXIT_DATA.
+int pretrained_load(struct params *params, const char *pretrained, bool average, const struct model_part *const *known,
+                    int count);

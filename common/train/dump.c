@@ -5,17 +5,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "run/pretrained.h"
 #include "run/run_options.h"
-
-enum { PARTS = 3 };
 
 static char *part_file(const char *part, const char *what, bool aside) {
     return xformat("%s/%s%s.%s.safetensors", run_options.dump, aside ? "." : "", part, what);
 }
 
 int dump_write_part(const struct part *part, const struct tensor *outputs, int count, bool aside) {
-    char *grads = part_file(part->name, "grads", aside), *outs = part_file(part->name, "outputs", aside);
+    char *grads = part_file(part->which->name, "grads", aside), *outs = part_file(part->which->name, "outputs", aside);
     int status = directory_make(run_options.dump);
     if (!status) status = params_write(part->params, part->params->gradient, grads, NULL, NULL);
     if (!status && count) status = safetensors_write(outs, outputs, (size_t)count, NULL, 0, NULL, NULL);
@@ -41,14 +38,14 @@ static int write_joined(const struct safetensors *file, int count, const char *w
 
 // Outputs may be missing of a part that has none.
 static int join(const char *what) {
-    struct safetensors file[PARTS] = {0};
-    char *path[PARTS];
+    struct safetensors file[MODEL_PARTS] = {0};
+    char *path[MODEL_PARTS];
     int count = 0, status = 0;
-    for (int i = 0; i < PARTS; i++) path[i] = part_file(part_names[i], what, true);
-    for (int i = 0; i < PARTS && !status; i++)
+    for (int i = 0; i < MODEL_PARTS; i++) path[i] = part_file(model_parts[i]->name, what, true);
+    for (int i = 0; i < MODEL_PARTS && !status; i++)
         if (file_exists(path[i])) status = safetensors_open(&file[count++], path[i]);
     if (!status) status = write_joined(file, count, what);
-    for (int i = 0; i < PARTS; i++) {
+    for (int i = 0; i < MODEL_PARTS; i++) {
         if (i < count) safetensors_close(&file[i]);
         if (!status) unlink(path[i]);
         free(path[i]);

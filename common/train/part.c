@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -24,16 +23,24 @@ static struct optimizer_settings optimizer_settings_of_run(void) {
                                        .average_decay = o->ema_decay};
 }
 
-static struct tuning tuning_of_run(void) {
+static struct tuning tuning_of_run(const struct model_part *which) {
     const struct run_options *o = &run_options;
-    return (struct tuning){o->lock_image, o->lock_text, (int)o->lock_image_unlocked_groups,
-                           (int)o->lock_text_unlocked_layers, o->layer_decay};
+    struct tuning tuning = {.layer_decay = o->layer_decay};
+    if (which == &image_part) {
+        tuning.lock = o->lock_image;
+        tuning.unlocked = (int)o->lock_image_unlocked_groups;
+    } else if (which == &text_part) {
+        tuning.lock = o->lock_text;
+        tuning.unlocked = (int)o->lock_text_unlocked_layers;
+    }
+    return tuning;
 }
 
 static int read_checkpoint_files(struct part *part, const struct checkpoint *checkpoint, const char *directory) {
-    char *optimizer = xformat("%s/%s.optimizer.safetensors", directory, part->name);
-    char *average_name = xformat("%s.ema.safetensors", part->name), *average = path_join(directory, average_name);
-    int status = pretrained_load(part->params, directory, false);
+    char *optimizer = xformat("%s/%s.optimizer.safetensors", directory, part->which->name);
+    char *average_name = xformat("%s.ema.safetensors", part->which->name),
+         *average = path_join(directory, average_name);
+    int status = pretrained_load(part->params, directory, false, model_parts, MODEL_PARTS);
     if (!status && part->optimizer) {
         optimizer_start(part->optimizer);
         status = optimizer_read(part->optimizer, optimizer);
@@ -52,7 +59,7 @@ static int resume(struct part *part, const char *directory) {
     if (status) return status;
     if (checkpoint.model != part->config.fingerprint)
         return error(EXIT_USAGE, "%s holds the weights of another model than model.json", directory);
-    char *prefix = xformat("%s.", part->name);
+    char *prefix = xformat("%s.", part->which->name);
     status = checkpoint_verify(&checkpoint, directory, prefix);
     free(prefix);
     return status ? status : read_checkpoint_files(part, &checkpoint, directory);
@@ -61,7 +68,7 @@ static int resume(struct part *part, const char *directory) {
 static int fill(struct part *part) {
     if (run_start.checkpoint[0]) return resume(part, run_start.checkpoint);
     if (run_options.pretrained) {
-        int status = pretrained_load(part->params, run_options.pretrained, !part->optimizer);
+        int status = pretrained_load(part->params, run_options.pretrained, !part->optimizer, model_parts, MODEL_PARTS);
         if (status) return status;
     } else {
         params_initialize(part->params, (uint64_t)run_options.seed);
@@ -75,23 +82,23 @@ static int64_t steps_before_profile(void) {
     return steps ? atoll(steps) : -1;
 }
 
-int part_open(struct part *part, enum model_part which, const struct option_table *table) {
-    *part = (struct part){.name = part_names[which], .which = which};
+int part_open(struct part *part, const struct model_part *which, const struct option_table *table) {
+    *part = (struct part){.which = which};
     int status = run_join(&part->config, table);
     if (status) return status;
     // The contrastive loss computes in f32 whatever the encoders do.
-    bool bf16 = run_options.precision == PRECISION_BF16 && which != PART_LOSS;
-    char *device = run_device(which == PART_IMAGE);
-    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(which != PART_TEXT));
+    bool bf16 = run_options.precision == PRECISION_BF16 && which != &loss_part;
+    char *device = run_device(which == &image_part);
+    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(which != &text_part));
     free(device);
     part->profile_after = steps_before_profile();
     return status;
 }
 
 int part_load(struct part *part, bool train) {
-    struct tuning tuning = tuning_of_run();
+    struct tuning tuning = tuning_of_run(part->which);
     part->params = params_new(part->ops, &part->config, part->which, train);
-    tuning_apply(part->params, &part->config, &tuning);
+    tuning_apply(part->params, &tuning);
     part->sum = ops_allocate(part->ops, sizeof *part->sum);
     if (train) {
         struct optimizer_settings settings = optimizer_settings_of_run();
@@ -123,22 +130,11 @@ int64_t part_count(const struct part *part) {
     return count;
 }
 
-// Numbers in the weights of linear maps; tables of embeddings and queries are none.
-static int64_t linear_weights(const struct params *layout) {
-    int64_t count = 0;
-    for (int i = 0; i < layout->count; i++) {
-        const struct param *param = &layout->item[i];
-        if (param->decay && !strstr(param->name, "embedding") && !strstr(param->name, "query"))
-            count += shape_count(param->shape);
-    }
-    return count;
-}
-
 struct memory_bytes part_bytes(const struct part *part, bool train) {
     struct params *layout = params_layout(&part->config, part->which);
     struct optimizer_settings settings = optimizer_settings_of_run();
     int64_t block = layout->elements * (int64_t)sizeof(real), optimizer = optimizer_bytes(layout, &settings);
-    int64_t weights = linear_weights(layout);
+    int64_t weights = params_linear_count(layout);
     struct memory_bytes bytes = {.device = block};
     if (part->ops->dtype != DT_REAL) bytes.device += layout->elements * (int64_t)dtype_size(part->ops->dtype);
     if (train) bytes.device += block + optimizer;
@@ -187,7 +183,7 @@ static int write_average(const struct part *part, const char *path, struct writt
 
 static int write_one(const struct part *part, const char *directory, const char *ending, write_function *write,
                      struct written *written) {
-    char *name = xformat("%s%s.safetensors", part->name, ending), *path = path_join(directory, name);
+    char *name = xformat("%s%s.safetensors", part->which->name, ending), *path = path_join(directory, name);
     int status = write(part, path, written_add(written, name));
     free(name);
     free(path);

@@ -8,8 +8,7 @@
 #include "train/protocol.h"
 
 struct part {
-    const char *name; // of its files: "image", "text", "loss"
-    enum model_part which;
+    const struct model_part *which;
     struct model_config config;
     struct ops *ops;
     struct params *params;       // NULL before part_load
@@ -20,7 +19,7 @@ struct part {
 };
 
 // In a stage's `prepare`: joins the run (run_join) and opens the backend. 0 or -exit_code; part_close in any case.
-int part_open(struct part *part, enum model_part which, const struct option_table *table);
+int part_open(struct part *part, const struct model_part *which, const struct option_table *table);
 
 // Allocates parameters and optimizer, and fills them from the checkpoint that the run goes on from, else from
 // --pretrained, else from the seed. 0 or -exit_code.

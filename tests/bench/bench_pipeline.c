@@ -78,8 +78,8 @@ static int open_data(void) {
 static int open_parts(void) {
     struct {
         struct part *part;
-        enum model_part which;
-    } const parts[] = {{&image, PART_IMAGE}, {&text, PART_TEXT}, {&loss, PART_LOSS}};
+        const struct model_part *which;
+    } const parts[] = {{&image, &image_part}, {&text, &text_part}, {&loss, &loss_part}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         int status = part_open(parts[i].part, parts[i].which, &tables[0]);
         if (!status) status = part_load(parts[i].part, true);

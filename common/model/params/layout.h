@@ -1,7 +1,60 @@
-// The table of a part's parameters: every name, shape and initial deviation stands once, in layout.c.
+// The table of a part's parameters, and how it is made: a part's layout (part.h) adds tensors in the order in which
+// they lie in the blocks. Names stand once, in these calls; what training must know of a tensor is said there too, so
+// that nobody reads it out of a name.
 #pragma once
 
-#include "model/params/params.h"
+#include <limits.h>
 
-// Fills item, count and elements.
-void layout_part(struct params *params, const struct model_config *config);
+#include "model/params/config.h"
+#include "model/params/part.h"
+#include "tensor/safetensors.h"
+
+// Embeddings of positions, which a file may have for another number of them (model/params/positions.h).
+enum positions { POSITIONS_NONE, POSITIONS_GRID, POSITIONS_CAPTION };
+
+// Groups of tensors that a lock never reaches, and that it reaches however many groups it leaves unlocked.
+enum { GROUP_NEVER_LOCKED = INT_MAX, GROUP_ALWAYS_LOCKED = INT_MIN };
+
+struct param {
+    char name[TENSOR_NAME]; // PyTorch's and open_clip's: "visual.transformer.resblocks.0.attn.in_proj_weight"
+    struct shape shape;
+    int64_t offset; // elements from the start of the blocks
+    bool decay;     // weight decay applies: to weights of linear maps and to tables
+    bool linear;    // the weight of a linear map, which backends keep copies of
+    enum positions positions;
+    int group;              // of its tower, from the bottom (optim/tuning.h), or one of the two above
+    int layer;              // of its part, from the bottom
+    bool locked;            // keeps its value in training
+    double rate;            // of the learning rate; 1 for all but where layers differ
+    double mean, deviation; // of the normal distribution that initial values are drawn from
+};
+
+// The table alone, without memory for its contents: names, shapes, counts. `ops` and the blocks are NULL.
+struct params *params_layout(const struct model_config *config, const struct model_part *part);
+
+const struct param *params_find(const struct params *params, const char *name); // NULL if none
+int64_t params_count(const struct params *params);                              // trainable numbers
+int64_t params_linear_count(const struct params *params);                       // of them, in weights of linear maps
+void param_name(char name[TENSOR_NAME], const char *format, ...) PRINTF_LIKE(2, 3); // bug() when it does not fit
+
+// For layouts of parts. A part without towers and layers needs neither of these two.
+// The part has so many groups that a lock counts, and its last layer has this number.
+void params_layout_tower(struct params *params, int groups, int top);
+// Tensors that are added from here on are of this group and layer; before the first call, of none and of layer 0.
+void params_layout_place(struct params *params, int group, int layer);
+
+// Each adds one tensor; its name is the format's. Initial values: mean and deviation.
+// The weight of a linear map.
+void params_layout_add_linear(struct params *params, struct shape shape, double deviation, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+// The same directly behind the tensor before it, so that one linear map can run over both.
+void params_layout_add_adjacent(struct params *params, struct shape shape, double deviation, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+// Rows that are looked up or stand for themselves: embeddings, queries.
+void params_layout_add_table(struct params *params, struct shape shape, double deviation, enum positions positions,
+                             const char *format, ...) PRINTF_LIKE(5, 6);
+// A bias, a scalar, a single row: without weight decay.
+void params_layout_add(struct params *params, struct shape shape, double mean, double deviation, const char *format,
+                       ...) PRINTF_LIKE(5, 6);
+// NAME.weight and NAME.bias of a LayerNorm over D.
+void params_layout_add_norm(struct params *params, int64_t D, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -1,3 +1,6 @@
+// The blocks of a part's parameters in a backend's memory: their allocation, initial values, and the values in the
+// compute type that follow the masters. Stages make one for their part; towers take addresses from it, optimizers write
+// the masters. Which tensors there are is layout.c's.
 #include "model/params/params.h"
 
 #include <stdarg.h>
@@ -7,16 +10,10 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "model/params/layout.h"
+#include "ops/cpu/pool.h"
 
-struct params *params_layout(const struct model_config *config, enum model_part part) {
-    struct params *params = xcalloc(1, sizeof *params);
-    params->part = part;
-    layout_part(params, config);
-    return params;
-}
-
-struct params *params_new(struct ops *ops, const struct model_config *config, enum model_part part, bool train) {
+struct params *params_new(struct ops *ops, const struct model_config *config, const struct model_part *part,
+                          bool train) {
     struct params *params = params_layout(config, part);
     size_t elements = (size_t)params->elements;
     params->ops = ops;
@@ -40,29 +37,11 @@ void params_free(struct params **params) {
     *params = NULL;
 }
 
-const struct param *params_find(const struct params *params, const char *name) {
-    for (int i = 0; i < params->count; i++)
-        if (!strcmp(params->item[i].name, name)) return &params->item[i];
-    return NULL;
-}
-
-static void format_name(char name[TENSOR_NAME], const char *format, va_list list) {
-    int length = vsnprintf(name, TENSOR_NAME, format, list);
-    if (length < 0 || length >= TENSOR_NAME) bug("a tensor's name is too long: %s", name);
-}
-
-void param_name(char name[TENSOR_NAME], const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    format_name(name, format, list);
-    va_end(list);
-}
-
 struct weight params_weight(const struct params *params, const char *format, ...) {
     char name[TENSOR_NAME];
     va_list list;
     va_start(list, format);
-    format_name(name, format, list);
+    vsnprintf(name, sizeof name, format, list);
     va_end(list);
     const struct param *param = params_find(params, name);
     if (!param) bug("no parameter %s", name);
@@ -75,33 +54,45 @@ struct weight weight_at(struct weight weight, enum dtype dtype, int64_t elements
                            weight.gradient ? weight.gradient + elements : NULL};
 }
 
-int64_t params_count(const struct params *params) {
-    int64_t count = 0;
-    for (int i = 0; i < params->count; i++) count += shape_count(params->item[i].shape);
-    return count;
+// Elements first … first + n of one tensor, on their way to the device.
+struct drawing {
+    real *to;
+    const struct param *param;
+    struct random_key key;
+    int64_t first, n;
+};
+
+static void draw(const void *context, struct share share) {
+    const struct drawing *job = context;
+    const struct param *param = job->param;
+    struct range range = share_of(share, job->n, 1);
+    for (int64_t i = range.begin; i < range.end; i++)
+        job->to[i] = (real)(param->mean + param->deviation * random_normal(job->key, (uint64_t)(job->first + i)));
 }
 
-// Elements first … first + n of one tensor.
-static void draw(real *to, const struct param *param, struct random_key key, int64_t first, int64_t n) {
-#pragma omp parallel for
-    for (int64_t i = 0; i < n; i++)
-        to[i] = (real)(param->mean + param->deviation * random_normal(key, (uint64_t)(first + i)));
-}
+#define PIECE (1 << 20) // elements; bounds the host's copy
+#define DRAW_ALONE 1024 // so few are drawn before another thread has heard of it
 
-void params_initialize(struct params *params, uint64_t seed) {
-    enum { PIECE = 1 << 20 }; // elements; bounds the host's copy
-    real *piece = xmalloc(PIECE * sizeof *piece);
-    for (int t = 0; t < params->count; t++) {
-        const struct param *param = &params->item[t];
-        struct random_key key = random_key(seed, param->name);
-        int64_t count = shape_count(param->shape);
-        for (int64_t first = 0; first < count; first += PIECE) {
-            int64_t n = count - first < PIECE ? count - first : PIECE;
-            draw(piece, param, key, first, n);
-            params->ops->upload(params->ops, params->master + param->offset + first, piece, (size_t)n * sizeof *piece);
-        }
+static void draw_tensor(struct params *params, struct pool *pool, real *piece, const struct param *param,
+                        uint64_t seed) {
+    struct drawing job = {.to = piece, .param = param, .key = random_key(seed, param->name)};
+    int64_t count = shape_count(param->shape);
+    for (job.first = 0; job.first < count; job.first += job.n) {
+        job.n = count - job.first < PIECE ? count - job.first : PIECE;
+        pool_run(pool, job.n < DRAW_ALONE, draw, &job);
+        params->ops->upload(params->ops, params->master + param->offset + job.first, piece,
+                            (size_t)job.n * sizeof *piece);
     }
+}
+
+// Every number follows from its key and place alone, so that the team's size does not show.
+void params_initialize(struct params *params, uint64_t seed) {
+    struct pool *pool = pool_new(params->ops->threads);
+    if (!pool) pool = pool_new(1);
+    real *piece = xmalloc(PIECE * sizeof *piece);
+    for (int i = 0; i < params->count; i++) draw_tensor(params, pool, piece, &params->item[i], seed);
     free(piece);
+    pool_free(&pool);
     params_zero_gradient(params);
     params_refresh(params);
 }

@@ -1,3 +1,6 @@
+// Parameters in files: reads the masters of one part from a file that may hold a whole model, and writes any block
+// under the parameters' names. Checkpoints, exports and pretrained weights come and go this way; which file it is, and
+// whether it is what its manifest says, is the business of run/.
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +12,18 @@ static bool begins(const char *text, const char *start) {
     return !strncmp(text, start, strlen(start));
 }
 
-// Whose tensor it is in a file that holds the whole model. What neither encoder knows is the loss's.
-static enum model_part part_of(const char *name) {
-    if (begins(name, "visual.")) return PART_IMAGE;
-    return begins(name, "text.") || begins(name, "text_decoder.") ? PART_TEXT : PART_LOSS;
+static bool has_prefix(const struct model_part *part, const char *name) {
+    for (int i = 0; part->prefixes && part->prefixes[i]; i++)
+        if (begins(name, part->prefixes[i])) return true;
+    return false;
+}
+
+// Whether a tensor of a file that holds several parts is this part's.
+static bool claims(const struct model_part *part, const char *name, const struct model_part *const *known, int count) {
+    if (part->prefixes) return has_prefix(part, name);
+    for (int i = 0; i < count; i++)
+        if (has_prefix(known[i], name)) return false;
+    return true;
 }
 
 static bool loadable(enum dtype dtype) {
@@ -43,18 +54,21 @@ static int name_misfit(const char *path, const struct param *param, const struct
     return 1;
 }
 
-static int name_strangers(const char *path, const struct params *params, const struct safetensors *file) {
+static int name_strangers(const char *path, const struct params *params, const struct safetensors *file,
+                          const struct model_part *const *known, int count) {
     int strangers = 0;
     for (size_t i = 0; i < file->count; i++) {
-        if (part_of(file->tensor[i].name) != params->part || params_find(params, file->tensor[i].name)) continue;
-        warn("%s: %s is not in this model", path, file->tensor[i].name);
+        const char *name = file->tensor[i].name;
+        if (!claims(params->part, name, known, count) || params_find(params, name)) continue;
+        warn("%s: %s is not in this model", path, name);
         strangers++;
     }
     return strangers;
 }
 
-static int check_file(const struct params *params, const struct safetensors *file, const char *path, bool exact) {
-    int misfits = exact ? name_strangers(path, params, file) : 0;
+static int check_file(const struct params *params, const struct safetensors *file, const char *path,
+                      const struct model_part *const *known, int count) {
+    int misfits = known ? name_strangers(path, params, file, known, count) : 0;
     for (int i = 0; i < params->count; i++)
         misfits += name_misfit(path, &params->item[i], safetensors_find(file, params->item[i].name));
     if (!misfits) return 0;
@@ -85,8 +99,9 @@ static void load_tensor(struct params *params, const struct param *param, const 
     free(resampled);
 }
 
-int params_load(struct params *params, const struct safetensors *file, const char *path, bool exact) {
-    int status = check_file(params, file, path, exact);
+int params_load(struct params *params, const struct safetensors *file, const char *path,
+                const struct model_part *const *known, int count) {
+    int status = check_file(params, file, path, known, count);
     if (status) return status;
     for (int i = 0; i < params->count; i++)
         load_tensor(params, &params->item[i], safetensors_find(file, params->item[i].name));

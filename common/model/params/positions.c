@@ -1,3 +1,5 @@
+// Resamples position embeddings as torch.nn.functional.interpolate does: each output is a weighted sum of a few inputs
+// along one axis ("taps"), a grid is resampled along one axis and then the other. params_load calls it.
 #include "model/params/positions.h"
 
 #include <math.h>
@@ -5,14 +7,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-
-static bool is_grid(const struct param *param) {
-    return !strcmp(param->name, "visual.positional_embedding");
-}
-
-static bool is_caption(const struct param *param) {
-    return !strcmp(param->name, "text.positional_embedding");
-}
 
 // The side of a square of so many places, or 0.
 static int64_t side_of(int64_t places) {
@@ -28,7 +22,8 @@ static int64_t class_rows(int64_t rows) {
 bool positions_fit(const struct param *param, struct shape found) {
     if (found.rank != 2 || found.dim[0] < 1 || found.dim[1] != param->shape.dim[1]) return false;
     int64_t extra = class_rows(param->shape.dim[0]);
-    return is_caption(param) || (is_grid(param) && found.dim[0] > extra && side_of(found.dim[0] - extra));
+    bool grid = param->positions == POSITIONS_GRID && found.dim[0] > extra && side_of(found.dim[0] - extra);
+    return grid || param->positions == POSITIONS_CAPTION;
 }
 
 // What one output takes of the inputs first … first + count.
@@ -91,7 +86,7 @@ void positions_resample(real *to, const struct param *param, const real *from, s
     int64_t rows = param->shape.dim[0], old = found.dim[0], D = found.dim[1], extra = class_rows(rows);
     double *in = xcalloc((size_t)(old * D), sizeof *in), *out = xcalloc((size_t)(rows * D), sizeof *out);
     for (int64_t i = 0; i < old * D; i++) in[i] = from[i];
-    if (is_grid(param)) {
+    if (param->positions == POSITIONS_GRID) {
         memcpy(out, in, (size_t)(extra * D) * sizeof *out);
         resample_grid(out + extra * D, in + extra * D, side_of(old - extra), side_of(rows - extra), D);
     } else {

@@ -94,9 +94,9 @@ struct model {
     int batch, sets;
 };
 
-static inline struct params *load_part(struct ops *ops, const struct golden *golden, enum model_part part) {
+static inline struct params *load_part(struct ops *ops, const struct golden *golden, const struct model_part *part) {
     struct params *params = params_new(ops, &golden->config, part, true);
-    assert_int_equal(params_load(params, &golden->weights, "weights", true), 0);
+    assert_int_equal(params_load(params, &golden->weights, "weights", model_parts, MODEL_PARTS), 0);
     return params;
 }
 
@@ -106,9 +106,9 @@ static inline void model_open(struct model *model, const struct golden *golden, 
     assert_int_equal(ops_open(&model->ops, device, dtype, 2), 0);
     assert_int_equal(ops_open(&model->loss_ops, device, DT_REAL, 2), 0);
     struct tower_plan plan = {batch, sets, true};
-    model->image = load_part(model->ops, golden, PART_IMAGE);
-    model->text = load_part(model->ops, golden, PART_TEXT);
-    model->loss = load_part(model->loss_ops, golden, PART_LOSS);
+    model->image = load_part(model->ops, golden, &image_part);
+    model->text = load_part(model->ops, golden, &text_part);
+    model->loss = load_part(model->loss_ops, golden, &loss_part);
     model->image_tower = image_tower_new(&golden->config, model->image, plan);
     model->text_tower = text_tower_new(&golden->config, model->text, plan);
     model->contrastive = contrastive_new(model->loss_ops, golden->G, golden->E);

@@ -14,7 +14,7 @@ struct captioner {
 static void open_captioner(struct captioner *captioner, const char *device) {
     golden_open(&captioner->golden, "equal_widths");
     assert_int_equal(ops_open(&captioner->ops, device, DT_REAL, 2), 0);
-    captioner->text = load_part(captioner->ops, &captioner->golden, PART_TEXT);
+    captioner->text = load_part(captioner->ops, &captioner->golden, &text_part);
     captioner->features = golden_copy(&captioner->golden.values, "features");
     captioner->ids = golden_copy(&captioner->golden.batch, "ids");
 }

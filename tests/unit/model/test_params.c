@@ -1,6 +1,7 @@
 // The table of parameters: the paper's counts, the layout, initial values, files.
 #include "fixture.h"
 
+#include <glob.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -17,7 +18,7 @@ static bool starts_with(const char *name, const char *start) {
 }
 
 // Trainable numbers without poolers and the two projections to the embedding, which the paper leaves out.
-static int64_t count_as_the_paper(const struct model_config *config, enum model_part part) {
+static int64_t count_as_the_paper(const struct model_config *config, const struct model_part *part) {
     struct params *params = params_layout(config, part);
     int64_t count = 0;
     for (int i = 0; i < params->count; i++) {
@@ -39,20 +40,20 @@ static void test_counts_are_the_papers(void **state) {
     (void)state;
     struct model_config config;
     read_preset(&config, "coca_base");
-    assert_millions(count_as_the_paper(&config, PART_IMAGE), 86.0, 0.05);
-    assert_millions(count_as_the_paper(&config, PART_TEXT), 296.9, 0.05);
+    assert_millions(count_as_the_paper(&config, &image_part), 86.0, 0.05);
+    assert_millions(count_as_the_paper(&config, &text_part), 296.9, 0.05);
     read_preset(&config, "coca_large");
-    assert_millions(count_as_the_paper(&config, PART_IMAGE), 303.6, 0.05);
-    assert_millions(count_as_the_paper(&config, PART_TEXT), 483.9, 0.05);
+    assert_millions(count_as_the_paper(&config, &image_part), 303.6, 0.05);
+    assert_millions(count_as_the_paper(&config, &text_part), 483.9, 0.05);
     read_preset(&config, "coca_2b");
-    assert_millions(count_as_the_paper(&config, PART_IMAGE), 1012, 0.5);
-    assert_millions(count_as_the_paper(&config, PART_TEXT), 1180, 0.5);
+    assert_millions(count_as_the_paper(&config, &image_part), 1012, 0.5);
+    assert_millions(count_as_the_paper(&config, &text_part), 1180, 0.5);
 }
 
 static int64_t count_all(const struct model_config *config) {
     int64_t count = 0;
-    for (int part = PART_IMAGE; part <= PART_LOSS; part++) {
-        struct params *params = params_layout(config, (enum model_part)part);
+    for (int part = 0; part < MODEL_PARTS; part++) {
+        struct params *params = params_layout(config, model_parts[part]);
         count += params_count(params);
         params_free(&params);
     }
@@ -74,8 +75,8 @@ static void test_names_and_shapes_are_the_golden_ones(void **state) {
         struct golden golden;
         size_t count = 0;
         golden_open(&golden, golden_names[i]);
-        for (enum model_part part = PART_IMAGE; part <= PART_LOSS; part++) {
-            struct params *params = params_layout(&golden.config, part);
+        for (int part = 0; part < MODEL_PARTS; part++) {
+            struct params *params = params_layout(&golden.config, model_parts[part]);
             for (int k = 0; k < params->count; k++) {
                 const struct tensor *tensor = safetensors_find(&golden.weights, params->item[k].name);
                 if (!tensor) fail_msg("%s is not in the golden file", params->item[k].name);
@@ -102,7 +103,7 @@ static void test_layout(void **state) {
     read_preset(&config, "coca_tiny");
     config.vision.width = 27;
     config.decoder.width = config.text.width = 15;
-    struct params *params = params_layout(&config, PART_IMAGE);
+    struct params *params = params_layout(&config, &image_part);
     const struct param *k = params_find(params, "visual.attn_pool.attn.k_proj_weight");
     const struct param *v = params_find(params, "visual.attn_pool.attn.v_proj_weight");
     assert_int_equal(v->offset, k->offset + 15 * 27);
@@ -115,21 +116,51 @@ static void test_layout(void **state) {
     params_free(&params);
 }
 
+// Design section 7 says of names what the layouts say by the way in which they add a tensor.
+static void check_kinds(const struct params *params) {
+    for (int i = 0; i < params->count; i++) {
+        const struct param *param = &params->item[i];
+        const char *name = param->name;
+        bool decay =
+            param->shape.rank >= 2 && !strstr(name, "ln") && !strstr(name, "bias") && !strstr(name, "logit_scale");
+        if (param->decay != decay) fail_msg("decay of %s", name);
+        if (param->linear != (decay && !strstr(name, "embedding") && !strstr(name, "query")))
+            fail_msg("whether %s is a linear map's", name);
+    }
+}
+
+static void test_kinds_of_all_presets(void **state) {
+    (void)state;
+    glob_t found;
+    assert_int_equal(glob("../data/models/*.json", 0, NULL, &found), 0);
+    assert_true(found.gl_pathc > 5);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        struct model_config config;
+        assert_int_equal(model_config_read(&config, found.gl_pathv[i]), 0);
+        for (int k = 0; k < MODEL_PARTS; k++) {
+            struct params *params = params_layout(&config, model_parts[k]);
+            check_kinds(params);
+            params_free(&params);
+        }
+    }
+    globfree(&found);
+}
+
 static void test_decay(void **state) {
     (void)state;
     static const struct {
-        enum model_part part;
+        const struct model_part *part;
         const char *name;
         bool decay;
     } row[] = {
-        {PART_IMAGE, "visual.conv1.weight", true},
-        {PART_IMAGE, "visual.ln_post.weight", false},
-        {PART_IMAGE, "visual.attn_pool.query", true},
-        {PART_IMAGE, "visual.transformer.resblocks.0.mlp.c_fc.bias", false},
-        {PART_TEXT, "text.cls_emb", false},
-        {PART_TEXT, "text.positional_embedding", true},
-        {PART_TEXT, "text_decoder.cross_attn.0.attn.out_proj.weight", true},
-        {PART_LOSS, "logit_scale", false},
+        {&image_part, "visual.conv1.weight", true},
+        {&image_part, "visual.ln_post.weight", false},
+        {&image_part, "visual.attn_pool.query", true},
+        {&image_part, "visual.transformer.resblocks.0.mlp.c_fc.bias", false},
+        {&text_part, "text.cls_emb", false},
+        {&text_part, "text.positional_embedding", true},
+        {&text_part, "text_decoder.cross_attn.0.attn.out_proj.weight", true},
+        {&loss_part, "logit_scale", false},
     };
     struct model_config config;
     read_preset(&config, "coca_tiny");
@@ -155,8 +186,8 @@ static void test_initial_values(void **state) {
     struct model_config config;
     read_preset(&config, "coca_tiny");
     struct ops *ops = open_reference();
-    struct params *text = params_new(ops, &config, PART_TEXT, false),
-                  *loss = params_new(ops, &config, PART_LOSS, false);
+    struct params *text = params_new(ops, &config, &text_part, false),
+                  *loss = params_new(ops, &config, &loss_part, false);
     params_initialize(text, 7);
     params_initialize(loss, 7);
     double D = config.text.width, proj = pow(D, -0.5) * pow(2 * config.text.layers, -0.5);
@@ -183,8 +214,9 @@ static void test_initial_values_follow_the_name(void **state) {
     deeper = config;
     deeper.vision.layers++;
     struct ops *ops = open_reference();
-    struct params *params[] = {params_new(ops, &config, PART_IMAGE, false), params_new(ops, &deeper, PART_IMAGE, false),
-                               params_new(ops, &config, PART_IMAGE, false)};
+    struct params *params[] = {params_new(ops, &config, &image_part, false),
+                               params_new(ops, &deeper, &image_part, false),
+                               params_new(ops, &config, &image_part, false)};
     params_initialize(params[0], 7);
     params_initialize(params[1], 7);
     params_initialize(params[2], 8);
@@ -217,12 +249,12 @@ static void test_file_round_trip(void **state) {
     int64_t size;
     read_preset(&config, "coca_tiny");
     struct ops *ops = open_reference();
-    struct params *a = params_new(ops, &config, PART_IMAGE, false), *b = params_new(ops, &config, PART_IMAGE, false);
+    struct params *a = params_new(ops, &config, &image_part, false), *b = params_new(ops, &config, &image_part, false);
     char *path = path_join(folder, "image.safetensors");
     params_initialize(a, 3);
     assert_int_equal(params_write(a, a->master, path, &checksum, &size), 0);
     assert_int_equal(safetensors_open(&file, path), 0);
-    assert_int_equal(params_load(b, &file, path, true), 0);
+    assert_int_equal(params_load(b, &file, path, model_parts, MODEL_PARTS), 0);
     assert_memory_equal(a->master, b->master, (size_t)a->elements * sizeof(real));
     safetensors_close(&file);
     params_free(&a);
@@ -238,9 +270,9 @@ static void test_files_that_do_not_fit(void **state) {
     golden_open(&golden, "narrow_vision");
     golden_open(&other, "wide_vision");
     struct ops *ops = open_reference();
-    struct params *params = params_new(ops, &golden.config, PART_TEXT, false);
-    assert_int_equal(params_load(params, &other.weights, "other", false), -EXIT_USAGE);
-    assert_int_equal(params_load(params, &golden.batch, "batch", false), -EXIT_USAGE);
+    struct params *params = params_new(ops, &golden.config, &text_part, false);
+    assert_int_equal(params_load(params, &other.weights, "other", NULL, 0), -EXIT_USAGE);
+    assert_int_equal(params_load(params, &golden.batch, "batch", NULL, 0), -EXIT_USAGE);
     for (int64_t i = 0; i < params->elements; i++) assert_true(params->master[i] == 0);
     params_free(&params);
     ops_close(&ops);
@@ -260,20 +292,84 @@ static void test_scalars_and_strangers(void **state) {
     char *path = path_join(folder, "loss.safetensors");
     read_preset(&config, "coca_tiny");
     struct ops *ops = open_reference();
-    struct params *params = params_new(ops, &config, PART_LOSS, false);
+    struct params *params = params_new(ops, &config, &loss_part, false);
     assert_int_equal(safetensors_write(path, tensor, 3, NULL, 0, NULL, NULL), 0);
     assert_int_equal(safetensors_open(&file, path), 0);
-    assert_int_equal(params_load(params, &file, path, true), -EXIT_USAGE);
-    assert_int_equal(params_load(params, &file, path, false), 0);
+    assert_int_equal(params_load(params, &file, path, model_parts, MODEL_PARTS), -EXIT_USAGE);
+    assert_int_equal(params_load(params, &file, path, NULL, 0), 0);
     assert_true(params->master[0] == 3);
     safetensors_close(&file);
     assert_int_equal(safetensors_write(path, tensor, 2, NULL, 0, NULL, NULL), 0);
     assert_int_equal(safetensors_open(&file, path), 0);
-    assert_int_equal(params_load(params, &file, path, true), 0);
+    assert_int_equal(params_load(params, &file, path, model_parts, MODEL_PARTS), 0);
     safetensors_close(&file);
     params_free(&params);
     ops_close(&ops);
     free(path);
+}
+
+static void layout_head(struct params *params, const struct model_config *config) {
+    params_layout_add_linear(params, SHAPE(7, config->embed_dim), 1, "head.%s", "weight");
+    params_layout_add(params, SHAPE(7), 0.5, 0, "head.bias");
+    params_layout_add_norm(params, 3, "head.ln");
+}
+
+static const char *const head_prefixes[] = {"head.", NULL};
+static const struct model_part head_part = {"head", head_prefixes, layout_head};
+
+// In a file of the whole model each part refuses what is its own and unknown, and leaves the others' alone.
+static void test_a_part_of_somebody_else(void **state) {
+    (void)state;
+    const struct model_part *known[] = {&image_part, &text_part, &loss_part, &head_part};
+    struct model_config config;
+    struct safetensors file;
+    char *path = path_join(folder, "head.safetensors");
+    read_preset(&config, "coca_tiny");
+    float numbers[7 * 512] = {0};
+    struct tensor tensor[] = {
+        {"logit_scale", DT_F32, SHAPE(1), numbers},  {"head.weight", DT_F32, SHAPE(7, config.embed_dim), numbers},
+        {"head.bias", DT_F32, SHAPE(7), numbers},    {"head.ln.weight", DT_F32, SHAPE(3), numbers},
+        {"head.ln.bias", DT_F32, SHAPE(3), numbers}, {"head.other", DT_F32, SHAPE(3), numbers}};
+    struct ops *ops = open_reference();
+    struct params *head = params_new(ops, &config, &head_part, true),
+                  *loss = params_new(ops, &config, &loss_part, false);
+    params_initialize(head, 1);
+    assert_true(head->master[params_find(head, "head.bias")->offset] == 0.5F);
+    assert_true(head->item[0].decay && head->item[0].linear && !head->item[1].decay && !head->item[2].decay);
+    assert_int_equal(params_linear_count(head), 7 * config.embed_dim);
+    assert_int_equal(safetensors_write(path, tensor, 6, NULL, 0, NULL, NULL), 0);
+    assert_int_equal(safetensors_open(&file, path), 0);
+    assert_int_equal(params_load(head, &file, path, known, 4), -EXIT_USAGE);
+    assert_int_equal(params_load(head, &file, path, NULL, 0), 0);
+    assert_int_equal(params_load(loss, &file, path, known, 4), 0);
+    assert_int_equal(params_load(loss, &file, path, model_parts, MODEL_PARTS), -EXIT_USAGE);
+    safetensors_close(&file);
+    assert_int_equal(safetensors_write(path, tensor, 5, NULL, 0, NULL, NULL), 0);
+    assert_int_equal(safetensors_open(&file, path), 0);
+    assert_int_equal(params_load(head, &file, path, known, 4), 0);
+    safetensors_close(&file);
+    params_free(&head);
+    params_free(&loss);
+    ops_close(&ops);
+    free(path);
+}
+
+static void test_initial_values_in_any_team(void **state) {
+    (void)state;
+    struct model_config config;
+    read_preset(&config, "coca_tiny");
+    struct ops *ops[2] = {open_reference(), NULL};
+    struct params *image[2];
+    assert_int_equal(ops_open(&ops[1], "cpu", DT_REAL, 3), 0);
+    for (int i = 0; i < 2; i++) {
+        image[i] = params_new(ops[i], &config, &image_part, false);
+        params_initialize(image[i], 5);
+    }
+    assert_memory_equal(image[0]->master, image[1]->master, (size_t)image[0]->elements * sizeof(real));
+    for (int i = 0; i < 2; i++) {
+        params_free(&image[i]);
+        ops_close(&ops[i]);
+    }
 }
 
 int main(void) {
@@ -282,12 +378,15 @@ int main(void) {
         cmocka_unit_test(test_counts_are_open_clips),
         cmocka_unit_test(test_names_and_shapes_are_the_golden_ones),
         cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_kinds_of_all_presets),
         cmocka_unit_test(test_decay),
         cmocka_unit_test(test_initial_values),
         cmocka_unit_test(test_initial_values_follow_the_name),
         cmocka_unit_test(test_file_round_trip),
         cmocka_unit_test(test_files_that_do_not_fit),
         cmocka_unit_test(test_scalars_and_strangers),
+        cmocka_unit_test(test_a_part_of_somebody_else),
+        cmocka_unit_test(test_initial_values_in_any_team),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -149,7 +149,7 @@ static void test_four_steps(void **state) {
 static void check_greedy(const struct golden *golden, const char *device, enum dtype dtype) {
     struct ops *ops;
     assert_int_equal(ops_open(&ops, device, dtype, 2), 0);
-    struct params *text = load_part(ops, golden, PART_TEXT);
+    struct params *text = load_part(ops, golden, &text_part);
     struct generate_options options = {.temperature = 1, .top_p = 1, .repetition_penalty = 1};
     struct generator *generator = generator_new(&golden->config, text, golden->G, &options);
     float *features = golden_copy(&golden->values, "features");
@@ -213,7 +213,7 @@ static void check_generate(const struct golden *golden, const char *device, enum
     struct ops *ops;
     assert_true(json_array_size(cases) > 5);
     assert_int_equal(ops_open(&ops, device, dtype, 2), 0);
-    struct params *text = load_part(ops, golden, PART_TEXT);
+    struct params *text = load_part(ops, golden, &text_part);
     for (size_t i = 0; i < json_array_size(cases); i++) check_case(golden, text, json_array_get(cases, i), i);
     params_free(&text);
     ops_close(&ops);

@@ -85,7 +85,7 @@ static void check_embedding_alone(const char *name) {
     golden_open(&golden, name);
     golden.config.vision.queries = 20;
     assert_int_equal(ops_open(&ops, "cpu", DT_REAL, 2), 0);
-    struct params *params = params_new(ops, &golden.config, PART_IMAGE, false);
+    struct params *params = params_new(ops, &golden.config, &image_part, false);
     params_initialize(params, 5);
     params_refresh(params);
     struct image_tower *tower = image_tower_new(&golden.config, params, (struct tower_plan){2, 1, false});

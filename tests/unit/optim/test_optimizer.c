@@ -30,9 +30,9 @@ static struct bench bench_new(const struct optimizer_settings *settings) {
     struct safetensors file;
     assert_done(model_config_read(&config, "parity/equal_widths/model.json"));
     assert_done(ops_open(&bench.ops, "reference", DT_REAL, 1));
-    bench.params = params_new(bench.ops, &config, PART_IMAGE, true);
+    bench.params = params_new(bench.ops, &config, &image_part, true);
     assert_done(safetensors_open(&file, "parity/equal_widths/weights.safetensors"));
-    assert_done(params_load(bench.params, &file, "weights", true));
+    assert_done(params_load(bench.params, &file, "weights", model_parts, MODEL_PARTS));
     safetensors_close(&file);
     bench.optimizer = optimizer_new(bench.params, settings);
     optimizer_start(bench.optimizer);

@@ -32,7 +32,7 @@ static int type_for(const char *model, const char *more) {
     return status;
 }
 
-static int open_part(struct part *part, enum model_part which, bool train) {
+static int open_part(struct part *part, const struct model_part *which, bool train) {
     int status = part_open(part, which, &run_options_table);
     return status ? status : part_load(part, train);
 }
@@ -46,10 +46,10 @@ static void the_seed_decides(void **state) {
     (void)state;
     struct part one, same, other;
     assert_done(type_for("narrow_vision", "--seed 3"));
-    assert_done(open_part(&one, PART_TEXT, false));
-    assert_done(open_part(&same, PART_TEXT, true));
+    assert_done(open_part(&one, &text_part, false));
+    assert_done(open_part(&same, &text_part, true));
     assert_done(type_for("narrow_vision", "--seed 4"));
-    assert_done(open_part(&other, PART_TEXT, false));
+    assert_done(open_part(&other, &text_part, false));
     assert_same_weights(&one, &same);
     assert_memory_not_equal(one.params->master, other.params->master, 64 * sizeof(real));
     struct part *all[] = {&one, &same, &other};
@@ -71,7 +71,7 @@ static void write_checkpoint(struct part part[3]) {
     char *aside = checkpoint_aside(1);
     assert_done(directory_make(aside));
     for (int i = 0; i < 3; i++) {
-        assert_done(open_part(&part[i], (enum model_part)i, true));
+        assert_done(open_part(&part[i], model_parts[i], true));
         update(&part[i]);
         assert_done(part_write(&part[i], aside, &checkpoint.written));
     }
@@ -92,7 +92,7 @@ static void a_checkpoint_goes_on_as_if_nothing_was(void **state) {
     write_checkpoint(part);
     strcpy(run_start.checkpoint, "checkpoints/step-1");
     for (int i = 0; i < 3; i++) {
-        assert_done(open_part(&resumed, (enum model_part)i, true));
+        assert_done(open_part(&resumed, model_parts[i], true));
         assert_same_weights(&resumed, &part[i]);
         assert_int_equal(optimizer_updates(resumed.optimizer), 1);
         update(&part[i]);
@@ -112,7 +112,7 @@ static void the_checkpoint_of_another_model_is_refused(void **state) {
     write_checkpoint(part);
     strcpy(run_start.checkpoint, "checkpoints/step-1");
     assert_done(type_for("wide_vision", ""));
-    assert_done(part_open(&other, PART_IMAGE, &run_options_table));
+    assert_done(part_open(&other, &image_part, &run_options_table));
     assert_refused(EXIT_USAGE, "another model", part_load(&other, true));
     part_close(&other);
     close_all(part);
@@ -124,11 +124,11 @@ static void inference_takes_the_average_and_training_the_masters(void **state) {
     assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
     write_checkpoint(part);
     assert_done(type_for("narrow_vision", "--pretrained checkpoints/step-1"));
-    assert_done(open_part(&found, PART_TEXT, true));
-    assert_same_weights(&found, &part[PART_TEXT]);
+    assert_done(open_part(&found, &text_part, true));
+    assert_same_weights(&found, &part[1]);
     part_close(&found);
-    assert_done(open_part(&found, PART_TEXT, false));
-    assert_memory_equal(found.params->master, optimizer_average(part[PART_TEXT].optimizer),
+    assert_done(open_part(&found, &text_part, false));
+    assert_memory_equal(found.params->master, optimizer_average(part[1].optimizer),
                         (size_t)found.params->elements * sizeof(real));
     part_close(&found);
     close_all(part);
@@ -143,7 +143,7 @@ static void a_file_of_weights_fills_each_part(void **state) {
         struct part part;
         struct safetensors file;
         assert_done(type_for("narrow_vision", words));
-        assert_done(open_part(&part, (enum model_part)i, false));
+        assert_done(open_part(&part, model_parts[i], false));
         assert_done(safetensors_open(&file, weights));
         const struct param *last = &part.params->item[part.params->count - 1];
         assert_memory_equal(part.params->master + last->offset, safetensors_find(&file, last->name)->data,
@@ -162,13 +162,13 @@ static void weights_that_do_not_fit_are_refused(void **state) {
     struct part part;
     assert_done(directory_make("empty"));
     assert_done(type_for("narrow_vision", words));
-    assert_done(part_open(&part, PART_IMAGE, &run_options_table));
+    assert_done(part_open(&part, &image_part, &run_options_table));
     assert_refused(EXIT_USAGE, "visual.conv1.weight", part_load(&part, false));
     part_close(&part);
     for (int i = 0; i < 3; i++) {
         char *more = xformat("--pretrained %s", wrong[i]);
         assert_done(type_for("narrow_vision", more));
-        assert_done(part_open(&part, PART_IMAGE, &run_options_table));
+        assert_done(part_open(&part, &image_part, &run_options_table));
         assert_refused(EXIT_USAGE, wrong[i], part_load(&part, false));
         part_close(&part);
         free(more);
@@ -232,7 +232,7 @@ static void the_exported_model_is_the_averaged_one(void **state) {
     assert_true(file_exists("model/tokenizer.model"));
     assert_done(type_options("--device reference --pretrained model")); // with its own configuration
     for (int i = 0; i < 3; i++) {
-        assert_done(open_part(&found, (enum model_part)i, false));
+        assert_done(open_part(&found, model_parts[i], false));
         assert_true(found.config.fingerprint == part[i].config.fingerprint);
         assert_memory_equal(found.params->master, optimizer_average(part[i].optimizer),
                             (size_t)found.params->elements * sizeof(real));
@@ -248,7 +248,7 @@ static void the_first_gradient_that_is_not_finite_is_named(void **state) {
     (void)state;
     struct part part;
     assert_done(type_for("narrow_vision", ""));
-    assert_done(open_part(&part, PART_IMAGE, true));
+    assert_done(open_part(&part, &image_part, true));
     for (int64_t i = 0; i < 10; i++) part.params->gradient[i] = 3;
     assert_true(part_gradient_squares(&part) == 90);
     assert_string_equal(part_bad_gradient(&part), "");
