@@ -169,8 +169,8 @@ static int forward(void *context, const struct work *work, struct message *taken
     if (B) image_tower_results(self.tower, set_of(work), feature_rows, embedding_rows);
     if (work->dump && feature_rows) dump_features(work, B, feature_rows);
     keep(work, &taken[0]);
-    if (embeddings) status = edge_send(self.embeddings, NULL, &embeddings);
-    if (features && !status) status = edge_send(self.features, ROLE_TEXT, &features);
+    if (embeddings) status = edge_send(self.embeddings, ANYBODY, &embeddings);
+    if (features && !status) status = edge_send(self.features, (struct address){ROLE_TEXT, 0}, &features);
     if (features) message_free(&features);
     return status;
 }
@@ -216,20 +216,20 @@ static int outputs(void *context, struct tensor *tensor) {
 // ---- sockets
 
 static int open_edges(struct hub *hub) {
-    static const char *const text[] = {ROLE_TEXT, NULL};
+    static const struct peer_group text = {ROLE_TEXT, 1};
     const struct run_options *o = &run_options;
     bool conducted = o->control, caption = o->caption_weight > 0, contrastive = o->contrastive_weight > 0;
     bool train = conducted && self.train;
     enum edge_manner to_text = conducted ? EDGE_BIND : EDGE_SERVE, to_loss = conducted ? EDGE_CONNECT : EDGE_SERVE;
     const struct edge_row rows[] = {
-        {&self.images, true, {"images", o->images, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
-        {&self.features, conducted && caption, {"features", o->features, to_text, EDGE_OUT, 0, text}},
-        {&self.features_grad, train && caption, {"features-grad", o->features_grad, EDGE_BIND, EDGE_IN, 0, text}},
-        {&self.embeddings, conducted && contrastive, {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL}},
+        {&self.images, true, {"images", o->images, EDGE_PULL, EDGE_IN, (int)o->window, NULL, 0}},
+        {&self.features, conducted && caption, {"features", o->features, to_text, EDGE_OUT, 0, &text, 1}},
+        {&self.features_grad, train && caption, {"features-grad", o->features_grad, EDGE_BIND, EDGE_IN, 0, &text, 1}},
+        {&self.embeddings, conducted && contrastive, {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL, 0}},
         {&self.embeddings_grad,
          train && contrastive,
-         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL}},
-        {&self.control, false, {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL}},
+         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL, 0}},
+        {&self.control, false, {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL, 0}},
     };
     return edges_open(hub, rows, sizeof rows / sizeof *rows);
 }

@@ -82,15 +82,15 @@ static int prepare(const struct strings *operands) {
 }
 
 static int open_edges(struct hub *hub, struct conductor *conductor) {
-    static const char *const both[] = {ROLE_IMAGE, ROLE_TEXT, NULL};
+    static const struct peer_group both[] = {{ROLE_IMAGE, 1}, {ROLE_TEXT, 1}};
     const struct run_options *o = &run_options;
     bool contrastive = o->contrastive_weight > 0, alone = is_alone();
     const struct edge_row rows[] = {
-        {&conductor->control, !alone, {"control", o->control, EDGE_BIND, EDGE_BOTH, 0, both}},
-        {&conductor->embeddings, contrastive || alone, {"embeddings", o->embeddings, EDGE_BIND, EDGE_IN, 0, both}},
+        {&conductor->control, !alone, {"control", o->control, EDGE_BIND, EDGE_BOTH, 0, both, 2}},
+        {&conductor->embeddings, contrastive || alone, {"embeddings", o->embeddings, EDGE_BIND, EDGE_IN, 0, both, 2}},
         {&conductor->embeddings_grad,
          contrastive && train,
-         {"embeddings-grad", o->embeddings_grad, EDGE_BIND, EDGE_OUT, 0, both}},
+         {"embeddings-grad", o->embeddings_grad, EDGE_BIND, EDGE_OUT, 0, both, 2}},
     };
     return edges_open(hub, rows, sizeof rows / sizeof *rows);
 }

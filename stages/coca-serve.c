@@ -144,7 +144,7 @@ static int turn(struct hub *hub) {
     for (int i = 0; i < LANES && !status; i++) {
         if (!lane[i].edge) continue;
         status = lane_advance(&lane[i], leaving ? 0 : own.max_wait / 1000);
-        if (!status) status = lane_answer(&lane[i], hub, clients, &tally);
+        if (!status) status = lane_answer(&lane[i], clients, &tally);
     }
     return status;
 }

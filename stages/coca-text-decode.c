@@ -131,8 +131,8 @@ static int prepare(const struct strings *operands) {
 static int open_caption_edges(struct hub *hub) {
     const struct run_options *o = &run_options;
     const struct edge_row rows[] = {
-        {&text_decode.features, true, {"features", o->features, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
-        {&text_decode.captions, true, {"captions", o->captions, EDGE_SERVE, EDGE_OUT, 0, NULL}},
+        {&text_decode.features, true, {"features", o->features, EDGE_PULL, EDGE_IN, (int)o->window, NULL, 0}},
+        {&text_decode.captions, true, {"captions", o->captions, EDGE_SERVE, EDGE_OUT, 0, NULL, 0}},
     };
     int status = edges_open(hub, rows, sizeof rows / sizeof *rows);
     if (!status && o->transport == TRANSPORT_SHARED)
@@ -146,18 +146,20 @@ static int open_edges(struct hub *hub) {
     bool train = conducted && text_decode.train;
     enum edge_manner to_loss = conducted ? EDGE_CONNECT : EDGE_SERVE;
     const struct edge_row rows[] = {
-        {&text_decode.tokens, true, {"tokens", o->tokens, EDGE_PULL, EDGE_IN, (int)o->window, NULL}},
+        {&text_decode.tokens, true, {"tokens", o->tokens, EDGE_PULL, EDGE_IN, (int)o->window, NULL, 0}},
         {&text_decode.features,
          conducted && caption,
-         {"features", caption_options.embed ? NULL : o->features, EDGE_CONNECT, EDGE_IN, 0, NULL}},
+         {"features", caption_options.embed ? NULL : o->features, EDGE_CONNECT, EDGE_IN, 0, NULL, 0}},
         {&text_decode.features_grad,
          train && caption,
-         {"features-grad", o->features_grad, EDGE_CONNECT, EDGE_OUT, 0, NULL}},
-        {&text_decode.embeddings, conducted && contrastive, {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL}},
+         {"features-grad", o->features_grad, EDGE_CONNECT, EDGE_OUT, 0, NULL, 0}},
+        {&text_decode.embeddings,
+         conducted && contrastive,
+         {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL, 0}},
         {&text_decode.embeddings_grad,
          train && contrastive,
-         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL}},
-        {&text_decode.control, false, {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL}},
+         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL, 0}},
+        {&text_decode.control, false, {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL, 0}},
     };
     return edges_open(hub, rows, sizeof rows / sizeof *rows);
 }
@@ -167,7 +169,7 @@ static int run(struct hub *hub) {
     int status = generate ? open_caption_edges(hub) : open_edges(hub);
     if (!status) stage_ready();
     if (!status) status = hub_meet(hub);
-    if (!status) status = generate ? captions_run(hub) : passes_run(hub, ahead());
+    if (!status) status = generate ? captions_run() : passes_run(hub, ahead());
     passes_close();
     free((void *)text_decode.generate.prompt);
     part_close(&text_decode.part);

@@ -13,7 +13,7 @@ enum stage_signal {
     STAGE_REQUEST, // stage_on_signal is called (a follower passes it to its conductor) and the work goes on
     STAGE_IGNORE,  // a worker: it leaves when its consumer says `end`
 };
-enum { STAGE_STOP = 2 }; // what hub_take and hub_next_ask return to a draining stage
+enum { STAGE_STOP = 2 }; // what edge_take and edge_next_ask return to a draining stage
 
 struct stage {
     const char *name;            // of the executable

@@ -8,4 +8,4 @@ struct captions {
     double nll; // Σ over the microbatches, in ascending m
     int64_t targets, samples;
 };
-int captions_take(struct captions *captions, struct hub *hub, struct edge *control, const struct step_order *order);
+int captions_take(struct captions *captions, struct edge *control, const struct step_order *order);

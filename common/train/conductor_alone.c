@@ -16,7 +16,7 @@ static void print(const struct part *part, const struct step_order *order, doubl
 // 0, HUB_END or -exit_code.
 static int step(const struct conductor *conductor, struct gather *gather, const struct step_order *order) {
     int64_t samples;
-    int status = gather_take(gather, conductor->hub, conductor->embeddings, order, &samples);
+    int status = gather_take(gather, conductor->embeddings, order, &samples);
     if (status) return status;
     if (samples < order->batch)
         return error(EXIT_DATA, "step %" PRId64 " has %" PRId64 " samples and --batch-size is %" PRId64, order->step,

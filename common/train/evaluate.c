@@ -41,11 +41,9 @@ static int batch(struct evaluation *evaluation, const struct step_order *order, 
     struct conductor *conductor = evaluation->conductor;
     struct captions captions = {0};
     int status = orders_begin(conductor, order);
-    if (!status && run_options.caption_weight > 0)
-        status = captions_take(&captions, conductor->hub, conductor->control, order);
+    if (!status && run_options.caption_weight > 0) status = captions_take(&captions, conductor->control, order);
     *samples = captions.samples;
-    if (!status && evaluation->gather)
-        status = gather_take(evaluation->gather, conductor->hub, conductor->embeddings, order, samples);
+    if (!status && evaluation->gather) status = gather_take(evaluation->gather, conductor->embeddings, order, samples);
     if (status) return status;
     if (evaluation->gather && *samples) evaluation->contrastive += contrast(evaluation, *samples);
     evaluation->nll += captions.nll;

@@ -46,7 +46,7 @@ struct follower {
     struct taken_ahead {
         bool is_taken;
         int64_t step;
-        int microbatch, status; // of hub_take
+        int microbatch, status; // of edge_take
         struct message *message;
     } taken_ahead; // private
 };

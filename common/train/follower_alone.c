@@ -39,11 +39,11 @@ static void request_begin(struct request *request, struct follower *follower) {
     prefetch_begin(&request->prefetch, follower->phase->take[0], follower->ahead, 0, 1);
 }
 
-static int request_take(struct request *request, struct hub *hub, struct message **input) {
+static int request_take(struct request *request, struct message **input) {
     struct step_order *order = &request->order;
     if (beyond(order->step)) return HUB_END;
     prefetch_reach(&request->prefetch, order, request->microbatch);
-    int status = hub_take(hub, request->prefetch.edge, MESSAGE_DATA, NULL, order->step, request->microbatch, input);
+    int status = edge_take(request->prefetch.edge, wanted_data(ANYBODY, order->step, request->microbatch), input);
     if (!status && run_options.steps) (*input)->microbatches = order->microbatches; // workers do not know M
     if (++request->microbatch < order->microbatches) return status;
     request->microbatch = 0;
@@ -54,8 +54,8 @@ static int request_take(struct request *request, struct hub *hub, struct message
 
 static int take_input(struct follower *follower, struct request *request, struct message **input) {
     struct edge *edge = follower->phase->take[0];
-    if (!edge_is_recording(edge)) return request_take(request, follower->hub, input);
-    return hub_take(follower->hub, edge, MESSAGE_DATA, NULL, -1, -1, input);
+    if (!edge_is_recording(edge)) return request_take(request, input);
+    return edge_take(edge, wanted_next_data(ANYBODY), input);
 }
 
 static int forward_all(struct follower *follower) {

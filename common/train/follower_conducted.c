@@ -14,7 +14,7 @@
 static int pass_signal(void *context, int signal) {
     struct follower *follower = context;
     struct message *stop = stop_pack(signal);
-    return edge_send(follower->control, NULL, &stop);
+    return edge_send(follower->control, ANYBODY, &stop);
 }
 
 // The stage's memory is laid out for the batch that its own options say.
@@ -28,7 +28,7 @@ static int check_order(const struct step_order *order) {
 
 static int take_order(struct follower *follower, struct step_order *order) {
     struct message *message;
-    int status = hub_take(follower->hub, follower->control, MESSAGE_STEP, NULL, -1, 0, &message);
+    int status = edge_take(follower->control, wanted_word(WORD_STEP, ANYBODY, -1, 0), &message);
     if (status) return status;
     status = step_unpack(message, order);
     message_free(&message);
@@ -40,13 +40,13 @@ static int send_norm(const struct follower_step *step) {
     struct norm_report report = {.squares = part_gradient_squares(follower->part)};
     if (!isfinite(report.squares)) strcpy(report.bad, part_bad_gradient(follower->part));
     struct message *message = norm_pack(&report, step->order.step, step->drops);
-    return edge_send(follower->control, NULL, &message);
+    return edge_send(follower->control, ANYBODY, &message);
 }
 
 static int take_scale(const struct follower_step *step, struct scale_order *scale) {
     struct message *message;
     struct follower *follower = step->follower;
-    int status = hub_take(follower->hub, follower->control, MESSAGE_SCALE, NULL, step->order.step, 0, &message);
+    int status = edge_take(follower->control, wanted_word(WORD_SCALE, ANYBODY, step->order.step, 0), &message);
     if (status == HUB_END) return error(EXIT_PEER, ROLE_LOSS " ended within step %" PRId64, step->order.step);
     if (status) return status;
     status = scale_unpack(message, scale);
@@ -69,7 +69,7 @@ static int finish(const struct follower_step *step, const struct scale_order *sc
     int status = scale->checkpoint ? write_checkpoint(step, &written) : 0;
     if (status || !(scale->last || scale->checkpoint || step->order.dump)) return status;
     struct message *done = done_pack(&written, step->order.step);
-    return edge_send(follower->control, NULL, &done);
+    return edge_send(follower->control, ANYBODY, &done);
 }
 
 static int train_step(const struct follower_step *step) {

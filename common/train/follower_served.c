@@ -5,7 +5,7 @@
 
 static int say_end(struct follower *follower, struct unit unit) {
     struct message *end = message_new(MESSAGE_END, unit);
-    return edge_send(follower->served, NULL, &end);
+    return edge_send(follower->served, ANYBODY, &end);
 }
 
 // `behind` is the unit that was asked for next, or NULL.
@@ -29,12 +29,11 @@ static bool has_room(const struct queue *queue) {
 
 // Waits for a unit when the queue is empty, and takes along what else was asked. 0, HUB_END or another wait's value.
 static int fill(struct follower *follower, struct queue *queue) {
-    struct hub *hub = follower->hub;
-    while (has_room(queue) && (!queue->count || hub_ready(hub, follower->served, MESSAGE_ASK, NULL, -1, -1))) {
+    while (has_room(queue) && (!queue->count || edge_ready(follower->served, wanted_ask()))) {
         struct unit *unit = &queue->unit[queue->count];
-        int status = hub_next_ask(hub, follower->served, unit);
+        int status = edge_next_ask(follower->served, unit);
         if (status) return status;
-        edge_want(follower->phase->take[0], NULL, *unit);
+        edge_want(follower->phase->take[0], ANYBODY, *unit);
         queue->count++;
     }
     return 0;

@@ -21,13 +21,13 @@ static bool take_next(struct follower *follower, int64_t step, int microbatch, i
 
 const struct message *follower_next(const struct work *work) {
     const struct unit *unit = work->behind;
-    struct hub *hub = work->follower->hub;
     struct edge *edge = work->follower->phase->take[0];
     struct taken_ahead *next = &work->follower->taken_ahead;
-    if (!unit || next->is_taken || !hub_ready(hub, edge, MESSAGE_DATA, NULL, unit->step, unit->microbatch))
-        return next->message;
+    if (!unit || next->is_taken) return next->message;
+    const struct wanted wanted = wanted_data(ANYBODY, unit->step, unit->microbatch);
+    if (!edge_ready(edge, wanted)) return next->message;
     *next = (struct taken_ahead){.is_taken = true, .step = unit->step, .microbatch = unit->microbatch};
-    next->status = hub_take(hub, edge, MESSAGE_DATA, NULL, unit->step, unit->microbatch, &next->message);
+    next->status = edge_take(edge, wanted, &next->message);
     return next->message;
 }
 
@@ -42,7 +42,7 @@ static int take_one(const struct follower_step *step, const struct phase *phase,
     if (pulled && step->prefetch) prefetch_reach(step->prefetch, &step->order, microbatch);
     int status;
     if (!pulled || !take_next(step->follower, step->order.step, microbatch, &status, message))
-        status = hub_take(step->follower->hub, edge, MESSAGE_DATA, NULL, step->order.step, microbatch, message);
+        status = edge_take(edge, wanted_data(ANYBODY, step->order.step, microbatch), message);
     if (status == HUB_END && step->open_end) {
         *message = message_new(MESSAGE_DATA, (struct unit){.step = step->order.step, .microbatch = microbatch});
         return 0;

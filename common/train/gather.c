@@ -67,25 +67,23 @@ static int file_pair(const struct gather *gather, const struct message *image, c
     return status;
 }
 
-static int take_pair(const struct gather *gather, struct hub *hub, struct edge *embeddings, int64_t step, int m,
-                     int64_t *samples) {
+static int take_pair(const struct gather *gather, struct edge *embeddings, int64_t step, int m, int64_t *samples) {
     static const char *const role[] = {ROLE_IMAGE, ROLE_TEXT};
     struct message *message[2] = {NULL, NULL};
     int status = 0;
     for (int i = 0; i < 2 && !status; i++)
-        status = hub_take(hub, embeddings, MESSAGE_DATA, role[i], step, m, &message[i]);
+        status = edge_take(embeddings, wanted_data((struct address){role[i], 0}, step, m), &message[i]);
     if (!status) status = file_pair(gather, message[0], message[1], samples);
     for (int i = 0; i < 2; i++)
         if (message[i]) message_free(&message[i]);
     return status;
 }
 
-int gather_take(struct gather *gather, struct hub *hub, struct edge *embeddings, const struct step_order *order,
-                int64_t *samples) {
+int gather_take(struct gather *gather, struct edge *embeddings, const struct step_order *order, int64_t *samples) {
     int status = 0;
     *samples = 0;
     for (int m = 0; m < order->microbatches && !status; m++)
-        status = take_pair(gather, hub, embeddings, order->step, m, samples);
+        status = take_pair(gather, embeddings, order->step, m, samples);
     return status;
 }
 
@@ -97,7 +95,7 @@ static int return_rows(const struct gather *gather, struct edge *edge, const cha
     message->microbatches = order->microbatches;
     void *rows = message_add(message, TENSOR_D_EMBEDDING, DT_F32, SHAPE(B, gather->E));
     memcpy(rows, gradient + m * B * gather->E, rows_bytes(B, gather->E));
-    return edge_send(edge, role, &message);
+    return edge_send(edge, (struct address){role, 0}, &message);
 }
 
 int gather_return(const struct gather *gather, struct edge *embeddings_grad, const struct step_order *order) {

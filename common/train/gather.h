@@ -16,7 +16,6 @@ void gather_free(struct gather **gather);
 struct memory_bytes gather_bytes(int64_t G, int64_t E, bool train);
 
 // Takes the 2M embeddings of a step. *samples rows are filled, fewer than G only at the end of the data.
-int gather_take(struct gather *gather, struct hub *hub, struct edge *embeddings, const struct step_order *order,
-                int64_t *samples);
+int gather_take(struct gather *gather, struct edge *embeddings, const struct step_order *order, int64_t *samples);
 // Sends each encoder its M gradients.
 int gather_return(const struct gather *gather, struct edge *embeddings_grad, const struct step_order *order);

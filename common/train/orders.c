@@ -6,17 +6,18 @@ int orders_begin(const struct conductor *conductor, const struct step_order *ord
     int status = 0;
     for (int i = 0; i < 2 && !status; i++) {
         struct message *message = step_pack(order);
-        status = edge_send(conductor->control, follower_roles[i], &message);
+        status = edge_send(conductor->control, (struct address){follower_roles[i], 0}, &message);
     }
     return status;
 }
 
 int orders_stop_asked(const struct conductor *conductor, int *signal) {
+    const struct wanted stop = wanted_word(WORD_STOP, ANYBODY, 0, 0);
     int status = 0;
-    while (!status && hub_ready(conductor->hub, conductor->control, MESSAGE_STOP, NULL, 0, 0)) {
+    while (!status && edge_ready(conductor->control, stop)) {
         struct message *message;
         int number = 0;
-        status = hub_take(conductor->hub, conductor->control, MESSAGE_STOP, NULL, 0, 0, &message);
+        status = edge_take(conductor->control, stop, &message);
         if (status) break;
         status = stop_unpack(message, &number);
         message_free(&message);

@@ -17,7 +17,7 @@ static void ask(struct prefetch *prefetch, const struct step_order *order) {
                         .first = order->first + (prefetch->step - order->step) * order->batch +
                                  prefetch->microbatch * samples,
                         .samples = (int32_t)samples};
-    edge_want(prefetch->edge, NULL, unit);
+    edge_want(prefetch->edge, ANYBODY, unit);
     prefetch->microbatch += prefetch->ranks;
     if (prefetch->microbatch < order->microbatches) return;
     prefetch->microbatch = prefetch->rank;

@@ -5,8 +5,8 @@
 
 #include "base/fail.h"
 
-static struct message *control_message(enum message_kind kind, int64_t step) {
-    return message_new(kind, (struct unit){.step = step, .microbatch = 0});
+static struct message *control_message(const char *word, int64_t step) {
+    return message_tell(word, (struct unit){.step = step, .microbatch = 0});
 }
 
 static int read_flag(const struct message *message, const char *name, bool *value) {
@@ -22,7 +22,7 @@ static int read_flag(const struct message *message, const char *name, bool *valu
 #define STEP_DUMP "dump"
 
 struct message *step_pack(const struct step_order *order) {
-    struct message *message = control_message(MESSAGE_STEP, order->step);
+    struct message *message = control_message(WORD_STEP, order->step);
     message->unit.first = order->first;
     message->unit.samples = (int32_t)order->batch;
     message->microbatches = order->microbatches;
@@ -51,7 +51,7 @@ int step_unpack(const struct message *message, struct step_order *order) {
 #define CAPTION_TARGETS "targets"
 
 struct message *caption_pack(const struct caption_report *report, struct unit unit) {
-    struct message *message = message_new(MESSAGE_CAPTION, unit);
+    struct message *message = message_tell(WORD_CAPTION, unit);
     message_set_real(message, CAPTION_NLL, report->nll);
     message_set_int(message, CAPTION_TARGETS, report->targets);
     return message;
@@ -66,7 +66,7 @@ int caption_unpack(const struct message *message, struct caption_report *report)
 #define NORM_BAD "bad"
 
 struct message *norm_pack(const struct norm_report *report, int64_t step, const struct strings *drops) {
-    struct message *message = control_message(MESSAGE_NORM, step);
+    struct message *message = control_message(WORD_NORM, step);
     message_set_real(message, NORM_SQUARES, report->squares);
     message_set_text(message, NORM_BAD, report->bad);
     if (drops && drops->count)
@@ -87,7 +87,7 @@ int norm_unpack(const struct message *message, struct norm_report *report) {
 #define SCALE_CHECKPOINT "checkpoint"
 
 struct message *scale_pack(const struct scale_order *order, int64_t step) {
-    struct message *message = control_message(MESSAGE_SCALE, step);
+    struct message *message = control_message(WORD_SCALE, step);
     message_set_real(message, SCALE_CLIP, order->clip);
     message_set_real(message, SCALE_NORM, order->norm);
     message_set_int(message, SCALE_SKIP, order->skip);
@@ -109,7 +109,7 @@ int scale_unpack(const struct message *message, struct scale_order *order) {
 #define DONE_CHECKSUMS "checksums"
 
 struct message *done_pack(const struct written *written, int64_t step) {
-    struct message *message = control_message(MESSAGE_DONE, step);
+    struct message *message = control_message(WORD_DONE, step);
     if (!written->count) return message;
     const char *name[sizeof written->file / sizeof *written->file];
     int64_t *size = message_add(message, DONE_SIZES, DT_I64, SHAPE(written->count));
@@ -149,7 +149,7 @@ int done_unpack(const struct message *message, struct written *written) {
 
 struct message *stop_pack(int signal) {
     // Filed as step 0, whatever step is on its way: loss looks for any.
-    struct message *message = control_message(MESSAGE_STOP, 0);
+    struct message *message = control_message(WORD_STOP, 0);
     message_set_int(message, STOP_SIGNAL, signal);
     return message;
 }

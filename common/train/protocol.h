@@ -12,6 +12,13 @@
 #define ROLE_TEXT "text-decode"
 #define ROLE_LOSS "loss"
 
+#define WORD_STEP "step"
+#define WORD_CAPTION "caption"
+#define WORD_NORM "norm"
+#define WORD_SCALE "scale"
+#define WORD_DONE "done"
+#define WORD_STOP "stop"
+
 // loss → followers: a step begins.
 struct step_order {
     int64_t step, first, batch; // s, n0, G

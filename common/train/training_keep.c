@@ -8,10 +8,10 @@
 #include "train/training.h"
 
 static int take_done(const struct training *training, int64_t step, const char *role, struct written *all) {
-    struct conductor *conductor = training->conductor;
+    const struct wanted done = wanted_word(WORD_DONE, (struct address){role, 0}, step, 0);
     struct written written;
     struct message *message;
-    int status = hub_take(conductor->hub, conductor->control, MESSAGE_DONE, role, step, 0, &message);
+    int status = edge_take(training->conductor->control, done, &message);
     if (status) return status;
     status = done_unpack(message, &written);
     message_free(&message);

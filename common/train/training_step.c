@@ -52,7 +52,7 @@ static int contrast(struct step *step) {
     struct training *t = step->training;
     struct gather *gather = t->gather;
     int64_t samples;
-    int status = gather_take(gather, t->conductor->hub, t->conductor->embeddings, &step->order, &samples);
+    int status = gather_take(gather, t->conductor->embeddings, &step->order, &samples);
     if (status) return status;
     struct contrastive_result result =
         contrastive_run(gather->contrastive, gather->image, gather->text, temperature_read(t->conductor->part),
@@ -67,7 +67,7 @@ static int contrast(struct step *step) {
 static int caption(struct step *step) {
     struct conductor *conductor = step->training->conductor;
     struct captions captions;
-    int status = captions_take(&captions, conductor->hub, conductor->control, &step->order);
+    int status = captions_take(&captions, conductor->control, &step->order);
     if (status) return status;
     step->metrics.targets = captions.targets;
     step->metrics.caption_loss = captions.targets ? captions.nll / (double)captions.targets : 0;
@@ -76,10 +76,10 @@ static int caption(struct step *step) {
 }
 
 static int take_norm(struct step *step, const char *role) {
-    struct conductor *conductor = step->training->conductor;
+    const struct wanted norm = wanted_word(WORD_NORM, (struct address){role, 0}, step->order.step, 0);
     struct norm_report report;
     struct message *message;
-    int status = hub_take(conductor->hub, conductor->control, MESSAGE_NORM, role, step->order.step, 0, &message);
+    int status = edge_take(step->training->conductor->control, norm, &message);
     if (status) return status;
     status = norm_unpack(message, &report);
     if (!status) status = drops_add(step->training->drops, message, step->order.step);
@@ -117,7 +117,7 @@ static int send_scale(const struct step *step) {
     int status = 0;
     for (int i = 0; i < 2 && !status; i++) {
         struct message *message = scale_pack(&step->scale, step->order.step);
-        status = edge_send(step->training->conductor->control, follower_roles[i], &message);
+        status = edge_send(step->training->conductor->control, (struct address){follower_roles[i], 0}, &message);
     }
     return status;
 }

@@ -90,7 +90,7 @@ void message_encode_header(const struct message *message, struct buffer *bytes) 
     msgpack_packer_init(&packer, bytes, append);
     msgpack_pack_map(&packer, HEADER_KEYS + 3);
     pack_text(&packer, "kind");
-    pack_text(&packer, message_kind_name(message->kind));
+    pack_text(&packer, message_name(message));
     for (int i = 0; i < HEADER_KEYS; i++) pack_key(&packer, &header_keys[i], message);
     pack_text(&packer, "fields");
     msgpack_pack_map(&packer, (size_t)message->field_count);
@@ -184,14 +184,13 @@ static void read_key(struct reader *reader, const msgpack_object *map, const str
 }
 
 static void read_kind(struct reader *reader, const msgpack_object *map, struct message *message) {
-    const msgpack_object *word = find_typed(reader, map, "kind", MSGPACK_OBJECT_STR);
+    char name[WIRE_NAME];
+    copy_text(reader, find_typed(reader, map, "kind", MSGPACK_OBJECT_STR), "kind", name, sizeof name);
     if (reader->failed) return;
-    for (int kind = 0; kind < MESSAGE_KINDS; kind++)
-        if (text_is(word, message_kind_name(kind))) {
-            message->kind = kind;
-            return;
-        }
-    fail(reader, "'kind' is unknown");
+    message->kind = message_kind_of(name);
+    if (message->kind != MESSAGE_TOLD) return;
+    if (!message_word_valid(name)) fail(reader, "'kind' is no word");
+    strcpy(message->word, name);
 }
 
 static void read_field(struct reader *reader, const msgpack_object_kv *entry, struct message_field *field) {

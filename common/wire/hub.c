@@ -38,6 +38,17 @@ bool edge_is_recording(const struct edge *edge) {
     return endpoint_is_recording(&edge->endpoint);
 }
 
+static void name_peers(struct edge *edge, const struct edge_options *options) {
+    edge->group_count = options->peer_count;
+    edge->group = xcalloc((size_t)options->peer_count + 1, sizeof *edge->group);
+    for (int i = 0; i < options->peer_count; i++) {
+        const struct peer_group *peers = &options->peers[i];
+        if (strlen(peers->role) >= WIRE_NAME || peers->ranks < 1) bug("edge %s: no peers %s", edge->name, peers->role);
+        strcpy(edge->group[i].role, peers->role);
+        edge->group[i].ranks = peers->ranks;
+    }
+}
+
 static struct edge *edge_new(struct hub *hub, const struct edge_options *options) {
     struct edge *edge = xcalloc(1, sizeof *edge);
     edge->hub = hub;
@@ -47,7 +58,7 @@ static struct edge *edge_new(struct hub *hub, const struct edge_options *options
     edge->window = options->window;
     edge->lonely_since = hub->clock;
     edge->read_step = -1;
-    for (const char *const *role = options->peers; role && *role; role++) strings_add_text(&edge->roles, *role);
+    name_peers(edge, options);
     return edge;
 }
 
@@ -109,7 +120,7 @@ static void edge_free(struct edge *edge, int linger_ms) {
     pull_forget(edge);
     serve_forget(edge);
     inbox_release(&edge->inbox);
-    strings_release(&edge->roles);
+    free(edge->group);
     free(edge->name);
     free(edge->address);
     free(edge);
@@ -158,17 +169,19 @@ static int write_message(struct edge *edge, struct message **message) {
     return status == RECORDING_BROKEN ? HUB_END : status;
 }
 
-int edge_send(struct edge *edge, const char *role, struct message **message) {
+int edge_send(struct edge *edge, struct address to, struct message **message) {
+    char who[ADDRESS_TEXT];
     hub_stamp(edge->hub, *message);
     if (edge_is_recording(edge)) return write_message(edge, message);
     if (edge->manner == EDGE_PULL) bug("edge %s: a consumer sends nothing", edge->name);
-    struct peer *peer = edge_peer(edge, role);
+    struct peer *peer = edge_peer(edge, to);
     bool sent = peer && peer->state == PEER_HERE && socket_send(edge, peer, message);
     message_free(message);
     if (sent || edge->manner == EDGE_SERVE) return 0;
     if (peer) edge_unreachable(edge, peer);
     if (edge->hub->failure) return edge->hub->failure;
-    return error(EXIT_PEER, "edge %s: %s is not there to be sent anything", edge->name, role ? role : "the other end");
+    return error(EXIT_PEER, "edge %s: %s is not there to be sent anything", edge->name,
+                 to.role ? address_text(to, who) : "the other end");
 }
 
 // --- Ending

@@ -1,14 +1,14 @@
 // All the edges of one process, driven by one thread.
 //
-// hub_take waits for one message and, while it waits, serves every socket: arrivals are filed in an inbox by (edge,
-// kind, sender's role, step, microbatch), hellos are answered, requests are passed on to other workers when theirs
-// died, file descriptors that the stage watches (signals, supervisor) are called back. Compute runs between calls;
-// libzmq's I/O thread moves bytes meanwhile.
+// edge_take waits for one message and, while it waits, serves every socket: arrivals are filed in an inbox by (edge,
+// kind or word, sender's role and rank, step, microbatch), hellos are answered, requests are passed on to other workers
+// when theirs died, file descriptors that the stage watches (signals, supervisor) are called back. Compute runs between
+// calls; libzmq's I/O thread moves bytes meanwhile.
 //
 // Pulled edges: the consumer binds a ROUTER and asks workers, which connect DEALERs. At most `window` requests are with
-// one worker; answers nobody waits for (late duplicates) are dropped. Stateful edges: the binder waits for the roles it
-// names, each message is sent once, in-order per peer. All sockets: ROUTER_MANDATORY, ZMTP heartbeats 1 s / 3 s,
-// linger, MAXMSGSIZE.
+// one worker; answers nobody waits for (late duplicates) are dropped. Stateful edges: both ends wait for the ranks of
+// the roles they name, each message is sent once, in order per peer. All sockets: ROUTER_MANDATORY, ZMTP heartbeats 1 s
+// / 3 s, linger, MAXMSGSIZE.
 //
 // An edge whose address is file:PATH or "-" is a recording: an input is read in order, an output written.
 //
@@ -19,7 +19,7 @@
 
 #include "base/memory.h"
 #include "wire/endpoint.h"
-#include "wire/message.h"
+#include "wire/wanted.h"
 
 struct hub;
 struct edge;
@@ -35,7 +35,7 @@ struct hub_config {
     int64_t message_limit;        // bytes of one frame: ZMQ_MAXMSGSIZE
     const char *keys;             // folder of CURVE keys, or NULL; see keys.h
     bool insecure;                // tcp beyond loopback without keys
-    const struct strings *record; // "EDGE=FILE": what hub_take returns of an edge is written there too; or NULL
+    const struct strings *record; // "EDGE=FILE": what edge_take returns of an edge is written there too; or NULL
 };
 
 struct hub *hub_new(const struct hub_config *config); // what the configuration points to outlives the hub
@@ -54,9 +54,15 @@ enum edge_manner {
     EDGE_PULL,    // consumer of a stateless edge: binds and asks
     EDGE_SERVE,   // worker: connects and answers
     EDGE_BIND,    // stateful: waits for its peers
-    EDGE_CONNECT, // stateful: its one peer binds
+    EDGE_CONNECT, // stateful: its peers bind
 };
 enum edge_direction { EDGE_IN = 1, EDGE_OUT = 2, EDGE_BOTH = 3 };
+
+// Replicas of one stage: ranks 0 … ranks − 1.
+struct peer_group {
+    const char *role;
+    int ranks;
+};
 
 struct edge_options {
     const char *name;    // "images"
@@ -64,8 +70,11 @@ struct edge_options {
     enum edge_manner manner;
     enum edge_direction direction; // recordings go one way only
     int window;                    // of EDGE_PULL: requests with one worker at a time, >= 1
-    const char *const *peers; // of EDGE_BIND: roles awaited, NULL-terminated; of EDGE_PULL: a role per kind of worker
-                              // that must answer (embeddings of evaluation come from two), NULL: any one
+    // Who is awaited; none: anybody, once. Of EDGE_BIND and EDGE_CONNECT each rank of each role. Of EDGE_PULL a role
+    // for each kind of worker that must answer (embeddings of evaluation come from two), any number of them, `ranks`
+    // unused.
+    const struct peer_group *peers;
+    int peer_count;
 };
 // 0, -EXIT_USAGE (address, port in use), -EXIT_DATA (recording). The hub owns the edge.
 int hub_edge(struct hub *hub, struct edge **edge, const struct edge_options *options);
@@ -73,7 +82,7 @@ bool edge_is_recording(const struct edge *edge);
 bool edge_is_local(const struct edge *edge); // its peers run on this host: ipc://
 const char *edge_name(const struct edge *edge);
 
-// Waits until every peer that the stateful edges name has said hello. 0 or -EXIT_PEER. Pulled edges wait in hub_take.
+// Waits until every peer that the stateful edges name has said hello. 0 or -EXIT_PEER. Pulled edges wait in edge_take.
 int hub_meet(struct hub *hub);
 
 // What waits return besides 0 and -exit_code. A watch callback's value is returned as it is.
@@ -82,31 +91,29 @@ enum { HUB_END = 1 };
 // A pulled edge's requests say from here on that the stage opens shared memory of this backend ("cpu", "cuda"; it
 // outlives the edge), unless the edge is recorded.
 void edge_opens_shared(struct edge *edge, const char *backend);
-// Tells a pulled edge what will be taken, in order, ahead of need. Recordings ignore it. `role` as in hub_take.
-void edge_want(struct edge *edge, const char *role, struct unit unit);
+// Tells a pulled edge what will be taken, in order, ahead of need; `from` ANYBODY, or workers of a role, of any rank.
+// Recordings ignore it.
+void edge_want(struct edge *edge, struct address from, struct unit unit);
 
-// The message (kind, from `role`, step, microbatch) of the edge; MESSAGE_KINDS, NULL, −1, −1: any. The caller frees
-// *message. HUB_END: the edge ended, or the unit lies beyond the data. A recording that ends before the step is HUB_END
-// when nothing of the step was read (the caller decides whether that is "ends at step N"), -EXIT_DATA when it lacks a
-// microbatch below its own M or the whole of an earlier step. A pulled edge's unit must have been wanted; none is taken
-// twice.
-int hub_take(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
-             int32_t microbatch, struct message **message);
-// Whether hub_take, or hub_next_ask for EDGE_SERVE, would return at once; serves the sockets without waiting.
-bool hub_ready(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
-               int32_t microbatch);
+// The message that is wanted. The caller frees *message. HUB_END: the edge ended, or the unit lies beyond the data. A
+// recording that ends before the step is HUB_END when nothing of the step was read (the caller decides whether that is
+// "ends at step N"), -EXIT_DATA when it lacks a microbatch below its own M or the whole of an earlier step. A pulled
+// edge's unit must have been wanted of the same workers; none is taken twice.
+int edge_take(struct edge *edge, struct wanted wanted, struct message **message);
+// Whether edge_take, or edge_next_ask for EDGE_SERVE, would return at once; serves the sockets without waiting.
+bool edge_ready(struct edge *edge, struct wanted wanted);
 
 // EDGE_SERVE: the next request, in order of arrival; not for recordings, whose producer counts its units itself.
 // HUB_END when the consumer ended. Time waited here counts as blocked on output. Answered by edge_send with the data,
 // or with a MESSAGE_END of the same unit when that lies beyond the data.
-int hub_next_ask(struct hub *hub, struct edge *edge, struct unit *unit);
+int edge_next_ask(struct edge *edge, struct unit *unit);
 // Of EDGE_SERVE: the backend of which the last request said so; "" when it did not.
 const char *edge_consumer_shares(const struct edge *edge);
 
-// Sends and nulls the message, filling in run, generation, from, rank. `role` names the peer of an EDGE_BIND edge;
-// NULL elsewhere. 0, -EXIT_PEER (the peer is gone), -EXIT_RUN (recording), HUB_END (the reader of a pipe left). An
-// answer whose consumer is gone is dropped: hub_next_ask deals with that.
-int edge_send(struct edge *edge, const char *role, struct message **message);
+// Sends and nulls the message, filling in run, generation, from, rank. ANYBODY where there is only one peer: a worker's
+// consumer, a recording. 0, -EXIT_PEER (the peer is gone), -EXIT_RUN (recording), HUB_END (the reader of a pipe left).
+// An answer whose consumer is gone is dropped: edge_next_ask deals with that.
+int edge_send(struct edge *edge, struct address to, struct message **message);
 // Says `end` to the peers, or closes the recording.
 int edge_end(struct edge *edge);
 

@@ -1,7 +1,7 @@
 // What the hub's files share.
 //
 //   hub.c     its life, its edges, sending          wait.c   the poll loop, watches, deadlines
-//   take.c    what hub_take and hub_ready do        socket.c multipart messages and socket options
+//   take.c    what edge_take and edge_ready do       socket.c multipart messages and socket options
 //   peer.c    hello, welcome, refuse, probe, loss   pull.c   a consumer's requests     serve.c  a worker's
 //   inbox.c   arrivals not yet taken                keys.c   CURVE                     trace.c  COCA_TRACE
 #pragma once
@@ -23,6 +23,12 @@ struct identity {
     unsigned char bytes[IDENTITY_LIMIT];
 };
 
+// Who is awaited: see edge_options.
+struct group {
+    char role[WIRE_NAME];
+    int ranks;
+};
+
 enum peer_state {
     PEER_HERE,
     PEER_IGNORED, // a worker that sent something malformed
@@ -40,7 +46,7 @@ struct peer {
     uint64_t asked_nth; // of a worker: its last request's place among all; the smallest is asked first
 };
 
-// A unit that a pulled edge wants; listed from edge_want to hub_take.
+// A unit that a pulled edge wants; listed from edge_want to edge_take.
 enum request_state { REQUEST_OPEN, REQUEST_ASKED, REQUEST_ANSWERED, REQUEST_BEYOND };
 struct request {
     struct request *next;
@@ -67,8 +73,9 @@ struct edge {
     enum edge_manner manner;
     enum edge_direction direction;
     int window;
-    const char *shares;   // of EDGE_PULL, or NULL
-    struct strings roles; // awaited (BIND), or required to answer (PULL)
+    const char *shares; // of EDGE_PULL, or NULL
+    struct group *group;
+    int group_count;
 
     void *socket, *monitor;      // a monitor only at a DEALER
     struct recording *recording; // instead of a socket
@@ -121,6 +128,9 @@ struct hub {
 static inline bool edge_is_router(const struct edge *edge) {
     return edge->manner == EDGE_PULL || edge->manner == EDGE_BIND;
 }
+static inline struct address peer_address(const struct peer *peer) {
+    return (struct address){peer->role, peer->rank};
+}
 static inline bool edge_is_stateful(const struct edge *edge) {
     return edge->manner == EDGE_BIND || edge->manner == EDGE_CONNECT;
 }
@@ -149,13 +159,14 @@ int socket_event(struct edge *edge);
 void edge_receive(struct edge *edge); // all that has arrived
 void edge_events(struct edge *edge);  // a DEALER's connection lost, and begun anew
 void edge_probe(struct edge *edge);
-struct peer *edge_peer(const struct edge *edge, const char *role);   // NULL: any; not IGNORED ones
-void edge_unreachable(struct edge *edge, struct peer *peer);         // a message could not be sent to it
-const char *edge_missing(const struct edge *edge, const char *role); // who has not come, NULL when all are there
+struct peer *edge_peer(const struct edge *edge, struct address address); // the first that fits; not IGNORED ones
+void edge_unreachable(struct edge *edge, struct peer *peer);             // a message could not be sent to it
+// The first of those awaited, as far as `from` fits, who has not come. False when all are there.
+bool edge_misses(const struct edge *edge, struct address from, char who[ADDRESS_TEXT]);
 
 // --- pull.c
-void pull_want(struct edge *edge, const char *role, struct unit unit);
-struct request *pull_find(const struct edge *edge, const char *role, int64_t step, int32_t microbatch);
+void pull_want(struct edge *edge, struct address from, struct unit unit);
+struct request *pull_find(const struct edge *edge, struct address from, int64_t step, int32_t microbatch);
 int pull_collect(struct edge *edge, struct request *request, struct message **message); // 0 or HUB_END; forgets it
 void pull_assign(struct edge *edge);
 const char *pull_deliver(struct edge *edge, struct peer *peer, struct message **message); // NULL or why it is refused
@@ -172,10 +183,7 @@ struct awaited {
     bool (*met)(const struct awaited *awaited);
     struct hub *hub;
     struct edge *edge; // NULL: all stateful ones
-    enum message_kind kind;
-    const char *role;
-    int64_t step;
-    int32_t microbatch;
+    struct wanted wanted;
     struct request *request;
     int fd; // waited for besides, or -1
     short events;

@@ -1,3 +1,4 @@
+// Arrivals that wait to be taken: few at a time, so a list in order of arrival is looked through.
 #include "wire/inbox.h"
 
 #include <stdlib.h>
@@ -5,14 +6,9 @@
 
 #include "base/memory.h"
 
-int inbox_find(const struct inbox *inbox, enum message_kind kind, const char *role, int64_t step, int32_t microbatch) {
-    for (int i = 0; i < inbox->count; i++) {
-        const struct message *message = inbox->item[i];
-        if ((kind != MESSAGE_KINDS && message->kind != kind) || (role && strcmp(message->from, role) != 0)) continue;
-        if (step >= 0 && message->unit.step != step) continue;
-        if (microbatch >= 0 && message->unit.microbatch != microbatch) continue;
-        return i;
-    }
+int inbox_find(const struct inbox *inbox, const struct wanted *wanted) {
+    for (int i = 0; i < inbox->count; i++)
+        if (wanted_fits(wanted, inbox->item[i])) return i;
     return -1;
 }
 

@@ -12,13 +12,22 @@
 
 static const char *const kind_names[MESSAGE_KINDS] = {
     [MESSAGE_HELLO] = "hello", [MESSAGE_WELCOME] = "welcome", [MESSAGE_REFUSE] = "refuse", [MESSAGE_PROBE] = "probe",
-    [MESSAGE_ASK] = "ask",     [MESSAGE_DATA] = "data",       [MESSAGE_END] = "end",       [MESSAGE_STOP] = "stop",
-    [MESSAGE_STEP] = "step",   [MESSAGE_CAPTION] = "caption", [MESSAGE_NORM] = "norm",     [MESSAGE_SCALE] = "scale",
-    [MESSAGE_DONE] = "done",
+    [MESSAGE_ASK] = "ask",     [MESSAGE_DATA] = "data",       [MESSAGE_END] = "end",
 };
 
 const char *message_kind_name(enum message_kind kind) {
     return kind_names[kind];
+}
+
+enum message_kind message_kind_of(const char *name) {
+    for (int kind = 0; kind < MESSAGE_TOLD; kind++)
+        if (strcmp(kind_names[kind], name) == 0) return kind;
+    return MESSAGE_TOLD;
+}
+
+bool message_word_valid(const char *word) {
+    size_t length = strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return length > 0 && length < WIRE_NAME && !word[length] && message_kind_of(word) == MESSAGE_TOLD;
 }
 
 enum { FRAME_WORTH_MOVING = 4096 }; // bytes
@@ -60,6 +69,17 @@ struct message *message_new(enum message_kind kind, struct unit unit) {
     message->unit = unit;
     message->storage = xcalloc(1, sizeof *message->storage);
     return message;
+}
+
+struct message *message_tell(const char *word, struct unit unit) {
+    if (!message_word_valid(word)) bug("'%s' cannot be told", word);
+    struct message *message = message_new(MESSAGE_TOLD, unit);
+    strcpy(message->word, word);
+    return message;
+}
+
+const char *message_name(const struct message *message) {
+    return message->kind == MESSAGE_TOLD ? message->word : kind_names[message->kind];
 }
 
 void message_free(struct message **message) {
@@ -147,9 +167,8 @@ void message_set_text(struct message *message, const char *name, const char *val
 
 // Reports that the message lacks something, with sender and unit.
 static int lacks(const struct message *message, const char *what, const char *name, const char *detail) {
-    return error(EXIT_RUN, "%s (%lld, %d) from %s %d: %s '%s'%s", kind_names[message->kind],
-                 (long long)message->unit.step, message->unit.microbatch, message->from, message->rank, what, name,
-                 detail);
+    return error(EXIT_RUN, "%s (%lld, %d) from %s %d: %s '%s'%s", message_name(message), (long long)message->unit.step,
+                 message->unit.microbatch, message->from, message->rank, what, name, detail);
 }
 
 const struct tensor *message_find(const struct message *message, const char *name) {

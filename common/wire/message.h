@@ -31,15 +31,12 @@ enum message_kind {
     MESSAGE_ASK,     // consumer → worker: unit wanted
     MESSAGE_DATA,    // tensors of (step, microbatch)
     MESSAGE_END,     // nothing comes after; as an answer: that unit lies beyond the data
-    MESSAGE_STOP,    // follower → conductor: a signal asks for a clean end
-    MESSAGE_STEP,
-    MESSAGE_CAPTION,
-    MESSAGE_NORM,
-    MESSAGE_SCALE,
-    MESSAGE_DONE,
+    MESSAGE_TOLD,    // a word of the protocol above, which the wire carries and does not know
     MESSAGE_KINDS
 };
-const char *message_kind_name(enum message_kind kind); // "hello", …
+const char *message_kind_name(enum message_kind kind); // "hello", …; not of MESSAGE_TOLD, whose name is its word
+enum message_kind message_kind_of(const char *name);   // MESSAGE_TOLD for what is no name of the wire's own
+bool message_word_valid(const char *word); // what can be told: a-z, 0-9 and '-', short enough, no name of the wire's
 
 enum field_kind { FIELD_INT, FIELD_REAL, FIELD_TEXT };
 struct message_field {
@@ -73,6 +70,7 @@ struct unit {
 struct message {
     int version; // WIRE_VERSION but in a hello or refuse of another version
     enum message_kind kind;
+    char word[WIRE_NAME]; // of MESSAGE_TOLD; "" of the others
     char run[WIRE_RUN];
     int64_t generation;
     struct unit unit;     // step and microbatch of every message; first and samples where they mean something
@@ -88,6 +86,8 @@ struct message {
 };
 
 struct message *message_new(enum message_kind kind, struct unit unit);
+struct message *message_tell(const char *word, struct unit unit); // a MESSAGE_TOLD; a word that is not valid is a bug()
+const char *message_name(const struct message *message);          // its kind's name, or its word
 void message_free(struct message **message);
 
 // Adds a tensor and returns its memory, to be filled. More than WIRE_TENSORS, a name twice, or f64 is a bug().

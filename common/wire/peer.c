@@ -20,9 +20,9 @@ static struct peer *find_connection(const struct edge *edge, const struct identi
     return NULL;
 }
 
-struct peer *edge_peer(const struct edge *edge, const char *role) {
+struct peer *edge_peer(const struct edge *edge, struct address address) {
     for (int i = 0; i < edge->peer_count; i++)
-        if (edge->peer[i]->state != PEER_IGNORED && (!role || strcmp(edge->peer[i]->role, role) == 0))
+        if (edge->peer[i]->state != PEER_IGNORED && address_fits(address, peer_address(edge->peer[i])))
             return edge->peer[i];
     return NULL;
 }
@@ -53,11 +53,22 @@ static void remove_peer(struct edge *edge, struct peer *peer) {
     free(peer);
 }
 
-const char *edge_missing(const struct edge *edge, const char *role) {
-    if (role || edge->roles.count == 0) return edge_peer(edge, role) ? NULL : role ? role : "the other end";
-    for (size_t i = 0; i < edge->roles.count; i++)
-        if (!edge_peer(edge, edge->roles.item[i])) return edge->roles.item[i];
-    return NULL;
+// A rank where several are expected; a role says enough of one.
+static struct address named(const struct group *group, int rank) {
+    return (struct address){group->role, group->ranks > 1 ? rank : ANY_RANK};
+}
+
+bool edge_misses(const struct edge *edge, struct address from, char who[ADDRESS_TEXT]) {
+    for (int i = 0; i < edge->group_count; i++)
+        for (int rank = 0; rank < edge->group[i].ranks; rank++) {
+            const struct address awaited = {edge->group[i].role, rank};
+            if (!address_fits(from, awaited) || edge_peer(edge, awaited)) continue;
+            address_text(named(&edge->group[i], rank), who);
+            return true;
+        }
+    if (edge->group_count || edge_peer(edge, ANYBODY)) return false;
+    snprintf(who, ADDRESS_TEXT, "the other end");
+    return true;
 }
 
 static void fail(struct hub *hub, int status) {
@@ -103,10 +114,25 @@ static void malformed(struct edge *edge, const struct identity *identity, struct
 
 // --- Hello
 
-static bool is_known_role(const struct edge *edge, const char *role) {
-    for (size_t i = 0; i < edge->roles.count; i++)
-        if (strcmp(edge->roles.item[i], role) == 0) return true;
-    return edge->roles.count == 0;
+static const struct group *find_group(const struct edge *edge, const char *role) {
+    for (int i = 0; i < edge->group_count; i++)
+        if (strcmp(edge->group[i].role, role) == 0) return &edge->group[i];
+    return NULL;
+}
+
+// Why nobody of this address is awaited at a stateful edge, or no worker of its role at a pulled one.
+static void judge_sender(const struct edge *edge, struct address sender, char why[WIRE_TEXT]) {
+    const struct hub_config *own = &edge->hub->config;
+    const struct group *group = find_group(edge, sender.role);
+    if (edge->group_count && !group)
+        snprintf(why, WIRE_TEXT, "edge %s of %s %d does not expect the role %s", edge->name, own->role, own->rank,
+                 sender.role);
+    else if (group && edge_is_stateful(edge) && sender.rank >= group->ranks)
+        snprintf(why, WIRE_TEXT, "edge %s of %s %d expects %s 0 to %d, not %s %d", edge->name, own->role, own->rank,
+                 sender.role, group->ranks - 1, sender.role, sender.rank);
+    else if (edge_is_stateful(edge) && edge_peer(edge, sender))
+        snprintf(why, WIRE_TEXT, "%s %d is connected to edge %s of %s %d already", sender.role, sender.rank, edge->name,
+                 own->role, own->rank);
 }
 
 static bool runs_differ(const struct hub *hub, const struct message *message) {
@@ -124,7 +150,6 @@ static bool fingerprints_differ(const struct hub *hub, const struct message *hel
 static void judge(const struct edge *edge, const struct message *hello, char why[WIRE_TEXT]) {
     const struct hub *hub = edge->hub;
     const char *name = message_text(hello, "edge");
-    const struct peer *same = edge_peer(edge, hello->from);
     why[0] = 0;
     if (hello->version != WIRE_VERSION)
         snprintf(why, WIRE_TEXT, "it speaks wire version %d, %s speaks %d", hello->version, hub->config.role,
@@ -136,13 +161,10 @@ static void judge(const struct edge *edge, const struct message *hello, char why
     else if (fingerprints_differ(hub, hello))
         snprintf(why, WIRE_TEXT, "its model differs from that of %s: give both the same configuration",
                  hub->config.role);
-    else if (!is_known_role(edge, hello->from))
-        snprintf(why, WIRE_TEXT, "edge %s of %s does not expect the role %s", edge->name, hub->config.role,
-                 hello->from);
-    else if (edge->manner == EDGE_BIND && same)
-        snprintf(why, WIRE_TEXT, "%s %d is connected already", same->role, same->rank);
     else if (edge->peer_count >= PEER_LIMIT)
         snprintf(why, WIRE_TEXT, "there are %d peers already", PEER_LIMIT);
+    else
+        judge_sender(edge, (struct address){hello->from, hello->rank}, why);
 }
 
 static void take_over_run(struct hub *hub, const struct message *message) {
@@ -203,10 +225,9 @@ static void take_answer(struct edge *edge, const struct arrival *arrival) {
 
 static const char *stateful_deliver(struct edge *edge, const struct peer *peer, struct message **message) {
     const struct unit unit = (*message)->unit;
+    const struct wanted same = wanted_data(peer_address(peer), unit.step, unit.microbatch);
     if ((*message)->kind < MESSAGE_DATA) return "a kind that no stage sends here";
-    if ((*message)->kind == MESSAGE_DATA &&
-        inbox_find(&edge->inbox, MESSAGE_DATA, peer->role, unit.step, unit.microbatch) >= 0)
-        return "a unit that was sent before";
+    if ((*message)->kind == MESSAGE_DATA && inbox_find(&edge->inbox, &same) >= 0) return "a unit that was sent before";
     inbox_put(&edge->inbox, message);
     return NULL;
 }

@@ -6,22 +6,22 @@
 #include "base/memory.h"
 #include "wire/hub_private.h"
 
-struct request *pull_find(const struct edge *edge, const char *role, int64_t step, int32_t microbatch) {
+struct request *pull_find(const struct edge *edge, struct address from, int64_t step, int32_t microbatch) {
     for (struct request *request = edge->requests; request; request = request->next)
         if (request->unit.step == step && request->unit.microbatch == microbatch &&
-            strcmp(request->role, role ? role : "") == 0)
+            strcmp(request->role, from.role ? from.role : "") == 0)
             return request;
     return NULL;
 }
 
-void pull_want(struct edge *edge, const char *role, struct unit unit) {
+void pull_want(struct edge *edge, struct address from, struct unit unit) {
     struct request **last = &edge->requests;
-    if (pull_find(edge, role, unit.step, unit.microbatch))
+    if (pull_find(edge, from, unit.step, unit.microbatch))
         bug("edge %s: unit (%lld, %d) is wanted twice", edge->name, (long long)unit.step, unit.microbatch);
     while (*last) last = &(*last)->next;
     *last = xcalloc(1, sizeof **last);
     (*last)->unit = unit;
-    if (role) strncpy((*last)->role, role, WIRE_NAME - 1);
+    if (from.role) strncpy((*last)->role, from.role, WIRE_NAME - 1);
 }
 
 void edge_opens_shared(struct edge *edge, const char *backend) {
@@ -114,8 +114,8 @@ void pull_release(struct edge *edge, struct peer *peer) {
 }
 
 static struct request *awaiting(const struct edge *edge, const struct peer *peer, struct unit unit) {
-    struct request *request = pull_find(edge, peer->role, unit.step, unit.microbatch);
-    if (!request) request = pull_find(edge, NULL, unit.step, unit.microbatch);
+    struct request *request = pull_find(edge, peer_address(peer), unit.step, unit.microbatch);
+    if (!request) request = pull_find(edge, ANYBODY, unit.step, unit.microbatch);
     bool waits = request && (request->state == REQUEST_OPEN || request->state == REQUEST_ASKED);
     return waits ? request : NULL;
 }

@@ -46,10 +46,11 @@ static bool asked_or_ended(const struct awaited *awaited) {
     return serve_is_asked(awaited->edge);
 }
 
-int hub_next_ask(struct hub *hub, struct edge *edge, struct unit *unit) {
+int edge_next_ask(struct edge *edge, struct unit *unit) {
     if (edge->manner != EDGE_SERVE || edge->recording) bug("edge %s is not asked", edge->name);
-    struct awaited awaited = {.met = asked_or_ended, .hub = hub, .edge = edge, .fd = -1, .patient = true};
-    awaited.account = &hub->counters.blocked;
+    struct awaited awaited = {.met = asked_or_ended, .hub = edge->hub, .edge = edge, .fd = -1, .patient = true};
+    awaited.wanted = wanted_ask();
+    awaited.account = &edge->hub->counters.blocked;
     int status = hub_wait(&awaited);
     if (status) return status;
     if (consumer_ended(edge)) return HUB_END;

@@ -5,17 +5,17 @@
 #include "base/fail.h"
 #include "wire/hub_private.h"
 
-void edge_want(struct edge *edge, const char *role, struct unit unit) {
+void edge_want(struct edge *edge, struct address from, struct unit unit) {
     if (edge->manner != EDGE_PULL) bug("edge %s is not pulled", edge->name);
-    if (!edge->recording) pull_want(edge, role, unit);
+    if (!edge->recording) pull_want(edge, from, unit);
 }
 
 // --- Sockets
 
-static bool all_ended(const struct edge *edge, const char *role) {
+static bool all_ended(const struct edge *edge, struct address from) {
     bool any = false;
     for (int i = 0; i < edge->peer_count; i++) {
-        if (role && strcmp(edge->peer[i]->role, role) != 0) continue;
+        if (!address_fits(from, peer_address(edge->peer[i]))) continue;
         if (edge->peer[i]->state != PEER_ENDED) return false;
         any = true;
     }
@@ -23,13 +23,13 @@ static bool all_ended(const struct edge *edge, const char *role) {
 }
 
 static int find(const struct awaited *awaited) {
-    return inbox_find(&awaited->edge->inbox, awaited->kind, awaited->role, awaited->step, awaited->microbatch);
+    return inbox_find(&awaited->edge->inbox, &awaited->wanted);
 }
 
 static bool is_takeable(const struct awaited *awaited) {
     const struct request *request = awaited->request;
     if (request) return request->state == REQUEST_ANSWERED || request->state == REQUEST_BEYOND;
-    return find(awaited) >= 0 || all_ended(awaited->edge, awaited->role);
+    return find(awaited) >= 0 || all_ended(awaited->edge, awaited->wanted.from);
 }
 
 static int take_arrived(struct awaited *awaited, struct message **message) {
@@ -48,9 +48,11 @@ static int file_message(struct edge *edge, int64_t step, struct message **messag
     const struct unit unit = (*message)->unit;
     bool is_over = unit.step >= 0 && unit.step < step;
     if (is_over) return 0;
-    if (inbox_find(&edge->inbox, (*message)->kind, (*message)->from, unit.step, unit.microbatch) >= 0)
+    const struct wanted same = {
+        (*message)->kind, (*message)->word, {(*message)->from, ANY_RANK}, unit.step, unit.microbatch};
+    if (inbox_find(&edge->inbox, &same) >= 0)
         return error(EXIT_DATA, "%s: %s (%lld, %d) stands twice", recording_path(edge->recording),
-                     message_kind_name((*message)->kind), (long long)unit.step, unit.microbatch);
+                     message_name(*message), (long long)unit.step, unit.microbatch);
     edge->read_step = unit.step;
     edge->read_microbatches = (*message)->microbatches;
     inbox_put(&edge->inbox, message);
@@ -75,21 +77,23 @@ static int read_on(struct edge *edge, int64_t step) {
 // The unit is not in the recording: the data end before it, or a part of them is missing.
 static int absent(const struct awaited *awaited) {
     const struct edge *edge = awaited->edge;
-    bool later = edge->read_step > awaited->step;
-    bool cut = edge->read_step == awaited->step && awaited->microbatch < edge->read_microbatches;
-    if (awaited->step < 0 || (!later && !cut)) return HUB_END;
-    return error(EXIT_DATA, "%s: %s (%lld, %d) is missing", recording_path(edge->recording),
-                 message_kind_name(awaited->kind), (long long)awaited->step, awaited->microbatch);
+    const struct wanted *wanted = &awaited->wanted;
+    bool later = edge->read_step > wanted->step;
+    bool cut = edge->read_step == wanted->step && wanted->microbatch < edge->read_microbatches;
+    if (wanted->step < 0 || (!later && !cut)) return HUB_END;
+    return error(EXIT_DATA, "%s: %s (%lld, %d) is missing", recording_path(edge->recording), wanted_name(wanted),
+                 (long long)wanted->step, wanted->microbatch);
 }
 
 static int take_recorded(struct awaited *awaited, struct message **message) {
     struct edge *edge = awaited->edge;
+    const int64_t step = awaited->wanted.step;
     int index;
     hub_pass(edge->hub, 0, NULL);
     int status = hub_status(edge->hub);
     while (status == 0 && (index = find(awaited)) < 0) {
-        if (edge->read_out || (awaited->step >= 0 && edge->read_step > awaited->step)) return absent(awaited);
-        status = read_on(edge, awaited->step);
+        if (edge->read_out || (step >= 0 && edge->read_step > step)) return absent(awaited);
+        status = read_on(edge, step);
     }
     if (status) return status;
     *message = inbox_take(&edge->inbox, index);
@@ -109,22 +113,19 @@ static int record(struct edge *edge, const struct message *message) {
     return 0;
 }
 
-static struct awaited await(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
-                            int32_t microbatch) {
-    struct awaited awaited = {.met = is_takeable, .hub = hub, .edge = edge, .kind = kind, .role = role, .step = step};
-    awaited.microbatch = microbatch;
-    awaited.fd = -1;
-    awaited.account = &hub->counters.waiting;
+static struct awaited await(struct edge *edge, struct wanted wanted) {
+    struct awaited awaited = {.met = is_takeable, .hub = edge->hub, .edge = edge, .wanted = wanted, .fd = -1};
+    awaited.account = &edge->hub->counters.waiting;
     if (edge->manner != EDGE_PULL || edge->recording) return awaited;
-    awaited.request = pull_find(edge, role, step, microbatch);
+    awaited.request = pull_find(edge, wanted.from, wanted.step, wanted.microbatch);
     if (!awaited.request)
-        bug("edge %s: unit (%lld, %d) is taken and was not wanted", edge->name, (long long)step, microbatch);
+        bug("edge %s: unit (%lld, %d) is taken and was not wanted", edge->name, (long long)wanted.step,
+            wanted.microbatch);
     return awaited;
 }
 
-int hub_take(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
-             int32_t microbatch, struct message **message) {
-    struct awaited awaited = await(hub, edge, kind, role, step, microbatch);
+int edge_take(struct edge *edge, struct wanted wanted, struct message **message) {
+    struct awaited awaited = await(edge, wanted);
     *message = NULL;
     int status = edge->recording ? take_recorded(&awaited, message) : take_arrived(&awaited, message);
     if (status == 0) status = record(edge, *message);
@@ -132,9 +133,9 @@ int hub_take(struct hub *hub, struct edge *edge, enum message_kind kind, const c
     return status;
 }
 
-bool hub_ready(struct hub *hub, struct edge *edge, enum message_kind kind, const char *role, int64_t step,
-               int32_t microbatch) {
-    struct awaited awaited = await(hub, edge, kind, role, step, microbatch);
+bool edge_ready(struct edge *edge, struct wanted wanted) {
+    struct hub *hub = edge->hub;
+    struct awaited awaited = await(edge, wanted);
     hub_pass(hub, 0, NULL);
     if (hub->failure || hub->interrupt) return true;
     if (edge->manner == EDGE_SERVE && !edge->recording) return serve_is_asked(edge);

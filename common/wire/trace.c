@@ -27,7 +27,7 @@ void trace_message(const struct edge *edge, const char *direction, const char *p
     if (!edge->hub->trace) return;
     for (int i = 0; i < message->tensor_count; i++) bytes += tensor_bytes(&message->tensor[i]);
     buffer_format(&line, "%s %s %s %s (%lld, %d) %s %lld bytes", edge->hub->config.role, direction, edge->name,
-                  message_kind_name(message->kind), (long long)message->unit.step, message->unit.microbatch, peer,
+                  message_name(message), (long long)message->unit.step, message->unit.microbatch, peer,
                   (long long)bytes);
     for (int i = 0; i < message->tensor_count; i++)
         buffer_format(&line, " %s %s %s", message->tensor[i].name, dtype_name(message->tensor[i].dtype),

@@ -75,15 +75,15 @@ void hub_pass(struct hub *hub, int timeout_ms, struct awaited *awaited) {
 // --- Deadlines
 
 // An edge whose other end is not there; `since` is when waiting for it began.
-static int check_peer(const struct edge *edge, const char *role, double began) {
+static int check_peer(const struct edge *edge, struct address from, double began) {
     const struct hub *hub = edge->hub;
-    const char *missing;
+    char missing[ADDRESS_TEXT];
     if (edge->manner == EDGE_PULL)
-        missing = edge_peer(edge, role) ? NULL : role ? role : "a worker";
-    else
-        missing = edge_missing(edge, edge->manner == EDGE_BIND ? role : NULL);
+        snprintf(missing, sizeof missing, "%s", edge_peer(edge, from) ? "" : from.role ? from.role : "a worker");
+    else if (!edge_misses(edge, from, missing))
+        missing[0] = 0;
     double since = fmax(began, edge->lonely_since);
-    if (!missing || hub->clock - since < hub->config.peer_timeout) return 0;
+    if (!missing[0] || hub->clock - since < hub->config.peer_timeout) return 0;
     return error(EXIT_PEER, "edge %s: %s is missing at %s for %g s (--peer-timeout); was it started, and did it fail?",
                  edge->name, missing, edge->address, hub->config.peer_timeout);
 }
@@ -91,9 +91,9 @@ static int check_peer(const struct edge *edge, const char *role, double began) {
 static int check_peers(const struct awaited *awaited, double began) {
     int status = 0;
     if (awaited->fd >= 0) return 0; // no peer is waited for
-    if (awaited->edge) return check_peer(awaited->edge, awaited->role, began);
+    if (awaited->edge) return check_peer(awaited->edge, awaited->wanted.from, began);
     for (const struct edge *edge = awaited->hub->edges; edge && status == 0; edge = edge->next)
-        if (edge->socket && edge_is_stateful(edge)) status = check_peer(edge, NULL, began);
+        if (edge->socket && edge_is_stateful(edge)) status = check_peer(edge, ANYBODY, began);
     return status;
 }
 
@@ -109,14 +109,16 @@ static void describe_request(const struct awaited *awaited, struct buffer *text)
 
 static int check_stall(const struct awaited *awaited, double began) {
     struct hub *hub = awaited->hub;
+    const struct wanted *wanted = &awaited->wanted;
     struct buffer text = {0};
+    char from[ADDRESS_TEXT];
     double since = fmax(began, hub->arrival);
     if (awaited->patient || !awaited->edge || hub->clock - since < hub->config.stall_timeout) return 0;
     describe_request(awaited, &text);
-    int status = error(
-        EXIT_PEER, "nothing arrived for %g s (--stall-timeout): edge %s waits for %s (%lld, %d) from %s%s",
-        hub->config.stall_timeout, awaited->edge->name, message_kind_name(awaited->kind), (long long)awaited->step,
-        awaited->microbatch, awaited->role ? awaited->role : "anybody", text.size ? text.bytes : "");
+    int status =
+        error(EXIT_PEER, "nothing arrived for %g s (--stall-timeout): edge %s waits for %s (%lld, %d) from %s%s",
+              hub->config.stall_timeout, awaited->edge->name, wanted_name(wanted), (long long)wanted->step,
+              wanted->microbatch, address_text(wanted->from, from), text.size ? text.bytes : "");
     buffer_release(&text);
     return status;
 }
@@ -173,8 +175,9 @@ int hub_wait_fd(void *context, int fd, short events) {
 }
 
 static bool all_met(const struct awaited *awaited) {
+    char who[ADDRESS_TEXT];
     for (const struct edge *edge = awaited->hub->edges; edge; edge = edge->next)
-        if (edge->socket && edge_is_stateful(edge) && edge_missing(edge, NULL)) return false;
+        if (edge->socket && edge_is_stateful(edge) && edge_misses(edge, ANYBODY, who)) return false;
     return true;
 }
 

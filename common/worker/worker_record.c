@@ -21,7 +21,7 @@ static int write_unit(struct edge *edge, const struct worker *worker, struct uni
     struct message *message;
     int status = stage_stopping() ? STAGE_STOP : make_patiently(worker, unit, &message);
     if (status) return status;
-    if (message->kind == MESSAGE_DATA) return edge_send(edge, NULL, &message);
+    if (message->kind == MESSAGE_DATA) return edge_send(edge, ANYBODY, &message);
     message_free(&message);
     return HUB_END;
 }

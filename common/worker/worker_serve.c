@@ -9,7 +9,6 @@
 
 // Units asked for that wait until a list has grown. A timer interrupts the hub's wait to look again.
 static struct service {
-    struct hub *hub;
     const struct worker *worker;
     struct edge *edge;
     struct unit *unit;
@@ -46,7 +45,7 @@ static int answer(void) {
         const struct unit unit = service.unit[i];
         status = worker_make(service.worker, unit, &message);
         if (message)
-            status = edge_send(service.edge, NULL, &message);
+            status = edge_send(service.edge, ANYBODY, &message);
         else
             service.unit[kept++] = unit;
     }
@@ -59,7 +58,7 @@ static int serve(void) {
     int status;
     do {
         struct unit unit;
-        status = hub_next_ask(service.hub, service.edge, &unit);
+        status = edge_next_ask(service.edge, &unit);
         if (!status) put_off(unit);
         if (!status || status == LOOK) status = answer();
     } while (!status);
@@ -67,7 +66,7 @@ static int serve(void) {
 }
 
 int worker_serve(struct hub *hub, struct edge *edge, const struct worker *worker) {
-    service = (struct service){.hub = hub, .worker = worker, .edge = edge};
+    service = (struct service){.worker = worker, .edge = edge};
     service.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (service.timer < 0) return error(EXIT_RUN, "no timer can be made");
     // The hub watches it to the process's end, so it stays open.

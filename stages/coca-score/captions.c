@@ -157,13 +157,13 @@ static int say(void) {
 }
 
 static int write_all(struct hub *hub) {
-    static const char *const roles[] = {ROLE_TEXT, NULL};
-    struct stream stream = {.role = ROLE_TEXT, .take = take};
+    const struct peer_group decoders = {ROLE_TEXT, 1};
+    struct stream stream = {.from = {ROLE_TEXT, ANY_RANK}, .take = take};
     struct edge *edge;
-    int status = pull_open(hub, &edge, "captions", run_options.captions, roles);
+    int status = pull_open(hub, &edge, "captions", run_options.captions, &decoders, 1);
     if (status) return status;
     if ((status = open_outputs())) return status;
-    status = pull_all(hub, edge, &stream, 1, "captions", self.store ? store_count(self.store) : 0);
+    status = pull_all(edge, &stream, 1, "captions", self.store ? store_count(self.store) : 0);
     if (status) {
         abandon_outputs();
         return status;

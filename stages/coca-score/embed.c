@@ -109,11 +109,11 @@ static int write_all(void) {
 }
 
 static int run(struct hub *hub) {
-    const char *const awaited[] = {roles[own.role], NULL};
-    struct stream stream = {.role = roles[own.role], .take = take, .context = &all};
+    const struct peer_group encoders = {roles[own.role], 1};
+    struct stream stream = {.from = {roles[own.role], ANY_RANK}, .take = take, .context = &all};
     struct edge *edge;
-    int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, awaited);
-    if (!status) status = pull_all(hub, edge, &stream, 1, "embed", 0);
+    int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, &encoders, 1);
+    if (!status) status = pull_all(edge, &stream, 1, "embed", 0);
     if (!status) status = write_all();
     embeddings_release(&all);
     return status;

@@ -53,13 +53,15 @@ static void note_drops(const struct message *message) {
     }
 }
 
-int pull_open(struct hub *hub, struct edge **edge, const char *name, const char *address, const char *const *roles) {
+int pull_open(struct hub *hub, struct edge **edge, const char *name, const char *address,
+              const struct peer_group *peers, int peer_count) {
     const struct edge_options options = {.name = name,
                                          .address = address,
                                          .manner = EDGE_PULL,
                                          .direction = EDGE_IN,
                                          .window = (int)run_options.window,
-                                         .peers = roles};
+                                         .peers = peers,
+                                         .peer_count = peer_count};
     if (!address) return error(EXIT_USAGE, "--%s ADDRESS says where they come from", name);
     int status = hub_edge(hub, edge, &options);
     if (!status) stage_ready();
@@ -69,19 +71,19 @@ int pull_open(struct hub *hub, struct edge **edge, const char *name, const char 
 static void ask_ahead(struct edge *edge, struct stream *stream) {
     const int64_t B = run_options.microbatch;
     for (; stream->wanted <= stream->next + run_options.window; stream->wanted++)
-        edge_want(edge, stream->role, (struct unit){0, stream->wanted, stream->wanted * B, (int32_t)B});
+        edge_want(edge, stream->from, (struct unit){0, stream->wanted, stream->wanted * B, (int32_t)B});
 }
 
 // A recording may begin at any step; a socket is asked.
-static int take_next(struct hub *hub, struct edge *edge, struct stream *stream, struct message **message) {
-    if (edge_is_recording(edge)) return hub_take(hub, edge, MESSAGE_DATA, stream->role, -1, -1, message);
+static int take_next(struct edge *edge, struct stream *stream, struct message **message) {
+    if (edge_is_recording(edge)) return edge_take(edge, wanted_next_data(stream->from), message);
     ask_ahead(edge, stream);
-    return hub_take(hub, edge, MESSAGE_DATA, stream->role, 0, stream->next++, message);
+    return edge_take(edge, wanted_data(stream->from, 0, stream->next++), message);
 }
 
-static int take_one(struct hub *hub, struct edge *edge, struct stream *stream) {
+static int take_one(struct edge *edge, struct stream *stream) {
     struct message *message;
-    int status = take_next(hub, edge, stream, &message);
+    int status = take_next(edge, stream, &message);
     if (status == HUB_END) stream->ended = true;
     if (status) return status == HUB_END ? 0 : status;
     note_drops(message);
@@ -97,12 +99,12 @@ static bool any_left(const struct stream *streams, int count) {
     return false;
 }
 
-int pull_all(struct hub *hub, struct edge *edge, struct stream *streams, int count, const char *what, int64_t total) {
+int pull_all(struct edge *edge, struct stream *streams, int count, const char *what, int64_t total) {
     struct progress *progress = progress_new(what, total, "samples");
     int status = 0;
     while (!status && any_left(streams, count)) {
         for (int i = 0; i < count && !status; i++)
-            if (!streams[i].ended) status = take_one(hub, edge, &streams[i]);
+            if (!streams[i].ended) status = take_one(edge, &streams[i]);
         progress_set(progress, streams[0].samples, NULL);
     }
     progress_done(&progress);

@@ -3,9 +3,9 @@
 
 #include "wire/hub.h"
 
-// What one role sends.
+// What the workers of one role send.
 struct stream {
-    const char *role;                                          // NULL: any
+    struct address from;
     int (*take)(void *context, const struct message *message); // 0 or -exit_code
     void *context;
     // Filled by pull_all
@@ -14,12 +14,13 @@ struct stream {
     bool ended;
 };
 
-// Binds `--NAME ADDRESS` and waits for the roles (NULL-terminated, or NULL: any one). 0 or -exit_code.
-int pull_open(struct hub *hub, struct edge **edge, const char *name, const char *address, const char *const *roles);
+// Binds `--NAME ADDRESS` and waits for a worker of each role (of none: of any). 0 or -exit_code.
+int pull_open(struct hub *hub, struct edge **edge, const char *name, const char *address,
+              const struct peer_group *peers, int peer_count);
 
 // Takes the streams in turn, each to its end. `what` and `total` (0: unknown) are for the progress of the first. 0 or
 // -exit_code.
-int pull_all(struct hub *hub, struct edge *edge, struct stream *streams, int count, const char *what, int64_t total);
+int pull_all(struct edge *edge, struct stream *streams, int count, const char *what, int64_t total);
 
 // Samples that a producer reported as replaced: a picture that does not decode, an empty text. The first of them are
 // named on stderr as they come.

@@ -119,15 +119,15 @@ static int judge(const struct embeddings *images, const struct embeddings *texts
 }
 
 static int run(struct hub *hub) {
-    static const char *const roles[] = {ROLE_IMAGE, ROLE_TEXT, NULL};
+    static const struct peer_group peers[] = {{ROLE_IMAGE, 1}, {ROLE_TEXT, 1}};
     struct embeddings images = {0}, texts = {0};
     struct stream streams[] = {
-        {.role = ROLE_IMAGE, .take = embeddings_add, .context = &images},
-        {.role = ROLE_TEXT, .take = embeddings_add, .context = &texts},
+        {.from = {ROLE_IMAGE, ANY_RANK}, .take = embeddings_add, .context = &images},
+        {.from = {ROLE_TEXT, ANY_RANK}, .take = embeddings_add, .context = &texts},
     };
     struct edge *edge;
-    int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, roles);
-    if (!status) status = pull_all(hub, edge, streams, 2, "retrieval", 0);
+    int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, peers, 2);
+    if (!status) status = pull_all(edge, streams, 2, "retrieval", 0);
     if (!status) status = judge(&images, &texts);
     embeddings_release(&images);
     embeddings_release(&texts);

@@ -119,14 +119,14 @@ static int say(void) {
 }
 
 static int evaluate(struct hub *hub) {
-    static const char *const roles[] = {ROLE_TEXT, ROLE_IMAGE, NULL};
-    struct stream text = {.role = ROLE_TEXT, .take = embeddings_add, .context = &self.prompts};
-    struct stream image = {.role = ROLE_IMAGE, .take = take_images};
+    static const struct peer_group peers[] = {{ROLE_TEXT, 1}, {ROLE_IMAGE, 1}};
+    struct stream text = {.from = {ROLE_TEXT, ANY_RANK}, .take = embeddings_add, .context = &self.prompts};
+    struct stream image = {.from = {ROLE_IMAGE, ANY_RANK}, .take = take_images};
     struct edge *edge;
-    int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, roles);
-    if (!status) status = pull_all(hub, edge, &text, 1, "prompts", 0);
+    int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, peers, 2);
+    if (!status) status = pull_all(edge, &text, 1, "prompts", 0);
     if (!status) status = make_classes();
-    if (!status) status = pull_all(hub, edge, &image, 1, "zero-shot", store_count(self.store));
+    if (!status) status = pull_all(edge, &image, 1, "zero-shot", store_count(self.store));
     return status ? status : say();
 }
 

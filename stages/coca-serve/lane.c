@@ -15,14 +15,19 @@
 #include "serve.h"
 
 static int open_edge(struct lane *lane, struct hub *hub, const char *address) {
-    const char *roles[] = {lane->role, NULL};
+    const struct peer_group peers = {lane->role, 1};
     const struct edge_options options = {.name = lane->floats ? "embeddings" : "captions",
                                          .address = address,
                                          .manner = EDGE_PULL,
                                          .direction = EDGE_IN,
                                          .window = 4,
-                                         .peers = roles};
+                                         .peers = &peers,
+                                         .peer_count = 1};
     return hub_edge(hub, &lane->edge, &options);
+}
+
+static struct address workers(const struct lane *lane) {
+    return (struct address){lane->role, ANY_RANK};
 }
 
 static char *picture_path(const struct lane *lane, int64_t line) {
@@ -99,7 +104,7 @@ int lane_advance(struct lane *lane, double max_wait) {
     if (spool_begun(&lane->writer) && clock_seconds() - lane->since >= max_wait) spool_cut(&lane->writer);
     int status = spool_flush(&lane->writer);
     for (; !status && lane->asked < lane->writer.lines / B; lane->asked++)
-        edge_want(lane->edge, lane->role, (struct unit){0, lane->asked, (int64_t)lane->asked * B, B});
+        edge_want(lane->edge, workers(lane), (struct unit){0, lane->asked, (int64_t)lane->asked * B, B});
     return status;
 }
 
@@ -163,12 +168,15 @@ static int answer_batch(struct lane *lane, void *socket, const struct message *m
     return status;
 }
 
-int lane_answer(struct lane *lane, struct hub *hub, void *socket, struct tally *tally) {
+static struct wanted next(const struct lane *lane) {
+    return wanted_data(workers(lane), 0, lane->taken);
+}
+
+int lane_answer(struct lane *lane, void *socket, struct tally *tally) {
     int status = 0;
-    while (!status && lane->taken < lane->asked &&
-           hub_ready(hub, lane->edge, MESSAGE_DATA, lane->role, 0, lane->taken)) {
+    while (!status && lane->taken < lane->asked && edge_ready(lane->edge, next(lane))) {
         struct message *message;
-        status = hub_take(hub, lane->edge, MESSAGE_DATA, lane->role, 0, lane->taken, &message);
+        status = edge_take(lane->edge, next(lane), &message);
         if (status) break;
         lane->taken++;
         status = answer_batch(lane, socket, message, tally);

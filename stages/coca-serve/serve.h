@@ -65,4 +65,4 @@ int lane_advance(struct lane *lane, double max_wait);
 struct tally {
     int64_t answered, refused, malformed, failed, unread; // failed: a picture that does not decode; unread: client gone
 };
-int lane_answer(struct lane *lane, struct hub *hub, void *socket, struct tally *tally);
+int lane_answer(struct lane *lane, void *socket, struct tally *tally);

@@ -37,8 +37,7 @@ static void differ(const struct message *where, const char *format, ...) {
     va_list list;
     if (++count.different > SHOWN) return;
     if (where)
-        printf("%s (%" PRId64 ", %d) %s: ", message_kind_name(where->kind), where->unit.step, where->unit.microbatch,
-               where->from);
+        printf("%s (%" PRId64 ", %d) %s: ", message_name(where), where->unit.step, where->unit.microbatch, where->from);
     va_start(list, format);
     vprintf(format, list);
     va_end(list);
@@ -118,8 +117,9 @@ static void compare_contents(const struct message *a, const struct message *b) {
 
 // Run, rank and generation may differ: they belong to where a recording was made.
 static bool stand_for_the_same(const struct message *a, const struct message *b) {
-    return a->kind == b->kind && a->unit.step == b->unit.step && a->unit.microbatch == b->unit.microbatch &&
-           a->unit.first == b->unit.first && a->unit.samples == b->unit.samples && strcmp(a->from, b->from) == 0;
+    return strcmp(message_name(a), message_name(b)) == 0 && a->unit.step == b->unit.step &&
+           a->unit.microbatch == b->unit.microbatch && a->unit.first == b->unit.first &&
+           a->unit.samples == b->unit.samples && strcmp(a->from, b->from) == 0;
 }
 
 // 1 when both go on with the same unit, 0 when nothing more can be compared.
@@ -130,8 +130,8 @@ static int compare_messages(const struct message *a, const struct message *b) {
         return 0;
     }
     if (!stand_for_the_same(a, b)) {
-        differ(a, "stands where the other has %s (%" PRId64 ", %d) %s, samples %" PRId64 " + %d",
-               message_kind_name(b->kind), b->unit.step, b->unit.microbatch, b->from, b->unit.first, b->unit.samples);
+        differ(a, "stands where the other has %s (%" PRId64 ", %d) %s, samples %" PRId64 " + %d", message_name(b),
+               b->unit.step, b->unit.microbatch, b->from, b->unit.first, b->unit.samples);
         return 0;
     }
     count.messages++;

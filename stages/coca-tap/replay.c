@@ -56,15 +56,16 @@ static int find(struct unit unit, struct message **message) {
         if (status == 0) status = open_file();
         if (status) return status;
     }
+    const struct address from = {settings.role, ANY_RANK};
     input.last = unit;
-    return hub_take(input.hub, input.file, MESSAGE_DATA, settings.role, unit.step, unit.microbatch, message);
+    return edge_take(input.file, wanted_data(from, unit.step, unit.microbatch), message);
 }
 
 static int answer(struct edge *edge, struct unit unit) {
     struct message *message;
     int status = find(unit, &message);
     if (status == HUB_END) message = message_new(MESSAGE_END, unit);
-    return status == 0 || status == HUB_END ? edge_send(edge, NULL, &message) : status;
+    return status == 0 || status == HUB_END ? edge_send(edge, ANYBODY, &message) : status;
 }
 
 static int replay(struct hub *hub) {
@@ -76,7 +77,7 @@ static int replay(struct hub *hub) {
     int status = open_file();
     if (status == 0) status = hub_edge(hub, &edge, &options);
     stage_ready();
-    while (status == 0 && (status = hub_next_ask(hub, edge, &unit)) == 0) status = answer(edge, unit);
+    while (status == 0 && (status = edge_next_ask(edge, &unit)) == 0) status = answer(edge, unit);
     return status;
 }
 

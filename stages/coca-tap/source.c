@@ -21,7 +21,6 @@ const struct option source_rows[SOURCE_ROWS] = {
 enum { WINDOW = 2, AHEAD = 8 }; // requests with one worker; with all
 
 static struct {
-    struct hub *hub;
     struct edge *edge;
     int64_t wanted, taken, microbatches; // so far, so far, M
 } source;
@@ -56,7 +55,6 @@ int source_open(struct hub *hub, const char *operand) {
         .direction = EDGE_IN,
         .window = WINDOW,
     };
-    source.hub = hub;
     int status = hub_edge(hub, &source.edge, &options);
     free(address);
     return status ? status : check_settings();
@@ -80,9 +78,9 @@ static int ask_next(struct message **message) {
     int64_t total = source_total();
     if (total && source.taken == total) return HUB_END;
     for (; source.wanted < source.taken + AHEAD && (!total || source.wanted < total); source.wanted++)
-        edge_want(source.edge, NULL, unit_at(source.wanted));
+        edge_want(source.edge, ANYBODY, unit_at(source.wanted));
     struct unit unit = unit_at(source.taken++);
-    int status = hub_take(source.hub, source.edge, MESSAGE_DATA, NULL, unit.step, unit.microbatch, message);
+    int status = edge_take(source.edge, wanted_data(ANYBODY, unit.step, unit.microbatch), message);
     // Workers do not know M; with it a reader sees when a step is cut.
     if (status == 0 && source_settings.steps) (*message)->microbatches = (int32_t)source.microbatches;
     return status;
@@ -90,5 +88,5 @@ static int ask_next(struct message **message) {
 
 int source_next(struct message **message) {
     if (!edge_is_recording(source.edge)) return ask_next(message);
-    return hub_take(source.hub, source.edge, MESSAGE_KINDS, NULL, -1, -1, message);
+    return edge_take(source.edge, wanted_anything(), message);
 }

@@ -32,7 +32,7 @@ static void add_statistics(struct buffer *line, const struct tensor *tensor) {
 
 static void add_message(struct buffer *line, const struct message *message) {
     char shape[SHAPE_TEXT];
-    buffer_format(line, "%s (%" PRId64 ", %d) from %s %d, samples %" PRId64 " + %d", message_kind_name(message->kind),
+    buffer_format(line, "%s (%" PRId64 ", %d) from %s %d, samples %" PRId64 " + %d", message_name(message),
                   message->unit.step, message->unit.microbatch, message->from, message->rank, message->unit.first,
                   message->unit.samples);
     for (int i = 0; i < message->field_count; i++) {

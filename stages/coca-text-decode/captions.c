@@ -14,7 +14,6 @@ struct caption_options caption_options;
 enum { ASKED = 64 };
 
 struct captioner {
-    struct hub *hub;
     struct generator *generator;
     struct progress *progress;
     struct unit asked[ASKED]; // and not answered, in order; their features are asked for
@@ -88,13 +87,13 @@ static int caption(struct captioner *captioner, const struct message *input) {
     slot_give_back(&captioner->reader);
     add_texts(captions, tokens, B, T);
     captioner->captions += B;
-    return edge_send(text_decode.captions, NULL, &captions);
+    return edge_send(text_decode.captions, ANYBODY, &captions);
 }
 
 // ---- the units
 
 static void want(struct captioner *captioner, struct unit unit) {
-    if (!edge_is_recording(text_decode.features)) edge_want(text_decode.features, NULL, unit);
+    if (!edge_is_recording(text_decode.features)) edge_want(text_decode.features, ANYBODY, unit);
     captioner->asked[captioner->asked_count++] = unit;
 }
 
@@ -107,12 +106,10 @@ static void want_all(struct captioner *captioner) {
 
 // Waits for a unit when there is none, and takes along what else was asked.
 static int want_asked(struct captioner *captioner) {
-    struct hub *hub = captioner->hub;
     struct edge *captions = text_decode.captions;
-    while (captioner->asked_count < ASKED &&
-           (!captioner->asked_count || hub_ready(hub, captions, MESSAGE_ASK, NULL, -1, -1))) {
+    while (captioner->asked_count < ASKED && (!captioner->asked_count || edge_ready(captions, wanted_ask()))) {
         struct unit unit;
-        int status = hub_next_ask(hub, captions, &unit);
+        int status = edge_next_ask(captions, &unit);
         if (status) return status;
         want(captioner, unit);
     }
@@ -124,15 +121,15 @@ static int take_features(struct captioner *captioner, struct message **features)
     struct unit unit = captioner->asked[0];
     bool recorded = edge_is_recording(edge), served = !edge_is_recording(text_decode.captions);
     memmove(captioner->asked, captioner->asked + 1, (size_t)--captioner->asked_count * sizeof unit);
-    int status = recorded ? hub_take(captioner->hub, edge, MESSAGE_DATA, NULL, -1, -1, features)
-                          : hub_take(captioner->hub, edge, MESSAGE_DATA, NULL, unit.step, unit.microbatch, features);
+    int status = edge_take(
+        edge, recorded ? wanted_next_data(ANYBODY) : wanted_data(ANYBODY, unit.step, unit.microbatch), features);
     if (status != HUB_END || !served) return status;
     *features = message_new(MESSAGE_END, unit);
     return 0;
 }
 
 static int answer(struct captioner *captioner, struct message **features) {
-    if ((*features)->kind == MESSAGE_END) return edge_send(text_decode.captions, NULL, features);
+    if ((*features)->kind == MESSAGE_END) return edge_send(text_decode.captions, ANYBODY, features);
     int status = caption(captioner, *features);
     progress_set(captioner->progress, captioner->captions, NULL);
     return status;
@@ -154,9 +151,9 @@ static int make_captions(struct captioner *captioner) {
     return status;
 }
 
-int captions_run(struct hub *hub) {
-    struct captioner captioner = {
-        .hub = hub, .progress = progress_new("caption", 0, "pictures"), .reader = {.ops = text_decode.part.ops}};
+int captions_run(void) {
+    struct captioner captioner = {.progress = progress_new("caption", 0, "pictures"),
+                                  .reader = {.ops = text_decode.part.ops}};
     captioner.generator = generator_new(&text_decode.part.config, text_decode.part.params, (int)run_options.microbatch,
                                         &text_decode.generate);
     int status = make_captions(&captioner);

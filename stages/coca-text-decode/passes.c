@@ -119,7 +119,7 @@ static int unimodal(void *context, const struct work *work, struct message *take
     float *rows = embeddings ? message_add(embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, config()->embed_dim)) : NULL;
     int status = forward(work, rows);
     if (!status && B) self.targets += text_targets(config(), message_find(*tokens, TENSOR_TOKENS)->data, B);
-    if (!status && embeddings) return edge_send(text_decode.embeddings, NULL, &embeddings);
+    if (!status && embeddings) return edge_send(text_decode.embeddings, ANYBODY, &embeddings);
     if (embeddings) message_free(&embeddings);
     return status;
 }
@@ -163,7 +163,7 @@ static int report(const struct work *work, const struct caption_report *caption,
         return 0;
     }
     struct message *message = caption_pack(caption, unit);
-    return edge_send(text_decode.control, NULL, &message);
+    return edge_send(text_decode.control, ANYBODY, &message);
 }
 
 static int check_partner(const struct message *features, const struct message *tokens) {
@@ -195,7 +195,7 @@ static int multimodal(void *context, const struct work *work, struct message *ta
     void *d_features =
         gradient ? slots_add(self.slots, work->slot, gradient, TENSOR_D_FEATURES, dtype(), features_shape(B)) : NULL;
     struct caption_report result = caption(work, B, features, d_features);
-    if (gradient && text_decode.features_grad) status = edge_send(text_decode.features_grad, NULL, &gradient);
+    if (gradient && text_decode.features_grad) status = edge_send(text_decode.features_grad, ANYBODY, &gradient);
     if (gradient) message_free(&gradient);
     return status ? status : report(work, &result, taken[0]->unit);
 }

@@ -37,4 +37,4 @@ extern struct caption_options caption_options;
 // What the options say of captions; the tokenizer is open. 0 or -exit_code.
 int captions_options(struct generate_options *options);
 // Asks for features until their end and writes captions. 0 or -exit_code.
-int captions_run(struct hub *hub);
+int captions_run(void);

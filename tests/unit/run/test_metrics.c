@@ -72,7 +72,7 @@ static void a_log_is_cut_back_to_a_step(void **state) {
 
 static struct message *dropping(const int64_t *ids, int count) {
     const char *line[8];
-    struct message *message = message_new(MESSAGE_NORM, (struct unit){0});
+    struct message *message = message_tell("norm", (struct unit){0});
     for (int i = 0; i < count; i++) line[i] = xformat("{\"id\": %lld, \"reason\": \"cut\"}", (long long)ids[i]);
     message_add_strings(message, TENSOR_DROPS, line, count);
     for (int i = 0; i < count; i++) free((char *)line[i]);
@@ -115,7 +115,7 @@ static void a_drop_without_its_record_is_refused(void **state) {
     (void)state;
     struct drops *drops;
     const char *line = "{\"reason\": \"cut\"}";
-    struct message *message = message_new(MESSAGE_NORM, (struct unit){0});
+    struct message *message = message_tell("norm", (struct unit){0});
     message_add_strings(message, TENSOR_DROPS, &line, 1);
     assert_done(drops_open(&drops, "drops"));
     assert_refused(EXIT_RUN, "without \"id\"", drops_add(drops, message, 3));

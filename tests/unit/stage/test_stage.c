@@ -56,7 +56,7 @@ static struct edge *open_input(struct hub *hub) {
     const struct edge_options options = {
         .name = "input", .address = settings.address, .manner = EDGE_PULL, .direction = EDGE_IN, .window = 1};
     if (hub_edge(hub, &edge, &options)) exit(9);
-    edge_want(edge, NULL, (struct unit){0, 0, 0, 1});
+    edge_want(edge, ANYBODY, (struct unit){0, 0, 0, 1});
     return edge;
 }
 
@@ -65,7 +65,7 @@ static int wait_forever(struct hub *hub) {
     struct message *message;
     struct edge *edge = open_input(hub);
     stage_ready();
-    int status = hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message);
+    int status = edge_take(edge, wanted_data(ANYBODY, 0, 0), &message);
     if (status == STAGE_STOP && (!stage_stopping() || stage_signal_number() == 0)) return -99;
     return status;
 }
@@ -83,7 +83,7 @@ static int request(struct hub *hub) {
     stage_signal_policy(STAGE_REQUEST, pass_on, &seen);
     struct edge *edge = open_input(hub);
     stage_ready();
-    if (hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message) != 77 || stage_stopping()) return -98;
+    if (edge_take(edge, wanted_data(ANYBODY, 0, 0), &message) != 77 || stage_stopping()) return -98;
     stage_exit_signal(seen);
     return asked == 1 ? 0 : -97;
 }
@@ -93,7 +93,7 @@ static int ignore(struct hub *hub) {
     stage_signal_policy(STAGE_IGNORE, NULL, NULL);
     struct edge *edge = open_input(hub);
     stage_ready();
-    return hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message);
+    return edge_take(edge, wanted_data(ANYBODY, 0, 0), &message);
 }
 
 static int compute(struct hub *hub) {

@@ -6,9 +6,9 @@
 static struct unit asked[256];
 static int count;
 
-void edge_want(struct edge *edge, const char *role, struct unit unit) {
+void edge_want(struct edge *edge, struct address from, struct unit unit) {
     (void)edge;
-    (void)role;
+    (void)from;
     asked[count++] = unit;
 }
 

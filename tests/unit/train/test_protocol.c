@@ -109,7 +109,7 @@ static void more_files_than_fit_are_refused(void **state) {
     enum { MANY = 40 };
     const char *name[MANY];
     struct written found;
-    struct message *message = message_new(MESSAGE_DONE, (struct unit){0});
+    struct message *message = message_tell(WORD_DONE, (struct unit){0});
     memset(message_add(message, "sizes", DT_I64, SHAPE(MANY)), 0, MANY * sizeof(int64_t));
     memset(message_add(message, "checksums", DT_I64, SHAPE(MANY)), 0, MANY * sizeof(int64_t));
     for (int i = 0; i < MANY; i++) name[i] = "image.safetensors";
@@ -132,7 +132,7 @@ static void a_stop_names_its_signal(void **state) {
 
 static void a_message_without_its_fields_is_refused(void **state) {
     (void)state;
-    struct message *message = message_new(MESSAGE_SCALE, (struct unit){0});
+    struct message *message = message_tell(WORD_SCALE, (struct unit){0});
     struct scale_order scale;
     struct caption_report caption;
     struct norm_report norm;

@@ -95,14 +95,16 @@ static inline const int64_t *value_of(const struct message *message) {
 }
 
 static inline int open_edge(struct hub *hub, struct edge **edge, const char *name, const char *address,
-                            enum edge_manner manner, const char *const *peers) {
+                            enum edge_manner manner, const char *peer) {
+    const struct peer_group peers = {peer, 1};
     const struct edge_options options = {
         .name = name,
         .address = address,
         .manner = manner,
         .direction = EDGE_BOTH,
         .window = 2,
-        .peers = peers,
+        .peers = &peers,
+        .peer_count = peer ? 1 : 0,
     };
     return hub_edge(hub, edge, &options);
 }
@@ -142,6 +144,12 @@ static inline void raw_send(struct raw *raw, struct message *message) {
 
 static inline struct message *raw_message(enum message_kind kind, const char *from, struct unit unit) {
     struct message *message = message_new(kind, unit);
+    strcpy(message->from, from);
+    return message;
+}
+
+static inline struct message *raw_tell(const char *word, const char *from, struct unit unit) {
+    struct message *message = message_tell(word, unit);
     strcpy(message->from, from);
     return message;
 }

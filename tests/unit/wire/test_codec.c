@@ -77,7 +77,7 @@ static void test_round_trip(void **state) {
 
 static void test_extremes_travel(void **state) {
     (void)state;
-    struct message *message = message_new(MESSAGE_NORM, (struct unit){-1, -1, 0, 0});
+    struct message *message = message_tell("norm", (struct unit){-1, -1, 0, 0});
     int64_t lengths[WIRE_TENSORS], integer;
     double real;
     char reason[WIRE_REASON], name[40];
@@ -175,7 +175,9 @@ static const struct lie lies[] = {
     LIE("a version below 1", "\247version\001", "\247version\377", "version"),
     LIE("a version that is a text", "\247version\001", "\247version\2411", "version"),
     LIE("no kind", "\244kind", "\244kine", "'kind' is missing"),
-    LIE("an unknown kind", "\244kind\244data", "\244kind\244dada", "'kind' is unknown"),
+    LIE("a kind with a blank", "\244kind\244data", "\244kind\244da a", "'kind' is no word"),
+    LIE("a kind in capitals", "\244kind\244data", "\244kind\244DATA", "'kind' is no word"),
+    LIE("a kind without a letter", "\244kind\244data", "\244kind\240", "'kind' is no word"),
     LIE("a kind that is a number", "\244kind\244data", "\244kind\005", "'kind' has the wrong type"),
     LIE("a key twice", "\244rank", "\244kind", "twice"),
     LIE("a key that is a number", "\244rank", "\007", "not a text"),
@@ -268,11 +270,35 @@ static void test_whole_headers(void **state) {
     }
 }
 
+// What the wire does not know it carries under its own name, as the header's kind.
+static void test_words(void **state) {
+    (void)state;
+    static const char *const words[] = {"step", "d-2", "a-word-of-31-bytes-is-long-0001"};
+    struct message *message;
+    int64_t lengths[WIRE_TENSORS];
+    char reason[WIRE_REASON];
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        struct buffer bytes = header_of(message_tell(words[i], (struct unit){5, 1, 0, 0}));
+        assert_memory_equal(bytes.bytes + 1, "\244kind", 5);
+        assert_int_equal(decode(&bytes, &message, lengths, reason), 0);
+        assert_int_equal(message->kind, MESSAGE_TOLD);
+        assert_string_equal(message->word, words[i]);
+        assert_string_equal(message_name(message), words[i]);
+        message_free(&message);
+        buffer_release(&bytes);
+    }
+    assert_false(message_word_valid(""));
+    assert_false(message_word_valid("data"));
+    assert_false(message_word_valid("a-word-of-32-bytes-is-too-long-1"));
+    assert_false(message_word_valid("two words"));
+}
+
 // A hello and a refuse of another version are read, so that the difference can be told.
 static void test_other_versions_greet(void **state) {
     (void)state;
     for (int kind = 0; kind < MESSAGE_KINDS; kind++) {
-        struct message *message = message_new(kind, (struct unit){0});
+        struct message *message =
+            kind == MESSAGE_TOLD ? message_tell("step", (struct unit){0}) : message_new(kind, (struct unit){0});
         int64_t lengths[WIRE_TENSORS];
         char reason[WIRE_REASON];
         message->version = WIRE_VERSION + 1;
@@ -308,6 +334,7 @@ int main(void) {
         cmocka_unit_test(test_every_cut_is_found),
         cmocka_unit_test(test_lies),
         cmocka_unit_test(test_whole_headers),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_other_versions_greet),
         cmocka_unit_test(test_unknown_keys_are_skipped),
     };

@@ -28,11 +28,11 @@ static int serve_one(void *argument) {
     config.peer_timeout = 1.5;
     struct hub *hub = hub_new(&config);
     int status = open_edge(hub, &edge, "images", address, EDGE_SERVE, NULL);
-    if (status == 0) status = hub_next_ask(hub, edge, &unit);
+    if (status == 0) status = edge_next_ask(edge, &unit);
     if (status == 0) {
         struct message *message = data_of(unit, 1);
-        edge_send(edge, NULL, &message);
-        status = hub_next_ask(hub, edge, &unit);
+        edge_send(edge, ANYBODY, &message);
+        status = edge_next_ask(edge, &unit);
     }
     if (status == HUB_END) return hub_close(&hub);
     hub_abandon(&hub);
@@ -48,8 +48,8 @@ static int consume_one(const char *keys) {
     struct hub *hub = hub_new(&config);
     int status = open_edge(hub, &edge, "images", address, EDGE_PULL, NULL);
     if (status == 0) {
-        edge_want(edge, NULL, unit_of(0, 0));
-        status = hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message);
+        edge_want(edge, ANYBODY, unit_of(0, 0));
+        status = edge_take(edge, wanted_data(ANYBODY, 0, 0), &message);
     }
     if (status == 0) {
         message_free(&message);

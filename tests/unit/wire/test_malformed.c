@@ -21,9 +21,9 @@ static int answer_all(void *argument) {
     struct hub *worker = hub_of("decode");
     struct edge *out;
     if (open_edge(worker, &out, "images", ADDRESS, EDGE_SERVE, NULL)) return 1;
-    while ((status = hub_next_ask(worker, out, &unit)) == 0) {
+    while ((status = edge_next_ask(out, &unit)) == 0) {
         struct message *message = data_of(unit, getpid());
-        edge_send(out, NULL, &message);
+        edge_send(out, ANYBODY, &message);
     }
     return status == HUB_END ? hub_close(&worker) : status;
 }
@@ -35,7 +35,7 @@ static void let_go(void) {
 static void take_from(pid_t who) {
     struct message *message;
     let_go();
-    assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message), 0);
+    assert_int_equal(edge_take(edge, wanted_data(ANYBODY, 0, 0), &message), 0);
     assert_int_equal(value_of(message)[2], who);
     message_free(&message);
 }
@@ -43,7 +43,7 @@ static void take_from(pid_t who) {
 // Serves the consumer, at most five seconds, until it has counted so many malformed messages.
 static void serve_until(int64_t malformed) {
     for (int i = 0; i < 2500 && hub_counters(hub).malformed < malformed; i++) {
-        hub_ready(hub, edge, MESSAGE_DATA, NULL, 0, 0);
+        edge_ready(edge, wanted_data(ANYBODY, 0, 0));
         usleep(2000);
     }
     assert_int_equal(hub_counters(hub).malformed, malformed);
@@ -57,7 +57,7 @@ static void test_before_hello(void **state) {
     (void)state;
     pid_t worker = start(answer_all, NULL);
     consume();
-    edge_want(edge, NULL, unit_of(0, 0));
+    edge_want(edge, ANYBODY, unit_of(0, 0));
     raw = raw_connect(ADDRESS);
     send_bytes("rubbish", 7, false);
     send_bytes("", 0, false);
@@ -88,7 +88,7 @@ static void send_wrong(enum wrong wrong, struct unit unit) {
     struct buffer header = {0};
     char bytes[32] = {0};
     strcpy(message->from, wrong == SENDER_FORGED ? "tokenize" : "decode");
-    if (wrong == KIND_FORGED) message->kind = MESSAGE_STEP;
+    if (wrong == KIND_FORGED) message->kind = MESSAGE_ASK;
     message_encode_header(message, &header);
     send_bytes(header.bytes, header.size - (wrong == HEADER_CUT), wrong != FRAME_MISSING);
     if (wrong == FRAME_TOO_MANY) send_bytes(bytes, 24, true);
@@ -114,7 +114,7 @@ static int answer_wrong(void *argument) {
 static void another_is_asked(enum wrong wrong) {
     pid_t bad = start(answer_wrong, &wrong), good = start(answer_all, NULL);
     consume();
-    edge_want(edge, NULL, unit_of(0, 0));
+    edge_want(edge, ANYBODY, unit_of(0, 0));
     serve_until(1);
     take_from(good);
     assert_int_equal(hub_counters(hub).malformed, 1);
@@ -138,11 +138,11 @@ static void test_frame_above_the_limit(void **state) {
     pid_t worker = start(answer_all, NULL);
     hub = hub_new(&config);
     assert_int_equal(open_edge(hub, &edge, "images", ADDRESS, EDGE_PULL, NULL), 0);
-    edge_want(edge, NULL, unit_of(0, 0));
+    edge_want(edge, ANYBODY, unit_of(0, 0));
     raw = raw_connect(ADDRESS);
     raw_send(&raw, raw_hello_message("decode", "images"));
     for (int i = 0; i < 2500 && hub_counters(hub).messages_out == 0; i++) {
-        hub_ready(hub, edge, MESSAGE_DATA, NULL, 0, 0);
+        edge_ready(edge, wanted_data(ANYBODY, 0, 0));
         usleep(2000);
     }
     assert_int_equal(raw_receive_kind(&raw), MESSAGE_WELCOME);

@@ -35,7 +35,7 @@ static void test_tensors(void **state) {
 
 static void test_fields(void **state) {
     (void)state;
-    struct message *message = message_new(MESSAGE_SCALE, unit);
+    struct message *message = message_tell("scale", unit);
     int64_t integer;
     double real;
     message_set_int(message, "last", 1);

@@ -21,14 +21,14 @@ static int answer(struct edge *edge, const struct worker *worker, struct unit un
     struct message *message =
         worker->steps && unit.step >= worker->steps ? message_new(MESSAGE_END, unit) : data_of(unit, getpid());
     usleep((useconds_t)(worker->slow * 1e6));
-    return edge_send(edge, NULL, &message);
+    return edge_send(edge, ANYBODY, &message);
 }
 
-static int serve(struct hub *hub, struct edge *edge, const struct worker *worker) {
+static int serve(struct edge *edge, const struct worker *worker) {
     struct unit unit;
     for (int answered = 0;; answered++) {
         if (worker->answers && answered == worker->answers) raise(SIGKILL);
-        int status = hub_next_ask(hub, edge, &unit);
+        int status = edge_next_ask(edge, &unit);
         if (status) return status;
         status = answer(edge, worker, unit);
         if (status) return status;
@@ -45,7 +45,7 @@ static int work(void *argument) {
     usleep((useconds_t)(worker->late * 1e6));
     struct hub *hub = hub_new(&config);
     int status = open_edge(hub, &edge, worker->edge ? worker->edge : "images", ADDRESS, EDGE_SERVE, NULL);
-    if (status == 0) status = serve(hub, edge, worker);
+    if (status == 0) status = serve(edge, worker);
     if (status < 0) {
         hub_abandon(&hub);
         return status;
@@ -69,11 +69,11 @@ static void consume_with(struct hub_config config) {
 
 static void want(int64_t steps, int32_t microbatches) {
     for (int64_t s = 0; s < steps; s++)
-        for (int32_t m = 0; m < microbatches; m++) edge_want(edge, NULL, unit_of(s, m));
+        for (int32_t m = 0; m < microbatches; m++) edge_want(edge, ANYBODY, unit_of(s, m));
 }
 
 static int take(int64_t step, int32_t microbatch, struct message **message) {
-    return hub_take(hub, edge, MESSAGE_DATA, NULL, step, microbatch, message);
+    return edge_take(edge, wanted_data(ANYBODY, step, microbatch), message);
 }
 
 // Takes the unit and returns who made it.
@@ -180,19 +180,22 @@ static void test_beyond_the_data(void **state) {
 
 static void test_roles_answer_each(void **state) {
     (void)state;
-    static const char *const roles[] = {"image-encode", "text-decode", NULL};
-    struct worker image = {.role = roles[0]}, text = {.role = roles[1], .late = 0.3}, other = {.role = "decode"};
+    static const struct peer_group peers[] = {{"image-encode", 1}, {"text-decode", 1}};
+    struct worker image = {.role = peers[0].role}, text = {.role = peers[1].role, .late = 0.3};
+    struct worker other = {.role = "decode"};
     pid_t pid[2] = {start_worker(image), start_worker(text)}, refused = start_worker(other);
     struct message *message;
     hub = hub_of("score");
-    assert_int_equal(open_edge(hub, &edge, "images", ADDRESS, EDGE_PULL, roles), 0);
+    const struct edge_options options = {"images", ADDRESS, EDGE_PULL, EDGE_IN, 2, peers, 2};
+    assert_int_equal(hub_edge(hub, &edge, &options), 0);
     for (int i = 0; i < 2; i++)
-        for (int32_t m = 0; m < 3; m++) edge_want(edge, roles[i], unit_of(0, m));
+        for (int32_t m = 0; m < 3; m++) edge_want(edge, (struct address){peers[i].role, ANY_RANK}, unit_of(0, m));
     for (int32_t m = 0; m < 3; m++)
         for (int i = 0; i < 2; i++) {
-            assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, roles[i], 0, m, &message), 0);
+            assert_int_equal(edge_take(edge, wanted_data((struct address){peers[i].role, ANY_RANK}, 0, m), &message),
+                             0);
             assert_int_equal(value_of(message)[2], pid[i]);
-            assert_string_equal(message->from, roles[i]);
+            assert_string_equal(message->from, peers[i].role);
             message_free(&message);
         }
     assert_int_equal(finish(refused), EXIT_USAGE);
@@ -236,7 +239,7 @@ static int vanish(void *argument) {
     struct message *message;
     consume_with(config_of("image-encode"));
     want(1, 3);
-    hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message);
+    edge_take(edge, wanted_data(ANYBODY, 0, 0), &message);
     raise(SIGKILL);
     return 0;
 }

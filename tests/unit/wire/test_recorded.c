@@ -37,7 +37,7 @@ static void open_input(const char *address) {
 
 static int take(int64_t step, int32_t microbatch) {
     struct message *message;
-    int status = hub_take(hub, edge, MESSAGE_DATA, NULL, step, microbatch, &message);
+    int status = edge_take(edge, wanted_data(ANYBODY, step, microbatch), &message);
     if (status == 0) {
         assert_int_equal(value_of(message)[0], message->unit.step);
         if (step >= 0) assert_int_equal(message->unit.step, step);
@@ -51,10 +51,10 @@ static void test_read_in_order(void **state) {
     (void)state;
     write_units("file", 0, 3, 2, 2);
     open_input("file:file");
-    edge_want(edge, NULL, unit_of(0, 0)); // of no effect
+    edge_want(edge, ANYBODY, unit_of(0, 0)); // of no effect
     for (int64_t s = 0; s < 3; s++)
         for (int32_t m = 0; m < 2; m++) assert_int_equal(take(s, m), 0);
-    assert_true(hub_ready(hub, edge, MESSAGE_DATA, NULL, 3, 0));
+    assert_true(edge_ready(edge, wanted_data(ANYBODY, 3, 0)));
     assert_int_equal(take(3, 0), HUB_END);
     assert_int_equal(hub_close(&hub), 0);
 }
@@ -116,7 +116,7 @@ static void test_write(void **state) {
     assert_int_equal(open_one("file:file", EDGE_SERVE, EDGE_OUT), 0);
     for (int32_t m = 0; m < 3; m++) {
         struct message *message = data_of(unit_of(0, m), 1);
-        assert_int_equal(edge_send(edge, NULL, &message), 0);
+        assert_int_equal(edge_send(edge, ANYBODY, &message), 0);
         assert_null(message);
     }
     assert_int_equal(hub_close(&hub), 0);
@@ -131,7 +131,7 @@ static void test_abandoned_output_is_cut(void **state) {
     hub = hub_of("decode");
     assert_int_equal(open_one("file:file", EDGE_SERVE, EDGE_OUT), 0);
     struct message *message = data_of(unit_of(0, 0), 1);
-    assert_int_equal(edge_send(edge, NULL, &message), 0);
+    assert_int_equal(edge_send(edge, ANYBODY, &message), 0);
     hub_abandon(&hub);
     open_input("file:file");
     assert_int_equal(take(0, 0), 0);
@@ -171,11 +171,11 @@ static void test_watch_ends_a_wait_for_a_pipe(void **state) {
     assert_int_equal(pipe(bell), 0);
     open_input("file:fifo");
     hub_watch(hub, bell[0], stop, NULL);
-    assert_false(hub_ready(hub, edge, MESSAGE_DATA, NULL, 0, 0));
+    assert_false(edge_ready(edge, wanted_data(ANYBODY, 0, 0)));
     assert_int_equal(write(bell[1], "", 1), 1);
     assert_int_equal(take(0, 0), 2);
     assert_int_equal(take(0, 0), 2);
-    assert_true(hub_ready(hub, edge, MESSAGE_DATA, NULL, 0, 0));
+    assert_true(edge_ready(edge, wanted_data(ANYBODY, 0, 0)));
     assert_int_equal(hub_close(&hub), 0);
     close(bell[0]);
     close(bell[1]);
@@ -208,9 +208,9 @@ static int serve_units(void *argument) {
     struct hub *worker = hub_of("decode");
     struct edge *out;
     if (open_edge(worker, &out, "images", "ipc://images", EDGE_SERVE, NULL)) return 1;
-    while ((status = hub_next_ask(worker, out, &unit)) == 0) {
+    while ((status = edge_next_ask(out, &unit)) == 0) {
         struct message *message = data_of(unit, 1);
-        edge_send(out, NULL, &message);
+        edge_send(out, ANYBODY, &message);
     }
     return status == HUB_END ? hub_close(&worker) : status;
 }
@@ -223,7 +223,7 @@ static void consume_recorded(const char *record, int32_t units) {
     pid_t worker = start(serve_units, NULL);
     hub = hub_new(&config);
     assert_int_equal(open_one("ipc://images", EDGE_PULL, EDGE_IN), 0);
-    for (int32_t m = 0; m < units; m++) edge_want(edge, NULL, unit_of(0, m));
+    for (int32_t m = 0; m < units; m++) edge_want(edge, ANYBODY, unit_of(0, m));
     for (int32_t m = 0; m < units; m++) assert_int_equal(take(0, m), 0);
     assert_int_equal(hub_close(&hub), 0);
     assert_int_equal(finish(worker), 0);

@@ -2,17 +2,12 @@
 #include "peers.h"
 
 #define ADDRESS "ipc://features"
-static const char *const text_only[] = {"text-decode", NULL};
+#define TEXT ((struct address){"text-decode", 0})
+#define IMAGE ((struct address){"image-encode", 0})
 
-static struct message *value_message(enum message_kind kind, struct unit unit) {
+static int send_value(struct edge *edge, struct address to, struct unit unit) {
     struct message *message = data_of(unit, getpid());
-    message->kind = kind;
-    return message;
-}
-
-static int send_value(struct edge *edge, const char *role, enum message_kind kind, struct unit unit) {
-    struct message *message = value_message(kind, unit);
-    return edge_send(edge, role, &message);
+    return edge_send(edge, to, &message);
 }
 
 // --- text-decode's side, which connects
@@ -31,8 +26,8 @@ static int echo(struct hub *hub, struct edge *edge, const struct connector *conn
     int status = hub_meet(hub);
     usleep((useconds_t)(connector->mute * 1e6));
     for (int64_t s = 0; s < connector->steps && status == 0; s++) {
-        status = hub_take(hub, edge, MESSAGE_DATA, "image-encode", s, 0, &message);
-        if (status == 0) status = send_value(edge, NULL, MESSAGE_DATA, message->unit);
+        status = edge_take(edge, wanted_data(IMAGE, s, 0), &message);
+        if (status == 0) status = send_value(edge, ANYBODY, message->unit);
         message_free(&message);
     }
     if (status == 0 && connector->ending == END_KILLED) {
@@ -71,13 +66,13 @@ static void bind_edge(double peer_timeout) {
     struct hub_config config = config_of("image-encode");
     config.peer_timeout = peer_timeout;
     hub = hub_new(&config);
-    assert_int_equal(open_edge(hub, &edge, "features", ADDRESS, EDGE_BIND, text_only), 0);
+    assert_int_equal(open_edge(hub, &edge, "features", ADDRESS, EDGE_BIND, "text-decode"), 0);
 }
 
 static int exchange(int64_t step) {
     struct message *message;
-    int status = send_value(edge, "text-decode", MESSAGE_DATA, unit_of(step, 0));
-    if (status == 0) status = hub_take(hub, edge, MESSAGE_DATA, "text-decode", step, 0, &message);
+    int status = send_value(edge, TEXT, unit_of(step, 0));
+    if (status == 0) status = edge_take(edge, wanted_data(TEXT, step, 0), &message);
     if (status == 0) assert_int_equal(value_of(message)[0], step);
     if (status == 0) message_free(&message);
     return status;
@@ -117,8 +112,8 @@ static void test_end_is_no_loss(void **state) {
     exchange_all(3);
     assert_int_equal(finish(text), 0);
     usleep(200000);
-    assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, "text-decode", 3, 0, &message), HUB_END);
-    assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, NULL, -1, -1, &message), HUB_END);
+    assert_int_equal(edge_take(edge, wanted_data(TEXT, 3, 0), &message), HUB_END);
+    assert_int_equal(edge_take(edge, wanted_data(ANYBODY, -1, -1), &message), HUB_END);
     assert_int_equal(hub_close(&hub), 0);
 }
 
@@ -128,13 +123,13 @@ static void test_last_words_arrive(void **state) {
     pid_t text = start_connector((struct connector){.steps = 2});
     bind_edge(10);
     assert_int_equal(hub_meet(hub), 0);
-    for (int s = 0; s < 2; s++) assert_int_equal(send_value(edge, "text-decode", MESSAGE_DATA, unit_of(s, 0)), 0);
+    for (int s = 0; s < 2; s++) assert_int_equal(send_value(edge, TEXT, unit_of(s, 0)), 0);
     assert_int_equal(finish(text), 0); // it answered, ended and left before anything was received here
     for (int s = 0; s < 2; s++) {
-        assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, "text-decode", s, 0, &message), 0);
+        assert_int_equal(edge_take(edge, wanted_data(TEXT, s, 0), &message), 0);
         message_free(&message);
     }
-    assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, "text-decode", 2, 0, &message), HUB_END);
+    assert_int_equal(edge_take(edge, wanted_data(TEXT, 2, 0), &message), HUB_END);
     assert_int_equal(hub_close(&hub), 0);
 }
 
@@ -142,7 +137,7 @@ static int bind_say_end(void *argument) {
     (void)argument;
     bind_edge(10);
     int status = hub_meet(hub);
-    if (status == 0) status = send_value(edge, "text-decode", MESSAGE_DATA, unit_of(0, 0));
+    if (status == 0) status = send_value(edge, TEXT, unit_of(0, 0));
     return status ? status : hub_close(&hub);
 }
 
@@ -154,9 +149,9 @@ static void test_last_words_arrive_at_the_connector(void **state) {
     assert_int_equal(open_edge(hub, &edge, "features", ADDRESS, EDGE_CONNECT, NULL), 0);
     assert_int_equal(hub_meet(hub), 0);
     assert_int_equal(finish(image), 0);
-    assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, NULL, 0, 0, &message), 0);
+    assert_int_equal(edge_take(edge, wanted_data(ANYBODY, 0, 0), &message), 0);
     message_free(&message);
-    assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, NULL, 1, 0, &message), HUB_END);
+    assert_int_equal(edge_take(edge, wanted_data(ANYBODY, 1, 0), &message), HUB_END);
     assert_int_equal(hub_close(&hub), 0);
 }
 
@@ -167,9 +162,9 @@ static void test_killed_connector(void **state) {
     exchange_all(2);
     double before = clock_seconds();
     struct message *message;
-    assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, "text-decode", 2, 0, &message), -EXIT_PEER);
+    assert_int_equal(edge_take(edge, wanted_data(TEXT, 2, 0), &message), -EXIT_PEER);
     assert_true(clock_seconds() - before < 3);
-    assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, "text-decode", 2, 0, &message), -EXIT_PEER);
+    assert_int_equal(edge_take(edge, wanted_data(TEXT, 2, 0), &message), -EXIT_PEER);
     hub_abandon(&hub);
     assert_int_equal(finish(text), 128 + SIGKILL);
 }
@@ -180,7 +175,7 @@ static void test_failed_connector(void **state) {
     pid_t text = start_connector((struct connector){.steps = 2, .ending = END_FAILED});
     bind_edge(10);
     exchange_all(2);
-    assert_int_equal(hub_take(hub, edge, MESSAGE_DATA, "text-decode", 2, 0, &message), -EXIT_PEER);
+    assert_int_equal(edge_take(edge, wanted_data(TEXT, 2, 0), &message), -EXIT_PEER);
     hub_abandon(&hub);
     assert_int_equal(finish(text), EXIT_DATA);
 }
@@ -226,12 +221,11 @@ static void test_silence_is_no_loss(void **state) {
 
 static void test_unexpected_role(void **state) {
     (void)state;
-    static const char *const others[] = {"loss", NULL};
     pid_t text = start_connector((struct connector){.steps = 1});
     struct hub_config config = config_of("image-encode");
     config.peer_timeout = 1;
     hub = hub_new(&config);
-    assert_int_equal(open_edge(hub, &edge, "features", ADDRESS, EDGE_BIND, others), 0);
+    assert_int_equal(open_edge(hub, &edge, "features", ADDRESS, EDGE_BIND, "loss"), 0);
     assert_int_equal(hub_meet(hub), -EXIT_PEER);
     hub_abandon(&hub);
     assert_int_equal(finish(text), EXIT_USAGE);
@@ -245,7 +239,7 @@ static void test_second_of_a_role(void **state) {
     pid_t second = start_connector((struct connector){.steps = 5, .peer_timeout = 1});
     for (int i = 0; i < 40; i++) {
         usleep(10000);
-        hub_ready(hub, edge, MESSAGE_DATA, NULL, 0, 0);
+        edge_ready(edge, wanted_data(ANYBODY, 0, 0));
     }
     exchange_all(5);
     assert_int_equal(finish(second), EXIT_USAGE);
@@ -262,30 +256,30 @@ static void test_kinds_and_order(void **state) {
     raw_send(&raw, raw_hello_message("text-decode", "features"));
     assert_int_equal(hub_meet(hub), 0);
     assert_int_equal(raw_receive_kind(&raw), MESSAGE_WELCOME);
-    raw_send(&raw, raw_message(MESSAGE_NORM, "text-decode", unit_of(1, 0)));
-    raw_send(&raw, raw_message(MESSAGE_CAPTION, "text-decode", unit_of(0, 1)));
-    raw_send(&raw, raw_message(MESSAGE_CAPTION, "text-decode", unit_of(0, 0)));
-    assert_int_equal(hub_take(hub, edge, MESSAGE_CAPTION, "text-decode", 0, 0, &message), 0);
+    raw_send(&raw, raw_tell("norm", "text-decode", unit_of(1, 0)));
+    raw_send(&raw, raw_tell("caption", "text-decode", unit_of(0, 1)));
+    raw_send(&raw, raw_tell("caption", "text-decode", unit_of(0, 0)));
+    assert_int_equal(edge_take(edge, wanted_word("caption", TEXT, 0, 0), &message), 0);
     message_free(&message);
-    assert_true(hub_ready(hub, edge, MESSAGE_NORM, NULL, -1, -1));
-    assert_false(hub_ready(hub, edge, MESSAGE_NORM, NULL, 2, -1));
-    assert_int_equal(hub_take(hub, edge, MESSAGE_NORM, NULL, -1, -1, &message), 0);
+    assert_true(edge_ready(edge, wanted_word("norm", ANYBODY, -1, -1)));
+    assert_false(edge_ready(edge, wanted_word("norm", ANYBODY, 2, -1)));
+    assert_int_equal(edge_take(edge, wanted_word("norm", ANYBODY, -1, -1), &message), 0);
     assert_int_equal(message->unit.step, 1);
     message_free(&message);
     raw_send(&raw, raw_message(MESSAGE_END, "text-decode", (struct unit){-1, -1, 0, 0}));
-    assert_int_equal(hub_take(hub, edge, MESSAGE_CAPTION, NULL, 0, 1, &message), 0); // before the end
+    assert_int_equal(edge_take(edge, wanted_word("caption", ANYBODY, 0, 1), &message), 0); // before the end
     message_free(&message);
-    assert_int_equal(hub_take(hub, edge, MESSAGE_CAPTION, NULL, 0, 2, &message), HUB_END);
+    assert_int_equal(edge_take(edge, wanted_word("caption", ANYBODY, 0, 2), &message), HUB_END);
     assert_int_equal(hub_close(&hub), 0);
     raw_close(&raw);
 }
 
 // What a greeted stateful peer must not send, each ending the run with 1.
 static struct message *from_another(void) {
-    return raw_message(MESSAGE_NORM, "image-encode", unit_of(0, 0));
+    return raw_tell("norm", "image-encode", unit_of(0, 0));
 }
 static struct message *of_another_run(void) {
-    struct message *message = raw_message(MESSAGE_NORM, "text-decode", unit_of(0, 0));
+    struct message *message = raw_tell("norm", "text-decode", unit_of(0, 0));
     strcpy(message->run, "other");
     return message;
 }
@@ -298,7 +292,7 @@ static void nonsense_ends_the_run(struct message *message, bool twice) {
     struct hub_config config = config_of("image-encode");
     config.run = "mine";
     hub = hub_new(&config);
-    assert_int_equal(open_edge(hub, &edge, "features", ADDRESS, EDGE_BIND, text_only), 0);
+    assert_int_equal(open_edge(hub, &edge, "features", ADDRESS, EDGE_BIND, "text-decode"), 0);
     struct raw raw = raw_connect(ADDRESS);
     raw_send(&raw, raw_hello_message("text-decode", "features"));
     assert_int_equal(hub_meet(hub), 0);
@@ -308,7 +302,7 @@ static void nonsense_ends_the_run(struct message *message, bool twice) {
         raw_send(&raw, copy);
     }
     raw_send(&raw, message);
-    assert_int_equal(hub_take(hub, edge, MESSAGE_DONE, NULL, 0, 0, &taken), -EXIT_RUN);
+    assert_int_equal(edge_take(edge, wanted_word("done", ANYBODY, 0, 0), &taken), -EXIT_RUN);
     assert_int_equal(hub_counters(hub).malformed, 1);
     hub_abandon(&hub);
     raw_close(&raw);
