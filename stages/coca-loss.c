@@ -6,7 +6,6 @@
 #include "model/contrastive.h"
 #include "run/export.h"
 #include "run/results.h"
-#include "run/run_options.h"
 #include "stage/stage.h"
 #include "train/conductor.h"
 #include "train/edges.h"
@@ -37,92 +36,100 @@ static const char manual[] =
     "Example:\n"
     "  coca-loss --model coca_tiny --batch-size 128 --microbatch 32 --embeddings file:embeddings.rec";
 
-enum { RESULTS, RUN, TABLES };
-static struct option_table tables[TABLES];
+struct loss {
+    struct run run;
+    struct results_options results;
+    struct part part;
+    bool train;
+};
 
-static struct part part;
-static bool train;
-
-static bool is_alone(void) {
-    return !run_options.control && !run_options.evaluate;
+static bool is_alone(const struct loss *loss) {
+    const struct run_options *o = &loss->run.options;
+    return !o->control && !o->evaluate;
 }
 
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
-    (void)context;
+    const struct loss *loss = context;
+    const struct part *part = &loss->part;
     (void)recompute;
     (void)microbatch;
-    struct memory_bytes bytes = part_bytes(&part, train), batch = conductor_bytes(&part, train);
+    struct memory_bytes bytes = part_bytes(part, loss->train), batch = conductor_bytes(part, loss->train);
     bytes.device += batch.device;
-    bytes.host += batch.host + (train ? export_bytes(&part.config) : 0);
+    bytes.host += batch.host + (loss->train ? export_bytes(&part->config) : 0);
     return bytes;
 }
 
-static void say_share(void) {
-    double caption = run_options.caption_weight, contrastive = run_options.contrastive_weight;
+static void say_share(const struct loss *loss) {
+    const struct run_options *o = &loss->run.options;
+    double caption = o->caption_weight, contrastive = o->contrastive_weight;
     note("%s family, losses: %g x contrastive (%s of the two directions) + %g x caption (mean over the targets of the "
          "batch of %" PRId64 " in %d microbatches); temperature %.6g",
-         config_family_name(&part.config), contrastive, run_options.contrastive == CONTRASTIVE_SUM ? "sum" : "mean",
-         caption, run_options.batch_size, run_microbatches(), exp(-temperature_read(&part)));
-    if (train && contrastive == 0 && run_options.pretrained)
+         config_family_name(&loss->part.config), contrastive, o->contrastive == CONTRASTIVE_SUM ? "sum" : "mean",
+         caption, o->batch_size, run_microbatches(&loss->run), exp(-temperature_read(&loss->part)));
+    if (loss->train && contrastive == 0 && o->pretrained)
         warn("training by captions alone takes away what --pretrained can do without them, zero-shot labels and "
              "retrieval; "
              "a small --coca-contrastive-loss-weight keeps it");
 }
 
-static int prepare(const struct strings *operands) {
+static int prepare(void *context, const struct strings *operands) {
+    struct loss *loss = context;
     (void)operands;
-    int status = part_open(&part, PART_LOSS, &tables[RUN]);
-    train = run_options.control && !run_options.evaluate;
-    if (!status) status = run_options_check_batch();
-    if (!status && train) status = run_options_check_length();
-    if (!status) status = memory_announce(part.ops, need, NULL);
-    if (!status) status = part_load(&part, train);
-    if (!status) say_share();
+    int status = part_open(&loss->part, PART_LOSS, &loss->run);
+    loss->train = loss->run.options.control && !loss->run.options.evaluate;
+    if (!status) status = run_check_batch(&loss->run);
+    if (!status && loss->train) status = run_check_length(&loss->run);
+    if (!status) status = memory_announce(&loss->run, loss->part.ops, need, loss);
+    if (!status) status = part_load(&loss->part, loss->train);
+    if (!status) say_share(loss);
     return status;
 }
 
-static int open_edges(struct hub *hub, struct conductor *conductor) {
+static int open_edges(const struct loss *loss, struct hub *hub, struct conductor *conductor) {
     static const char *const both[] = {ROLE_IMAGE, ROLE_TEXT, NULL};
-    const struct run_options *o = &run_options;
-    bool contrastive = o->contrastive_weight > 0, alone = is_alone();
+    const struct run_options *o = &loss->run.options;
+    bool contrastive = o->contrastive_weight > 0, alone = is_alone(loss);
     const struct edge_row rows[] = {
         {&conductor->control, !alone, {"control", o->control, EDGE_BIND, EDGE_BOTH, 0, both}},
         {&conductor->embeddings, contrastive || alone, {"embeddings", o->embeddings, EDGE_BIND, EDGE_IN, 0, both}},
         {&conductor->embeddings_grad,
-         contrastive && train,
+         contrastive && loss->train,
          {"embeddings-grad", o->embeddings_grad, EDGE_BIND, EDGE_OUT, 0, both}},
     };
     return edges_open(hub, rows, sizeof rows / sizeof *rows);
 }
 
-static int conduct(struct conductor *conductor) {
-    if (is_alone()) return conductor_alone(conductor);
-    return train ? conductor_train(conductor) : conductor_evaluate(conductor);
+static int conduct(const struct loss *loss, struct conductor *conductor) {
+    if (is_alone(loss)) return conductor_alone(conductor);
+    return loss->train ? conductor_train(conductor) : conductor_evaluate(conductor);
 }
 
-static int run(struct hub *hub) {
-    struct conductor conductor = {.hub = hub, .part = &part};
-    int status = open_edges(hub, &conductor);
-    if (!status && is_alone() && !edge_is_recording(conductor.embeddings))
+static int run(void *context, struct hub *hub) {
+    struct loss *loss = context;
+    struct conductor conductor = {.hub = hub, .part = &loss->part, .results = &loss->results};
+    int status = open_edges(loss, hub, &conductor);
+    if (!status && is_alone(loss) && !edge_is_recording(conductor.embeddings))
         status = error(EXIT_USAGE, "without --control, --embeddings is a recording: file:PATH or -");
     if (!status) stage_ready();
     if (!status) status = hub_meet(hub);
-    if (!status) status = conduct(&conductor);
-    part_close(&part);
+    if (!status) status = conduct(loss, &conductor);
+    part_close(&loss->part);
     return status;
 }
 
 int main(int argc, char **argv) {
-    static const struct stage stage = {.name = "coca-loss",
-                                       .role = ROLE_LOSS,
-                                       .summary = "conducts training: contrastive loss, totals, temperature",
-                                       .manual = manual,
-                                       .tables = tables,
-                                       .table_count = TABLES,
-                                       .prepare = prepare,
-                                       .run = run};
     if (argc > 1 && !strcmp(argv[1], "--prepare")) return prepare_main(argc - 1, argv + 1);
-    tables[RESULTS] = results_options_table;
-    tables[RUN] = run_options_table;
+    struct loss loss = {.train = false};
+    struct option_table results = results_options_table(&loss.results);
+    struct option_table *const tables[] = {&results, &loss.run.table, NULL};
+    const struct stage stage = {.name = "coca-loss",
+                                .role = ROLE_LOSS,
+                                .summary = "conducts training: contrastive loss, totals, temperature",
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &loss,
+                                .prepare = prepare,
+                                .run = run};
+    run_init(&loss.run);
     return stage_main(&stage, argc, argv);
 }

@@ -8,14 +8,13 @@
 #include "base/clock.h"
 #include "run/checkpoint.h"
 #include "run/export.h"
-#include "run/run_options.h"
-#include "run/run_start.h"
 #include "stage/stage.h"
 #include "train/training.h"
 
 struct memory_bytes conductor_bytes(const struct part *part, bool train) {
-    if (run_options.contrastive_weight == 0) return (struct memory_bytes){0};
-    return gather_bytes(run_options.batch_size, part->config.embed_dim, train);
+    const struct run_options *o = &part->run->options;
+    if (o->contrastive_weight == 0) return (struct memory_bytes){0};
+    return gather_bytes(o->batch_size, part->config.embed_dim, train);
 }
 
 static int on_signal(void *context, int signal) {
@@ -24,12 +23,12 @@ static int on_signal(void *context, int signal) {
     return 0;
 }
 
-static struct schedule schedule_of_run(void) {
-    return (struct schedule){.kind = run_options.schedule,
-                             .base = run_options.lr,
-                             .warmup = run_options.warmup,
-                             .steps = run_start.steps,
-                             .seconds = run_options.seconds};
+static struct schedule schedule_of_run(const struct run *run) {
+    return (struct schedule){.kind = run->options.schedule,
+                             .base = run->options.lr,
+                             .warmup = run->options.warmup,
+                             .steps = run->start.steps,
+                             .seconds = run->options.seconds};
 }
 
 static struct progress *new_progress(const struct schedule *schedule) {
@@ -39,8 +38,9 @@ static struct progress *new_progress(const struct schedule *schedule) {
 
 // Where a run goes on.
 static int take_up(struct training *training) {
+    const struct run_start *start = &training->conductor->part->run->start;
     struct checkpoint checkpoint = {0};
-    int status = run_start.checkpoint[0] ? checkpoint_read(&checkpoint, run_start.checkpoint) : 0;
+    int status = start->checkpoint[0] ? checkpoint_read(&checkpoint, start->checkpoint) : 0;
     training->step = checkpoint.step;
     training->samples = checkpoint.samples;
     training->elapsed_before = checkpoint.elapsed;
@@ -75,12 +75,13 @@ static int finish(struct training *training) {
 }
 
 int conductor_train(struct conductor *conductor) {
-    struct training training = {.conductor = conductor, .schedule = schedule_of_run()};
+    const struct run *run = conductor->part->run;
+    struct training training = {.conductor = conductor, .schedule = schedule_of_run(run)};
     int status = take_up(&training);
     if (status) return status;
     if (conductor->embeddings)
         training.gather =
-            gather_new(conductor->part->ops, run_options.batch_size, conductor->part->config.embed_dim, true);
+            gather_new(conductor->part->ops, run->options.batch_size, conductor->part->config.embed_dim, true);
     stage_signal_policy(STAGE_REQUEST, on_signal, &training);
     training.progress = new_progress(&training.schedule);
     status = drops_open(&training.drops, "drops.jsonl");

@@ -1,6 +1,7 @@
 // loss's side of the protocol: conducts the steps of a run (design section 4).
 #pragma once
 
+#include "run/results.h"
 #include "train/part.h"
 #include "wire/hub.h"
 
@@ -9,6 +10,7 @@ struct conductor {
     struct part *part; // logit_scale
     struct edge *control;
     struct edge *embeddings, *embeddings_grad; // NULL without the contrastive loss
+    const struct results_options *results;     // where an evaluation goes
 };
 
 // Trains from the run's start to its end: the last step, the time, a signal. 0 or -exit_code.

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "run/run_options.h"
 #include "train/conductor.h"
 #include "train/gather.h"
 #include "train/temperature.h"
@@ -23,24 +22,25 @@ static int step(const struct conductor *conductor, struct gather *gather, const 
                      samples, order->batch);
     struct contrastive_result result =
         contrastive_run(gather->contrastive, gather->image, gather->text, temperature_read(conductor->part), 1,
-                        (enum contrastive_convention)run_options.contrastive, NULL, NULL);
+                        (enum contrastive_convention)conductor->part->run->options.contrastive, NULL, NULL);
     print(conductor->part, order, result.loss);
     return 0;
 }
 
 int conductor_alone(struct conductor *conductor) {
     const struct part *part = conductor->part;
-    struct gather *gather = gather_new(part->ops, run_options.batch_size, part->config.embed_dim, false);
+    const struct run_options *o = &part->run->options;
+    struct gather *gather = gather_new(part->ops, o->batch_size, part->config.embed_dim, false);
     struct step_order order = {
-        .step = run_options.first_step, .batch = run_options.batch_size, .microbatches = run_microbatches()};
+        .step = o->first_step, .batch = o->batch_size, .microbatches = run_microbatches(part->run)};
     int status = 0;
-    while (!status && (!run_options.steps || order.step < run_options.steps)) {
+    while (!status && (!o->steps || order.step < o->steps)) {
         order.first = order.step * order.batch;
         status = step(conductor, gather, &order);
         order.step++;
     }
     gather_free(&gather);
-    if (status == HUB_END && run_options.steps)
+    if (status == HUB_END && o->steps)
         return error(EXIT_DATA, "%s ends at step %" PRId64, edge_name(conductor->embeddings), order.step - 1);
     return status == HUB_END ? 0 : status;
 }

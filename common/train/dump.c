@@ -6,17 +6,17 @@
 
 #include "base/file.h"
 #include "run/pretrained.h"
-#include "run/run_options.h"
 
 enum { PARTS = 3 };
 
-static char *part_file(const char *part, const char *what, bool aside) {
-    return xformat("%s/%s%s.%s.safetensors", run_options.dump, aside ? "." : "", part, what);
+static char *part_file(const struct run *run, const char *part, const char *what, bool aside) {
+    return xformat("%s/%s%s.%s.safetensors", run->options.dump, aside ? "." : "", part, what);
 }
 
 int dump_write_part(const struct part *part, const struct tensor *outputs, int count, bool aside) {
-    char *grads = part_file(part->name, "grads", aside), *outs = part_file(part->name, "outputs", aside);
-    int status = directory_make(run_options.dump);
+    const struct run *run = part->run;
+    char *grads = part_file(run, part->name, "grads", aside), *outs = part_file(run, part->name, "outputs", aside);
+    int status = directory_make(run->options.dump);
     if (!status) status = params_write(part->params, part->params->gradient, grads, NULL, NULL);
     if (!status && count) status = safetensors_write(outs, outputs, (size_t)count, NULL, 0, NULL, NULL);
     free(grads);
@@ -24,7 +24,7 @@ int dump_write_part(const struct part *part, const struct tensor *outputs, int c
     return status;
 }
 
-static int write_joined(const struct safetensors *file, int count, const char *what) {
+static int write_joined(const struct run *run, const struct safetensors *file, int count, const char *what) {
     struct tensor *tensor = NULL;
     size_t total = 0;
     for (int i = 0; i < count; i++) {
@@ -32,7 +32,7 @@ static int write_joined(const struct safetensors *file, int count, const char *w
         if (file[i].count) memcpy(tensor + total, file[i].tensor, file[i].count * sizeof *tensor);
         total += file[i].count;
     }
-    char *path = xformat("%s/%s.safetensors", run_options.dump, what);
+    char *path = xformat("%s/%s.safetensors", run->options.dump, what);
     int status = safetensors_write(path, tensor, total, NULL, 0, NULL, NULL);
     free(path);
     free(tensor);
@@ -40,14 +40,14 @@ static int write_joined(const struct safetensors *file, int count, const char *w
 }
 
 // Outputs may be missing of a part that has none.
-static int join(const char *what) {
+static int join(const struct run *run, const char *what) {
     struct safetensors file[PARTS] = {0};
     char *path[PARTS];
     int count = 0, status = 0;
-    for (int i = 0; i < PARTS; i++) path[i] = part_file(part_names[i], what, true);
+    for (int i = 0; i < PARTS; i++) path[i] = part_file(run, part_names[i], what, true);
     for (int i = 0; i < PARTS && !status; i++)
         if (file_exists(path[i])) status = safetensors_open(&file[count++], path[i]);
-    if (!status) status = write_joined(file, count, what);
+    if (!status) status = write_joined(run, file, count, what);
     for (int i = 0; i < PARTS; i++) {
         if (i < count) safetensors_close(&file[i]);
         if (!status) unlink(path[i]);
@@ -56,10 +56,10 @@ static int join(const char *what) {
     return status;
 }
 
-int dump_join(const char *losses) {
-    int status = join("grads");
-    if (!status) status = join("outputs");
-    char *path = path_join(run_options.dump, "losses.json"), *line = xformat("%s\n", losses);
+int dump_join(const struct run *run, const char *losses) {
+    int status = join(run, "grads");
+    if (!status) status = join(run, "outputs");
+    char *path = path_join(run->options.dump, "losses.json"), *line = xformat("%s\n", losses);
     if (!status) status = file_write(path, line, strlen(line));
     free(path);
     free(line);

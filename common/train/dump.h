@@ -10,4 +10,4 @@ int dump_write_part(const struct part *part, const struct tensor *outputs, int c
 
 // Joins the parts into grads.safetensors and outputs.safetensors, writes losses.json, removes the parts. 0 or
 // -exit_code.
-int dump_join(const char *losses);
+int dump_join(const struct run *run, const char *losses);

@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "run/results.h"
-#include "run/run_options.h"
 #include "stage/progress.h"
 #include "stage/stage.h"
 #include "train/captions.h"
@@ -32,7 +31,7 @@ static double contrast(const struct evaluation *evaluation, int64_t samples) {
         samples == gather->G ? gather->contrastive : contrastive_new(part->ops, samples, gather->E);
     struct contrastive_result result =
         contrastive_run(batch, gather->image, gather->text, temperature_read(part), 1,
-                        (enum contrastive_convention)run_options.contrastive, NULL, NULL);
+                        (enum contrastive_convention)part->run->options.contrastive, NULL, NULL);
     if (batch != gather->contrastive) contrastive_free(&batch);
     return result.loss * (double)samples;
 }
@@ -41,7 +40,7 @@ static int batch(struct evaluation *evaluation, const struct step_order *order, 
     struct conductor *conductor = evaluation->conductor;
     struct captions captions = {0};
     int status = orders_begin(conductor, order);
-    if (!status && run_options.caption_weight > 0)
+    if (!status && conductor->part->run->options.caption_weight > 0)
         status = captions_take(&captions, conductor->hub, conductor->control, order);
     *samples = captions.samples;
     if (!status && evaluation->gather)
@@ -57,7 +56,7 @@ static int batch(struct evaluation *evaluation, const struct step_order *order, 
 // What guessing loses: the logarithm of how many there are to choose from.
 static json_t *chance(const struct evaluation *e) {
     json_t *object = json_object();
-    int scale = run_options.contrastive == CONTRASTIVE_SUM ? 2 : 1;
+    int scale = e->conductor->part->run->options.contrastive == CONTRASTIVE_SUM ? 2 : 1;
     if (e->gather) json_object_set_new(object, "contrastive_loss", json_real(scale * log((double)e->gather->G)));
     if (e->targets)
         json_object_set_new(object, "caption_loss", json_real(log(e->conductor->part->config.text.vocab_size)));
@@ -65,14 +64,15 @@ static json_t *chance(const struct evaluation *e) {
 }
 
 static json_t *metrics(const struct evaluation *e) {
+    const struct run_options *o = &e->conductor->part->run->options;
     double contrastive = e->contrastive / (double)e->samples, caption = e->nll / (double)e->targets, loss = 0;
     json_t *object = json_pack("{s:I, s:I}", "samples", (json_int_t)e->samples, "targets", (json_int_t)e->targets);
     if (e->gather) {
-        loss += run_options.contrastive_weight * contrastive;
+        loss += o->contrastive_weight * contrastive;
         json_object_set_new(object, "contrastive_loss", json_real(contrastive));
     }
     if (e->targets) {
-        loss += run_options.caption_weight * caption;
+        loss += o->caption_weight * caption;
         json_object_set_new(object, "caption_loss", json_real(caption));
     }
     json_object_set_new(object, "loss", json_real(loss)); // left out when it is not finite
@@ -80,7 +80,9 @@ static json_t *metrics(const struct evaluation *e) {
 }
 
 static int run_batches(struct evaluation *evaluation) {
-    struct step_order order = {.batch = run_options.batch_size, .microbatches = run_microbatches(), .evaluate = true};
+    const struct run *run = evaluation->conductor->part->run;
+    struct step_order order = {
+        .batch = run->options.batch_size, .microbatches = run_microbatches(run), .evaluate = true};
     struct progress *progress = progress_new("evaluate", 0, "samples");
     int64_t samples = order.batch;
     int status = 0;
@@ -95,10 +97,11 @@ static int run_batches(struct evaluation *evaluation) {
 }
 
 int conductor_evaluate(struct conductor *conductor) {
+    const struct run *run = conductor->part->run;
     struct evaluation evaluation = {.conductor = conductor};
     if (conductor->embeddings)
         evaluation.gather =
-            gather_new(conductor->part->ops, run_options.batch_size, conductor->part->config.embed_dim, false);
+            gather_new(conductor->part->ops, run->options.batch_size, conductor->part->config.embed_dim, false);
     stage_signal_policy(STAGE_REQUEST, on_signal, &evaluation);
     int status = run_batches(&evaluation);
     if (!status && evaluation.signal)
@@ -106,7 +109,7 @@ int conductor_evaluate(struct conductor *conductor) {
     else if (!status && !evaluation.samples)
         status = error(EXIT_DATA, "--evaluate: the data held no sample");
     else if (!status)
-        status = results_say("losses", metrics(&evaluation), chance(&evaluation));
+        status = results_say(run, conductor->results, "losses", metrics(&evaluation), chance(&evaluation));
     gather_free(&evaluation.gather);
     return status ? status : edge_end(conductor->control);
 }

@@ -15,7 +15,7 @@ struct work {
     int64_t batch;                // G
     bool train, dump;
 
-    struct follower *follower; // private, for follower_next
+    struct follower *follower; // private, for follower_next and the checks of outputs.h
     const struct unit *behind; // ditto: the unit that comes next on the pulled edge, or NULL
 };
 

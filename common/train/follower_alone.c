@@ -5,11 +5,15 @@
 #include <math.h>
 
 #include "optim/tuning.h"
-#include "run/run_options.h"
 #include "train/follower_step.h"
 
-static bool beyond(int64_t step) {
-    return run_options.steps && step >= run_options.steps;
+static const struct run_options *options_of(const struct follower *follower) {
+    return &follower->part->run->options;
+}
+
+static bool beyond(const struct follower *follower, int64_t step) {
+    const int64_t steps = options_of(follower)->steps;
+    return steps && step >= steps;
 }
 
 static int forward_unit(struct follower *follower, struct message **input) {
@@ -20,7 +24,7 @@ static int forward_unit(struct follower *follower, struct message **input) {
                                            .batch = unit.samples,
                                            .microbatches = (*input)->microbatches},
                                  .first = input};
-    return unit.step < run_options.first_step ? 0 : follower_unit(&step, unit.microbatch);
+    return unit.step < options_of(follower)->first_step ? 0 : follower_unit(&step, unit.microbatch);
 }
 
 // The unit that is asked for next.
@@ -31,20 +35,22 @@ struct request {
 };
 
 static void request_begin(struct request *request, struct follower *follower) {
-    int M = run_options.steps ? run_microbatches() : INT32_MAX;
-    int64_t batch = M * run_options.microbatch;
-    int64_t step = run_options.steps ? run_options.first_step : 0;
+    const struct run_options *o = options_of(follower);
+    int M = o->steps ? run_microbatches(follower->part->run) : INT32_MAX;
+    int64_t batch = M * o->microbatch;
+    int64_t step = o->steps ? o->first_step : 0;
     *request = (struct request){
-        .order = {.step = step, .first = step * batch, .batch = batch, .microbatches = M, .steps = run_options.steps}};
+        .order = {.step = step, .first = step * batch, .batch = batch, .microbatches = M, .steps = o->steps}};
     prefetch_begin(&request->prefetch, follower->phase->take[0], follower->ahead, 0, 1);
 }
 
-static int request_take(struct request *request, struct hub *hub, struct message **input) {
+static int request_take(struct request *request, struct follower *follower, struct message **input) {
     struct step_order *order = &request->order;
-    if (beyond(order->step)) return HUB_END;
+    struct hub *hub = follower->hub;
+    if (beyond(follower, order->step)) return HUB_END;
     prefetch_reach(&request->prefetch, order, request->microbatch);
     int status = hub_take(hub, request->prefetch.edge, MESSAGE_DATA, NULL, order->step, request->microbatch, input);
-    if (!status && run_options.steps) (*input)->microbatches = order->microbatches; // workers do not know M
+    if (!status && order->steps) (*input)->microbatches = order->microbatches; // workers do not know M
     if (++request->microbatch < order->microbatches) return status;
     request->microbatch = 0;
     order->step++;
@@ -54,37 +60,39 @@ static int request_take(struct request *request, struct hub *hub, struct message
 
 static int take_input(struct follower *follower, struct request *request, struct message **input) {
     struct edge *edge = follower->phase->take[0];
-    if (!edge_is_recording(edge)) return request_take(request, follower->hub, input);
+    if (!edge_is_recording(edge)) return request_take(request, follower, input);
     return hub_take(follower->hub, edge, MESSAGE_DATA, NULL, -1, -1, input);
 }
 
 static int forward_all(struct follower *follower) {
     struct message *input;
     struct request request;
-    int64_t next = run_options.first_step;
+    int64_t next = options_of(follower)->first_step;
     int status;
     request_begin(&request, follower);
     while (!(status = take_input(follower, &request, &input))) {
-        bool enough = beyond(input->unit.step);
+        bool enough = beyond(follower, input->unit.step);
         next = input->unit.step + 1;
         if (!enough) status = forward_unit(follower, &input);
         message_free(&input);
         if (status || enough) break;
     }
-    if (status == HUB_END && run_options.steps && !beyond(next)) return follower_ended(follower, next);
+    if (status == HUB_END && options_of(follower)->steps && !beyond(follower, next))
+        return follower_ended(follower, next);
     return status;
 }
 
 static int whole_step(struct follower *follower, struct prefetch *prefetch, int64_t number) {
+    const struct run_options *o = options_of(follower);
     struct follower_step step = {.follower = follower,
                                  .prefetch = edge_is_recording(prefetch->edge) ? NULL : prefetch,
                                  .train = true,
                                  .order = {.step = number,
-                                           .first = number * run_options.batch_size,
-                                           .batch = run_options.batch_size,
-                                           .microbatches = run_microbatches(),
-                                           .steps = run_options.steps,
-                                           .dump = run_options.dump && run_options.dump_step == number}};
+                                           .first = number * o->batch_size,
+                                           .batch = o->batch_size,
+                                           .microbatches = run_microbatches(follower->part->run),
+                                           .steps = o->steps,
+                                           .dump = o->dump && o->dump_step == number}};
     params_zero_gradient(follower->part->params);
     int status = follower_phases(&step);
     if (status) return status;
@@ -95,12 +103,12 @@ static int whole_step(struct follower *follower, struct prefetch *prefetch, int6
 
 static int step_all(struct follower *follower) {
     int status = 0;
-    int64_t step = run_options.first_step;
+    int64_t step = options_of(follower)->first_step;
     struct prefetch prefetch;
     prefetch_begin(&prefetch, follower->phase->take[0], follower->ahead, 0, 1);
-    for (; !beyond(step) && !status; step++) status = whole_step(follower, &prefetch, step);
+    for (; !beyond(follower, step) && !status; step++) status = whole_step(follower, &prefetch, step);
     // The step that met the end was counted too.
-    return status == HUB_END && run_options.steps ? follower_ended(follower, step - 1) : status;
+    return status == HUB_END && options_of(follower)->steps ? follower_ended(follower, step - 1) : status;
 }
 
 int follower_alone(struct follower *follower) {

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "optim/tuning.h"
 #include "run/checkpoint.h"
-#include "run/run_options.h"
 #include "stage/stage.h"
 #include "train/follower_step.h"
 
@@ -18,12 +17,12 @@ static int pass_signal(void *context, int signal) {
 }
 
 // The stage's memory is laid out for the batch that its own options say.
-static int check_order(const struct step_order *order) {
-    if (order->microbatches == run_microbatches() && order->batch == run_options.batch_size) return 0;
+static int check_order(const struct run *run, const struct step_order *order) {
+    if (order->microbatches == run_microbatches(run) && order->batch == run->options.batch_size) return 0;
     return error(EXIT_USAGE,
                  ROLE_LOSS " conducts batches of %" PRId64 " in %d microbatches, this stage has %" PRId64
                            " in %d: give all stages the same --batch-size and --microbatch",
-                 order->batch, order->microbatches, run_options.batch_size, run_microbatches());
+                 order->batch, order->microbatches, run->options.batch_size, run_microbatches(run));
 }
 
 static int take_order(struct follower *follower, struct step_order *order) {
@@ -32,7 +31,7 @@ static int take_order(struct follower *follower, struct step_order *order) {
     if (status) return status;
     status = step_unpack(message, order);
     message_free(&message);
-    return status ? status : check_order(order);
+    return status ? status : check_order(follower->part->run, order);
 }
 
 static int send_norm(const struct follower_step *step) {

@@ -2,8 +2,6 @@
 
 #include <inttypes.h>
 
-#include "run/run_options.h"
-
 struct message *output_new(const struct work *work, const struct message *input) {
     struct message *message = message_new(MESSAGE_DATA, input->unit);
     message->microbatches = work->microbatches;
@@ -14,10 +12,11 @@ struct message *output_new(const struct work *work, const struct message *input)
 }
 
 int input_samples(const struct work *work, const struct message *input) {
+    const int64_t microbatch = work->follower->part->run->options.microbatch;
     int32_t samples = input->unit.samples;
-    if (samples <= run_options.microbatch && (!work->train || samples == run_options.microbatch)) return 0;
+    if (samples <= microbatch && (!work->train || samples == microbatch)) return 0;
     return error(EXIT_USAGE, "step %" PRId64 ", microbatch %d has %d samples and --microbatch is %" PRId64, work->step,
-                 work->microbatch, samples, run_options.microbatch);
+                 work->microbatch, samples, microbatch);
 }
 
 int input_tensor(const struct work *work, const struct message *input, const char *name, enum dtype dtype,

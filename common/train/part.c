@@ -9,12 +9,9 @@
 #include "optim/tuning.h"
 #include "run/checkpoint.h"
 #include "run/pretrained.h"
-#include "run/run_model.h"
-#include "run/run_options.h"
-#include "run/run_start.h"
 
-static struct optimizer_settings optimizer_settings_of_run(void) {
-    const struct run_options *o = &run_options;
+static struct optimizer_settings optimizer_settings_of_run(const struct run *run) {
+    const struct run_options *o = &run->options;
     return (struct optimizer_settings){.kind = o->optimizer,
                                        .beta1 = o->beta1,
                                        .beta2 = o->beta2,
@@ -24,8 +21,8 @@ static struct optimizer_settings optimizer_settings_of_run(void) {
                                        .average_decay = o->ema_decay};
 }
 
-static struct tuning tuning_of_run(void) {
-    const struct run_options *o = &run_options;
+static struct tuning tuning_of_run(const struct run *run) {
+    const struct run_options *o = &run->options;
     return (struct tuning){o->lock_image, o->lock_text, (int)o->lock_image_unlocked_groups,
                            (int)o->lock_text_unlocked_layers, o->layer_decay};
 }
@@ -59,12 +56,13 @@ static int resume(struct part *part, const char *directory) {
 }
 
 static int fill(struct part *part) {
-    if (run_start.checkpoint[0]) return resume(part, run_start.checkpoint);
-    if (run_options.pretrained) {
-        int status = pretrained_load(part->params, run_options.pretrained, !part->optimizer);
+    const struct run *run = part->run;
+    if (run->start.checkpoint[0]) return resume(part, run->start.checkpoint);
+    if (run->options.pretrained) {
+        int status = pretrained_load(part->params, run->options.pretrained, !part->optimizer);
         if (status) return status;
     } else {
-        params_initialize(part->params, (uint64_t)run_options.seed);
+        params_initialize(part->params, (uint64_t)run->options.seed);
     }
     if (part->optimizer) optimizer_start(part->optimizer);
     return 0;
@@ -75,26 +73,26 @@ static int64_t steps_before_profile(void) {
     return steps ? atoll(steps) : -1;
 }
 
-int part_open(struct part *part, enum model_part which, const struct option_table *table) {
-    *part = (struct part){.name = part_names[which], .which = which};
-    int status = run_join(&part->config, table);
+int part_open(struct part *part, enum model_part which, struct run *run) {
+    *part = (struct part){.run = run, .name = part_names[which], .which = which};
+    int status = run_join(run, &part->config);
     if (status) return status;
     // The contrastive loss computes in f32 whatever the encoders do.
-    bool bf16 = run_options.precision == PRECISION_BF16 && which != PART_LOSS;
-    char *device = run_device(which == PART_IMAGE);
-    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(which != PART_TEXT));
+    bool bf16 = run->options.precision == PRECISION_BF16 && which != PART_LOSS;
+    char *device = run_device(run, which == PART_IMAGE);
+    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(run, which != PART_TEXT));
     free(device);
     part->profile_after = steps_before_profile();
     return status;
 }
 
 int part_load(struct part *part, bool train) {
-    struct tuning tuning = tuning_of_run();
+    struct tuning tuning = tuning_of_run(part->run);
     part->params = params_new(part->ops, &part->config, part->which, train);
     tuning_apply(part->params, &part->config, &tuning);
     part->sum = ops_allocate(part->ops, sizeof *part->sum);
     if (train) {
-        struct optimizer_settings settings = optimizer_settings_of_run();
+        struct optimizer_settings settings = optimizer_settings_of_run(part->run);
         part->optimizer = optimizer_new(part->params, &settings);
     }
     return fill(part);
@@ -136,7 +134,7 @@ static int64_t linear_weights(const struct params *layout) {
 
 struct memory_bytes part_bytes(const struct part *part, bool train) {
     struct params *layout = params_layout(&part->config, part->which);
-    struct optimizer_settings settings = optimizer_settings_of_run();
+    struct optimizer_settings settings = optimizer_settings_of_run(part->run);
     int64_t block = layout->elements * (int64_t)sizeof(real), optimizer = optimizer_bytes(layout, &settings);
     int64_t weights = linear_weights(layout);
     struct memory_bytes bytes = {.device = block};

@@ -3,11 +3,12 @@
 #pragma once
 
 #include "optim/optimizer.h"
-#include "stage/option.h"
+#include "run/run.h"
 #include "train/memory.h"
 #include "train/protocol.h"
 
 struct part {
+    const struct run *run;
     const char *name; // of its files: "image", "text", "loss"
     enum model_part which;
     struct model_config config;
@@ -19,8 +20,9 @@ struct part {
     double profiled_since;       // clock_seconds
 };
 
-// In a stage's `prepare`: joins the run (run_join) and opens the backend. 0 or -exit_code; part_close in any case.
-int part_open(struct part *part, enum model_part which, const struct option_table *table);
+// In a stage's `prepare`: joins the run (run_join), which outlives the part, and opens the backend. 0 or -exit_code;
+// part_close in any case.
+int part_open(struct part *part, enum model_part which, struct run *run);
 
 // Allocates parameters and optimizer, and fills them from the checkpoint that the run goes on from, else from
 // --pretrained, else from the seed. 0 or -exit_code.

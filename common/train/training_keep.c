@@ -3,7 +3,6 @@
 
 #include "base/file.h"
 #include "run/checkpoint.h"
-#include "run/run_options.h"
 #include "train/dump.h"
 #include "train/training.h"
 
@@ -35,7 +34,7 @@ static int commit(const struct training *training, struct written *written) {
                                     .elapsed = training_elapsed(training),
                                     .model = training->conductor->part->config.fingerprint,
                                     .written = *written};
-    return checkpoint_commit(&checkpoint, run_options.keep);
+    return checkpoint_commit(&checkpoint, training->conductor->part->run->options.keep);
 }
 
 int training_keep(const struct training *training, const struct step_order *order, const struct scale_order *scale) {

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "run/checkpoint.h"
-#include "run/run_options.h"
 #include "train/dump.h"
 #include "train/temperature.h"
 #include "train/training.h"
@@ -29,17 +28,22 @@ int64_t training_done(const struct training *t) {
     return t->schedule.steps ? t->step : (int64_t)training_elapsed(t);
 }
 
+static const struct run *run_of(const struct step *step) {
+    return step->training->conductor->part->run;
+}
+
 static int begin(struct step *step) {
     struct training *t = step->training;
+    const struct run_options *o = &run_of(step)->options;
     step->order = (struct step_order){.step = t->step,
                                       .first = t->samples,
-                                      .batch = run_options.batch_size,
-                                      .microbatches = run_microbatches(),
+                                      .batch = o->batch_size,
+                                      .microbatches = run_microbatches(run_of(step)),
                                       .steps = t->schedule.steps,
                                       .lr = schedule_rate(&t->schedule, t->step, training_elapsed(t)),
-                                      .dump = run_options.dump && run_options.dump_step == t->step};
+                                      .dump = o->dump && o->dump_step == t->step};
     step->metrics = (struct metrics){.step = t->step,
-                                     .samples = t->samples + run_options.batch_size,
+                                     .samples = t->samples + o->batch_size,
                                      .contrastive_loss = NAN,
                                      .caption_loss = NAN,
                                      .logit_scale = exp(temperature_read(t->conductor->part)),
@@ -50,16 +54,16 @@ static int begin(struct step *step) {
 
 static int contrast(struct step *step) {
     struct training *t = step->training;
+    const struct run_options *o = &run_of(step)->options;
     struct gather *gather = t->gather;
     int64_t samples;
     int status = gather_take(gather, t->conductor->hub, t->conductor->embeddings, &step->order, &samples);
     if (status) return status;
-    struct contrastive_result result =
-        contrastive_run(gather->contrastive, gather->image, gather->text, temperature_read(t->conductor->part),
-                        run_options.contrastive_weight, (enum contrastive_convention)run_options.contrastive,
-                        gather->d_image, gather->d_text);
+    struct contrastive_result result = contrastive_run(
+        gather->contrastive, gather->image, gather->text, temperature_read(t->conductor->part), o->contrastive_weight,
+        (enum contrastive_convention)o->contrastive, gather->d_image, gather->d_text);
     step->metrics.contrastive_loss = result.loss;
-    step->metrics.loss += run_options.contrastive_weight * result.loss;
+    step->metrics.loss += o->contrastive_weight * result.loss;
     temperature_set_gradient(t->conductor->part, result.d_logit_scale);
     return gather_return(gather, t->conductor->embeddings_grad, &step->order);
 }
@@ -71,7 +75,7 @@ static int caption(struct step *step) {
     if (status) return status;
     step->metrics.targets = captions.targets;
     step->metrics.caption_loss = captions.targets ? captions.nll / (double)captions.targets : 0;
-    step->metrics.loss += run_options.caption_weight * step->metrics.caption_loss;
+    step->metrics.loss += run_of(step)->options.caption_weight * step->metrics.caption_loss;
     return 0;
 }
 
@@ -102,14 +106,15 @@ static bool is_due(int64_t steps, int64_t frequency) {
 static void judge(struct step *step) {
     struct training *t = step->training;
     double squares = step->squares + part_gradient_squares(t->conductor->part), norm = sqrt(squares);
-    double limit = run_options.clip_norm;
+    const struct run_options *o = &run_of(step)->options;
+    double limit = o->clip_norm;
     step->metrics.grad_norm = norm;
     step->scale = (struct scale_order){.clip = limit > 0 ? fmin(1, limit / (norm + 1e-6)) : 1,
                                        .norm = norm,
                                        .skip = !isfinite(squares) || !isfinite(step->metrics.loss),
                                        .last = is_last(t)};
-    step->scale.checkpoint = step->scale.last || is_due(t->step + 1, run_options.save_frequency) ||
-                             is_due(t->step + 1, run_options.val_frequency);
+    step->scale.checkpoint =
+        step->scale.last || is_due(t->step + 1, o->save_frequency) || is_due(t->step + 1, o->val_frequency);
     step->metrics.skipped = step->scale.skip;
 }
 
@@ -130,7 +135,7 @@ static int count_skipped(struct step *step) {
     }
     warn("step %" PRId64 " is skipped: %s is not finite (contrastive loss %g, caption loss %g)", step->order.step,
          step->bad[0] ? step->bad : "the loss", step->metrics.contrastive_loss, step->metrics.caption_loss);
-    if (++t->skipped < run_options.max_skipped) return 0;
+    if (++t->skipped < run_of(step)->options.max_skipped) return 0;
     return error(EXIT_RUN,
                  "%d steps in a row were not finite (--max-skipped): lower --lr, clip by --grad-clip-norm, or "
                  "look at the data",
@@ -157,14 +162,14 @@ static int report(struct step *step) {
 
 static int join_dump(const struct step *step) {
     char *losses = metrics_format(&step->metrics);
-    int status = dump_join(losses);
+    int status = dump_join(run_of(step), losses);
     free(losses);
     return status;
 }
 
 static int run_losses(struct step *step) {
     int status = step->training->gather ? contrast(step) : 0;
-    if (!status && run_options.caption_weight > 0) status = caption(step);
+    if (!status && run_of(step)->options.caption_weight > 0) status = caption(step);
     for (int i = 0; i < 2 && !status; i++) status = take_norm(step, follower_roles[i]);
     return status;
 }
@@ -193,7 +198,7 @@ int training_step(struct training *training, bool *last) {
     if (!status) status = training_keep(training, &step.order, &step.scale);
     if (!status && step.order.dump) status = join_dump(&step);
     if (!status) status = count_skipped(&step);
-    if (!status) status = drops_check(training->drops, training->samples_here, run_options.max_drop_rate);
+    if (!status) status = drops_check(training->drops, training->samples_here, run_of(&step)->options.max_drop_rate);
     *last = step.scale.last;
     return status;
 }

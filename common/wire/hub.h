@@ -49,6 +49,7 @@ void hub_abandon(struct hub **hub);
 
 // Calls back from inside a wait when `fd` is readable or hung up. Returning nonzero makes the wait return that value.
 void hub_watch(struct hub *hub, int fd, int (*callback)(void *context), void *context);
+void hub_unwatch(struct hub *hub, int fd); // not from the callback; before `fd` is closed
 
 enum edge_manner {
     EDGE_PULL,    // consumer of a stateless edge: binds and asks

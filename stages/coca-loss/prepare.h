@@ -16,5 +16,5 @@ struct ingredients {
     json_t *versions; // fingerprints, for run.json
 };
 // 0 or -exit_code; ingredients_release in any case.
-int ingredients_find(struct ingredients *found, const struct run_directory *run);
+int ingredients_find(struct ingredients *found, const struct run_directory *directory);
 void ingredients_release(struct ingredients *found);

@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/run_options.h"
 #include "stage/progress.h"
 #include "text_decode.h"
 #include "train/outputs.h"
 
-struct caption_options caption_options;
-
 enum { ASKED = 64 };
 
 struct captioner {
+    const struct text_decode *stage;
     struct hub *hub;
     struct generator *generator;
     struct progress *progress;
@@ -22,49 +20,51 @@ struct captioner {
     int32_t next; // microbatch to ask for without a consumer
     int64_t captions;
     struct slot_reader reader; // of features
+    struct follower follower;  // for the checks of its input
 };
 
 // The tokens of --prompt, BOS first. One more than a caption holds would be too many, which is said elsewhere.
-static void read_prompt(struct generate_options *options) {
-    const struct text_config *text = &text_decode.part.config.text;
+static void read_prompt(struct text_decode *self) {
+    const struct text_config *text = &self->part.config.text;
+    const char *prompt = self->captions_said.prompt;
     int room = text->context_length + 2, length = 0;
     int32_t *tokens = xcalloc((size_t)room, sizeof *tokens);
-    tokenizer_encode(text_decode.tokenizer, caption_options.prompt, strlen(caption_options.prompt), tokens, room);
+    tokenizer_encode(self->tokenizer, prompt, strlen(prompt), tokens, room);
     while (tokens[length] != text->eos_id) length++;
-    options->prompt = tokens;
-    options->prompt_length = length;
+    self->generate.prompt = tokens;
+    self->generate.prompt_length = length;
 }
 
-int captions_options(struct generate_options *options) {
-    const struct caption_options *o = &caption_options;
-    *options = (struct generate_options){.max_length = (int)o->max_length,
-                                         .min_length = (int)o->min_length,
-                                         .temperature = o->temperature,
-                                         .top_k = (int)o->top_k,
-                                         .top_p = o->top_p,
-                                         .repetition_penalty = o->repetition_penalty,
-                                         .sample = o->sample,
-                                         .seed = (uint64_t)run_options.seed,
-                                         .num_beams = (int)o->num_beams,
-                                         .num_beam_groups = (int)o->num_beam_groups,
-                                         .diversity_penalty = o->diversity_penalty};
-    if (o->prompt) read_prompt(options);
-    return generate_options_check(&text_decode.part.config, options);
+int captions_options(struct text_decode *self) {
+    const struct caption_options *o = &self->captions_said;
+    self->generate = (struct generate_options){.max_length = (int)o->max_length,
+                                               .min_length = (int)o->min_length,
+                                               .temperature = o->temperature,
+                                               .top_k = (int)o->top_k,
+                                               .top_p = o->top_p,
+                                               .repetition_penalty = o->repetition_penalty,
+                                               .sample = o->sample,
+                                               .seed = (uint64_t)self->run.options.seed,
+                                               .num_beams = (int)o->num_beams,
+                                               .num_beam_groups = (int)o->num_beam_groups,
+                                               .diversity_penalty = o->diversity_penalty};
+    if (o->prompt) read_prompt(self);
+    return generate_options_check(&self->part.config, &self->generate);
 }
 
 // open_clip's captions may end with padding instead of EOS, which is no word of theirs although it has a text ("!").
-static int words_end(const int32_t *tokens, int T) {
-    while (T > 0 && tokens[T - 1] == text_decode.part.config.text.pad_id) T--;
+static int words_end(const struct text_decode *self, const int32_t *tokens, int T) {
+    while (T > 0 && tokens[T - 1] == self->part.config.text.pad_id) T--;
     return T;
 }
 
-static void add_texts(struct message *captions, const int32_t *tokens, int B, int T) {
+static void add_texts(const struct text_decode *self, struct message *captions, const int32_t *tokens, int B, int T) {
     struct strings texts = {0};
     struct buffer text = {0};
     for (int i = 0; i < B; i++) {
         buffer_clear(&text);
         const int32_t *caption = tokens + (int64_t)i * T;
-        tokenizer_decode(text_decode.tokenizer, caption, words_end(caption, T), &text);
+        tokenizer_decode(self->tokenizer, caption, words_end(self, caption, T), &text);
         strings_add(&texts, text.bytes ? text.bytes : "", text.size);
     }
     message_add_strings(captions, TENSOR_TEXT, (const char *const *)texts.item, B);
@@ -73,12 +73,14 @@ static void add_texts(struct message *captions, const int32_t *tokens, int B, in
 }
 
 static int caption(struct captioner *captioner, const struct message *input) {
-    const struct model_config *config = &text_decode.part.config;
-    const struct work work = {.step = input->unit.step, .microbatch = input->unit.microbatch};
+    const struct text_decode *self = captioner->stage;
+    const struct model_config *config = &self->part.config;
+    const struct work work = {
+        .follower = &captioner->follower, .step = input->unit.step, .microbatch = input->unit.microbatch};
     int B = input->unit.samples, T = config->text.context_length;
     const void *features, *ids;
     int status =
-        input_rows(&work, input, TENSOR_FEATURES, text_decode.part.ops->dtype,
+        input_rows(&work, input, TENSOR_FEATURES, self->part.ops->dtype,
                    SHAPE(B, config_feature_tokens(config), config->decoder.width), &captioner->reader, &features);
     if (!status) status = message_tensor(input, TENSOR_IDS, DT_I64, SHAPE(B), &ids);
     if (status || !B) return status;
@@ -86,21 +88,22 @@ static int caption(struct captioner *captioner, const struct message *input) {
     int32_t *tokens = message_add(captions, TENSOR_TOKENS, DT_I32, SHAPE(B, T));
     generator_run(captioner->generator, B, features, ids, tokens);
     slot_give_back(&captioner->reader);
-    add_texts(captions, tokens, B, T);
+    add_texts(self, captions, tokens, B, T);
     captioner->captions += B;
-    return edge_send(text_decode.captions, NULL, &captions);
+    return edge_send(self->captions, NULL, &captions);
 }
 
 // ---- the units
 
 static void want(struct captioner *captioner, struct unit unit) {
-    if (!edge_is_recording(text_decode.features)) edge_want(text_decode.features, NULL, unit);
+    if (!edge_is_recording(captioner->stage->features)) edge_want(captioner->stage->features, NULL, unit);
     captioner->asked[captioner->asked_count++] = unit;
 }
 
 // Without a consumer to ask: the next ones, as far ahead as the window goes.
 static void want_all(struct captioner *captioner) {
-    int64_t B = run_options.microbatch, ahead = run_options.window < ASKED ? run_options.window + 1 : ASKED;
+    const struct run_options *o = &captioner->stage->run.options;
+    int64_t B = o->microbatch, ahead = o->window < ASKED ? o->window + 1 : ASKED;
     for (; captioner->asked_count < ahead; captioner->next++)
         want(captioner, (struct unit){0, captioner->next, captioner->next * B, (int32_t)B});
 }
@@ -108,7 +111,7 @@ static void want_all(struct captioner *captioner) {
 // Waits for a unit when there is none, and takes along what else was asked.
 static int want_asked(struct captioner *captioner) {
     struct hub *hub = captioner->hub;
-    struct edge *captions = text_decode.captions;
+    struct edge *captions = captioner->stage->captions;
     while (captioner->asked_count < ASKED &&
            (!captioner->asked_count || hub_ready(hub, captions, MESSAGE_ASK, NULL, -1, -1))) {
         struct unit unit;
@@ -120,9 +123,9 @@ static int want_asked(struct captioner *captioner) {
 }
 
 static int take_features(struct captioner *captioner, struct message **features) {
-    struct edge *edge = text_decode.features;
+    struct edge *edge = captioner->stage->features;
     struct unit unit = captioner->asked[0];
-    bool recorded = edge_is_recording(edge), served = !edge_is_recording(text_decode.captions);
+    bool recorded = edge_is_recording(edge), served = !edge_is_recording(captioner->stage->captions);
     memmove(captioner->asked, captioner->asked + 1, (size_t)--captioner->asked_count * sizeof unit);
     int status = recorded ? hub_take(captioner->hub, edge, MESSAGE_DATA, NULL, -1, -1, features)
                           : hub_take(captioner->hub, edge, MESSAGE_DATA, NULL, unit.step, unit.microbatch, features);
@@ -132,14 +135,14 @@ static int take_features(struct captioner *captioner, struct message **features)
 }
 
 static int answer(struct captioner *captioner, struct message **features) {
-    if ((*features)->kind == MESSAGE_END) return edge_send(text_decode.captions, NULL, features);
+    if ((*features)->kind == MESSAGE_END) return edge_send(captioner->stage->captions, NULL, features);
     int status = caption(captioner, *features);
     progress_set(captioner->progress, captioner->captions, NULL);
     return status;
 }
 
 static int make_captions(struct captioner *captioner) {
-    const bool served = !edge_is_recording(text_decode.captions);
+    const bool served = !edge_is_recording(captioner->stage->captions);
     int status = 0;
     while (!status) {
         struct message *features = NULL;
@@ -154,11 +157,14 @@ static int make_captions(struct captioner *captioner) {
     return status;
 }
 
-int captions_run(struct hub *hub) {
-    struct captioner captioner = {
-        .hub = hub, .progress = progress_new("caption", 0, "pictures"), .reader = {.ops = text_decode.part.ops}};
-    captioner.generator = generator_new(&text_decode.part.config, text_decode.part.params, (int)run_options.microbatch,
-                                        &text_decode.generate);
+int captions_run(struct text_decode *self, struct hub *hub) {
+    struct captioner captioner = {.stage = self,
+                                  .hub = hub,
+                                  .progress = progress_new("caption", 0, "pictures"),
+                                  .reader = {.ops = self->part.ops},
+                                  .follower = {.hub = hub, .part = &self->part}};
+    captioner.generator =
+        generator_new(&self->part.config, self->part.params, (int)self->run.options.microbatch, &self->generate);
     int status = make_captions(&captioner);
     progress_done(&captioner.progress);
     slot_reader_close(&captioner.reader);

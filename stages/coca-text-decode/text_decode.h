@@ -5,26 +5,7 @@
 #include "model/towers/towers.h"
 #include "text/tokenizer.h"
 #include "train/follower.h"
-
-struct text_decode {
-    struct part part;
-    struct tokenizer *tokenizer; // NULL when tokens come from a recording and no vocabulary is known
-    struct edge *tokens, *features, *features_grad, *embeddings, *embeddings_grad, *captions, *control;
-    struct generate_options generate;
-    bool train;
-};
-extern struct text_decode text_decode;
-
-// ---- passes.c: both halves over microbatches, under the follower
-
-int passes_sets(int recompute, int64_t microbatch); // activation sets of the tower
-// Adds those of tower and messages.
-void passes_add_bytes(struct memory_bytes *bytes, int recompute, int64_t microbatch, int ahead);
-void passes_open(void);                     // after the parameters are loaded
-int passes_run(struct hub *hub, int ahead); // 0 or -exit_code
-void passes_close(void);
-
-// ---- captions.c: --generate
+#include "train/slots.h"
 
 struct caption_options {
     bool embed, generate, sample;
@@ -32,9 +13,44 @@ struct caption_options {
     double temperature, top_p, repetition_penalty, diversity_penalty;
     const char *prompt;
 };
-extern struct caption_options caption_options;
+
+// What the passes over microbatches keep.
+struct passes {
+    struct text_tower *tower;
+    int sets;
+    struct message **tokens; // [M] of the step
+    void **state_gradient;   // [M] with one set: from the multimodal to the unimodal backward pass
+    int held;                // with one set: whose activations are in it
+    int64_t targets;         // of the step's own microbatches
+    double scale;            // λ_cap / targets
+    float *logits;           // [G,T-1,V] of a dumped step
+    struct slots *slots;     // of d_features, or NULL
+    struct slot_reader features;
+};
+
+struct text_decode {
+    struct run run;
+    struct caption_options captions_said; // on the command line
+    struct part part;
+    struct tokenizer *tokenizer; // NULL when tokens come from a recording and no vocabulary is known
+    struct edge *tokens, *features, *features_grad, *embeddings, *embeddings_grad, *captions, *control;
+    struct generate_options generate;
+    bool train;
+    struct passes passes; // all zero with --generate
+};
+
+// ---- passes.c: both halves over microbatches, under the follower
+
+// Adds those of tower and messages.
+void passes_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int recompute, int64_t microbatch,
+                      int ahead);
+void passes_open(struct text_decode *self);                           // after the parameters are loaded
+int passes_run(struct text_decode *self, struct hub *hub, int ahead); // 0 or -exit_code
+void passes_close(struct text_decode *self);
+
+// ---- captions.c: --generate
 
 // What the options say of captions; the tokenizer is open. 0 or -exit_code.
-int captions_options(struct generate_options *options);
+int captions_options(struct text_decode *self);
 // Asks for features until their end and writes captions. 0 or -exit_code.
-int captions_run(struct hub *hub);
+int captions_run(struct text_decode *self, struct hub *hub);

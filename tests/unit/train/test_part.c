@@ -7,17 +7,9 @@
 #include "run/checkpoint.h"
 #include "run/export.h"
 #include "run/pretrained.h"
-#include "run/run_start.h"
 #include "stage/stage.h"
 #include "train/memory.h"
 #include "train/part.h"
-
-static int enter(void **state) {
-    run_start = (struct run_start){.id = ""};
-    return enter_folder(state);
-}
-
-#define IN_RUN(test) cmocka_unit_test_setup_teardown(test, enter, leave_folder)
 
 static char *golden(const char *model, const char *file) {
     return xformat("%s/parity/%s/%s", tests_folder, model, file);
@@ -33,7 +25,7 @@ static int type_for(const char *model, const char *more) {
 }
 
 static int open_part(struct part *part, enum model_part which, bool train) {
-    int status = part_open(part, which, &run_options_table);
+    int status = part_open(part, which, &typed);
     return status ? status : part_load(part, train);
 }
 
@@ -90,7 +82,7 @@ static void a_checkpoint_goes_on_as_if_nothing_was(void **state) {
     struct part part[3], resumed;
     assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
     write_checkpoint(part);
-    strcpy(run_start.checkpoint, "checkpoints/step-1");
+    strcpy(typed.start.checkpoint, "checkpoints/step-1");
     for (int i = 0; i < 3; i++) {
         assert_done(open_part(&resumed, (enum model_part)i, true));
         assert_same_weights(&resumed, &part[i]);
@@ -110,9 +102,9 @@ static void the_checkpoint_of_another_model_is_refused(void **state) {
     struct part part[3], other;
     assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
     write_checkpoint(part);
-    strcpy(run_start.checkpoint, "checkpoints/step-1");
     assert_done(type_for("wide_vision", ""));
-    assert_done(part_open(&other, PART_IMAGE, &run_options_table));
+    strcpy(typed.start.checkpoint, "checkpoints/step-1");
+    assert_done(part_open(&other, PART_IMAGE, &typed));
     assert_refused(EXIT_USAGE, "another model", part_load(&other, true));
     part_close(&other);
     close_all(part);
@@ -162,13 +154,13 @@ static void weights_that_do_not_fit_are_refused(void **state) {
     struct part part;
     assert_done(directory_make("empty"));
     assert_done(type_for("narrow_vision", words));
-    assert_done(part_open(&part, PART_IMAGE, &run_options_table));
+    assert_done(part_open(&part, PART_IMAGE, &typed));
     assert_refused(EXIT_USAGE, "visual.conv1.weight", part_load(&part, false));
     part_close(&part);
     for (int i = 0; i < 3; i++) {
         char *more = xformat("--pretrained %s", wrong[i]);
         assert_done(type_for("narrow_vision", more));
-        assert_done(part_open(&part, PART_IMAGE, &run_options_table));
+        assert_done(part_open(&part, PART_IMAGE, &typed));
         assert_refused(EXIT_USAGE, wrong[i], part_load(&part, false));
         part_close(&part);
         free(more);
@@ -277,9 +269,9 @@ static void made_up_free_memory(struct ops *ops, int64_t *bytes) {
 
 static int announce(const char *words) {
     assert_done(type_options(words));
-    assert_done(run_options_check());
+    assert_done(run_check(&typed));
     struct ops ops = {.free_memory = made_up_free_memory};
-    return memory_announce(&ops, made_up_need, NULL);
+    return memory_announce(&typed, &ops, made_up_need, NULL);
 }
 
 static void too_little_memory_names_what_fits(void **state) {
@@ -314,18 +306,18 @@ static void too_small_a_gpu_names_what_fits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_RUN(the_seed_decides),
-        IN_RUN(a_checkpoint_goes_on_as_if_nothing_was),
-        IN_RUN(the_checkpoint_of_another_model_is_refused),
-        IN_RUN(inference_takes_the_average_and_training_the_masters),
-        IN_RUN(a_file_of_weights_fills_each_part),
-        IN_RUN(weights_that_do_not_fit_are_refused),
-        IN_RUN(a_model_is_found_by_file_or_beside_its_weights),
-        IN_RUN(a_vocabulary_is_found_beside_the_weights),
-        IN_RUN(the_exported_model_is_the_averaged_one),
-        IN_RUN(the_first_gradient_that_is_not_finite_is_named),
-        IN_RUN(too_little_memory_names_what_fits),
-        IN_RUN(too_small_a_gpu_names_what_fits),
+        IN_FOLDER(the_seed_decides),
+        IN_FOLDER(a_checkpoint_goes_on_as_if_nothing_was),
+        IN_FOLDER(the_checkpoint_of_another_model_is_refused),
+        IN_FOLDER(inference_takes_the_average_and_training_the_masters),
+        IN_FOLDER(a_file_of_weights_fills_each_part),
+        IN_FOLDER(weights_that_do_not_fit_are_refused),
+        IN_FOLDER(a_model_is_found_by_file_or_beside_its_weights),
+        IN_FOLDER(a_vocabulary_is_found_beside_the_weights),
+        IN_FOLDER(the_exported_model_is_the_averaged_one),
+        IN_FOLDER(the_first_gradient_that_is_not_finite_is_named),
+        IN_FOLDER(too_little_memory_names_what_fits),
+        IN_FOLDER(too_small_a_gpu_names_what_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
