@@ -21,17 +21,16 @@ settings=$(coca-loss --prepare "${job_arguments[@]}") || exit
 eval "$settings"
 job_open "$run_dir"
 
-edge() { local name; for name in "$@"; do printf -- '--%s ipc://sockets/%s ' "$name" "$name"; done; }
-shared=$(edge control)
-((contrastive)) && shared+=$(edge embeddings embeddings-grad)
-((caption)) && between=$(edge features features-grad)
-
 job_conductor=loss
-sink loss coca-loss $shared
-stage image-encode coca-image-encode --images "${images:-ipc://sockets/images}" ${between:-} $shared
-stage text-decode coca-text-decode --tokens "${tokens:-ipc://sockets/tokens}" ${between:-} $shared
-[[ $images ]] || workers decode "$workers" coca-decode --images ipc://sockets/images
-[[ $tokens ]] || workers tokenize "$tokenize_workers" coca-tokenize --tokens ipc://sockets/tokens
+while read -r kind name count edges; do # the run's processes, as the table of stages has them
+    arguments=()
+    for edge in $edges; do
+        recorded=recorded_${edge//-/_}
+        arguments+=("--$edge" "${!recorded:-ipc://sockets/$edge}")
+    done
+    [[ $kind == workers ]] || count=''
+    "$kind" "$name" $count "coca-$name" "${arguments[@]}"
+done <<<"${job%$'\n'}"
 ((val_frequency)) && validate_checkpoints "$val_data" "$val_frequency"
 
 job_watch

@@ -32,23 +32,6 @@ static const char manual[] =
 static const char *const tasks[] = {"caption", "image-embedding", "text-embedding", "status"};
 enum task { CAPTION, IMAGE_EMBEDDING, TEXT_EMBEDDING, STATUS };
 
-static struct {
-    char *server, *keys;
-    int task;
-    bool insecure;
-    double timeout;
-} own;
-
-#define FIELD(member) offsetof(__typeof__(own), member)
-static const struct option rows[] = {
-    TEXT("server", server, "ADDRESS", NULL, "where the server listens: ipc://PATH or tcp://HOST:PORT", OPTION_LOCAL),
-    CHOICE("task", task, "caption|image-embedding|text-embedding|status", "caption", "what to ask", OPTION_LOCAL),
-    TEXT("keys", keys, "DIR", NULL, "CURVE keys for tcp, made by `coca-tap keys DIR`", OPTION_LOCAL),
-    FLAG("insecure", insecure, "allow tcp to another host without keys", OPTION_LOCAL),
-    REAL("timeout", timeout, "SECONDS", "60", 0.001, 1e9, "without any answer", OPTION_LOCAL),
-};
-static struct option_table table = {rows, sizeof rows / sizeof *rows, &own, NULL};
-
 enum { WINDOW = 16, BUSY_MS = 50, PICTURE_LIMIT = 256 << 20 };
 
 struct answer {
@@ -56,52 +39,66 @@ struct answer {
     char *line;       // NULL: none
 };
 
-static struct {
+struct asking {
+    struct {
+        char *server, *keys;
+        int task;
+        bool insecure;
+        double timeout;
+    } own;
     void *context, *socket;
     struct keys keys;
     const struct strings *inputs;
-    struct answer *answer;
+    struct answer *answer; // [inputs]
     size_t sent, printed;
     int failed;
     double since; // of the last answer
-} self;
+};
 
-static int no_server(void) {
+#define FIELD(member) offsetof(__typeof__(((struct asking *)0)->own), member)
+static const struct option rows[] = {
+    TEXT("server", server, "ADDRESS", NULL, "where the server listens: ipc://PATH or tcp://HOST:PORT", OPTION_LOCAL),
+    CHOICE("task", task, "caption|image-embedding|text-embedding|status", "caption", "what to ask", OPTION_LOCAL),
+    TEXT("keys", keys, "DIR", NULL, "CURVE keys for tcp, made by `coca-tap keys DIR`", OPTION_LOCAL),
+    FLAG("insecure", insecure, "allow tcp to another host without keys", OPTION_LOCAL),
+    REAL("timeout", timeout, "SECONDS", "60", 0.001, 1e9, "without any answer", OPTION_LOCAL),
+};
+static int no_server(const struct asking *self) {
     return error(EXIT_PEER, "no answer from %s for %g s (--timeout): is the server there, and not busier than that?",
-                 own.server, own.timeout);
+                 self->own.server, self->own.timeout);
 }
 
 // ---- requests
 
-static int read_input(const char *input, struct buffer *payload) {
-    if (own.task == TEXT_EMBEDDING) buffer_text(payload, input);
-    return own.task == TEXT_EMBEDDING || own.task == STATUS ? 0 : file_read(input, PICTURE_LIMIT, payload);
+static int read_input(const struct asking *self, const char *input, struct buffer *payload) {
+    if (self->own.task == TEXT_EMBEDDING) buffer_text(payload, input);
+    return self->own.task == TEXT_EMBEDDING || self->own.task == STATUS ? 0 : file_read(input, PICTURE_LIMIT, payload);
 }
 
-static int send_request(size_t i, const struct buffer *payload) {
-    json_t *header = json_pack("{s:s, s:I}", "task", tasks[own.task], "id", (json_int_t)i);
+static int send_request(const struct asking *self, size_t i, const struct buffer *payload) {
+    json_t *header = json_pack("{s:s, s:I}", "task", tasks[self->own.task], "id", (json_int_t)i);
     char *text = json_dumps(header, JSON_COMPACT);
-    int more = own.task == STATUS ? 0 : ZMQ_SNDMORE;
-    int sent = zmq_send(self.socket, text, strlen(text), more);
-    if (sent >= 0 && more) sent = zmq_send(self.socket, payload->size ? payload->bytes : "", payload->size, 0);
+    int more = self->own.task == STATUS ? 0 : ZMQ_SNDMORE;
+    int sent = zmq_send(self->socket, text, strlen(text), more);
+    if (sent >= 0 && more) sent = zmq_send(self->socket, payload->size ? payload->bytes : "", payload->size, 0);
     free(text);
     json_decref(header);
-    return sent < 0 ? no_server() : 0;
+    return sent < 0 ? no_server(self) : 0;
 }
 
-static void fail_input(size_t i, const char *why) {
-    if (why) error(EXIT_DATA, "%s: %s", self.inputs->item[i], why);
-    self.answer[i].come = true;
-    self.failed++;
+static void fail_input(struct asking *self, size_t i, const char *why) {
+    if (why) error(EXIT_DATA, "%s: %s", self->inputs->item[i], why);
+    self->answer[i].come = true;
+    self->failed++;
 }
 
-static int ask(size_t i) {
+static int ask(struct asking *self, size_t i) {
     struct buffer payload = {0};
     int status = 0;
-    if (read_input(self.inputs->item[i], &payload))
-        fail_input(i, NULL);
+    if (read_input(self, self->inputs->item[i], &payload))
+        fail_input(self, i, NULL);
     else
-        status = send_request(i, &payload);
+        status = send_request(self, i, &payload);
     buffer_release(&payload);
     return status;
 }
@@ -125,45 +122,45 @@ static char *status_line(json_t *header) {
     return json_dumps(header, 0);
 }
 
-static void take_answer(struct answer *answer, json_t *header, zmq_msg_t *payload) {
+static void take_answer(const struct asking *self, struct answer *answer, json_t *header, zmq_msg_t *payload) {
     const char *caption = json_string_value(json_object_get(header, "caption"));
     answer->come = true;
-    if (own.task == STATUS)
+    if (self->own.task == STATUS)
         answer->line = status_line(header);
-    else if (own.task == CAPTION)
+    else if (self->own.task == CAPTION)
         answer->line = xstrdup(caption ? caption : "");
     else
         answer->line = number_line(zmq_msg_data(payload), zmq_msg_size(payload) / sizeof(float));
 }
 
-static void file_answer(json_t *header, zmq_msg_t *payload) {
+static void file_answer(struct asking *self, json_t *header, zmq_msg_t *payload) {
     const char *status = json_string_value(json_object_get(header, "status"));
     const char *why = json_string_value(json_object_get(header, "error"));
     const json_int_t id = json_integer_value(json_object_get(header, "id"));
-    if (!status || id < 0 || (size_t)id >= self.inputs->count || self.answer[id].come) return;
+    if (!status || id < 0 || (size_t)id >= self->inputs->count || self->answer[id].come) return;
     const bool busy = !strcmp(status, "busy"), ok = !strcmp(status, "ok");
-    self.answer[id].again = busy;
-    if (!busy) self.since = clock_seconds();
+    self->answer[id].again = busy;
+    if (!busy) self->since = clock_seconds();
     if (ok)
-        take_answer(&self.answer[id], header, payload);
+        take_answer(self, &self->answer[id], header, payload);
     else if (!busy)
-        fail_input((size_t)id, why ? why : "the server refused it");
+        fail_input(self, (size_t)id, why ? why : "the server refused it");
 }
 
 // Waits a little for one answer.
-static void receive(void) {
+static void receive(struct asking *self) {
     zmq_msg_t frame[2], spare;
-    zmq_pollitem_t item = {self.socket, 0, ZMQ_POLLIN, 0};
+    zmq_pollitem_t item = {self->socket, 0, ZMQ_POLLIN, 0};
     if (zmq_poll(&item, 1, BUSY_MS) <= 0) return;
     zmq_msg_init(&frame[0]);
     zmq_msg_init(&frame[1]);
     zmq_msg_init(&spare);
-    if (zmq_msg_recv(&frame[0], self.socket, 0) >= 0 && zmq_msg_more(&frame[0])) {
-        zmq_msg_recv(&frame[1], self.socket, 0);
-        while (zmq_msg_more(&frame[1]) && zmq_msg_recv(&spare, self.socket, 0) >= 0 && zmq_msg_more(&spare)) continue;
+    if (zmq_msg_recv(&frame[0], self->socket, 0) >= 0 && zmq_msg_more(&frame[0])) {
+        zmq_msg_recv(&frame[1], self->socket, 0);
+        while (zmq_msg_more(&frame[1]) && zmq_msg_recv(&spare, self->socket, 0) >= 0 && zmq_msg_more(&spare)) continue;
     }
     json_t *header = json_loadb(zmq_msg_data(&frame[0]), zmq_msg_size(&frame[0]), 0, NULL);
-    file_answer(header, &frame[1]);
+    file_answer(self, header, &frame[1]);
     json_decref(header);
     zmq_msg_close(&frame[0]);
     zmq_msg_close(&frame[1]);
@@ -172,87 +169,91 @@ static void receive(void) {
 
 // ---- the whole
 
-static int ask_again(void) {
+static int ask_again(struct asking *self) {
     bool waited = false;
     int status = 0;
-    for (size_t i = self.printed; i < self.sent && !status; i++) {
-        if (!self.answer[i].again) continue;
+    for (size_t i = self->printed; i < self->sent && !status; i++) {
+        if (!self->answer[i].again) continue;
         if (!waited) nanosleep(&(struct timespec){.tv_nsec = BUSY_MS * 1000000}, NULL);
         waited = true;
-        self.answer[i].again = false;
-        if (!strcmp(self.inputs->item[i], "-"))
-            fail_input(i, "the server is busy, and stdin cannot be read again");
+        self->answer[i].again = false;
+        if (!strcmp(self->inputs->item[i], "-"))
+            fail_input(self, i, "the server is busy, and stdin cannot be read again");
         else
-            status = ask(i);
+            status = ask(self, i);
     }
     return status;
 }
 
-static void print_answers(void) {
-    for (; self.printed < self.sent && self.answer[self.printed].come; self.printed++) {
-        char *line = self.answer[self.printed].line;
+static void print_answers(struct asking *self) {
+    for (; self->printed < self->sent && self->answer[self->printed].come; self->printed++) {
+        char *line = self->answer[self->printed].line;
         puts(line ? line : "");
         free(line);
     }
     fflush(stdout);
 }
 
-static int ask_all(void) {
+static int ask_all(struct asking *self) {
     int status = 0;
-    self.since = clock_seconds();
-    while (!status && self.printed < self.inputs->count) {
-        while (!status && self.sent < self.inputs->count && self.sent < self.printed + WINDOW)
-            status = ask(self.sent++);
-        if (!status) receive();
-        if (!status) status = ask_again();
-        print_answers();
-        if (!status && clock_seconds() - self.since > own.timeout) status = no_server();
+    self->since = clock_seconds();
+    while (!status && self->printed < self->inputs->count) {
+        while (!status && self->sent < self->inputs->count && self->sent < self->printed + WINDOW)
+            status = ask(self, self->sent++);
+        if (!status) receive(self);
+        if (!status) status = ask_again(self);
+        print_answers(self);
+        if (!status && clock_seconds() - self->since > self->own.timeout) status = no_server(self);
     }
-    if (status || !self.failed) return status;
-    return error(EXIT_DATA, "%d of %zu inputs could not be read", self.failed, self.inputs->count);
+    if (status || !self->failed) return status;
+    return error(EXIT_DATA, "%d of %zu inputs could not be read", self->failed, self->inputs->count);
 }
 
-static int open_socket(void) {
-    const int linger = 0, timeout = (int)(own.timeout < 1e6 ? own.timeout * 1000 : 1e9);
+static int open_socket(struct asking *self) {
+    const int linger = 0, timeout = (int)(self->own.timeout < 1e6 ? self->own.timeout * 1000 : 1e9);
     struct endpoint endpoint;
-    int status = endpoint_parse(&endpoint, "server", own.server);
+    int status = endpoint_parse(&endpoint, "server", self->own.server);
     if (status) return status;
-    if (endpoint_is_recording(&endpoint)) return error(EXIT_USAGE, "--server %s is no socket", own.server);
-    if (endpoint.kind == ENDPOINT_TCP && !endpoint.loopback && !own.keys && !own.insecure)
-        return error(EXIT_USAGE, "--server %s is another host: give --keys DIR, or --insecure", own.server);
-    self.context = zmq_ctx_new();
-    self.socket = zmq_socket(self.context, ZMQ_DEALER);
-    zmq_setsockopt(self.socket, ZMQ_LINGER, &linger, sizeof linger);
-    zmq_setsockopt(self.socket, ZMQ_SNDTIMEO, &timeout, sizeof timeout);
-    self.keys.folder = own.keys;
-    if (endpoint.kind == ENDPOINT_TCP && own.keys) status = keys_connect(&self.keys, self.socket);
-    if (status || zmq_connect(self.socket, endpoint.address) == 0) return status;
-    return error(EXIT_USAGE, "--server %s: cannot connect: %s", own.server, zmq_strerror(errno));
+    if (endpoint_is_recording(&endpoint)) return error(EXIT_USAGE, "--server %s is no socket", self->own.server);
+    if (endpoint.kind == ENDPOINT_TCP && !endpoint.loopback && !self->own.keys && !self->own.insecure)
+        return error(EXIT_USAGE, "--server %s is another host: give --keys DIR, or --insecure", self->own.server);
+    self->context = zmq_ctx_new();
+    self->socket = zmq_socket(self->context, ZMQ_DEALER);
+    zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_setsockopt(self->socket, ZMQ_SNDTIMEO, &timeout, sizeof timeout);
+    self->keys.folder = self->own.keys;
+    if (endpoint.kind == ENDPOINT_TCP && self->own.keys) status = keys_connect(&self->keys, self->socket);
+    if (status || zmq_connect(self->socket, endpoint.address) == 0) return status;
+    return error(EXIT_USAGE, "--server %s: cannot connect: %s", self->own.server, zmq_strerror(errno));
 }
 
-static int run(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
+    struct asking *self = context;
     struct strings status_only = {0};
     strings_add_text(&status_only, "status");
-    self.inputs = own.task == STATUS ? &status_only : operands;
-    int status = own.server ? 0 : error(EXIT_USAGE, "--server ADDRESS says whom to ask");
-    if (!status && !self.inputs->count) status = error(EXIT_USAGE, "nothing to ask about: give pictures or texts");
-    if (!status) status = open_socket();
-    self.answer = xcalloc(self.inputs->count, sizeof *self.answer);
-    if (!status) status = ask_all();
-    if (self.socket) zmq_close(self.socket);
-    if (self.context) zmq_ctx_term(self.context);
-    free(self.answer);
+    self->inputs = self->own.task == STATUS ? &status_only : operands;
+    int status = self->own.server ? 0 : error(EXIT_USAGE, "--server ADDRESS says whom to ask");
+    if (!status && !self->inputs->count) status = error(EXIT_USAGE, "nothing to ask about: give pictures or texts");
+    if (!status) status = open_socket(self);
+    self->answer = xcalloc(self->inputs->count, sizeof *self->answer);
+    if (!status) status = ask_all(self);
+    if (self->socket) zmq_close(self->socket);
+    if (self->context) zmq_ctx_term(self->context);
+    free(self->answer);
     strings_release(&status_only);
     return status;
 }
 
 int main(int argc, char **argv) {
-    static const struct tool tool = {.name = "coca-ask",
-                                     .summary = "asks a server for captions and embeddings",
-                                     .manual = manual,
-                                     .tables = &table,
-                                     .table_count = 1,
-                                     .operands = "INPUT ...",
-                                     .run = run};
+    struct asking self = {.failed = 0};
+    struct option_table own = OPTION_TABLE(rows, &self.own);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-ask",
+                              .summary = "asks a server for captions and embeddings",
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "INPUT ...",
+                              .context = &self,
+                              .run = run};
     return tool_main(&tool, argc, argv);
 }

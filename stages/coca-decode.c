@@ -7,10 +7,9 @@
 #include "coca-decode/picture_file.h"
 #include "dataset/sources.h"
 #include "image/image.h"
-#include "run/run_data.h"
-#include "run/run_model.h"
-#include "run/run_options.h"
+#include "run/run.h"
 #include "run/samples.h"
+#include "stage/option_rows.h"
 #include "stage/stage.h"
 #include "worker/worker.h"
 
@@ -40,73 +39,84 @@ static const char manual[] =
 
 enum { GREY = 128 }; // of a picture that could not be had
 
-static struct { char *root; } own;
-static const struct option own_rows[] = {
-    {"root", OPTION_TEXT, offsetof(__typeof__(own), root), "DIR", NULL, 0, 0,
-     "folder that relative paths of --list are under; without it the run directory", OPTION_LOCAL},
+struct decode {
+    struct run run;
+    struct worker_options samples;
+    struct {
+        char *root;
+    } own;
+    struct sources *sources;
+    struct view_options view;
+    struct buffer picture; // read from a path
 };
 
-enum { OWN, WORKER, RUN, TABLES };
-static struct option_table tables[TABLES] = {[OWN] = {own_rows, sizeof own_rows / sizeof *own_rows, &own, NULL}};
+#define FIELD(member) offsetof(__typeof__(((struct decode *)0)->own), member)
+static const struct option own_rows[] = {
+    TEXT("root", root, "DIR", NULL, "folder that relative paths of --list are under; without it the run directory",
+         OPTION_LOCAL),
+};
 
-static struct sources *sources;
-static struct view_options view;
-static struct buffer picture; // read from a path
-
-static int open_sources(void) {
+static int open_sources(struct decode *decode) {
     static const char *const needs[] = {"image", NULL};
-    const bool trains = worker_trains();
-    uint64_t expected[PLAN_SOURCES];
-    int expected_count = 0;
-    int status = worker_trains() ? run_data_fingerprints(expected, PLAN_SOURCES, &expected_count) : 0;
-    if (status) return status;
+    const struct run *run = &decode->run;
+    const bool trains = worker_trains(run, &decode->samples);
     const struct sources_options options = {
-        .list = worker_options.list,
-        .directories = worker_data(),
-        .weights = trains ? run_options.train_data_weights : NULL,
-        .seed = (uint64_t)run_options.seed,
+        .list = decode->samples.list,
+        .directories = worker_data(run, &decode->samples),
+        .weights = trains ? run->options.train_data_weights : NULL,
+        .seed = (uint64_t)run->options.seed,
         .order = trains ? SOURCES_SHUFFLED : SOURCES_IN_ORDER,
-        .expected = expected,
-        .expected_count = expected_count,
+        .expected = run->dataset,
+        .expected_count = trains ? run->datasets : 0,
         .needs = needs,
     };
-    return sources_open(&sources, &options);
+    return sources_open(&decode->sources, &options);
 }
 
-static int prepare(const struct strings *operands) {
+static struct view_options view_of(const struct decode *decode, const struct model_config *model) {
     static const enum view_kind kinds[] = {
         [RESIZE_SHORTEST] = VIEW_CENTRE_CROP, [RESIZE_LONGEST] = VIEW_LONG_SIDE, [RESIZE_SQUASH] = VIEW_SQUASH};
     static const enum image_filter filters[] = {[INTERPOLATION_BICUBIC] = FILTER_BICUBIC,
                                                 [INTERPOLATION_BILINEAR] = FILTER_BILINEAR,
                                                 [INTERPOLATION_RANDOM] = FILTER_BICUBIC};
-    struct model_config model;
-    (void)operands;
-    int status = run_join(&model, &tables[RUN]);
-    if (status) return status;
-    view = (struct view_options){.kind = worker_trains() ? VIEW_RANDOM_CROP : kinds[model.preprocess.resize],
-                                 .size = model.vision.image_size,
-                                 .scale_low = run_options.crop_scale_low,
-                                 .scale_high = run_options.crop_scale_high,
+    const struct run_options *o = &decode->run.options;
+    const bool trains = worker_trains(&decode->run, &decode->samples);
+    return (struct view_options){.kind = trains ? VIEW_RANDOM_CROP : kinds[model->preprocess.resize],
+                                 .size = model->vision.image_size,
+                                 .scale_low = o->crop_scale_low,
+                                 .scale_high = o->crop_scale_high,
                                  .ratio_low = 3.0 / 4,
                                  .ratio_high = 4.0 / 3,
-                                 .flip = run_options.flip,
-                                 .filter = worker_trains() ? FILTER_BICUBIC : filters[model.preprocess.interpolation],
-                                 .fill = (uint8_t)model.preprocess.fill,
-                                 .drops_alpha = model.family == FAMILY_OPEN_CLIP};
-    return open_sources();
+                                 .flip = o->flip,
+                                 .filter = trains ? FILTER_BICUBIC : filters[model->preprocess.interpolation],
+                                 .fill = (uint8_t)model->preprocess.fill,
+                                 .drops_alpha = model->family == FAMILY_OPEN_CLIP};
 }
 
-static void *add_pixels(struct message *message, int samples) {
-    return message_add(message, TENSOR_PIXELS, DT_U8, SHAPE(samples, view.size, view.size, 3));
+static int prepare(void *context, const struct strings *operands) {
+    struct decode *decode = context;
+    struct model_config model;
+    (void)operands;
+    int status = run_join(&decode->run, &model);
+    if (status) return status;
+    decode->view = view_of(decode, &model);
+    return open_sources(decode);
+}
+
+static void *add_pixels(void *context, struct message *message, int samples) {
+    const int size = ((const struct decode *)context)->view.size;
+    return message_add(message, TENSOR_PIXELS, DT_U8, SHAPE(samples, size, size, 3));
 }
 
 // The sample's encoded bytes. 0, or -EXIT_DATA with `reason`.
-static int find_picture(const struct sample *sample, struct span *bytes, char reason[WORKER_REASON]) {
+static int find_picture(struct decode *decode, const struct sample *sample, struct span *bytes,
+                        char reason[WORKER_REASON]) {
+    struct buffer *picture = &decode->picture;
     if (sample->line) {
-        char *path = path_join(own.root ? own.root : ".", sample->line);
-        int status = picture_file_read(path, &picture, reason);
+        char *path = path_join(decode->own.root ? decode->own.root : ".", sample->line);
+        int status = picture_file_read(path, picture, reason);
         free(path);
-        *bytes = (struct span){picture.bytes, picture.size};
+        *bytes = (struct span){picture->bytes, picture->size};
         return status;
     }
     *bytes = sample->record.image;
@@ -115,44 +125,47 @@ static int find_picture(const struct sample *sample, struct span *bytes, char re
     return -EXIT_DATA;
 }
 
-static void make_view(uint8_t *pixels, const struct sample *sample, char reason[WORKER_REASON]) {
+static void make_view(struct decode *decode, uint8_t *pixels, const struct sample *sample, char reason[WORKER_REASON]) {
+    const struct view_options *view = &decode->view;
     struct span bytes;
-    int status = find_picture(sample, &bytes, reason);
-    if (!status) status = image_view(pixels, &view, sample_key(sample, SAMPLE_VIEW), bytes.bytes, bytes.size, reason);
-    if (status) memset(pixels, GREY, (size_t)view.size * (size_t)view.size * 3);
+    int status = find_picture(decode, sample, &bytes, reason);
+    if (!status) status = image_view(pixels, view, sample_key(sample, SAMPLE_VIEW), bytes.bytes, bytes.size, reason);
+    if (status) memset(pixels, GREY, (size_t)view->size * (size_t)view->size * 3);
 }
 
-static int make(void *tensor, int row, int64_t n, struct worker_row *about) {
+static int make(void *context, void *tensor, int row, int64_t n, struct worker_row *about) {
+    struct decode *decode = context;
     struct sample sample;
-    uint8_t *pixels = (uint8_t *)tensor + (size_t)row * (size_t)view.size * (size_t)view.size * 3;
-    int status = sources_read(sources, n, &sample);
+    const size_t size = (size_t)decode->view.size;
+    uint8_t *pixels = (uint8_t *)tensor + (size_t)row * size * size * 3;
+    int status = sources_read(decode->sources, n, &sample);
     if (status) return status;
     about->id = sample.id;
     about->name = sample.line;
-    make_view(pixels, &sample, about->dropped);
+    make_view(decode, pixels, &sample, about->dropped);
     sample_release(&sample);
     return 0;
 }
 
-static int count(int64_t *samples, bool *growing) {
-    return sources_count(sources, samples, growing);
+static int count(void *context, int64_t *samples, bool *growing) {
+    return sources_count(((struct decode *)context)->sources, samples, growing);
 }
 
-static int filled(int64_t first, int samples, int *left) {
-    return sources_filled(sources, first, samples, left);
+static int filled(void *context, int64_t first, int samples, int *left) {
+    return sources_filled(((struct decode *)context)->sources, first, samples, left);
 }
 
 // Bytes of the largest decoded picture among the first samples, which stand for all: headers of millions are not read.
-static int64_t largest_picture(void) {
+static int64_t largest_picture(const struct decode *decode) {
     enum { LOOKED_AT = 64 };
     int64_t largest = 0, samples = 0;
     bool growing;
-    if (worker_options.list || sources_count(sources, &samples, &growing)) return 0;
+    if (decode->samples.list || sources_count(decode->sources, &samples, &growing)) return 0;
     for (int64_t n = 0; n < samples && n < LOOKED_AT; n++) {
         struct sample sample;
         struct image_header header;
         char reason[IMAGE_REASON];
-        if (sources_read(sources, n, &sample)) break;
+        if (sources_read(decode->sources, n, &sample)) break;
         const struct span bytes = sample.record.image;
         if (bytes.size && !image_read_header(&header, bytes.bytes, bytes.size, reason) &&
             largest < 3LL * header.width * header.height)
@@ -162,11 +175,15 @@ static int64_t largest_picture(void) {
     return largest;
 }
 
-static int run(struct hub *hub) {
-    const struct worker worker = {.edge = "images",
-                                  .address = run_options.images,
-                                  .row_bytes = 3LL * view.size * view.size,
-                                  .sample_bytes = largest_picture(),
+static int run(void *context, struct hub *hub) {
+    const struct decode *decode = context;
+    const struct worker worker = {.run = &decode->run,
+                                  .options = &decode->samples,
+                                  .edge = "images",
+                                  .address = decode->run.options.images,
+                                  .row_bytes = 3LL * decode->view.size * decode->view.size,
+                                  .sample_bytes = largest_picture(decode),
+                                  .context = context,
                                   .count = count,
                                   .filled = filled,
                                   .add = add_pixels,
@@ -174,23 +191,24 @@ static int run(struct hub *hub) {
     return worker_run(hub, &worker);
 }
 
-static void release(void) {
-    if (sources) sources_close(&sources);
-    buffer_release(&picture);
+static void release(void *context) {
+    struct decode *decode = context;
+    if (decode->sources) sources_close(&decode->sources);
+    buffer_release(&decode->picture);
 }
 
 int main(int argc, char **argv) {
-    static const struct stage stage = {
-        .name = "coca-decode",
-        .summary = "pictures in, pixels out",
-        .manual = manual,
-        .tables = tables,
-        .table_count = TABLES,
-        .prepare = prepare,
-        .run = run,
-        .close = release,
-    };
-    tables[WORKER] = worker_options_table;
-    tables[RUN] = run_options_table;
+    struct decode decode = {.sources = NULL};
+    struct option_table own = OPTION_TABLE(own_rows, &decode.own), samples = worker_options_table(&decode.samples);
+    struct option_table *const tables[] = {&own, &samples, &decode.run.table, NULL};
+    const struct stage stage = {.name = "coca-decode",
+                                .summary = "pictures in, pixels out",
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &decode,
+                                .prepare = prepare,
+                                .run = run,
+                                .close = release};
+    run_init(&decode.run);
     return stage_main(&stage, argc, argv);
 }

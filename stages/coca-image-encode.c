@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "model/towers/towers.h"
 #include "optim/tuning.h"
-#include "run/run_options.h"
+#include "run/run.h"
 #include "stage/stage.h"
 #include "train/edges.h"
 #include "train/follower.h"
@@ -31,260 +31,307 @@ static const char manual[] =
     "Example:\n"
     "  coca-image-encode --model coca_tiny --microbatch 32 --images file:images.rec --embeddings file:out.rec";
 
-static struct image_encode {
+struct image_encode {
+    struct run run;
     struct part part;
+    struct topology topology;
+    struct edges edges;
+    struct channel images, features, features_grad, embeddings, embeddings_grad;
     struct image_tower *tower;
-    struct edge *images, *features, *features_grad, *embeddings, *embeddings_grad, *control;
     bool train;
     int sets;              // activation sets of the tower
-    struct message **kept; // [M] pictures for a second forward pass
-    int held;              // microbatch whose activations are in the only set
-    float *dumped;         // [G,N,D] features of a dumped step
-    struct slots *slots;   // of features, or NULL
+    struct message **kept; // [own microbatches] pictures for a second forward pass
+    int kept_count;
+    int held;                                  // microbatch whose activations are in the only set
+    float *dumped;                             // [own microbatches · B,N,D] features of a dumped step
+    struct outgoing {                          // of the pass that was launched
+        struct message *features, *embeddings; // NULL where the edge is left out
+        void *feature_rows, *embedding_rows;
+    } out;
+    struct slots *slots; // of features, or NULL
     struct slot_reader d_features;
-} self;
+};
 
 // ---- before sockets
 
-static int sets_for(int recompute, int64_t microbatch) {
-    return self.train && recompute == RECOMPUTE_NONE ? (int)(run_options.batch_size / microbatch) : 1;
+static int sets_for(const struct image_encode *self, int recompute, int64_t microbatch) {
+    return self->train && recompute == RECOMPUTE_NONE ? (int)(self->run.options.batch_size / microbatch) : 1;
 }
 
-static int ahead(void) {
-    return (int)(run_options.window * run_options.workers);
+static int window(const struct image_encode *self) {
+    return (int)(self->run.options.window * self->run.options.workers);
 }
 
-static struct shape features_shape(int64_t B) {
-    return SHAPE(B, config_feature_tokens(&self.part.config), self.part.config.decoder.width);
+static struct shape features_shape(const struct image_encode *self, int64_t B) {
+    const struct model_config *config = &self->part.config;
+    return SHAPE(B, config_feature_tokens(config), config->decoder.width);
 }
 
 // Microbatches that a consumer asks for ahead, the one that it reads, and the one that is made.
-static int served_slots(void) {
-    return (int)run_options.window + 2;
+static int served_slots(const struct image_encode *self) {
+    return (int)self->run.options.window + 2;
 }
 
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
-    (void)context;
-    const struct model_config *config = &self.part.config;
-    struct tower_plan plan = {(int)microbatch, sets_for(recompute, microbatch), self.train};
+    const struct image_encode *self = context;
+    const struct run_options *o = &self->run.options;
+    const struct model_config *config = &self->part.config;
+    struct tower_plan plan = {(int)microbatch, sets_for(self, recompute, microbatch), self->train};
     int64_t pixels = 3LL * config->vision.image_size * config->vision.image_size;
-    int64_t kept = self.train && recompute == RECOMPUTE_MICROBATCH ? run_options.batch_size : 0;
-    int64_t queued = self.train ? run_options.batch_size / microbatch : run_options.features ? served_slots() : 0;
-    struct memory_bytes bytes = part_bytes(&self.part, self.train);
+    int64_t kept = self->train && recompute == RECOMPUTE_MICROBATCH ? o->batch_size : 0;
+    int64_t queued = self->train ? o->batch_size / microbatch : o->features ? served_slots(self) : 0;
+    struct memory_bytes bytes = part_bytes(&self->part, self->train);
     struct memory_bytes features =
-        slots_bytes(&self.part, queued, shape_bytes(features_shape(microbatch), self.part.ops->dtype));
-    bytes.device += image_tower_bytes(config, self.part.ops, plan) + features.device;
-    bytes.host += pixels * (kept + (ahead() + 1) * microbatch) + features.host;
+        slots_bytes(&self->part, queued, shape_bytes(features_shape(self, microbatch), self->part.ops->dtype));
+    bytes.device += image_tower_bytes(config, self->part.ops, plan) + features.device;
+    bytes.host += pixels * (kept + (window(self) + 1) * microbatch) + features.host;
     return bytes;
 }
 
-static void say_share(void) {
-    const struct vision_config *vision = &self.part.config.vision;
+static void say_share(const struct part *part) {
+    const struct vision_config *vision = &part->config.vision;
     note("%s family, image half: %" PRId64 " parameters; pixels are (x/255 - mean)/std, mean %g %g %g, std %g %g %g",
-         config_family_name(&self.part.config), part_count(&self.part), vision->mean[0], vision->mean[1],
-         vision->mean[2], vision->std[0], vision->std[1], vision->std[2]);
+         config_family_name(&part->config), part_count(part), vision->mean[0], vision->mean[1], vision->mean[2],
+         vision->std[0], vision->std[1], vision->std[2]);
 }
 
-static int load(void) {
-    int status = part_load(&self.part, self.train);
+static int load(struct image_encode *self) {
+    const struct run_options *o = &self->run.options;
+    int status = part_load(&self->part, self->train);
     if (status) return status;
-    self.sets = sets_for(run_options.recompute, run_options.microbatch);
-    struct tower_plan plan = {(int)run_options.microbatch, self.sets, self.train};
-    self.tower = image_tower_new(&self.part.config, self.part.params, plan);
-    self.kept = xcalloc((size_t)run_microbatches(), sizeof *self.kept);
-    self.held = -1;
+    self->sets = sets_for(self, o->recompute, o->microbatch);
+    struct tower_plan plan = {(int)o->microbatch, self->sets, self->train};
+    self->tower = image_tower_new(&self->part.config, self->part.params, plan);
+    self->kept_count = run_microbatches(&self->run);
+    self->kept = xcalloc((size_t)self->kept_count, sizeof *self->kept);
+    self->held = -1;
     return 0;
 }
 
-static int prepare(const struct strings *operands) {
+static int prepare(void *context, const struct strings *operands) {
+    struct image_encode *self = context;
     (void)operands;
-    int status = part_open(&self.part, &image_part, &run_options_table);
+    int status = part_open(&self->part, &image_row, &self->run);
     if (status) return status;
-    self.train = run_trains();
-    if (self.train || run_options.control) status = run_options_check_batch();
+    self->topology = topology_of(&self->run);
+    self->train = run_trains(&self->run);
+    if (self->train || self->run.options.control) status = run_check_batch(&self->run);
     if (status) return status;
-    say_share();
-    status = memory_announce(self.part.ops, need, NULL);
-    return status ? status : load();
+    say_share(&self->part);
+    status = memory_announce(&self->run, self->part.ops, need, self);
+    return status ? status : load(self);
 }
 
-// ---- the passes over one microbatch
+// ---- forward
 
-static int take_pixels(const struct work *work, const struct message *images, const void **pixels) {
-    int64_t S = self.part.config.vision.image_size;
+static int take_pixels(const struct image_encode *self, const struct work *work, const struct message *images,
+                       const void **pixels) {
+    int64_t S = self->part.config.vision.image_size;
     return input_tensor(work, images, TENSOR_PIXELS, DT_U8, SHAPE(images->unit.samples, S, S, 3), pixels);
 }
 
-static int set_of(const struct work *work) {
-    return self.sets > 1 ? work->slot : 0;
+static int set_of(const struct image_encode *self, const struct work *work) {
+    return self->sets > 1 ? work->slot : 0;
 }
 
-static void dump_features(const struct work *work, int64_t B, const void *features) {
-    int64_t row = shape_count(features_shape(1));
-    if (!self.dumped) self.dumped = xcalloc((size_t)(work->batch * row), sizeof *self.dumped);
-    dtype_convert(self.dumped + work->microbatch * B * row, DT_F32, features, self.part.ops->dtype, (size_t)(B * row));
+static void make_messages(struct image_encode *self, const struct work *work, const struct message *images) {
+    struct outgoing *out = &self->out;
+    int B = images->unit.samples;
+    *out = (struct outgoing){.features = NULL};
+    if (self->features.edge) {
+        out->features = output_new(work, images);
+        out->feature_rows = slots_add(work->dump ? NULL : self->slots, work->slot, out->features, TENSOR_FEATURES,
+                                      self->part.ops->dtype, features_shape(self, B));
+    }
+    if (self->embeddings.edge) {
+        out->embeddings = output_new(work, images);
+        out->embedding_rows =
+            message_add(out->embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, self->part.config.embed_dim));
+    }
 }
 
-// Keeps the pictures when the activations will not last until the backward pass.
-static void keep(const struct work *work, struct message **images) {
-    self.held = work->microbatch;
-    if (!work->train || work->microbatches <= self.sets) return;
-    if (self.kept[work->slot]) message_free(&self.kept[work->slot]); // a locked tower takes none back
-    self.kept[work->slot] = *images;
-    *images = NULL;
-}
-
-static size_t slot_bytes(void) {
-    return (size_t)shape_bytes(features_shape(run_options.microbatch), self.part.ops->dtype);
-}
-
-static void *add_features(const struct work *work, struct message *message) {
-    return slots_add(work->dump ? NULL : self.slots, work->slot, message, TENSOR_FEATURES, self.part.ops->dtype,
-                     features_shape(message->unit.samples));
+static int launch(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
+    struct image_encode *self = context;
+    const void *pixels;
+    int status = take_pixels(self, work, taken[0], &pixels);
+    if (status) return status;
+    make_messages(self, work, taken[0]);
+    if (taken[0]->unit.samples)
+        image_tower_begin(self->tower, set_of(self, work), taken[0]->unit.samples, pixels, self->out.feature_rows,
+                          self->out.embedding_rows);
+    return 0;
 }
 
 // The next pictures travel to the device while these are computed.
-static void fetch_next(const struct work *work) {
-    const struct message *next = self.part.ops->queued ? follower_next(work) : NULL;
-    const struct tensor *pixels = next ? message_find(next, TENSOR_PIXELS) : NULL;
-    int64_t S = self.part.config.vision.image_size;
-    if (!pixels || !pixels->data || next->unit.samples > run_options.microbatch) return;
+static void fetch_next(void *context, const struct message *next) {
+    struct image_encode *self = context;
+    const struct tensor *pixels = message_find(next, TENSOR_PIXELS);
+    int64_t S = self->part.config.vision.image_size;
+    if (!pixels || !pixels->data || next->unit.samples > self->run.options.microbatch) return;
     if (pixels->dtype == DT_U8 && shape_equal(pixels->shape, SHAPE(next->unit.samples, S, S, 3)))
-        image_tower_fetch(self.tower, next->unit.samples, pixels->data);
+        image_tower_fetch(self->tower, next->unit.samples, pixels->data);
 }
 
-static int forward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
-    (void)context;
-    const void *pixels;
-    int status = take_pixels(work, taken[0], &pixels);
-    if (status) return status;
-    int B = taken[0]->unit.samples;
-    struct message *features = self.features ? output_new(work, taken[0]) : NULL;
-    struct message *embeddings = self.embeddings ? output_new(work, taken[0]) : NULL;
-    void *feature_rows = features ? add_features(work, features) : NULL;
-    void *embedding_rows =
-        embeddings ? message_add(embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, self.part.config.embed_dim)) : NULL;
-    if (B) image_tower_begin(self.tower, set_of(work), B, pixels, feature_rows, embedding_rows);
-    fetch_next(work);
-    if (B) image_tower_results(self.tower, set_of(work), feature_rows, embedding_rows);
-    if (work->dump && feature_rows) dump_features(work, B, feature_rows);
-    keep(work, &taken[0]);
-    if (embeddings) status = edge_send(self.embeddings, ANYBODY, &embeddings);
-    if (features && !status) status = edge_send(self.features, (struct address){ROLE_TEXT, 0}, &features);
-    if (features) message_free(&features);
+static void dump_features(struct image_encode *self, const struct work *work, int64_t B) {
+    int64_t row = shape_count(features_shape(self, 1));
+    if (!self->dumped) self->dumped = xcalloc((size_t)(work->own * work->B * row), sizeof *self->dumped);
+    dtype_convert(self->dumped + work->slot * work->B * row, DT_F32, self->out.feature_rows, self->part.ops->dtype,
+                  (size_t)(B * row));
+}
+
+// Keeps the pictures when the activations will not last until the backward pass.
+static void keep(struct image_encode *self, const struct work *work, struct message **images) {
+    self->held = work->microbatch;
+    if (!work->train || work->own <= self->sets) return;
+    message_free(&self->kept[work->slot]); // a locked tower takes none back
+    self->kept[work->slot] = *images;
+    *images = NULL;
+}
+
+static int send(struct image_encode *self, const struct work *work) {
+    struct outgoing *out = &self->out;
+    int status = 0;
+    if (out->embeddings)
+        status = channel_send(&self->embeddings, work->microbatch, work->microbatches, &out->embeddings);
+    if (out->features && !status)
+        status = channel_send(&self->features, work->microbatch, work->microbatches, &out->features);
+    message_free(&out->features);
     return status;
 }
 
+static int forward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
+    struct image_encode *self = context;
+    int B = taken[0]->unit.samples;
+    if (B) image_tower_results(self->tower, set_of(self, work), self->out.feature_rows, self->out.embedding_rows);
+    if (work->dump && self->out.feature_rows) dump_features(self, work, B);
+    keep(self, work, &taken[0]);
+    return send(self, work);
+}
+
+// ---- backward
+
 // Fills the set again when it does not hold this microbatch.
-static int recompute(const struct work *work) {
-    struct message **images = &self.kept[work->slot];
+static int recompute(struct image_encode *self, const struct work *work) {
+    struct message **images = &self->kept[work->slot];
     const void *pixels;
     if (!*images) return 0;
-    int status = take_pixels(work, *images, &pixels);
-    if (!status && self.held != work->microbatch)
-        image_tower_forward(self.tower, 0, (*images)->unit.samples, pixels, NULL, NULL);
-    self.held = work->microbatch;
+    int status = take_pixels(self, work, *images, &pixels);
+    if (!status && self->held != work->microbatch)
+        image_tower_forward(self->tower, 0, (*images)->unit.samples, pixels, NULL, NULL);
+    self->held = work->microbatch;
     message_free(images);
     return status;
 }
 
 static int backward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
-    (void)context;
+    struct image_encode *self = context;
     const void *d_features = NULL, *d_embedding = NULL;
-    int64_t B = run_options.microbatch;
+    int64_t B = self->run.options.microbatch;
     int status = 0;
     if (taken[0])
-        status = input_rows(work, taken[0], TENSOR_D_FEATURES, self.part.ops->dtype, features_shape(B),
-                            &self.d_features, &d_features);
+        status = input_rows(work, taken[0], TENSOR_D_FEATURES, self->part.ops->dtype, features_shape(self, B),
+                            &self->d_features, &d_features);
     if (taken[1] && !status)
-        status = input_tensor(work, taken[1], TENSOR_D_EMBEDDING, DT_F32, SHAPE(B, self.part.config.embed_dim),
+        status = input_tensor(work, taken[1], TENSOR_D_EMBEDDING, DT_F32, SHAPE(B, self->part.config.embed_dim),
                               &d_embedding);
-    if (tuning_locks_all(self.part.params)) return status;
-    if (!status) status = recompute(work);
-    if (!status) image_tower_backward(self.tower, set_of(work), d_features, d_embedding);
+    if (tuning_locks_all(self->part.params)) return status;
+    if (!status) status = recompute(self, work);
+    if (!status) image_tower_backward(self->tower, set_of(self, work), d_features, d_embedding);
     return status;
 }
 
 static int outputs(void *context, struct tensor *tensor) {
-    (void)context;
-    if (!self.dumped) return 0;
-    *tensor = (struct tensor){
-        .name = "features", .dtype = DT_F32, .shape = features_shape(run_options.batch_size), .data = self.dumped};
+    const struct image_encode *self = context;
+    const struct run *run = &self->run;
+    if (!self->dumped) return 0;
+    int64_t own = run->options.batch_size / topology_ranks(&self->topology, ROLE_IMAGE);
+    *tensor =
+        (struct tensor){.name = "features", .dtype = DT_F32, .shape = features_shape(self, own), .data = self->dumped};
     return 1;
 }
 
 // ---- sockets
 
-static int open_edges(struct hub *hub) {
-    static const struct peer_group text = {ROLE_TEXT, 1};
-    const struct run_options *o = &run_options;
-    bool conducted = o->control, caption = o->caption_weight > 0, contrastive = o->contrastive_weight > 0;
-    bool train = conducted && self.train;
-    enum edge_manner to_text = conducted ? EDGE_BIND : EDGE_SERVE, to_loss = conducted ? EDGE_CONNECT : EDGE_SERVE;
-    const struct edge_row rows[] = {
-        {&self.images, true, {"images", o->images, EDGE_PULL, EDGE_IN, (int)o->window, NULL, 0}},
-        {&self.features, conducted && caption, {"features", o->features, to_text, EDGE_OUT, 0, &text, 1}},
-        {&self.features_grad, train && caption, {"features-grad", o->features_grad, EDGE_BIND, EDGE_IN, 0, &text, 1}},
-        {&self.embeddings, conducted && contrastive, {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL, 0}},
-        {&self.embeddings_grad,
-         train && contrastive,
-         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL, 0}},
-        {&self.control, false, {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL, 0}},
-    };
-    return edges_open(hub, rows, sizeof rows / sizeof *rows);
+static int open_edges(struct image_encode *self, struct hub *hub) {
+    self->edges = (struct edges){
+        .hub = hub, .row = &image_row, .topology = &self->topology, .run = &self->run, .trains = self->train};
+    int status = edges_open(&self->edges, image_row.edges, image_row.edge_count);
+    self->images = edges_channel(&self->edges, "images");
+    self->features = edges_channel(&self->edges, "features");
+    self->features_grad = edges_channel(&self->edges, "features-grad");
+    self->embeddings = edges_channel(&self->edges, "embeddings");
+    self->embeddings_grad = edges_channel(&self->edges, "embeddings-grad");
+    return status;
 }
 
-static void open_slots(void) {
-    self.slots = run_options.control ? slots_new(&self.part, self.features, false, run_microbatches(), slot_bytes())
-                                     : slots_new_served(&self.part, self.features, served_slots(), slot_bytes());
-    self.d_features.ops = self.part.ops;
+static void open_slots(struct image_encode *self) {
+    size_t bytes = (size_t)shape_bytes(features_shape(self, self->run.options.microbatch), self->part.ops->dtype);
+    self->slots = self->run.options.control
+                      ? slots_new(&self->part, &self->features, run_microbatches(&self->run), bytes)
+                      : slots_new_served(&self->part, self->features.edge, ROLE_TEXT, served_slots(self), bytes);
+    self->d_features.ops = self->part.ops;
 }
 
-static int drive(struct hub *hub) {
+static int drive(struct image_encode *self, struct hub *hub) {
     const struct phase phases[] = {
-        {"forward", {self.images, NULL}, true, false, NULL, forward},
-        {"backward", {self.features_grad, self.embeddings_grad}, true, true, NULL, backward},
+        {.name = "forward",
+         .take = {self->images},
+         .pulls = true,
+         .enabled = true,
+         .launch = launch,
+         .ahead = self->part.ops->queued ? fetch_next : NULL,
+         .run = forward},
+        {.name = "backward",
+         .take = {self->features_grad, self->embeddings_grad},
+         .enabled = true,
+         .backward = true,
+         .run = backward},
     };
     struct follower follower = {.hub = hub,
-                                .part = &self.part,
-                                .control = self.control,
-                                .ahead = ahead(),
+                                .part = &self->part,
+                                .topology = &self->topology,
+                                .control = edges_channel(&self->edges, "control"),
+                                .window = window(self),
                                 .phase = phases,
-                                .phases = 2,
-                                .outputs = outputs};
-    int status = edges_served(&follower.served, self.control, self.features, self.embeddings);
+                                .phases = sizeof phases / sizeof *phases,
+                                .outputs = outputs,
+                                .context = self};
+    int status = edges_served(&self->edges, &follower.served);
     return status ? status : follower_run(&follower);
 }
 
-static void release(void) {
-    for (int m = 0; m < run_microbatches(); m++)
-        if (self.kept[m]) message_free(&self.kept[m]);
-    free(self.kept);
-    free(self.dumped);
-    slots_free(&self.slots);
-    slot_reader_close(&self.d_features);
-    image_tower_free(&self.tower);
-    part_close(&self.part);
+static void release(struct image_encode *self) {
+    for (int i = 0; i < self->kept_count; i++) message_free(&self->kept[i]);
+    free(self->kept);
+    free(self->dumped);
+    slots_free(&self->slots);
+    slot_reader_close(&self->d_features);
+    image_tower_free(&self->tower);
+    part_close(&self->part);
 }
 
-static int run(struct hub *hub) {
-    int status = open_edges(hub);
-    if (!status) open_slots();
+static int run(void *context, struct hub *hub) {
+    struct image_encode *self = context;
+    int status = open_edges(self, hub);
+    if (!status) open_slots(self);
     if (!status) stage_ready();
     if (!status) status = hub_meet(hub);
-    if (!status) status = drive(hub);
-    release();
+    if (!status) status = drive(self, hub);
+    release(self);
     return status;
 }
 
 int main(int argc, char **argv) {
-    static const struct stage stage = {.name = "coca-image-encode",
-                                       .role = ROLE_IMAGE,
-                                       .summary = "pictures to features and embeddings, forward and backward",
-                                       .manual = manual,
-                                       .tables = &run_options_table,
-                                       .table_count = 1,
-                                       .prepare = prepare,
-                                       .run = run};
+    struct image_encode self = {.tower = NULL};
+    struct option_table *const tables[] = {&self.run.table, NULL};
+    const struct stage stage = {.name = "coca-image-encode",
+                                .role = ROLE_IMAGE,
+                                .summary = "pictures to features and embeddings, forward and backward",
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &self,
+                                .prepare = prepare,
+                                .run = run};
+    run_init(&self.run);
     return stage_main(&stage, argc, argv);
 }

@@ -6,10 +6,8 @@
 #include "model/contrastive.h"
 #include "run/export.h"
 #include "run/results.h"
-#include "run/run_options.h"
 #include "stage/stage.h"
 #include "train/conductor.h"
-#include "train/edges.h"
 #include "train/memory.h"
 #include "train/temperature.h"
 
@@ -37,92 +35,107 @@ static const char manual[] =
     "Example:\n"
     "  coca-loss --model coca_tiny --batch-size 128 --microbatch 32 --embeddings file:embeddings.rec";
 
-enum { RESULTS, RUN, TABLES };
-static struct option_table tables[TABLES];
+struct loss {
+    struct run run;
+    struct results_options results;
+    struct part part;
+    struct topology topology;
+    bool train;
+};
 
-static struct part part;
-static bool train;
+static bool is_alone(const struct loss *loss) {
+    const struct run_options *o = &loss->run.options;
+    return !o->control && !o->evaluate;
+}
 
-static bool is_alone(void) {
-    return !run_options.control && !run_options.evaluate;
+// Of the parts that the exported model is joined of.
+static int64_t exported_bytes(const struct loss *loss) {
+    const struct model_part *part[TOPOLOGY_STAGES];
+    int count = topology_parts(&loss->topology, part);
+    return export_bytes(&loss->part.config, part, count);
 }
 
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
-    (void)context;
+    const struct loss *loss = context;
+    const struct part *part = &loss->part;
     (void)recompute;
     (void)microbatch;
-    struct memory_bytes bytes = part_bytes(&part, train), batch = conductor_bytes(&part, train);
+    struct memory_bytes bytes = part_bytes(part, loss->train), batch = conductor_bytes(part, loss->train);
     bytes.device += batch.device;
-    bytes.host += batch.host + (train ? export_bytes(&part.config) : 0);
+    bytes.host += batch.host + (loss->train ? exported_bytes(loss) : 0);
     return bytes;
 }
 
-static void say_share(void) {
-    double caption = run_options.caption_weight, contrastive = run_options.contrastive_weight;
+static void say_share(const struct loss *loss) {
+    const struct run_options *o = &loss->run.options;
+    double caption = o->caption_weight, contrastive = o->contrastive_weight;
     note("%s family, losses: %g x contrastive (%s of the two directions) + %g x caption (mean over the targets of the "
          "batch of %" PRId64 " in %d microbatches); temperature %.6g",
-         config_family_name(&part.config), contrastive, run_options.contrastive == CONTRASTIVE_SUM ? "sum" : "mean",
-         caption, run_options.batch_size, run_microbatches(), exp(-temperature_read(&part)));
-    if (train && contrastive == 0 && run_options.pretrained)
+         config_family_name(&loss->part.config), contrastive, o->contrastive == CONTRASTIVE_SUM ? "sum" : "mean",
+         caption, o->batch_size, run_microbatches(&loss->run), exp(-temperature_read(&loss->part)));
+    if (loss->train && contrastive == 0 && o->pretrained)
         warn("training by captions alone takes away what --pretrained can do without them, zero-shot labels and "
              "retrieval; "
              "a small --coca-contrastive-loss-weight keeps it");
 }
 
-static int prepare(const struct strings *operands) {
+static int prepare(void *context, const struct strings *operands) {
+    struct loss *loss = context;
     (void)operands;
-    int status = part_open(&part, &loss_part, &tables[RUN]);
-    train = run_options.control && !run_options.evaluate;
-    if (!status) status = run_options_check_batch();
-    if (!status && train) status = run_options_check_length();
-    if (!status) status = memory_announce(part.ops, need, NULL);
-    if (!status) status = part_load(&part, train);
-    if (!status) say_share();
+    int status = part_open(&loss->part, &loss_row, &loss->run);
+    loss->topology = topology_of(&loss->run);
+    loss->train = loss->run.options.control && !loss->run.options.evaluate;
+    if (!status) status = run_check_batch(&loss->run);
+    if (!status && loss->train) status = run_check_length(&loss->run);
+    if (!status) status = memory_announce(&loss->run, loss->part.ops, need, loss);
+    if (!status) status = part_load(&loss->part, loss->train);
+    if (!status) say_share(loss);
     return status;
 }
 
-static int open_edges(struct hub *hub, struct conductor *conductor) {
-    static const struct peer_group both[] = {{ROLE_IMAGE, 1}, {ROLE_TEXT, 1}};
-    const struct run_options *o = &run_options;
-    bool contrastive = o->contrastive_weight > 0, alone = is_alone();
-    const struct edge_row rows[] = {
-        {&conductor->control, !alone, {"control", o->control, EDGE_BIND, EDGE_BOTH, 0, both, 2}},
-        {&conductor->embeddings, contrastive || alone, {"embeddings", o->embeddings, EDGE_BIND, EDGE_IN, 0, both, 2}},
-        {&conductor->embeddings_grad,
-         contrastive && train,
-         {"embeddings-grad", o->embeddings_grad, EDGE_BIND, EDGE_OUT, 0, both, 2}},
-    };
-    return edges_open(hub, rows, sizeof rows / sizeof *rows);
-}
-
-static int conduct(struct conductor *conductor) {
-    if (is_alone()) return conductor_alone(conductor);
-    return train ? conductor_train(conductor) : conductor_evaluate(conductor);
-}
-
-static int run(struct hub *hub) {
-    struct conductor conductor = {.hub = hub, .part = &part};
-    int status = open_edges(hub, &conductor);
-    if (!status && is_alone() && !edge_is_recording(conductor.embeddings))
+static int open_edges(const struct loss *loss, struct hub *hub, struct conductor *conductor) {
+    struct edges edges = {
+        .hub = hub, .row = &loss_row, .topology = &loss->topology, .run = &loss->run, .trains = loss->train};
+    if (loss->run.options.evaluate && !loss->run.options.control)
+        return error(EXIT_USAGE, "--evaluate: --control ADDRESS is needed, where the encoders are conducted");
+    int status = edges_open(&edges, loss_row.edges, loss_row.edge_count);
+    conductor->control = edges_channel(&edges, "control").edge;
+    conductor->embeddings = edges_channel(&edges, "embeddings").edge;
+    conductor->embeddings_grad = edges_channel(&edges, "embeddings-grad").edge;
+    if (!status && is_alone(loss) && !(conductor->embeddings && edge_is_recording(conductor->embeddings)))
         status = error(EXIT_USAGE, "without --control, --embeddings is a recording: file:PATH or -");
+    return status;
+}
+
+static int conduct(const struct loss *loss, struct conductor *conductor) {
+    if (is_alone(loss)) return conductor_alone(conductor);
+    return loss->train ? conductor_train(conductor) : conductor_evaluate(conductor, &loss->results);
+}
+
+static int run(void *context, struct hub *hub) {
+    struct loss *loss = context;
+    struct conductor conductor = {.hub = hub, .part = &loss->part, .topology = &loss->topology};
+    int status = open_edges(loss, hub, &conductor);
     if (!status) stage_ready();
     if (!status) status = hub_meet(hub);
-    if (!status) status = conduct(&conductor);
-    part_close(&part);
+    if (!status) status = conduct(loss, &conductor);
+    part_close(&loss->part);
     return status;
 }
 
 int main(int argc, char **argv) {
-    static const struct stage stage = {.name = "coca-loss",
-                                       .role = ROLE_LOSS,
-                                       .summary = "conducts training: contrastive loss, totals, temperature",
-                                       .manual = manual,
-                                       .tables = tables,
-                                       .table_count = TABLES,
-                                       .prepare = prepare,
-                                       .run = run};
     if (argc > 1 && !strcmp(argv[1], "--prepare")) return prepare_main(argc - 1, argv + 1);
-    tables[RESULTS] = results_options_table;
-    tables[RUN] = run_options_table;
+    struct loss loss = {.train = false};
+    struct option_table results = results_options_table(&loss.results);
+    struct option_table *const tables[] = {&results, &loss.run.table, NULL};
+    const struct stage stage = {.name = "coca-loss",
+                                .role = ROLE_LOSS,
+                                .summary = "conducts training: contrastive loss, totals, temperature",
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &loss,
+                                .prepare = prepare,
+                                .run = run};
+    run_init(&loss.run);
     return stage_main(&stage, argc, argv);
 }

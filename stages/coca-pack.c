@@ -1,17 +1,19 @@
 // coca-pack: pictures with texts into datasets, and out again. `coca-pack COMMAND --help` is the manual page of each
 // command, and stages/coca-pack/COMMAND.c its source.
 #include <locale.h>
-#include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "coca-pack/commands.h"
 
 static const struct command commands[] = {
-    {"pack", &pack_tool, NULL},       {"formats", &formats_tool, NULL},
-    {"list", &list_tool, NULL},       {"show", &show_tool, NULL},
-    {"extract", &extract_tool, NULL}, {"verify", &verify_tool, NULL},
-    {"export", &export_tool, NULL},   {0},
+    {"pack", "writes a dataset from pictures with texts", pack_main},
+    {"formats", "lists the formats that pack reads, with their default keys", formats_main},
+    {"list", "prints a line per record, or all captions", list_main},
+    {"show", "prints a dataset or one record as JSON", show_main},
+    {"extract", "writes one picture as it was packed", extract_main},
+    {"verify", "checks that a dataset is whole and every record fit", verify_main},
+    {"export", "writes a dataset as a tar of pictures and texts", export_main},
+    {NULL, NULL, NULL},
 };
 
 static const struct program program = {
@@ -21,11 +23,6 @@ static const struct program program = {
     .commands = commands,
 };
 
-static void end_cleanly(int signal) {
-    (void)signal;
-    _exit(0);
-}
-
 // Options without a command are pack's, except the two that every program has.
 static bool is_pack(const char *word) {
     return !strncmp(word, "--", 2) && strcmp(word, "--help") && strcmp(word, "--version");
@@ -33,7 +30,6 @@ static bool is_pack(const char *word) {
 
 int main(int argc, char **argv) {
     setlocale(LC_CTYPE, "C.UTF-8"); // libarchive converts names of members
-    signal(SIGPIPE, end_cleanly);   // `coca-pack list … | head` is no failure
-    if (argc > 1 && is_pack(argv[1])) return tool_main(&pack_tool, argc, argv);
+    if (argc > 1 && is_pack(argv[1])) return pack_main(&commands[0], argc, argv);
     return program_main(&program, argc, argv);
 }

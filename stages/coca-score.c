@@ -14,12 +14,16 @@ static const char manual[] =
     "  coca-image-encode --images ipc://images --embeddings ipc://embeddings --pretrained MODEL &\n"
     "  coca-score zero-shot --data DIR --embeddings ipc://embeddings --pretrained MODEL";
 
+static const struct command commands[] = {
+    {"prompts", "prints the prompts of a zero-shot classifier", prompts_main},
+    {"zero-shot", "classifies pictures by prompts: acc1, acc5, mean_per_class_recall", zero_shot_main},
+    {"retrieval", "finds pictures by captions and captions by pictures: recall@1/5/10", retrieval_main},
+    {"embed", "writes the embeddings of pictures or texts to a file", embed_main},
+    {"captions", "writes and shows generated captions", captions_main},
+    {NULL, NULL, NULL},
+};
+
 int main(int argc, char **argv) {
-    const struct command commands[] = {
-        {"prompts", prompts_command(), NULL},     {"zero-shot", NULL, zero_shot_command()},
-        {"retrieval", NULL, retrieval_command()}, {"embed", NULL, embed_command()},
-        {"captions", NULL, captions_command()},   {NULL, NULL, NULL},
-    };
-    const struct program program = {"coca-score", "the measures of an evaluation", manual, commands};
+    static const struct program program = {"coca-score", "the measures of an evaluation", manual, commands};
     return program_main(&program, argc, argv);
 }

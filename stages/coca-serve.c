@@ -6,11 +6,10 @@
 #include <zmq.h>
 
 #include "coca-serve/serve.h"
-#include "run/run_model.h"
-#include "run/run_options.h"
+#include "run/run.h"
 #include "stage/option_rows.h"
 #include "stage/stage.h"
-#include "train/protocol.h"
+#include "train/stages.h"
 
 static const char manual[] =
     "Keeps a captioner and embedders at clients' disposal. Each task has a list, which coca-decode or\n"
@@ -39,13 +38,23 @@ static const char manual[] =
     "\n"
     "Example: pipelines/serve.sh does all of this.";
 
-static struct {
-    char *clients, *captions, *image_embeddings, *text_embeddings;
-    double max_wait; // milliseconds
-    int64_t queue, request_limit;
-} own;
+enum { LANES = 3, TAKEN_AT_ONCE = 64, BUSY_MS = 2, IDLE_MS = 100 };
 
-#define FIELD(member) offsetof(__typeof__(own), member)
+struct server {
+    struct run run;
+    struct {
+        char *clients, *image_embeddings, *text_embeddings;
+        double max_wait; // milliseconds
+        int64_t queue, request_limit;
+    } own;
+    struct hub *hub;
+    void *clients;
+    struct lane lane[LANES];
+    struct tally tally;
+    bool leaving;
+};
+
+#define FIELD(member) offsetof(__typeof__(((struct server *)0)->own), member)
 static const struct option rows[] = {
     TEXT("clients", clients, "ADDRESS", NULL, "where clients connect: ipc://PATH or tcp://HOST:PORT", OPTION_LOCAL),
     TEXT("image-embeddings", image_embeddings, "ADDRESS", NULL, "of the image embedder", OPTION_LOCAL),
@@ -56,146 +65,152 @@ static const struct option rows[] = {
     INT("request-limit", request_limit, "BYTES", "32M", 1 << 10, 256 << 20, "the largest picture", OPTION_LOCAL),
 };
 
-enum { OWN, RUN, TABLES };
-static struct option_table tables[TABLES] = {[OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}};
-
-enum { LANES = 3, TAKEN_AT_ONCE = 64, BUSY_MS = 2, IDLE_MS = 100 };
-static struct lane lane[LANES] = {
+static const struct lane lanes[LANES] = {
     {.list = "captions.list", .role = ROLE_TEXT, .task = "caption", .pictures = true, .floats = false},
     {.list = "images.list", .role = ROLE_IMAGE, .task = "image-embedding", .pictures = true, .floats = true},
     {.list = "texts.list", .role = ROLE_TEXT, .task = "text-embedding", .pictures = false, .floats = true},
 };
-static struct tally tally;
-static void *clients;
-static bool leaving;
 
-static int prepare(const struct strings *operands) {
+static int prepare(void *context, const struct strings *operands) {
+    struct server *server = context;
     struct model_config model;
     (void)operands;
-    return run_join(&model, &tables[RUN]);
+    return run_join(&server->run, &model);
 }
 
-static int waiting(void) {
+static int waiting(const struct server *server) {
     int count = 0;
-    for (int i = 0; i < LANES; i++) count += lane[i].pending_count;
+    for (int i = 0; i < LANES; i++) count += server->lane[i].pending_count;
     return count;
 }
 
 // ---- requests
 
-static struct lane *lane_of(const char *task) {
+static struct lane *lane_of(struct server *server, const char *task) {
     for (int i = 0; i < LANES; i++)
-        if (lane[i].edge && !strcmp(lane[i].task, task)) return &lane[i];
+        if (server->lane[i].ahead.edge && !strcmp(server->lane[i].task, task)) return &server->lane[i];
     return NULL;
 }
 
-static void refuse(const struct client *client, const char *why) {
-    tally.refused++;
-    if (!clients_reply_error(clients, client, "busy", why)) tally.unread++;
+static void refuse(struct server *server, const struct client *client, const char *why) {
+    server->tally.refused++;
+    if (!clients_reply_error(server->clients, client, "busy", why)) server->tally.unread++;
 }
 
-static void complain(const struct client *client, const char *why) {
-    tally.malformed++;
-    if (!clients_reply_error(clients, client, "error", why)) tally.unread++;
+static void complain(struct server *server, const struct client *client, const char *why) {
+    server->tally.malformed++;
+    if (!clients_reply_error(server->clients, client, "error", why)) server->tally.unread++;
 }
 
-static void say_status(const struct client *client) {
-    char *json = xformat("{\"status\": \"ok\", \"waiting\": %d, \"answered\": %" PRId64 ", \"refused\": %" PRId64
-                         ", \"malformed\": %" PRId64 ", \"failed\": %" PRId64 ", \"unread\": %" PRId64 "}",
-                         waiting(), tally.answered, tally.refused, tally.malformed, tally.failed, tally.unread);
-    if (!clients_reply_json(clients, client, json)) tally.unread++;
+static void say_status(struct server *server, const struct client *client) {
+    const struct tally *tally = &server->tally;
+    char *json =
+        xformat("{\"status\": \"ok\", \"waiting\": %d, \"answered\": %" PRId64 ", \"refused\": %" PRId64
+                ", \"malformed\": %" PRId64 ", \"failed\": %" PRId64 ", \"unread\": %" PRId64 "}",
+                waiting(server), tally->answered, tally->refused, tally->malformed, tally->failed, tally->unread);
+    if (!clients_reply_json(server->clients, client, json)) server->tally.unread++;
     free(json);
 }
 
-static void accept_request(const struct request *request) {
-    struct lane *to = lane_of(request->task);
+static void accept_request(struct server *server, const struct request *request) {
+    const struct client *client = &request->client;
+    struct lane *to = lane_of(server, request->task);
     char why[REASON];
     if (request->wrong[0])
-        complain(&request->client, request->wrong);
+        complain(server, client, request->wrong);
     else if (!strcmp(request->task, "status"))
-        say_status(&request->client);
+        say_status(server, client);
     else if (!to)
-        complain(&request->client, "this server has no such task");
+        complain(server, client, "this server has no such task");
     else if (!request->size)
-        complain(&request->client, "the payload is empty");
-    else if (leaving || lane_full(to))
-        refuse(&request->client, leaving ? "the server is leaving" : "busy, try again");
+        complain(server, client, "the payload is empty");
+    else if (server->leaving || lane_full(to))
+        refuse(server, client, server->leaving ? "the server is leaving" : "busy, try again");
     else if (lane_add(to, request, why))
-        complain(&request->client, why);
+        complain(server, client, why);
 }
 
 // What one turn takes is bounded, so that results are not kept waiting.
-static void take_requests(void) {
+static void take_requests(struct server *server) {
     struct request request;
-    for (int i = 0; i < TAKEN_AT_ONCE && clients_receive(clients, &request); i++) {
-        accept_request(&request);
+    for (int i = 0; i < TAKEN_AT_ONCE && clients_receive(server->clients, &request); i++) {
+        accept_request(server, &request);
         free(request.payload);
     }
 }
 
 // ---- the loop
 
-static int turn(struct hub *hub) {
-    zmq_pollitem_t item = {clients, 0, ZMQ_POLLIN, 0};
-    zmq_poll(&item, 1, waiting() ? BUSY_MS : IDLE_MS);
-    int status = hub_look(hub);
+static int turn(struct server *server) {
+    zmq_pollitem_t item = {server->clients, 0, ZMQ_POLLIN, 0};
+    zmq_poll(&item, 1, waiting(server) ? BUSY_MS : IDLE_MS);
+    int status = hub_look(server->hub);
     if (status) return status;
-    take_requests();
+    take_requests(server);
     for (int i = 0; i < LANES && !status; i++) {
-        if (!lane[i].edge) continue;
-        status = lane_advance(&lane[i], leaving ? 0 : own.max_wait / 1000);
-        if (!status) status = lane_answer(&lane[i], clients, &tally);
+        struct lane *lane = &server->lane[i];
+        if (!lane->ahead.edge) continue;
+        status = lane_advance(lane, server->leaving ? 0 : server->own.max_wait / 1000);
+        if (!status) status = lane_answer(lane, server->clients, &server->tally);
     }
     return status;
 }
 
 static int on_signal(void *context, int signal) {
-    (void)context;
-    leaving = true;
+    ((struct server *)context)->leaving = true;
     stage_exit_signal(signal);
     return 0;
 }
 
-static int open_lanes(struct hub *hub) {
-    const char *address[LANES] = {run_options.captions, own.image_embeddings, own.text_embeddings};
+static int open_lanes(struct server *server) {
+    const struct run_options *o = &server->run.options;
+    const char *address[LANES] = {o->captions, server->own.image_embeddings, server->own.text_embeddings};
     int status = 0;
     for (int i = 0; i < LANES && !status; i++)
-        status = lane_open(&lane[i], hub, address[i], (int)run_options.microbatch, (int)own.queue);
+        status = lane_open(&server->lane[i], server->hub, address[i], (int)o->microbatch, (int)server->own.queue);
     for (int i = 0; i < LANES && !status; i++)
-        if (lane[i].edge) return 0;
+        if (server->lane[i].ahead.edge) return 0;
     return status ? status : error(EXIT_USAGE, "nothing to serve: --captions, --image-embeddings, --text-embeddings");
 }
 
-static int serve(struct hub *hub) {
+static int serve(struct server *server) {
+    const struct tally *tally = &server->tally;
     int status = 0;
-    stage_signal_policy(STAGE_REQUEST, on_signal, NULL);
-    note("serving at %s", own.clients);
+    stage_signal_policy(STAGE_REQUEST, on_signal, server);
+    note("serving at %s", server->own.clients);
     stage_ready();
-    while (!status && !(leaving && !waiting())) status = turn(hub);
+    while (!status && !(server->leaving && !waiting(server))) status = turn(server);
     note("%" PRId64 " requests answered, %" PRId64 " refused, %" PRId64 " malformed, %" PRId64
          " pictures that could not be read, %" PRId64 " replies unread",
-         tally.answered, tally.refused, tally.malformed, tally.failed, tally.unread);
+         tally->answered, tally->refused, tally->malformed, tally->failed, tally->unread);
     return status;
 }
 
-static int run(struct hub *hub) {
-    if (!own.clients) return error(EXIT_USAGE, "--clients ADDRESS says where clients connect");
-    int status = open_lanes(hub);
-    if (!status) status = hub_clients(hub, &clients, "clients", own.clients, own.request_limit);
-    if (!status) status = serve(hub);
-    if (clients) zmq_close(clients);
-    for (int i = 0; i < LANES; i++) lane_close(&lane[i]);
+static int run(void *context, struct hub *hub) {
+    struct server *server = context;
+    const char *address = server->own.clients;
+    server->hub = hub;
+    memcpy(server->lane, lanes, sizeof lanes);
+    if (!address) return error(EXIT_USAGE, "--clients ADDRESS says where clients connect");
+    int status = open_lanes(server);
+    if (!status) status = hub_clients(hub, &server->clients, "clients", address, server->own.request_limit);
+    if (!status) status = serve(server);
+    if (server->clients) zmq_close(server->clients);
+    for (int i = 0; i < LANES; i++) lane_close(&server->lane[i]);
     return status;
 }
 
 int main(int argc, char **argv) {
-    static const struct stage stage = {.name = "coca-serve",
-                                       .summary = "answers clients with captions and embeddings",
-                                       .manual = manual,
-                                       .tables = tables,
-                                       .table_count = TABLES,
-                                       .prepare = prepare,
-                                       .run = run};
-    tables[RUN] = run_options_table;
+    struct server server = {.hub = NULL};
+    struct option_table own = OPTION_TABLE(rows, &server.own);
+    struct option_table *const tables[] = {&own, &server.run.table, NULL};
+    const struct stage stage = {.name = "coca-serve",
+                                .summary = "answers clients with captions and embeddings",
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &server,
+                                .prepare = prepare,
+                                .run = run};
+    run_init(&server.run);
     return stage_main(&stage, argc, argv);
 }

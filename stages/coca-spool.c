@@ -28,24 +28,12 @@ static const char manual[] =
     "Example:\n"
     "  find photos -name '*.jpg' | coca-spool --batch 64 --max-wait 200 list";
 
-static struct {
-    int64_t batch;
-    double max_wait; // milliseconds
-    char *resume;
-} own;
-
-#define FIELD(member) offsetof(__typeof__(own), member)
-static const struct option rows[] = {
-    INT("batch", batch, "LINES", "64", 1, 1 << 20, "that workers take together: their --microbatch", OPTION_LOCAL),
-    REAL("max-wait", max_wait, "MILLISECONDS", "1e9", 0, INFINITY, "for a batch to fill, from its first line on",
-         OPTION_LOCAL),
-    TEXT("resume", resume, "FILE", NULL, "leave out what it has: its lines begin with them, and a tab", OPTION_LOCAL),
-};
-static struct option_table table = {rows, sizeof rows / sizeof *rows, &own, NULL};
-
-enum { CHUNK = 64 << 10 };
-
-static struct {
+struct spool {
+    struct {
+        int64_t batch;
+        double max_wait; // milliseconds
+        char *resume;
+    } own;
     struct spool_writer writer;
     struct buffer begun; // a line that has not ended
     FILE *resume;        // until all of it was compared
@@ -53,7 +41,17 @@ static struct {
     size_t done_capacity;
     int64_t lines;
     double since; // when the batch was begun
-} self;
+};
+
+#define FIELD(member) offsetof(__typeof__(((struct spool *)0)->own), member)
+static const struct option rows[] = {
+    INT("batch", batch, "LINES", "64", 1, 1 << 20, "that workers take together: their --microbatch", OPTION_LOCAL),
+    REAL("max-wait", max_wait, "MILLISECONDS", "1e9", 0, INFINITY, "for a batch to fill, from its first line on",
+         OPTION_LOCAL),
+    TEXT("resume", resume, "FILE", NULL, "leave out what it has: its lines begin with them, and a tab", OPTION_LOCAL),
+};
+
+enum { CHUNK = 64 << 10 };
 
 // As the line is written in front of a caption: control characters are blanks there, bytes that are not UTF-8 question
 // marks.
@@ -69,99 +67,103 @@ static bool is_written_as(const char *line, size_t size, const char *written, si
 }
 
 // 1: the line is done already. 0 or -exit_code.
-static int is_done(const char *line, size_t size) {
-    if (!self.resume) return 0;
-    ssize_t got = getline(&self.done, &self.done_capacity, self.resume);
-    const char *tab = got > 0 ? memchr(self.done, '\t', (size_t)got) : NULL;
+static int is_done(struct spool *self, const char *line, size_t size) {
+    if (!self->resume) return 0;
+    ssize_t got = getline(&self->done, &self->done_capacity, self->resume);
+    const char *tab = got > 0 ? memchr(self->done, '\t', (size_t)got) : NULL;
     if (got <= 0) {
-        fclose(self.resume);
-        self.resume = NULL;
+        fclose(self->resume);
+        self->resume = NULL;
         return 0;
     }
-    if (tab && is_written_as(line, size, self.done, (size_t)(tab - self.done))) return 1;
-    return error(EXIT_USAGE, "--resume %s: its line %" PRId64 " is not of %.*s: it belongs to another list", own.resume,
-                 self.lines, (int)size, line);
+    if (tab && is_written_as(line, size, self->done, (size_t)(tab - self->done))) return 1;
+    return error(EXIT_USAGE, "--resume %s: its line %" PRId64 " is not of %.*s: it belongs to another list",
+                 self->own.resume, self->lines, (int)size, line);
 }
 
-static int add_line(const char *line, size_t size) {
-    self.lines++;
+static int add_line(struct spool *self, const char *line, size_t size) {
+    self->lines++;
     if (size >= SPOOL_LINE_LIMIT)
-        return error(EXIT_DATA, "line %" PRId64 " of stdin has more than %d bytes", self.lines, SPOOL_LINE_LIMIT);
-    int status = is_done(line, size);
+        return error(EXIT_DATA, "line %" PRId64 " of stdin has more than %d bytes", self->lines, SPOOL_LINE_LIMIT);
+    int status = is_done(self, line, size);
     if (status) return status < 0 ? status : 0;
-    if (!spool_begun(&self.writer)) self.since = clock_seconds();
-    spool_write(&self.writer, line, size);
+    if (!spool_begun(&self->writer)) self->since = clock_seconds();
+    spool_write(&self->writer, line, size);
     return 0;
 }
 
-static int add_bytes(const char *bytes, size_t size) {
+static int add_bytes(struct spool *self, const char *bytes, size_t size) {
     const char *end;
     int status = 0;
     for (; !status && (end = memchr(bytes, '\n', size)); size -= (size_t)(end + 1 - bytes), bytes = end + 1) {
-        buffer_append(&self.begun, bytes, (size_t)(end - bytes));
-        status = add_line(self.begun.bytes ? self.begun.bytes : "", self.begun.size);
-        buffer_clear(&self.begun);
+        buffer_append(&self->begun, bytes, (size_t)(end - bytes));
+        status = add_line(self, self->begun.bytes ? self->begun.bytes : "", self->begun.size);
+        buffer_clear(&self->begun);
     }
-    buffer_append(&self.begun, bytes, size);
-    if (!status && self.begun.size >= SPOOL_LINE_LIMIT) status = add_line(self.begun.bytes, self.begun.size);
-    return status ? status : spool_flush(&self.writer);
+    buffer_append(&self->begun, bytes, size);
+    if (!status && self->begun.size >= SPOOL_LINE_LIMIT) status = add_line(self, self->begun.bytes, self->begun.size);
+    return status ? status : spool_flush(&self->writer);
 }
 
 // Milliseconds until the batch must be cut; −1: it need not.
-static int patience(void) {
-    if (!spool_begun(&self.writer)) return -1;
-    double left = own.max_wait - 1000 * (clock_seconds() - self.since);
+static int patience(const struct spool *self) {
+    if (!spool_begun(&self->writer)) return -1;
+    double left = self->own.max_wait - 1000 * (clock_seconds() - self->since);
     return left > 0 ? (int)fmin(ceil(left), 1e6) : 0;
 }
 
-static int cut_when_due(void) {
-    if (patience()) return 0;
-    spool_cut(&self.writer);
-    return spool_flush(&self.writer);
+static int cut_when_due(struct spool *self) {
+    if (patience(self)) return 0;
+    spool_cut(&self->writer);
+    return spool_flush(&self->writer);
 }
 
 // 1: stdin ended.
-static int read_some(void) {
+static int read_some(struct spool *self) {
     char chunk[CHUNK];
     struct pollfd input = {STDIN_FILENO, POLLIN, 0};
-    int ready = poll(&input, 1, patience());
+    int ready = poll(&input, 1, patience(self));
     if (ready < 0) return errno == EINTR ? 0 : error(EXIT_RUN, "stdin: %s", strerror(errno));
     if (ready == 0) return 0;
     ssize_t got = read(STDIN_FILENO, chunk, sizeof chunk);
     if (got < 0) return errno == EINTR ? 0 : error(EXIT_RUN, "stdin cannot be read: %s", strerror(errno));
-    return got ? add_bytes(chunk, (size_t)got) : 1;
+    return got ? add_bytes(self, chunk, (size_t)got) : 1;
 }
 
-static int spool(void) {
+static int spool(struct spool *self) {
     int status;
     do {
-        status = read_some();
-        if (!status) status = cut_when_due();
+        status = read_some(self);
+        if (!status) status = cut_when_due(self);
     } while (!status);
     if (status < 0) return status;
-    return self.begun.size ? add_line(self.begun.bytes, self.begun.size) : 0;
+    return self->begun.size ? add_line(self, self->begun.bytes, self->begun.size) : 0;
 }
 
-static int run(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
+    struct spool *self = context;
     if (operands->count != 1) return error(EXIT_USAGE, "give one LIST to write");
-    if (own.resume && !(self.resume = fopen(own.resume, "re")) && errno != ENOENT)
-        return error(EXIT_DATA, "--resume %s: cannot be read: %s", own.resume, strerror(errno));
-    int status = spool_writer_open(&self.writer, operands->item[0], (int)own.batch);
-    if (!status) status = spool();
-    int closed = status ? 0 : spool_writer_close(&self.writer);
-    if (self.resume) fclose(self.resume);
-    buffer_release(&self.begun);
-    free(self.done);
+    if (self->own.resume && !(self->resume = fopen(self->own.resume, "re")) && errno != ENOENT)
+        return error(EXIT_DATA, "--resume %s: cannot be read: %s", self->own.resume, strerror(errno));
+    int status = spool_writer_open(&self->writer, operands->item[0], (int)self->own.batch);
+    if (!status) status = spool(self);
+    int closed = status ? 0 : spool_writer_close(&self->writer);
+    if (self->resume) fclose(self->resume);
+    buffer_release(&self->begun);
+    free(self->done);
     return status ? status : closed;
 }
 
 int main(int argc, char **argv) {
-    static const struct tool tool = {.name = "coca-spool",
-                                     .summary = "the lines of stdin into a list that workers read while it grows",
-                                     .manual = manual,
-                                     .tables = &table,
-                                     .table_count = 1,
-                                     .operands = "LIST",
-                                     .run = run};
+    struct spool self = {.lines = 0};
+    struct option_table own = OPTION_TABLE(rows, &self.own);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-spool",
+                              .summary = "the lines of stdin into a list that workers read while it grows",
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "LIST",
+                              .context = &self,
+                              .run = run};
     return tool_main(&tool, argc, argv);
 }

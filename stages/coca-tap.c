@@ -3,10 +3,14 @@
 #include "coca-tap/tap.h"
 
 static const struct command commands[] = {
-    {"watch", NULL, &watch_stage},   {"record", NULL, &record_stage},
-    {"replay", NULL, &replay_stage}, {"diff", &diff_tool, NULL},
-    {"export", &export_tool, NULL},  {"import", &import_tool, NULL},
-    {"keys", &keys_tool, NULL},      {0},
+    {"watch", "prints a line for each message of a recording, a pipe or an edge", watch_main},
+    {"record", "asks the workers of a pulled edge and writes what they answer to a file", record_main},
+    {"replay", "a worker that answers a consumer from a recording", replay_main},
+    {"diff", "compares two recordings, or two .safetensors; exit 0: equal, 1: different", diff_main},
+    {"export", "a recording's tensors as safetensors or npy, or its texts as lines", export_main},
+    {"import", "cuts the tensors of a safetensors file into an edge's microbatches", import_main},
+    {"keys", "makes a folder of CURVE keys for --keys", keys_main},
+    {NULL, NULL, NULL},
 };
 
 static const struct program program = {

@@ -4,10 +4,8 @@
 #include "base/hash.h"
 #include "coca-text-decode/text_decode.h"
 #include "run/run_model.h"
-#include "run/run_options.h"
 #include "stage/option_rows.h"
 #include "stage/stage.h"
-#include "train/edges.h"
 #include "train/memory.h"
 
 static const char manual[] =
@@ -34,8 +32,6 @@ static const char manual[] =
     "  coca-text-decode --model coca_tiny --microbatch 32 --tokens file:tokens.rec --embeddings file:out.rec\n"
     "  coca-text-decode --generate --pretrained model --features file:features.rec --captions - | coca-tap watch -";
 
-struct text_decode text_decode;
-
 #define FIELD(member) offsetof(struct caption_options, member)
 static const struct option caption_rows[] = {
     HEADING("Captions"),
@@ -61,132 +57,148 @@ static const struct option caption_rows[] = {
          OPTION_LOCAL),
 };
 
-enum { CAPTIONS, RUN, TABLES };
-static struct option_table tables[TABLES] = {
-    [CAPTIONS] = {caption_rows, sizeof caption_rows / sizeof *caption_rows, &caption_options, NULL},
-};
-
 // ---- before sockets
 
-static int ahead(void) {
-    return (int)(run_options.window * run_options.tokenize_workers);
-}
-
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
-    (void)context;
-    const struct part *part = &text_decode.part;
-    struct memory_bytes bytes = part_bytes(part, text_decode.train);
-    if (caption_options.generate)
-        bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &text_decode.generate);
+    const struct text_decode *self = context;
+    const struct part *part = &self->part;
+    struct memory_bytes bytes = part_bytes(part, self->train);
+    if (self->captions_said.generate)
+        bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &self->generate);
     else
-        passes_add_bytes(&bytes, recompute, microbatch, ahead());
+        passes_add_bytes(self, &bytes, recompute, microbatch);
     return bytes;
 }
 
-static int open_tokenizer(void) {
-    const struct text_config *text = &text_decode.part.config.text;
-    char *path = run_tokenizer();
-    int status = path ? tokenizer_open(&text_decode.tokenizer, path) : 0;
-    if (!status && text_decode.tokenizer)
-        status = tokenizer_check(text_decode.tokenizer,
+static int open_tokenizer(struct text_decode *self) {
+    const struct text_config *text = &self->part.config.text;
+    char *path = run_tokenizer(&self->run);
+    int status = path ? tokenizer_open(&self->tokenizer, path) : 0;
+    if (!status && self->tokenizer)
+        status = tokenizer_check(self->tokenizer,
                                  (struct tokenizer_ids){text->vocab_size, text->pad_id, text->bos_id, text->eos_id});
-    if (!path && caption_options.generate)
+    if (!path && self->captions_said.generate)
         status = error(EXIT_USAGE, "--generate needs --tokenizer FILE: no vocabulary comes with the weights");
     free(path);
     return status;
 }
 
-static void say_share(void) {
-    const struct text_config *text = &text_decode.part.config.text;
+static void say_share(const struct text_decode *self) {
+    const struct text_config *text = &self->part.config.text;
     char fingerprint[HASH_TEXT_SIZE] = "none";
-    if (text_decode.tokenizer) hash_format(fingerprint, tokenizer_fingerprint(text_decode.tokenizer));
+    if (self->tokenizer) hash_format(fingerprint, tokenizer_fingerprint(self->tokenizer));
     note("%s family, text half: %" PRId64 " parameters; position t predicts token t+1 (shifted here, once); pad %d, "
          "bos %d, eos %d, padding is no target; CLS %s; tokenizer %s",
-         config_family_name(&text_decode.part.config), part_count(&text_decode.part), text->pad_id, text->bos_id,
-         text->eos_id, config_cls_words(text), fingerprint);
+         config_family_name(&self->part.config), part_count(&self->part), text->pad_id, text->bos_id, text->eos_id,
+         config_cls_words(text), fingerprint);
 }
 
-static int load(void) {
-    int status = part_load(&text_decode.part, text_decode.train);
-    if (!status && !caption_options.generate) passes_open();
-    return status;
+static int load(struct text_decode *self) {
+    int status = part_load(&self->part, self->train);
+    if (status) return status;
+    if (self->captions_said.generate)
+        captions_open(self);
+    else
+        passes_open(self);
+    return 0;
 }
 
-static int prepare(const struct strings *operands) {
+static int prepare(void *context, const struct strings *operands) {
+    struct text_decode *self = context;
+    const bool generates = self->captions_said.generate;
     (void)operands;
-    int status = part_open(&text_decode.part, &text_part, &tables[RUN]);
+    int status = part_open(&self->part, &text_row, &self->run);
     if (status) return status;
-    text_decode.train = run_trains() && !caption_options.generate;
-    if (text_decode.train || run_options.control) status = run_options_check_batch();
-    if (!status) status = open_tokenizer();
-    if (!status && caption_options.generate) status = captions_options(&text_decode.generate);
+    self->topology = topology_of(&self->run);
+    self->train = run_trains(&self->run) && !generates;
+    if (self->train || self->run.options.control) status = run_check_batch(&self->run);
+    if (!status) status = open_tokenizer(self);
+    if (!status && generates) status = captions_options(self);
     if (status) return status;
-    say_share();
-    status = memory_announce(text_decode.part.ops, need, NULL);
-    return status ? status : load();
+    say_share(self);
+    status = memory_announce(&self->run, self->part.ops, need, self);
+    return status ? status : load(self);
 }
 
 // ---- sockets
 
-static int open_caption_edges(struct hub *hub) {
-    const struct run_options *o = &run_options;
-    const struct edge_row rows[] = {
-        {&text_decode.features, true, {"features", o->features, EDGE_PULL, EDGE_IN, (int)o->window, NULL, 0}},
-        {&text_decode.captions, true, {"captions", o->captions, EDGE_SERVE, EDGE_OUT, 0, NULL, 0}},
-    };
-    int status = edges_open(hub, rows, sizeof rows / sizeof *rows);
-    if (!status && o->transport == TRANSPORT_SHARED)
-        edge_opens_shared(text_decode.features, text_decode.part.ops->backend);
+// With --generate features are pulled, and with --embed not read: then a consumer asks, and nobody conducts.
+static const struct stage_edge generate_edges[] = {
+    {"features", EDGE_PULL, EDGE_IN, NULL, false},
+    {"captions", EDGE_SERVE, EDGE_OUT, NULL, false},
+};
+static const struct stage_edge embed_edges[] = {
+    {"tokens", EDGE_PULL, EDGE_IN, NULL, false},
+    {"embeddings", EDGE_CONNECT, EDGE_OUT, NULL, false},
+};
+
+static int open_listed(struct text_decode *self) {
+    if (self->captions_said.generate)
+        return edges_open(&self->edges, generate_edges, sizeof generate_edges / sizeof *generate_edges);
+    if (self->captions_said.embed)
+        return edges_open(&self->edges, embed_edges, sizeof embed_edges / sizeof *embed_edges);
+    return edges_open(&self->edges, text_row.edges, text_row.edge_count);
+}
+
+static int open_edges(struct text_decode *self, struct hub *hub) {
+    self->edges = (struct edges){
+        .hub = hub, .row = &text_row, .topology = &self->topology, .run = &self->run, .trains = self->train};
+    int status = open_listed(self);
+    self->embeddings = edges_channel(&self->edges, "embeddings");
+    self->features_grad = edges_channel(&self->edges, "features-grad");
+    self->captions = edges_channel(&self->edges, "captions");
+    self->control = edges_channel(&self->edges, "control");
+    if (!status && self->captions_said.generate && self->run.options.transport == TRANSPORT_SHARED)
+        edge_opens_shared(edges_channel(&self->edges, "features").edge, self->part.ops->backend);
     return status;
 }
 
-static int open_edges(struct hub *hub) {
-    const struct run_options *o = &run_options;
-    bool conducted = o->control, caption = o->caption_weight > 0, contrastive = o->contrastive_weight > 0;
-    bool train = conducted && text_decode.train;
-    enum edge_manner to_loss = conducted ? EDGE_CONNECT : EDGE_SERVE;
-    const struct edge_row rows[] = {
-        {&text_decode.tokens, true, {"tokens", o->tokens, EDGE_PULL, EDGE_IN, (int)o->window, NULL, 0}},
-        {&text_decode.features,
-         conducted && caption,
-         {"features", caption_options.embed ? NULL : o->features, EDGE_CONNECT, EDGE_IN, 0, NULL, 0}},
-        {&text_decode.features_grad,
-         train && caption,
-         {"features-grad", o->features_grad, EDGE_CONNECT, EDGE_OUT, 0, NULL, 0}},
-        {&text_decode.embeddings,
-         conducted && contrastive,
-         {"embeddings", o->embeddings, to_loss, EDGE_OUT, 0, NULL, 0}},
-        {&text_decode.embeddings_grad,
-         train && contrastive,
-         {"embeddings-grad", o->embeddings_grad, EDGE_CONNECT, EDGE_IN, 0, NULL, 0}},
-        {&text_decode.control, false, {"control", o->control, EDGE_CONNECT, EDGE_BOTH, 0, NULL, 0}},
-    };
-    return edges_open(hub, rows, sizeof rows / sizeof *rows);
+static int drive(struct text_decode *self, struct hub *hub) {
+    struct follower follower = {.hub = hub,
+                                .part = &self->part,
+                                .topology = &self->topology,
+                                .control = self->control,
+                                .phase = self->phase,
+                                .context = self};
+    if (self->captions_said.generate)
+        captions_describe(self, &follower);
+    else
+        passes_describe(self, &follower);
+    int status = edges_served(&self->edges, &follower.served);
+    return status ? status : follower_run(&follower);
 }
 
-static int run(struct hub *hub) {
-    bool generate = caption_options.generate;
-    int status = generate ? open_caption_edges(hub) : open_edges(hub);
+static void release(struct text_decode *self) {
+    passes_close(self);
+    captions_close(self);
+    free((void *)self->generate.prompt);
+    part_close(&self->part);
+    if (self->tokenizer) tokenizer_close(&self->tokenizer);
+}
+
+static int run(void *context, struct hub *hub) {
+    struct text_decode *self = context;
+    int status = open_edges(self, hub);
     if (!status) stage_ready();
     if (!status) status = hub_meet(hub);
-    if (!status) status = generate ? captions_run() : passes_run(hub, ahead());
-    passes_close();
-    free((void *)text_decode.generate.prompt);
-    part_close(&text_decode.part);
-    if (text_decode.tokenizer) tokenizer_close(&text_decode.tokenizer);
+    if (!status) status = drive(self, hub);
+    release(self);
     return status;
 }
 
 int main(int argc, char **argv) {
-    static const struct stage stage = {.name = "coca-text-decode",
-                                       .role = ROLE_TEXT,
-                                       .summary = "captions to embeddings, and with features to the caption loss, or "
-                                                  "features to captions",
-                                       .manual = manual,
-                                       .tables = tables,
-                                       .table_count = TABLES,
-                                       .prepare = prepare,
-                                       .run = run};
-    tables[RUN] = run_options_table;
+    struct text_decode self = {.tokenizer = NULL};
+    struct option_table captions = OPTION_TABLE(caption_rows, &self.captions_said);
+    struct option_table *const tables[] = {&captions, &self.run.table, NULL};
+    const struct stage stage = {.name = "coca-text-decode",
+                                .role = ROLE_TEXT,
+                                .summary = "captions to embeddings, and with features to the caption loss, or "
+                                           "features to captions",
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &self,
+                                .prepare = prepare,
+                                .run = run};
+    run_init(&self.run);
     return stage_main(&stage, argc, argv);
 }

@@ -5,10 +5,9 @@
 
 #include "base/hash.h"
 #include "coca-tokenize/sample_text.h"
-#include "run/run_data.h"
 #include "run/run_model.h"
-#include "run/run_options.h"
 #include "run/samples.h"
+#include "stage/option_rows.h"
 #include "stage/stage.h"
 #include "text/prompt.h"
 #include "text/tokenizer.h"
@@ -38,112 +37,125 @@ static const char manual[] =
     "damaged, 4 the consumer was lost.";
 
 enum { CAPTIONS_FIRST, CAPTIONS_ALL };
-static struct { int captions_per_record; } own;
-static const struct option own_rows[] = {
-    {"captions-per-record", OPTION_CHOICE, offsetof(__typeof__(own), captions_per_record), "first|all", "first", 0, 0,
-     "with --data: sample n is the first caption of record n, or the n-th of all captions", OPTION_LOCAL},
+struct tokenize {
+    struct run run;
+    struct worker_options samples;
+    struct {
+        int captions_per_record;
+    } own;
+    struct sources *sources;
+    struct tokenizer *tokenizer;
+    struct strings prompts;
+    int T;
 };
 
-enum { OWN, WORKER, RUN, TABLES };
-static struct option_table tables[TABLES] = {[OWN] = {own_rows, sizeof own_rows / sizeof *own_rows, &own, NULL}};
+#define FIELD(member) offsetof(__typeof__(((struct tokenize *)0)->own), member)
+static const struct option own_rows[] = {
+    CHOICE("captions-per-record", captions_per_record, "first|all", "first",
+           "with --data: sample n is the first caption of record n, or the n-th of all captions", OPTION_LOCAL),
+};
 
-static struct sources *sources;
-static struct tokenizer *tokenizer;
-static struct strings prompts;
-static int T;
-
-static enum sources_order order(void) {
-    if (worker_trains()) return SOURCES_SHUFFLED;
-    return own.captions_per_record == CAPTIONS_ALL ? SOURCES_EACH_CAPTION : SOURCES_IN_ORDER;
+static enum sources_order order_of(const struct tokenize *tokenize) {
+    if (worker_trains(&tokenize->run, &tokenize->samples)) return SOURCES_SHUFFLED;
+    return tokenize->own.captions_per_record == CAPTIONS_ALL ? SOURCES_EACH_CAPTION : SOURCES_IN_ORDER;
 }
 
-static int open_sources(void) {
+static int open_sources(struct tokenize *tokenize) {
     static const char *const any_text[] = {"captions", "labels", NULL}, *const captions[] = {"captions", NULL};
-    uint64_t expected[PLAN_SOURCES];
-    int expected_count = 0;
-    int status = worker_trains() ? run_data_fingerprints(expected, PLAN_SOURCES, &expected_count) : 0;
-    if (status) return status;
+    const struct run *run = &tokenize->run;
+    const bool trains = worker_trains(run, &tokenize->samples);
+    const enum sources_order order = order_of(tokenize);
     const struct sources_options options = {
-        .list = worker_options.list,
-        .directories = worker_data(),
-        .weights = worker_trains() ? run_options.train_data_weights : NULL,
-        .seed = (uint64_t)run_options.seed,
-        .order = order(),
-        .expected = expected,
-        .expected_count = expected_count,
-        .needs = order() == SOURCES_EACH_CAPTION ? captions : any_text,
+        .list = tokenize->samples.list,
+        .directories = worker_data(run, &tokenize->samples),
+        .weights = trains ? run->options.train_data_weights : NULL,
+        .seed = (uint64_t)run->options.seed,
+        .order = order,
+        .expected = run->dataset,
+        .expected_count = trains ? run->datasets : 0,
+        .needs = order == SOURCES_EACH_CAPTION ? captions : any_text,
     };
-    return sources_open(&sources, &options);
+    return sources_open(&tokenize->sources, &options);
 }
 
-static int open_tokenizer(const struct text_config *text) {
+static int open_tokenizer(struct tokenize *tokenize, const struct text_config *text) {
     const struct tokenizer_ids expected = {text->vocab_size, text->pad_id, text->bos_id, text->eos_id};
-    char hash[HASH_TEXT_SIZE], *path = run_tokenizer();
+    char hash[HASH_TEXT_SIZE], *path = run_tokenizer(&tokenize->run);
     if (!path)
         return error(
             EXIT_USAGE,
             "--tokenizer FILE says which vocabulary the model was made for (data/clip-vocabulary.sh fetches CLIP's)");
-    int status = tokenizer_open(&tokenizer, path);
-    if (!status) status = tokenizer_check(tokenizer, expected);
+    int status = tokenizer_open(&tokenize->tokenizer, path);
+    if (!status) status = tokenizer_check(tokenize->tokenizer, expected);
     if (!status) {
-        hash_format(hash, tokenizer_fingerprint(tokenizer));
+        hash_format(hash, tokenizer_fingerprint(tokenize->tokenizer));
         note("vocabulary %s (%s), pad %d, bos %d, eos %d", path, hash, expected.pad, expected.bos, expected.eos);
     }
     free(path);
     return status;
 }
 
-static int read_prompts(void) {
-    if (run_options.prompts) return templates_read(&prompts, run_options.prompts);
-    strings_add_text(&prompts, "{}");
+static int read_prompts(struct tokenize *tokenize) {
+    const char *path = tokenize->run.options.prompts;
+    if (path) return templates_read(&tokenize->prompts, path);
+    strings_add_text(&tokenize->prompts, "{}");
     return 0;
 }
 
-static int prepare(const struct strings *operands) {
+static int prepare(void *context, const struct strings *operands) {
+    struct tokenize *tokenize = context;
     struct model_config model;
     (void)operands;
-    int status = run_join(&model, &tables[RUN]);
-    if (!status) status = open_tokenizer(&model.text);
-    if (!status) status = read_prompts();
-    if (!status) status = open_sources();
-    T = model.text.context_length;
+    int status = run_join(&tokenize->run, &model);
+    if (!status) status = open_tokenizer(tokenize, &model.text);
+    if (!status) status = read_prompts(tokenize);
+    if (!status) status = open_sources(tokenize);
+    if (!status) tokenize->T = model.text.context_length;
     return status;
 }
 
-static void *add_tokens(struct message *message, int samples) {
-    return message_add(message, TENSOR_TOKENS, DT_I32, SHAPE(samples, T));
+static void *add_tokens(void *context, struct message *message, int samples) {
+    return message_add(message, TENSOR_TOKENS, DT_I32, SHAPE(samples, ((const struct tokenize *)context)->T));
 }
 
-static int make(void *tensor, int row, int64_t n, struct worker_row *about) {
+static int make(void *context, void *tensor, int row, int64_t n, struct worker_row *about) {
+    const struct tokenize *tokenize = context;
     struct sample sample;
     struct buffer text = {0};
-    int status = sources_read(sources, n, &sample);
+    const int T = tokenize->T;
+    int status = sources_read(tokenize->sources, n, &sample);
     if (status) return status;
     about->id = sample.id;
     about->name = sample.line;
-    const char *wrong = sample_text(&text, &sample, &prompts, worker_trains());
+    const char *wrong =
+        sample_text(&text, &sample, &tokenize->prompts, worker_trains(&tokenize->run, &tokenize->samples));
     if (wrong) {
         snprintf(about->dropped, WORKER_REASON, "%s", wrong);
         buffer_clear(&text);
     }
-    tokenizer_encode(tokenizer, text.size ? text.bytes : "", text.size, (int32_t *)tensor + (size_t)row * (size_t)T, T);
+    int32_t *tokens = (int32_t *)tensor + (size_t)row * (size_t)T;
+    tokenizer_encode(tokenize->tokenizer, text.size ? text.bytes : "", text.size, tokens, T);
     buffer_release(&text);
     sample_release(&sample);
     return 0;
 }
 
-static int count(int64_t *samples, bool *growing) {
-    return sources_count(sources, samples, growing);
+static int count(void *context, int64_t *samples, bool *growing) {
+    return sources_count(((struct tokenize *)context)->sources, samples, growing);
 }
 
-static int filled(int64_t first, int samples, int *left) {
-    return sources_filled(sources, first, samples, left);
+static int filled(void *context, int64_t first, int samples, int *left) {
+    return sources_filled(((struct tokenize *)context)->sources, first, samples, left);
 }
 
-static int run(struct hub *hub) {
-    const struct worker worker = {.edge = "tokens",
-                                  .address = run_options.tokens,
-                                  .row_bytes = T * (int64_t)sizeof(int32_t),
+static int run(void *context, struct hub *hub) {
+    const struct tokenize *tokenize = context;
+    const struct worker worker = {.run = &tokenize->run,
+                                  .options = &tokenize->samples,
+                                  .edge = "tokens",
+                                  .address = tokenize->run.options.tokens,
+                                  .row_bytes = tokenize->T * (int64_t)sizeof(int32_t),
+                                  .context = context,
                                   .count = count,
                                   .filled = filled,
                                   .add = add_tokens,
@@ -151,24 +163,25 @@ static int run(struct hub *hub) {
     return worker_run(hub, &worker);
 }
 
-static void release(void) {
-    if (sources) sources_close(&sources);
-    if (tokenizer) tokenizer_close(&tokenizer);
-    strings_release(&prompts);
+static void release(void *context) {
+    struct tokenize *tokenize = context;
+    if (tokenize->sources) sources_close(&tokenize->sources);
+    if (tokenize->tokenizer) tokenizer_close(&tokenize->tokenizer);
+    strings_release(&tokenize->prompts);
 }
 
 int main(int argc, char **argv) {
-    static const struct stage stage = {
-        .name = "coca-tokenize",
-        .summary = "captions in, token ids out",
-        .manual = manual,
-        .tables = tables,
-        .table_count = TABLES,
-        .prepare = prepare,
-        .run = run,
-        .close = release,
-    };
-    tables[WORKER] = worker_options_table;
-    tables[RUN] = run_options_table;
+    struct tokenize tokenize = {.sources = NULL};
+    struct option_table own = OPTION_TABLE(own_rows, &tokenize.own), samples = worker_options_table(&tokenize.samples);
+    struct option_table *const tables[] = {&own, &samples, &tokenize.run.table, NULL};
+    const struct stage stage = {.name = "coca-tokenize",
+                                .summary = "captions in, token ids out",
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &tokenize,
+                                .prepare = prepare,
+                                .run = run,
+                                .close = release};
+    run_init(&tokenize.run);
     return stage_main(&stage, argc, argv);
 }

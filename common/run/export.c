@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "run/checkpoint.h"
 #include "run/pretrained.h"
+#include "tensor/safetensors_join.h"
 
 #define CONFIG_LIMIT (1 << 20)
 
@@ -18,34 +19,20 @@ static char *part_file(const struct checkpoint *checkpoint, const char *director
     return xformat("%s/%s%s.safetensors", directory, part, averaged ? ".ema" : "");
 }
 
-static int write_weights(const struct safetensors *part, const char *folder) {
+static int export_weights(const char *directory, const char *folder, const struct model_part *const *part, int count) {
     static const char *const metadata[] = {"format=pt"};
-    size_t count = 0;
-    for (int i = 0; i < MODEL_PARTS; i++) count += part[i].count;
-    struct tensor *tensor = xcalloc(count, sizeof *tensor);
-    count = 0;
-    for (int i = 0; i < MODEL_PARTS; i++) {
-        memcpy(tensor + count, part[i].tensor, part[i].count * sizeof *tensor);
-        count += part[i].count;
-    }
-    char *path = path_join(folder, PRETRAINED_WEIGHTS);
-    int status = safetensors_write(path, tensor, count, metadata, 1, NULL, NULL);
-    free(path);
-    free(tensor);
-    return status;
-}
-
-static int export_weights(const char *directory, const char *folder) {
     struct checkpoint checkpoint;
-    struct safetensors part[MODEL_PARTS] = {0};
+    struct strings paths = {0};
     int status = checkpoint_read(&checkpoint, directory);
-    for (int i = 0; i < MODEL_PARTS && !status; i++) {
-        char *path = part_file(&checkpoint, directory, model_parts[i]->name);
-        status = safetensors_open(&part[i], path);
+    for (int i = 0; i < count && !status; i++) {
+        char *path = part_file(&checkpoint, directory, part[i]->name);
+        strings_add_text(&paths, path);
         free(path);
     }
-    if (!status) status = write_weights(part, folder);
-    for (int i = 0; i < MODEL_PARTS; i++) safetensors_close(&part[i]);
+    char *weights = path_join(folder, PRETRAINED_WEIGHTS);
+    if (!status) status = safetensors_join(weights, &paths, metadata, 1);
+    free(weights);
+    strings_release(&paths);
     return status;
 }
 
@@ -84,10 +71,10 @@ static int export_config(const char *folder) {
     return status;
 }
 
-int export_model(const char *checkpoint, const char *folder) {
+int export_model(const char *checkpoint, const char *folder, const struct model_part *const *part, int count) {
     char *tokenizer = path_join(folder, PRETRAINED_TOKENIZER);
     int status = directory_make(folder);
-    if (!status) status = export_weights(checkpoint, folder);
+    if (!status) status = export_weights(checkpoint, folder, part, count);
     if (!status) status = export_config(folder);
     if (!status && file_exists(PRETRAINED_TOKENIZER))
         status = pretrained_copy_tokenizer(PRETRAINED_TOKENIZER, tokenizer);
@@ -95,10 +82,10 @@ int export_model(const char *checkpoint, const char *folder) {
     return status;
 }
 
-int64_t export_bytes(const struct model_config *config) {
+int64_t export_bytes(const struct model_config *config, const struct model_part *const *part, int count) {
     int64_t bytes = 0;
-    for (int i = 0; i < MODEL_PARTS; i++) {
-        struct params *layout = params_layout(config, model_parts[i]);
+    for (int i = 0; i < count; i++) {
+        struct params *layout = params_layout(config, part[i]);
         bytes += params_count(layout) * (int64_t)sizeof(float);
         params_free(&layout);
     }

@@ -2,9 +2,13 @@
 // tokenizer. caption, embed, eval and train take it as --pretrained.
 #pragma once
 
-#include "model/params/config.h"
+#include <stdint.h>
 
-// From a checkpoint (its moving average when it holds one) of the run directory, the current one. 0 or -exit_code.
-int export_model(const char *checkpoint, const char *folder);
+#include "model/params/part.h"
 
-int64_t export_bytes(const struct model_config *config); // of the files that are mapped meanwhile
+// The parts of the model from a checkpoint (their moving averages when it holds them) of the run directory, the current
+// one. 0 or -exit_code.
+int export_model(const char *checkpoint, const char *folder, const struct model_part *const *part, int count);
+
+// Of the files that are mapped meanwhile.
+int64_t export_bytes(const struct model_config *config, const struct model_part *const *part, int count);

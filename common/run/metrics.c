@@ -13,15 +13,31 @@ static void set_real(json_t *line, const char *key, double value) {
     json_object_set_new(line, key, isfinite(value) ? json_real(value) : json_null());
 }
 
+static void set_loss(json_t *line, const struct metrics_loss *loss) {
+    char *key = xformat("%s_loss", loss->name);
+    set_real(line, key, loss->loss);
+    free(key);
+}
+
+char *metrics_losses(const struct metrics *metrics) {
+    struct buffer text = {0};
+    buffer_format(&text, "contrastive %.4f", metrics->contrastive_loss);
+    for (int i = 0; i < metrics->reported_count; i++)
+        buffer_format(&text, ", %s %.4f", metrics->reported[i].name, metrics->reported[i].loss);
+    return text.bytes;
+}
+
 char *metrics_format(const struct metrics *metrics) {
     json_t *line = json_pack("{s:I, s:I}", "step", (json_int_t)metrics->step, "samples", (json_int_t)metrics->samples);
     set_real(line, "loss", metrics->loss);
     set_real(line, "contrastive_loss", metrics->contrastive_loss);
-    set_real(line, "caption_loss", metrics->caption_loss);
+    for (int i = 0; i < metrics->reported_count; i++) set_loss(line, &metrics->reported[i]);
     set_real(line, "logit_scale", metrics->logit_scale);
     set_real(line, "lr", metrics->lr);
     set_real(line, "grad_norm", metrics->grad_norm);
-    json_object_set_new(line, "targets", json_integer(metrics->targets));
+    for (int i = 0; i < metrics->reported_count; i++)
+        if (metrics->reported[i].count)
+            json_object_set_new(line, metrics->reported[i].count, json_integer(metrics->reported[i].counted));
     set_real(line, "samples_per_second", metrics->samples_per_second);
     if (metrics->skipped) json_object_set_new(line, "skipped", json_true());
     char *text = json_dumps(line, JSON_REAL_PRECISION(17));

@@ -9,24 +9,23 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "run/run_options.h"
+#include "stage/option_rows.h"
 
 #define RESULTS_LIMIT (64 << 20)
 
-struct results_options results_options;
-
 #define FIELD(member) offsetof(struct results_options, member)
 static const struct option rows[] = {
-    {NULL, OPTION_FLAG, 0, NULL, NULL, 0, 0, "Data and results", 0},
-    {"data", OPTION_TEXT, FIELD(data), "DIR", NULL, 0, 0, "the dataset", OPTION_LOCAL},
-    {"dataset", OPTION_TEXT, FIELD(dataset), "NAME", NULL, 0, 0,
-     "its name in the results; the last two folders of --data when left out", OPTION_LOCAL},
-    {"results", OPTION_TEXT, FIELD(results), "FILE", NULL, 0, 0, "merge the result into this list (results.json)",
-     OPTION_LOCAL},
-    {"step", OPTION_INT, FIELD(step), "N", "-1", -1, 1e15, "of the checkpoint; kept with the result unless -1",
-     OPTION_LOCAL},
+    HEADING("Data and results"),
+    TEXT("data", data, "DIR", NULL, "the dataset", OPTION_LOCAL),
+    TEXT("dataset", dataset, "NAME", NULL, "its name in the results; the last two folders of --data when left out",
+         OPTION_LOCAL),
+    TEXT("results", results, "FILE", NULL, "merge the result into this list (results.json)", OPTION_LOCAL),
+    INT("step", step, "N", "-1", -1, 1e15, "of the checkpoint; kept with the result unless -1", OPTION_LOCAL),
 };
-struct option_table results_options_table = {rows, sizeof rows / sizeof *rows, &results_options, NULL};
+
+struct option_table results_options_table(struct results_options *options) {
+    return OPTION_TABLE(rows, options);
+}
 
 // "data/fashion-mnist/test/" → "fashion-mnist/test"; the caller frees.
 static char *last_two_folders(const char *path) {
@@ -38,19 +37,20 @@ static char *last_two_folders(const char *path) {
 }
 
 // "data/models/tiny.json" → "tiny"; the caller frees.
-static char *model_name(void) {
-    char *name = xstrdup(path_base(run_options.model)), *ending = strstr(name, ".json");
+static char *model_name(const struct run *run) {
+    char *name = xstrdup(path_base(run->options.model)), *ending = strstr(name, ".json");
     if (ending) *ending = 0;
     return name;
 }
 
-static json_t *make_result(const char *task, json_t *metrics, json_t *chance) {
-    char *folders = last_two_folders(results_options.data ? results_options.data : ""), *model = model_name();
-    const char *dataset = results_options.dataset ? results_options.dataset : folders;
-    const char *pretrained = run_options.pretrained ? run_options.pretrained : "";
+static json_t *make_result(const struct run *run, const struct results_options *options, const char *task,
+                           json_t *metrics, json_t *chance) {
+    char *folders = last_two_folders(options->data ? options->data : ""), *model = model_name(run);
+    const char *dataset = options->dataset ? options->dataset : folders;
+    const char *pretrained = run->options.pretrained ? run->options.pretrained : "";
     json_t *result = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o}", "dataset", dataset, "model", model, "pretrained",
                                pretrained, "task", task, "metrics", metrics, "language", "en", "chance", chance);
-    if (result && results_options.step >= 0) json_object_set_new(result, "step", json_integer(results_options.step));
+    if (result && options->step >= 0) json_object_set_new(result, "step", json_integer(options->step));
     free(folders);
     free(model);
     return result;
@@ -93,12 +93,13 @@ static int merge(const char *path, json_t *result) {
     return status;
 }
 
-int results_say(const char *task, json_t *metrics, json_t *chance) {
-    json_t *result = make_result(task, metrics, chance);
+int results_say(const struct run *run, const struct results_options *options, const char *task, json_t *metrics,
+                json_t *chance) {
+    json_t *result = make_result(run, options, task, metrics, chance);
     if (!result) return error(EXIT_DATA, "names of dataset, model and weights must be UTF-8");
     char *line = json_dumps(result, JSON_REAL_PRECISION(15));
     int status = puts(line) < 0 || fflush(stdout) ? error(EXIT_RUN, "stdout: %s", strerror(errno)) : 0;
-    if (!status && results_options.results) status = merge(results_options.results, result);
+    if (!status && options->results) status = merge(options->results, result);
     free(line);
     json_decref(result);
     return status;

@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "stage/option.h"
+#include "run/run.h"
 
 struct results_options {
     char *data;    // the dataset
@@ -11,9 +11,9 @@ struct results_options {
     char *results; // the list
     int64_t step;  // of the checkpoint, −1: not said
 };
-extern struct results_options results_options;
-extern struct option_table results_options_table;
+struct option_table results_options_table(struct results_options *options);
 
 // Prints and merges; `metrics` and `chance` (what guessing gives, under the same names) are taken over. In the list it
 // replaces the result of the same dataset, task, model, weights and step. 0, -EXIT_DATA or -EXIT_RUN.
-int results_say(const char *task, json_t *metrics, json_t *chance);
+int results_say(const struct run *run, const struct results_options *options, const char *task, json_t *metrics,
+                json_t *chance);

@@ -1,9 +1,9 @@
 // A run directory: made, or opened to go on, before any stage starts.
 #pragma once
 
-#include <stdbool.h>
+#include <jansson.h>
 
-#include "run/run_start.h"
+#include "run/run.h"
 
 struct run_place {
     char *name, *runs; // --name, --runs
@@ -11,6 +11,7 @@ struct run_place {
 };
 
 struct run_directory {
+    struct run *run;    // borrowed: its options are taken up, its start is filled
     char *path;         // absolute
     bool resumes;       // a run is there
     json_t *saved;      // its run.json, or NULL
@@ -21,17 +22,17 @@ struct run_directory {
 // Finds RUNS/NAME. A run that is there is -EXIT_USAGE with the two remedies, unless it is to be resumed: then its
 // run.json gives the options that the command line left open, what differs is refused or noted, and the checkpoint is
 // found and verified. 0 or -exit_code; run_directory_close in any case.
-int run_directory_open(struct run_directory *run, const struct run_place *place);
-void run_directory_close(struct run_directory *run);
+int run_directory_open(struct run_directory *directory, struct run *run, const struct run_place *place);
+void run_directory_close(struct run_directory *directory);
 
 // What the run is made of, by name: "code" and fingerprints. On resume each must be what it was, but for the code's
 // version: -EXIT_USAGE naming what changed.
-int run_directory_compare(const struct run_directory *run, const json_t *versions);
+int run_directory_compare(const struct run_directory *directory, const json_t *versions);
 
 struct run_sources {
     const char *model, *tokenizer; // files to copy; tokenizer may be NULL
 };
-// Makes the folders, copies what the run needs, cuts metrics and drops back to the checkpoint, fills start->checkpoint,
-// writes run.json, all under the lock that jobs hold. 0, -EXIT_USAGE when a job is under way there, or -EXIT_RUN.
-int run_directory_write(struct run_directory *run, struct run_start *start, const json_t *versions,
-                        const struct run_sources *sources);
+// Makes the folders, copies what the run needs, cuts metrics and drops back to the checkpoint, fills start.checkpoint
+// of the run, whose start has its id and steps, and writes run.json, all under the lock that jobs hold. 0, -EXIT_USAGE
+// when a job is under way there, or -EXIT_RUN.
+int run_directory_write(struct run_directory *directory, const json_t *versions, const struct run_sources *sources);

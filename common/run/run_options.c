@@ -1,17 +1,11 @@
+// The table of run options: names, bounds, defaults, help, and what a resumed run may not change. run.c says what they
+// mean together, run_paths.c which are made absolute, run_json.c how they are kept.
 #include "run/run_options.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/file.h"
-#include "base/json.h"
-#include "base/memory.h"
 #include "stage/option_rows.h"
 
-struct run_options run_options;
-
 #define FIELD(member) offsetof(struct run_options, member)
-static const struct option table[] = {
+static const struct option rows[] = {
     HEADING("Model and data"),
     TEXT("model", model, "NAME|FILE", "coca_tiny", "preset of data/models, or a configuration in JSON", RUN_PATH),
     TEXT("tokenizer", tokenizer, "FILE", NULL,
@@ -117,71 +111,6 @@ static const struct option table[] = {
          OPTION_LOCAL | RUN_ADDRESS),
 };
 
-struct option_table run_options_table = {table, (int)(sizeof table / sizeof *table), &run_options, NULL};
-
-#define RUN_JSON_LIMIT (1 << 20)
-
-int run_options_from_run(void) {
-    if (!file_exists("run.json")) return 0;
-    json_t *document = json_read("run.json", RUN_JSON_LIMIT);
-    if (!document) return -EXIT_DATA;
-    const json_t *options = json_object_get(document, "options");
-    int status = options ? options_from_json(&run_options_table, options, "run.json: options")
-                         : error(EXIT_DATA, "run.json: no \"options\"; is this a run directory?");
-    json_decref(document);
-    return status;
-}
-
-int run_options_check_batch(void) {
-    struct run_options *o = &run_options;
-    if (o->batch_size % o->microbatch)
-        return error(EXIT_USAGE, "--batch-size %lld is no multiple of --microbatch %lld", (long long)o->batch_size,
-                     (long long)o->microbatch);
-    return 0;
-}
-
-int run_options_check_length(void) {
-    int given = (run_options.steps > 0) + (run_options.seconds > 0) + (run_options.epochs > 0);
-    if (given == 1) return 0;
-    return error(EXIT_USAGE, "give one of --steps, --seconds and --epochs (%s)",
-                 given ? "several were given" : "none was given");
-}
-
-bool run_trains(void) {
-    const struct run_options *o = &run_options;
-    return !o->evaluate && (o->control || o->features_grad || o->embeddings_grad);
-}
-
-int run_options_check(void) {
-    struct run_options *o = &run_options;
-    if (o->microbatch == 0) o->microbatch = o->batch_size;
-    if (o->caption_weight == 0 && o->contrastive_weight == 0)
-        return error(EXIT_USAGE, "both loss weights are 0: nothing to train");
-    if (o->crop_scale_low > o->crop_scale_high) return error(EXIT_USAGE, "--aug-scale-low is above --aug-scale-high");
-    if (o->seconds > 0 && o->warmup >= 1)
-        return error(EXIT_USAGE, "with --seconds, --warmup is a share of the time: below 1, not %g", o->warmup);
-    return 0;
-}
-
-int run_microbatches(void) {
-    return run_options.batch_size > run_options.microbatch ? (int)(run_options.batch_size / run_options.microbatch) : 1;
-}
-
-// The side's half of "IMAGE,TEXT"; a value without a comma is for both. The caller frees.
-static char *half_of(const char *pair, bool image) {
-    const char *comma = strchr(pair, ',');
-    if (!comma) return xstrdup(pair);
-    return image ? xstrndup(pair, (size_t)(comma - pair)) : xstrdup(comma + 1);
-}
-
-char *run_device(bool image) {
-    return half_of(run_options.device, image);
-}
-
-int run_threads(bool image) {
-    if (!run_options.threads) return 0;
-    char *threads = half_of(run_options.threads, image);
-    int count = atoi(threads);
-    free(threads);
-    return count;
+struct option_table run_options_table(struct run_options *options) {
+    return OPTION_TABLE(rows, options);
 }

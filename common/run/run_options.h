@@ -1,5 +1,5 @@
 // The options of a run: one table that every stage reads, each using its own; kept in run.json. train.sh hands all
-// stages the same arguments.
+// stages the same arguments. A process has them in its struct run (run.h).
 #pragma once
 
 #include "stage/option.h"
@@ -50,26 +50,5 @@ struct run_options {
     char *images, *tokens, *features, *features_grad, *embeddings, *embeddings_grad, *captions, *control;
 };
 
-extern struct run_options run_options;
-extern struct option_table run_options_table;
-
-// Fills what the command line left open from run.json of the current directory, if there is one.
-// 0 or -EXIT_DATA.
-int run_options_from_run(void);
-
-// Makes every path absolute, from the current directory.
-void run_options_absolute(void);
-
-// Check what one row cannot: for every process; where G matters, that B divides it; where a run's length matters, that
-// exactly one of steps, seconds and epochs is given. 0 or -EXIT_USAGE.
-int run_options_check(void);
-int run_options_check_batch(void);
-int run_options_check_length(void);
-
-// Whether this process computes gradients: under a conductor, unless it evaluates, or alone when gradients arrive.
-bool run_trains(void);
-
-int run_microbatches(void); // M = G / B, at least 1; after run_options_check
-// The side's half of "IMAGE,TEXT", or the value for both. The caller frees the device; 0 threads are all cores.
-char *run_device(bool image);
-int run_threads(bool image);
+// The rows of all of them, over these settings.
+struct option_table run_options_table(struct run_options *options);

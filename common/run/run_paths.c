@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "run/run_options.h"
+#include "run/run.h"
 
 // "DIR::DIR" with each part absolute.
 static char *absolute_list(const char *list, const char *here) {
@@ -33,13 +33,13 @@ static bool is_preset(const struct option *option, const char *text) {
            (length < 5 || strcmp(text + length - 5, ".json") != 0);
 }
 
-void run_options_absolute(void) {
+void run_make_absolute(struct run *run) {
     char *here = getcwd(NULL, 0);
     if (!here) die(EXIT_RUN, "the current directory cannot be read");
-    for (int i = 0; i < run_options_table.count; i++) {
-        const struct option *option = &run_options_table.option[i];
+    for (int i = 0; i < run->table.count; i++) {
+        const struct option *option = &run->table.option[i];
         if (!(option->marks & (RUN_PATH | RUN_ADDRESS))) continue;
-        char **text = (char **)((char *)run_options_table.settings + option->offset);
+        char **text = (char **)((char *)run->table.settings + option->offset);
         if (!*text || is_preset(option, *text)) continue;
         char *absolute = option->marks & RUN_PATH ? absolute_list(*text, here) : absolute_address(*text, here);
         free(*text);

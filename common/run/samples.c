@@ -1,5 +1,5 @@
-// Stages know nothing of a sample but its place; what identifies it travels along untouched, and loss compares it where two
-// ways through the stages meet again.
+// Stages know nothing of a sample but its place; what identifies it travels along untouched, and loss compares it where
+// two ways through the stages meet again.
 #include "run/samples.h"
 
 #include <inttypes.h>

@@ -11,16 +11,17 @@ struct manual {
 
 enum { ARGUMENTS_TABLES = 8 };
 struct arguments {
-    struct option_table table[ARGUMENTS_TABLES];
+    struct option_table *table[ARGUMENTS_TABLES + 1]; // ended by NULL
     int count;
-    struct strings operands;
+    struct option_table about; // of the two below
     bool help, version;
+    struct strings operands;
 };
 
 enum { ARGUMENTS_ANSWERED = 1 }; // --help or --version was asked for and printed
 
-// Sets the defaults of `tables` and of `common` (which may be NULL) and reads the command line into them; each table's
-// `given` is filled in. 0, ARGUMENTS_ANSWERED or -EXIT_USAGE; arguments_release in any case.
-int arguments_read(struct arguments *arguments, const struct manual *manual, struct option_table *tables, int count,
+// Sets the defaults of `tables` (ended by NULL, or NULL) and of `common` (which may be NULL) and reads the command line
+// into them. 0, ARGUMENTS_ANSWERED or -EXIT_USAGE; arguments_release in any case, which gives the settings back.
+int arguments_read(struct arguments *arguments, const struct manual *manual, struct option_table *const *tables,
                    struct option_table *common, int argc, char **argv);
 void arguments_release(struct arguments *arguments);

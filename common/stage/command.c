@@ -17,9 +17,9 @@ int tool_main(const struct tool *tool, int argc, char **argv) {
     struct arguments arguments;
     fail_name(tool->name);
     signal(SIGPIPE, end_cleanly); // `coca-pack list ... | head` has seen enough
-    int status = arguments_read(&arguments, &manual, tool->tables, tool->table_count, NULL, argc, argv);
+    int status = arguments_read(&arguments, &manual, tool->tables, NULL, argc, argv);
     if (status == 0)
-        status = tool->run(&arguments.operands);
+        status = tool->run(tool->context, &arguments.operands);
     else if (status == ARGUMENTS_ANSWERED)
         status = 0;
     arguments_release(&arguments);
@@ -31,7 +31,7 @@ static void print_commands(const struct program *program) {
     printf("%s: %s\n\nUsage: %s COMMAND ... ; %s COMMAND --help says more of one.\n\nCommands:\n", program->name,
            program->summary, program->name, program->name);
     for (const struct command *command = program->commands; command->word; command++)
-        printf("  %-10s %s\n", command->word, command->tool ? command->tool->summary : command->stage->summary);
+        printf("  %-10s %s\n", command->word, command->summary);
     if (program->manual) printf("\n%s\n", program->manual);
 }
 
@@ -46,10 +46,7 @@ int program_main(const struct program *program, int argc, char **argv) {
         printf("%s %s\n", program->name, COCAFLOW_VERSION);
         return 0;
     }
-    for (const struct command *command = program->commands; command->word; command++) {
-        if (strcmp(command->word, argv[1]) != 0) continue;
-        return command->tool ? tool_main(command->tool, argc - 1, argv + 1)
-                             : stage_main(command->stage, argc - 1, argv + 1);
-    }
+    for (const struct command *command = program->commands; command->word; command++)
+        if (strcmp(command->word, argv[1]) == 0) return command->main(command, argc - 1, argv + 1);
     return -error(EXIT_USAGE, "unknown command '%s'; `%s --help` lists them", argv[1], program->name);
 }

@@ -17,23 +17,23 @@ static const struct option *row_option(struct row row) {
     return &row.table->option[row.index];
 }
 
-static bool find_row(struct option_table *tables, int count, const char *name, size_t length, struct row *row) {
-    for (int t = 0; t < count; t++)
-        for (int i = 0; i < tables[t].count; i++) {
-            const char *known = tables[t].option[i].name;
+static bool find_row(struct option_table *const *tables, const char *name, size_t length, struct row *row) {
+    for (; *tables; tables++)
+        for (int i = 0; i < (*tables)->count; i++) {
+            const char *known = (*tables)->option[i].name;
             if (!known || strlen(known) != length || memcmp(known, name, length) != 0) continue;
-            *row = (struct row){&tables[t], i};
+            *row = (struct row){*tables, i};
             return true;
         }
     return false;
 }
 
-static void default_row(struct option_table *tables, int count, struct row here) {
+static void default_row(struct option_table *const *tables, struct row here) {
     const struct option *option = row_option(here);
     struct row first;
     char reason[OPTION_REASON];
     if (!option->name) return;
-    if (find_row(tables, count, option->name, strlen(option->name), &first) &&
+    if (find_row(tables, option->name, strlen(option->name), &first) &&
         (first.table != here.table || first.index != here.index))
         bug("option --%s stands in two rows", option->name);
     option_reset(option, here.table->settings);
@@ -41,20 +41,22 @@ static void default_row(struct option_table *tables, int count, struct row here)
         bug("default of option --%s %s", option->name, reason);
 }
 
-void options_defaults(struct option_table *tables, int count) {
-    for (int t = 0; t < count; t++) {
-        tables[t].given = xcalloc((size_t)tables[t].count + 1, sizeof(bool));
-        for (int i = 0; i < tables[t].count; i++) default_row(tables, count, (struct row){&tables[t], i});
+void options_defaults(struct option_table *const *tables) {
+    for (int t = 0; tables[t]; t++) {
+        tables[t]->given = xcalloc((size_t)tables[t]->count + 1, sizeof(bool));
+        for (int i = 0; i < tables[t]->count; i++) default_row(tables, (struct row){tables[t], i});
     }
 }
 
-void options_release(struct option_table *tables, int count) {
-    for (int t = 0; t < count; t++) {
-        for (int i = 0; i < tables[t].count; i++)
-            if (tables[t].option[i].name) option_clear(&tables[t].option[i], tables[t].settings);
-        free(tables[t].given);
-        tables[t].given = NULL;
-    }
+static void release_table(struct option_table *table) {
+    for (int i = 0; i < table->count; i++)
+        if (table->option[i].name) option_clear(&table->option[i], table->settings);
+    free(table->given);
+    table->given = NULL;
+}
+
+void options_release(struct option_table *const *tables) {
+    for (; *tables; tables++) release_table(*tables);
 }
 
 bool option_given(const struct option_table *table, const void *field) {
@@ -83,12 +85,12 @@ static size_t name_distance(const char *a, size_t a_length, const char *b) {
     return line[b_length];
 }
 
-static int unknown_option(const struct option_table *tables, int count, const char *name, size_t length) {
+static int unknown_option(struct option_table *const *tables, const char *name, size_t length) {
     const char *nearest = NULL;
     size_t least = length / 3 + 2; // further away is no slip of the fingers
-    for (int t = 0; t < count; t++)
-        for (int i = 0; i < tables[t].count; i++) {
-            const char *known = tables[t].option[i].name;
+    for (; *tables; tables++)
+        for (int i = 0; i < (*tables)->count; i++) {
+            const char *known = (*tables)->option[i].name;
             size_t distance = known ? name_distance(name, length, known) : SIZE_MAX;
             if (distance >= least) continue;
             least = distance;
@@ -120,15 +122,15 @@ static int take_flag(struct row row, const char *assigned, bool value) {
 }
 
 // The argument under the cursor is "--name" or "--name=VALUE".
-static int take_option(struct option_table *tables, int count, struct cursor *cursor) {
+static int take_option(struct option_table *const *tables, struct cursor *cursor) {
     const char *name = cursor->argument[cursor->at] + 2, *assigned = strchr(name, '=');
     size_t length = assigned ? (size_t)(assigned - name) : strlen(name);
     struct row row;
-    if (!find_row(tables, count, name, length, &row)) {
+    if (!find_row(tables, name, length, &row)) {
         bool negated = length > 3 && memcmp(name, "no-", 3) == 0;
-        if (negated && find_row(tables, count, name + 3, length - 3, &row) && row_option(row)->kind == OPTION_FLAG)
+        if (negated && find_row(tables, name + 3, length - 3, &row) && row_option(row)->kind == OPTION_FLAG)
             return take_flag(row, assigned, false);
-        return unknown_option(tables, count, name, length);
+        return unknown_option(tables, name, length);
     }
     if (row_option(row)->kind == OPTION_FLAG) return take_flag(row, assigned, true);
     if (assigned) return take_value(row, assigned + 1);
@@ -142,7 +144,7 @@ static int take_operand(const char *text, struct strings *operands) {
     return 0;
 }
 
-int options_parse(struct option_table *tables, int count, int argc, char **argv, struct strings *operands) {
+int options_parse(struct option_table *const *tables, int argc, char **argv, struct strings *operands) {
     bool only_operands = false;
     for (struct cursor cursor = {argv, 1, argc}; cursor.at < argc; cursor.at++) {
         const char *argument = argv[cursor.at];
@@ -154,7 +156,7 @@ int options_parse(struct option_table *tables, int count, int argc, char **argv,
         if (only_operands || argument[0] != '-' || !argument[1])
             status = take_operand(argument, operands);
         else if (argument[1] == '-')
-            status = take_option(tables, count, &cursor);
+            status = take_option(tables, &cursor);
         else
             status = error(EXIT_USAGE, "unknown option %s; names begin with two dashes, --help lists them", argument);
         if (status) return status;

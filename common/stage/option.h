@@ -34,16 +34,21 @@ struct option {
     unsigned marks;
 };
 
-// A table with the settings that it fills. `given[i]` tells whether row i was on the command line.
+// A table with the settings that it fills; whoever has the settings has the table too. `given[i]` tells whether row i
+// was on the command line.
 struct option_table {
     const struct option *option;
     int count;
     void *settings;
     bool *given; // allocated by options_defaults
 };
+#define OPTION_TABLE(rows, owner)                                                                                      \
+    ((struct option_table){.option = (rows), .count = sizeof(rows) / sizeof *(rows), .settings = (owner)})
 
+// Several tables, here and below, are pointers to them, ended by NULL.
+//
 // Sets every default. Call once, before anything else. A name that occurs twice is a bug().
-void options_defaults(struct option_table *tables, int count);
+void options_defaults(struct option_table *const *tables);
 // Fills from a JSON object what it holds, except rows given on the command line; unknown keys, wrong types, bounds:
 // -EXIT_DATA naming `where`.
 int options_from_json(struct option_table *table, const json_t *object, const char *where);
@@ -51,9 +56,9 @@ json_t *options_to_json(const struct option_table *table); // new reference; OPT
 
 // --name VALUE, --name=VALUE, `--` ends options; what is no option goes to `operands`, or is refused when that is NULL.
 // -EXIT_USAGE with the nearest known name for an unknown option.
-int options_parse(struct option_table *tables, int count, int argc, char **argv, struct strings *operands);
+int options_parse(struct option_table *const *tables, int argc, char **argv, struct strings *operands);
 bool option_given(const struct option_table *table, const void *field); // a pointer into the settings
-void options_release(struct option_table *tables, int count);
+void options_release(struct option_table *const *tables);
 
 // Appends a line or a few for each row, under its heading. A table that does not begin with one stands under "Options".
-void options_help(const struct option_table *tables, int count, struct buffer *text);
+void options_help(struct option_table *const *tables, struct buffer *text);

@@ -73,10 +73,10 @@ static void add_row(struct buffer *text, const struct option *option) {
     buffer_release(&help);
 }
 
-void options_help(const struct option_table *tables, int count, struct buffer *text) {
-    for (int t = 0; t < count; t++)
-        for (int i = 0; i < tables[t].count; i++) {
-            const struct option *option = &tables[t].option[i];
+void options_help(struct option_table *const *tables, struct buffer *text) {
+    for (; *tables; tables++)
+        for (int i = 0; i < (*tables)->count; i++) {
+            const struct option *option = &(*tables)->option[i];
             if (i == 0 && option->name) buffer_text(text, "\nOptions:\n");
             if (option->name)
                 add_row(text, option);

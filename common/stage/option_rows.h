@@ -13,5 +13,7 @@
     { name, OPTION_REAL, FIELD(member), argument, fallback, low, high, help, marks }
 #define CHOICE(name, member, words, fallback, help, marks)                                                             \
     { name, OPTION_CHOICE, FIELD(member), words, fallback, 0, 0, help, marks }
+#define LIST(name, member, argument, help, marks)                                                                      \
+    { name, OPTION_LIST, FIELD(member), argument, NULL, 0, 0, help, marks }
 #define FLAG(name, member, help, marks)                                                                                \
     { name, OPTION_FLAG, FIELD(member), NULL, NULL, 0, 0, help, marks }

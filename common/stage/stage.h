@@ -16,20 +16,20 @@ enum stage_signal {
 enum { STAGE_STOP = 2 }; // what edge_take and edge_next_ask return to a draining stage
 
 struct stage {
-    const char *name;            // of the executable
-    const char *role;            // in messages and logs; NULL: name without "coca-"
-    const char *summary;         // one line
-    const char *manual;          // paragraphs of --help: messages in and out with dtype and shape, exit codes, examples
-    struct option_table *tables; // the stage's own, beside the common one
-    int table_count;
-    const char *operands; // their name in --help, NULL: none are taken
+    const char *name;    // of the executable
+    const char *role;    // in messages and logs; NULL: name without "coca-"
+    const char *summary; // one line
+    const char *manual;  // paragraphs of --help: messages in and out with dtype and shape, exit codes, examples
+    struct option_table *const *tables; // the stage's own, beside the common one; ended by NULL
+    const char *operands;               // their name in --help, NULL: none are taken
+    void *context;                      // of the calls below
     // After the options are read, inside the run directory, before sockets: reads files, checks, says what goes
     // silently wrong elsewhere. May set the hub's fingerprint and run id by stage_identify. 0 or -exit_code.
-    int (*prepare)(const struct strings *operands);
+    int (*prepare)(void *context, const struct strings *operands);
     // Opens edges and works. 0 or -exit_code; STAGE_STOP and HUB_END count as 0.
-    int (*run)(struct hub *hub);
+    int (*run)(void *context, struct hub *hub);
     // Optional: gives back what `prepare` opened, after the counters are written, which want its files still mapped.
-    void (*close)(void);
+    void (*close)(void *context);
 };
 
 // Options every stage has: --run-dir --run-id --rank --ready --supervisor --counters --record --keys --insecure

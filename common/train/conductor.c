@@ -1,21 +1,20 @@
+// Training as a whole: where the run goes on, step after step, and the model that is left behind. What a step is stands
+// in training_step.c.
 #include "train/conductor.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "run/checkpoint.h"
 #include "run/export.h"
-#include "run/run_options.h"
-#include "run/run_start.h"
 #include "stage/stage.h"
 #include "train/training.h"
 
 struct memory_bytes conductor_bytes(const struct part *part, bool train) {
-    if (run_options.contrastive_weight == 0) return (struct memory_bytes){0};
-    return gather_bytes(run_options.batch_size, part->config.embed_dim, train);
+    if (part->run->options.contrastive_weight == 0) return (struct memory_bytes){0};
+    return gather_bytes(part->run->options.batch_size, part->config.embed_dim, train);
 }
 
 static int on_signal(void *context, int signal) {
@@ -24,12 +23,12 @@ static int on_signal(void *context, int signal) {
     return 0;
 }
 
-static struct schedule schedule_of_run(void) {
-    return (struct schedule){.kind = run_options.schedule,
-                             .base = run_options.lr,
-                             .warmup = run_options.warmup,
-                             .steps = run_start.steps,
-                             .seconds = run_options.seconds};
+static struct schedule schedule_of(const struct run *run) {
+    return (struct schedule){.kind = (enum schedule_kind)run->options.schedule,
+                             .base = run->options.lr,
+                             .warmup = run->options.warmup,
+                             .steps = run->start.steps,
+                             .seconds = run->options.seconds};
 }
 
 static struct progress *new_progress(const struct schedule *schedule) {
@@ -39,48 +38,47 @@ static struct progress *new_progress(const struct schedule *schedule) {
 
 // Where a run goes on.
 static int take_up(struct training *training) {
+    const char *path = training->conductor->part->run->start.checkpoint;
     struct checkpoint checkpoint = {0};
-    int status = run_start.checkpoint[0] ? checkpoint_read(&checkpoint, run_start.checkpoint) : 0;
+    int status = path[0] ? checkpoint_read(&checkpoint, path) : 0;
     training->step = checkpoint.step;
     training->samples = checkpoint.samples;
     training->elapsed_before = checkpoint.elapsed;
     return status;
 }
 
-static bool is_over(const struct training *t) {
-    return t->schedule.steps ? t->step >= t->schedule.steps : t->elapsed_before >= t->schedule.seconds;
-}
-
 static int take_steps(struct training *training) {
-    bool last = is_over(training);
     int status = 0;
-    if (last) note("nothing is left to do: the run has had its %" PRId64 " steps", training->step);
     training->begun = training->step_begun = clock_seconds();
+    bool last = training_is_over(training, training->step);
+    if (last) note("nothing is left to do: the run has had its %" PRId64 " steps", training->step);
     progress_set(training->progress, training_done(training), NULL);
     while (!last && !status) status = training_step(training, &last);
+    return status;
+}
+
+static int export_last(const struct training *training) {
+    const struct model_part *part[TOPOLOGY_STAGES];
+    int count = topology_parts(training->conductor->topology, part);
+    char *checkpoint = checkpoint_path(".", training->step);
+    int status = export_model(checkpoint, "model", part, count);
+    free(checkpoint);
     return status;
 }
 
 // Followers leave when control ends; the model is put together after that.
 static int finish(struct training *training) {
     int status = edge_end(training->conductor->control);
-    if (status || training->signal) {
-        stage_exit_signal(training->signal);
-        return status;
-    }
-    char *checkpoint = checkpoint_path(".", training->step);
-    status = export_model(checkpoint, "model");
-    free(checkpoint);
+    if (!status && !training->signal) return export_last(training);
+    stage_exit_signal(training->signal);
     return status;
 }
 
 int conductor_train(struct conductor *conductor) {
-    struct training training = {.conductor = conductor, .schedule = schedule_of_run()};
+    struct training training = {.conductor = conductor, .schedule = schedule_of(conductor->part->run)};
     int status = take_up(&training);
     if (status) return status;
-    if (conductor->embeddings)
-        training.gather =
-            gather_new(conductor->part->ops, run_options.batch_size, conductor->part->config.embed_dim, true);
+    if (conductor->embeddings) training.gather = gather_new(conductor, true);
     stage_signal_policy(STAGE_REQUEST, on_signal, &training);
     training.progress = new_progress(&training.schedule);
     status = drops_open(&training.drops, "drops.jsonl");

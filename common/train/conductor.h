@@ -1,12 +1,14 @@
 // loss's side of the protocol: conducts the steps of a run (design section 4).
 #pragma once
 
+#include "run/results.h"
+#include "train/edges.h"
 #include "train/part.h"
-#include "wire/hub.h"
 
 struct conductor {
     struct hub *hub;
-    struct part *part; // logit_scale
+    struct part *part; // the loss's scalars
+    const struct topology *topology;
     struct edge *control;
     struct edge *embeddings, *embeddings_grad; // NULL without the contrastive loss
 };
@@ -14,8 +16,8 @@ struct conductor {
 // Trains from the run's start to its end: the last step, the time, a signal. 0 or -exit_code.
 int conductor_train(struct conductor *conductor);
 
-// Losses without gradients over held-out data, to its end; prints one JSON object on stdout. 0 or -exit_code.
-int conductor_evaluate(struct conductor *conductor);
+// Losses without gradients over held-out data, to its end; says them as a result. 0 or -exit_code.
+int conductor_evaluate(struct conductor *conductor, const struct results_options *results);
 
 // The contrastive loss of recorded embeddings, from --first-step up to --steps or to their end: a JSON line a step on
 // stdout. Without control. 0 or -exit_code.

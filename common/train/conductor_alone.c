@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "run/run_options.h"
 #include "train/conductor.h"
 #include "train/gather.h"
 #include "train/temperature.h"
@@ -15,32 +14,33 @@ static void print(const struct part *part, const struct step_order *order, doubl
 
 // 0, HUB_END or -exit_code.
 static int step(const struct conductor *conductor, struct gather *gather, const struct step_order *order) {
+    const struct run_options *o = &conductor->part->run->options;
     int64_t samples;
-    int status = gather_take(gather, conductor->embeddings, order, &samples);
+    int status = gather_take(gather, conductor, order, &samples);
     if (status) return status;
     if (samples < order->batch)
         return error(EXIT_DATA, "step %" PRId64 " has %" PRId64 " samples and --batch-size is %" PRId64, order->step,
                      samples, order->batch);
     struct contrastive_result result =
-        contrastive_run(gather->contrastive, gather->image, gather->text, temperature_read(conductor->part), 1,
-                        (enum contrastive_convention)run_options.contrastive, NULL, NULL);
+        contrastive_run(gather->contrastive, gather->side[GATHER_IMAGE].row, gather->side[GATHER_TEXT].row,
+                        temperature_read(conductor->part), 1, (enum contrastive_convention)o->contrastive, NULL, NULL);
     print(conductor->part, order, result.loss);
     return 0;
 }
 
 int conductor_alone(struct conductor *conductor) {
-    const struct part *part = conductor->part;
-    struct gather *gather = gather_new(part->ops, run_options.batch_size, part->config.embed_dim, false);
-    struct step_order order = {
-        .step = run_options.first_step, .batch = run_options.batch_size, .microbatches = run_microbatches()};
+    const struct run *run = conductor->part->run;
+    const struct run_options *o = &run->options;
+    struct gather *gather = gather_new(conductor, false);
+    struct step_order order = {.step = o->first_step, .batch = o->batch_size, .microbatches = run_microbatches(run)};
     int status = 0;
-    while (!status && (!run_options.steps || order.step < run_options.steps)) {
+    while (!status && (!o->steps || order.step < o->steps)) {
         order.first = order.step * order.batch;
         status = step(conductor, gather, &order);
         order.step++;
     }
     gather_free(&gather);
-    if (status == HUB_END && run_options.steps)
+    if (status == HUB_END && o->steps)
         return error(EXIT_DATA, "%s ends at step %" PRId64, edge_name(conductor->embeddings), order.step - 1);
     return status == HUB_END ? 0 : status;
 }

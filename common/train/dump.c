@@ -1,3 +1,5 @@
+// A dump is for holding a step against another implementation, so it looks like PyTorch's tensors of the whole batch,
+// although no process has them all. The conductor joins what each wrote before `done` told it that all is there.
 #include "train/dump.h"
 
 #include <stdlib.h>
@@ -5,58 +7,51 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "run/run_options.h"
+#include "tensor/safetensors_join.h"
 
-static char *part_file(const char *part, const char *what, bool aside) {
-    return xformat("%s/%s%s.%s.safetensors", run_options.dump, aside ? "." : "", part, what);
+// The caller frees.
+static char *part_file(const struct run *run, const char *part, int rank, const char *what, bool aside) {
+    if (!aside) return xformat("%s/%s.%s.safetensors", run->options.dump, part, what);
+    return xformat("%s/.%s.%d.%s.safetensors", run->options.dump, part, rank, what);
 }
 
-int dump_write_part(const struct part *part, const struct tensor *outputs, int count, bool aside) {
-    char *grads = part_file(part->which->name, "grads", aside), *outs = part_file(part->which->name, "outputs", aside);
-    int status = directory_make(run_options.dump);
-    if (!status) status = params_write(part->params, part->params->gradient, grads, NULL, NULL);
+int dump_write_part(const struct part *part, int rank, const struct tensor *outputs, int count, bool aside) {
+    char *grads = part_file(part->run, part->row->part->name, rank, "grads", aside);
+    char *outs = part_file(part->run, part->row->part->name, rank, "outputs", aside);
+    int status = directory_make(part->run->options.dump);
+    if (!status && !rank) status = params_write(part->params, part->params->gradient, grads, NULL, NULL);
     if (!status && count) status = safetensors_write(outs, outputs, (size_t)count, NULL, 0, NULL, NULL);
     free(grads);
     free(outs);
     return status;
 }
 
-static int write_joined(const struct safetensors *file, int count, const char *what) {
-    struct tensor *tensor = NULL;
-    size_t total = 0;
-    for (int i = 0; i < count; i++) {
-        tensor = xrealloc_array(tensor, total + file[i].count + 1, sizeof *tensor);
-        if (file[i].count) memcpy(tensor + total, file[i].tensor, file[i].count * sizeof *tensor);
-        total += file[i].count;
-    }
-    char *path = xformat("%s/%s.safetensors", run_options.dump, what);
-    int status = safetensors_write(path, tensor, total, NULL, 0, NULL, NULL);
-    free(path);
-    free(tensor);
+// The files that were written aside, by stage and rank.
+static void list_parts(struct strings *paths, const struct run *run, const struct topology *topology,
+                       const char *what) {
+    for (int i = 0; i < topology->count; i++)
+        for (int rank = 0; rank < topology->stage[i].ranks; rank++) {
+            char *path = part_file(run, topology->stage[i].row->part->name, rank, what, true);
+            if (file_exists(path)) strings_add_text(paths, path);
+            free(path);
+        }
+}
+
+static int join(const struct run *run, const struct topology *topology, const char *what) {
+    struct strings paths = {0};
+    char *to = xformat("%s/%s.safetensors", run->options.dump, what);
+    list_parts(&paths, run, topology, what);
+    int status = safetensors_join(to, &paths, NULL, 0);
+    for (size_t i = 0; i < paths.count && !status; i++) unlink(paths.item[i]);
+    strings_release(&paths);
+    free(to);
     return status;
 }
 
-// Outputs may be missing of a part that has none.
-static int join(const char *what) {
-    struct safetensors file[MODEL_PARTS] = {0};
-    char *path[MODEL_PARTS];
-    int count = 0, status = 0;
-    for (int i = 0; i < MODEL_PARTS; i++) path[i] = part_file(model_parts[i]->name, what, true);
-    for (int i = 0; i < MODEL_PARTS && !status; i++)
-        if (file_exists(path[i])) status = safetensors_open(&file[count++], path[i]);
-    if (!status) status = write_joined(file, count, what);
-    for (int i = 0; i < MODEL_PARTS; i++) {
-        if (i < count) safetensors_close(&file[i]);
-        if (!status) unlink(path[i]);
-        free(path[i]);
-    }
-    return status;
-}
-
-int dump_join(const char *losses) {
-    int status = join("grads");
-    if (!status) status = join("outputs");
-    char *path = path_join(run_options.dump, "losses.json"), *line = xformat("%s\n", losses);
+int dump_join(const struct run *run, const struct topology *topology, const char *losses) {
+    int status = join(run, topology, "grads");
+    if (!status) status = join(run, topology, "outputs");
+    char *path = path_join(run->options.dump, "losses.json"), *line = xformat("%s\n", losses);
     if (!status) status = file_write(path, line, strlen(line));
     free(path);
     free(line);

@@ -1,17 +1,44 @@
-// The edges of a stage from its address options.
+// A stage's edges, opened as its row of the table says, and who is at their other ends.
+//
+// Where the end that binds has R > 1 ranks, rank r listens at the address with ".r" behind an ipc path, or r added to a
+// tcp port, and every other end connects to all of them.
 #pragma once
 
-#include "wire/hub.h"
+#include "train/topology.h"
 
-struct edge_row {
-    struct edge **edge; // set to NULL when `options.address` is
-    bool needed;        // without an address: -EXIT_USAGE
-    struct edge_options options;
+enum { STAGE_EDGES = 12 };
+
+// One edge as a stage has it.
+struct channel {
+    struct edge *edge; // NULL: left out
+    struct peer_group
+        peer[TOPOLOGY_STAGES]; // [peers]; none where workers, a consumer that asks or a recording are there
+    int peers;
+};
+// Whose microbatch m is at the other end, where stages of one role are there; else anybody.
+struct address channel_address(const struct channel *channel, int microbatch, int microbatches);
+int channel_send(const struct channel *channel, int microbatch, int microbatches, struct message **message);
+
+struct edges {
+    struct hub *hub;
+    const struct stage_row *row;
+    const struct topology *topology;
+    const struct run *run;
+    bool trains;
+    struct {
+        const struct stage_edge *of;
+        struct channel channel;
+    } item[STAGE_EDGES];
+    int count;
 };
 
-// Opens what has an address; an edge left out stays NULL and is skipped. 0 or -exit_code.
-int edges_open(struct hub *hub, const struct edge_row *row, int count);
+// Opens `list`, the row's own edges or those of another manner of working. Under a conductor (--control) all that the
+// run has, and their addresses are needed. Without, those that have an address: what goes out is then served to a
+// consumer that asks, or recorded, and only the address of what is pulled or served by `list` is needed. 0 or
+// -exit_code.
+int edges_open(struct edges *edges, const struct stage_edge *list, int count);
 
-// The output that a consumer asks for: the one of two (NULL: not open) that is a socket, when there is no conductor.
-// -EXIT_USAGE when both are.
-int edges_served(struct edge **served, const struct edge *control, struct edge *one, struct edge *other);
+struct channel edges_channel(const struct edges *edges, const char *name); // one that was left out has no edge
+
+// Without a conductor the output that a consumer asks for: the one that is a socket, or NULL. -EXIT_USAGE when two are.
+int edges_served(const struct edges *edges, struct edge **served);

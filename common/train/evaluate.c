@@ -1,23 +1,30 @@
-// coca-loss --evaluate: the step protocol without gradients, in batches of G until the data ends.
+// coca-loss --evaluate: the step protocol without gradients, in batches of G until the data end. Followers answer what
+// lies beyond the end with empty microbatches, so that the last batch may be short, and loss alone decides when it was
+// the last.
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 
-#include "run/results.h"
-#include "run/run_options.h"
 #include "stage/progress.h"
 #include "stage/stage.h"
-#include "train/captions.h"
 #include "train/gather.h"
 #include "train/orders.h"
+#include "train/reports.h"
 #include "train/temperature.h"
 
 struct evaluation {
     struct conductor *conductor;
     struct gather *gather; // NULL without the contrastive loss
     int signal;
-    int64_t samples, targets;
-    double contrastive, nll; // Σ loss·samples, Σ −log p
+    int64_t samples;
+    double contrastive;    // Σ loss·samples
+    struct reports totals; // sums and counts over all batches
 };
+
+static const struct run_options *options_of(const struct evaluation *evaluation) {
+    return &evaluation->conductor->part->run->options;
+}
 
 static int on_signal(void *context, int signal) {
     ((struct evaluation *)context)->signal = signal;
@@ -31,54 +38,81 @@ static double contrast(const struct evaluation *evaluation, int64_t samples) {
     struct contrastive *batch =
         samples == gather->G ? gather->contrastive : contrastive_new(part->ops, samples, gather->E);
     struct contrastive_result result =
-        contrastive_run(batch, gather->image, gather->text, temperature_read(part), 1,
-                        (enum contrastive_convention)run_options.contrastive, NULL, NULL);
+        contrastive_run(batch, gather->side[GATHER_IMAGE].row, gather->side[GATHER_TEXT].row, temperature_read(part), 1,
+                        (enum contrastive_convention)options_of(evaluation)->contrastive, NULL, NULL);
     if (batch != gather->contrastive) contrastive_free(&batch);
     return result.loss * (double)samples;
 }
 
+static void add(struct reports *totals, const struct reports *reports) {
+    for (int i = 0; i < totals->count; i++) {
+        totals->loss[i].sum += reports->loss[i].sum;
+        totals->loss[i].count += reports->loss[i].count;
+    }
+}
+
+// *samples: of the batch, as reports and embeddings agree.
 static int batch(struct evaluation *evaluation, const struct step_order *order, int64_t *samples) {
     struct conductor *conductor = evaluation->conductor;
-    struct captions captions = {0};
+    struct reports reports;
+    reports_begin(&reports, conductor);
     int status = orders_begin(conductor, order);
-    if (!status && run_options.caption_weight > 0) status = captions_take(&captions, conductor->control, order);
-    *samples = captions.samples;
-    if (!status && evaluation->gather) status = gather_take(evaluation->gather, conductor->embeddings, order, samples);
+    if (!status) status = reports_take(&reports, conductor, order);
+    *samples = reports.samples;
+    if (!status && evaluation->gather) status = gather_take(evaluation->gather, conductor, order, samples);
+    if (!status && reports.reported && *samples != reports.samples)
+        status =
+            error(EXIT_RUN, "step %" PRId64 ": losses are reported of %" PRId64 " samples, embeddings came of %" PRId64,
+                  order->step, reports.samples, *samples);
     if (status) return status;
     if (evaluation->gather && *samples) evaluation->contrastive += contrast(evaluation, *samples);
-    evaluation->nll += captions.nll;
-    evaluation->targets += captions.targets;
+    add(&evaluation->totals, &reports);
     evaluation->samples += *samples;
     return orders_stop_asked(conductor, &evaluation->signal);
+}
+
+// ---- what is said
+
+static void set_loss(json_t *object, const char *name, double loss) {
+    char *key = xformat("%s_loss", name);
+    json_object_set_new(object, key, json_real(loss)); // left out when it is not finite
+    free(key);
 }
 
 // What guessing loses: the logarithm of how many there are to choose from.
 static json_t *chance(const struct evaluation *e) {
     json_t *object = json_object();
-    int scale = run_options.contrastive == CONTRASTIVE_SUM ? 2 : 1;
-    if (e->gather) json_object_set_new(object, "contrastive_loss", json_real(scale * log((double)e->gather->G)));
-    if (e->targets)
-        json_object_set_new(object, "caption_loss", json_real(log(e->conductor->part->config.text.vocab_size)));
+    int scale = options_of(e)->contrastive == CONTRASTIVE_SUM ? 2 : 1;
+    if (e->gather) set_loss(object, "contrastive", scale * log((double)e->gather->G));
+    for (int i = 0; i < e->totals.count; i++)
+        if (e->totals.loss[i].count)
+            set_loss(object, e->totals.loss[i].of->name, e->totals.loss[i].of->chance(&e->conductor->part->config));
     return object;
 }
 
 static json_t *metrics(const struct evaluation *e) {
-    double contrastive = e->contrastive / (double)e->samples, caption = e->nll / (double)e->targets, loss = 0;
-    json_t *object = json_pack("{s:I, s:I}", "samples", (json_int_t)e->samples, "targets", (json_int_t)e->targets);
+    const struct reports *totals = &e->totals;
+    double contrastive = e->contrastive / (double)e->samples, loss = 0;
+    json_t *object = json_pack("{s:I}", "samples", (json_int_t)e->samples);
+    for (int i = 0; i < totals->count; i++)
+        if (totals->loss[i].of->count)
+            json_object_set_new(object, totals->loss[i].of->count, json_integer(totals->loss[i].count));
     if (e->gather) {
-        loss += run_options.contrastive_weight * contrastive;
-        json_object_set_new(object, "contrastive_loss", json_real(contrastive));
+        loss += options_of(e)->contrastive_weight * contrastive;
+        set_loss(object, "contrastive", contrastive);
     }
-    if (e->targets) {
-        loss += run_options.caption_weight * caption;
-        json_object_set_new(object, "caption_loss", json_real(caption));
-    }
-    json_object_set_new(object, "loss", json_real(loss)); // left out when it is not finite
+    for (int i = 0; i < totals->count; i++)
+        if (totals->loss[i].count) set_loss(object, totals->loss[i].of->name, reports_mean(totals, i));
+    json_object_set_new(object, "loss", json_real(loss + reports_total(totals)));
     return object;
 }
 
+// ---- its life
+
 static int run_batches(struct evaluation *evaluation) {
-    struct step_order order = {.batch = run_options.batch_size, .microbatches = run_microbatches(), .evaluate = true};
+    const struct run *run = evaluation->conductor->part->run;
+    struct step_order order = {
+        .batch = run->options.batch_size, .microbatches = run_microbatches(run), .evaluate = true};
     struct progress *progress = progress_new("evaluate", 0, "samples");
     int64_t samples = order.batch;
     int status = 0;
@@ -92,11 +126,10 @@ static int run_batches(struct evaluation *evaluation) {
     return status;
 }
 
-int conductor_evaluate(struct conductor *conductor) {
+int conductor_evaluate(struct conductor *conductor, const struct results_options *results) {
     struct evaluation evaluation = {.conductor = conductor};
-    if (conductor->embeddings)
-        evaluation.gather =
-            gather_new(conductor->part->ops, run_options.batch_size, conductor->part->config.embed_dim, false);
+    if (conductor->embeddings) evaluation.gather = gather_new(conductor, false);
+    reports_begin(&evaluation.totals, conductor);
     stage_signal_policy(STAGE_REQUEST, on_signal, &evaluation);
     int status = run_batches(&evaluation);
     if (!status && evaluation.signal)
@@ -104,7 +137,7 @@ int conductor_evaluate(struct conductor *conductor) {
     else if (!status && !evaluation.samples)
         status = error(EXIT_DATA, "--evaluate: the data held no sample");
     else if (!status)
-        status = results_say("losses", metrics(&evaluation), chance(&evaluation));
+        status = results_say(conductor->part->run, results, "losses", metrics(&evaluation), chance(&evaluation));
     gather_free(&evaluation.gather);
     return status ? status : edge_end(conductor->control);
 }

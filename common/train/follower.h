@@ -1,59 +1,59 @@
 // A stateful stage's side of the protocol: the follower drives, the stage supplies the passes over one microbatch.
 //
 // Three drivers: under a conductor (training, or losses without gradients), serving a consumer that asks for an output,
-// or alone with recordings.
+// or alone with recordings or workers. What is pulled is asked for ahead of need (wire/ahead.h) by all three.
 #pragma once
 
+#include "train/edges.h"
+#include "train/own_units.h"
 #include "train/part.h"
-#include "wire/hub.h"
+#include "wire/ahead.h"
 
 // One microbatch in one phase.
 struct work {
     int64_t step;
     int microbatch, microbatches; // m, M (0 where unknown)
-    int slot;                     // of the own microbatches, from 0
-    int64_t batch;                // G
+    int slot, own;                // of the own microbatches, from 0; how many they are
+    int64_t batch, B;             // G; samples of a microbatch at most
     bool train, dump;
-
-    struct follower *follower; // private, for follower_next
-    const struct unit *behind; // ditto: the unit that comes next on the pulled edge, or NULL
 };
 
 enum { PHASE_EDGES = 2 };
 struct phase {
     const char *name;
-    struct edge *take[PHASE_EDGES];                       // whose data of (s, m) the phase needs; NULL: none
-    bool enabled, backward;                               // backward phases are left out without gradients
+    struct channel take[PHASE_EDGES]; // whose data of (s, m) the phase needs; without an edge: none
+    bool pulls;                       // take[0] is the stage's pulled edge, which one phase at most takes
+    bool enabled, backward;           // backward phases are left out without gradients
     int (*begin)(void *context, const struct work *work); // before the phase's first microbatch; may be NULL
-    // taken[i] is the message of take[i], NULL when that is. Beyond the end of the data it is an empty message: no
+    // taken[i] is the message of take[i], NULL without an edge. Beyond the end of the data it is an empty message: no
     // tensors, no samples. A phase that keeps a message sets taken[i] to NULL. 0 or -exit_code.
     int (*run)(void *context, const struct work *work, struct message *taken[PHASE_EDGES]);
+    // Of a phase that pulls; NULL: none. `launch` comes before `run` and begins what a device computes; between them
+    // `ahead` sees the message of the next pass, if it has come. That stays until its pass; whatever is wrong with it
+    // is told then.
+    int (*launch)(void *context, const struct work *work, struct message *taken[PHASE_EDGES]);
+    void (*ahead)(void *context, const struct message *next);
 };
 
 enum { DUMP_OUTPUTS = 4 };
 struct follower {
     struct hub *hub;
     struct part *part;
-    struct edge *control; // NULL without a conductor
-    struct edge *served;  // NULL, or the output that a consumer asks for
-    int rank, ranks;      // set by follower_run: own microbatches are those with m mod ranks = rank
-    int ahead;            // microbatches to ask for ahead of need
+    const struct topology *topology;
+    struct channel control; // without an edge: no conductor
+    struct edge *served;    // NULL, or the output that a consumer asks for
+    int window;             // pulled units to ask for ahead of need
     const struct phase *phase;
-    int phases; // the first one takes the stage's pulled edge
-    // Adds the outputs of the dumped step, f32 in batch order, in host memory; returns how many, at most DUMP_OUTPUTS.
+    int phases;
+    // Adds the outputs of the dumped step, f32, the own microbatches in order, in host memory; returns how many, at
+    // most DUMP_OUTPUTS. NULL: none.
     int (*outputs)(void *context, struct tensor *tensor);
     void *context;
-    struct taken_ahead {
-        bool is_taken;
-        int64_t step;
-        int microbatch, status; // of edge_take
-        struct message *message;
-    } taken_ahead; // private
-};
 
-// In a pass that takes the pulled edge: the message that the next such pass will take, if it has arrived, else NULL. It
-// stays until that pass; whatever is wrong with it is told then.
-const struct message *follower_next(const struct work *work);
+    int rank, ranks; // private, as all below
+    struct ahead pulled;
+    struct own_units own;
+};
 
 // Drives the stage to its end. 0 or -exit_code.
 int follower_run(struct follower *follower);

@@ -4,105 +4,95 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "optim/tuning.h"
-#include "run/run_options.h"
-#include "train/follower_step.h"
+#include "train/follower_pass.h"
 
-static bool beyond(int64_t step) {
-    return run_options.steps && step >= run_options.steps;
+static const struct run_options *options_of(const struct follower *follower) {
+    return &follower->part->run->options;
 }
+
+static bool beyond(const struct follower *follower, int64_t step) {
+    int64_t steps = options_of(follower)->steps;
+    return steps && step >= steps;
+}
+
+// ---- forward
 
 static int forward_unit(struct follower *follower, struct message **input) {
     const struct unit unit = (*input)->unit;
-    struct follower_step step = {.follower = follower,
-                                 .order = {.step = unit.step,
-                                           .first = unit.first,
-                                           .batch = unit.samples,
-                                           .microbatches = (*input)->microbatches},
-                                 .first = input};
-    return unit.step < run_options.first_step ? 0 : follower_unit(&step, unit.microbatch);
+    struct pass pass = {.follower = follower,
+                        .order = {.step = unit.step,
+                                  .first = unit.first,
+                                  .batch = unit.samples,
+                                  .microbatches = (*input)->microbatches},
+                        .first = input};
+    return unit.step < options_of(follower)->first_step ? 0 : pass_unit(&pass, unit.microbatch);
 }
 
-// The unit that is asked for next.
-struct request {
-    struct prefetch prefetch;
-    struct step_order order;
-    int microbatch;
-};
-
-static void request_begin(struct request *request, struct follower *follower) {
-    int M = run_options.steps ? run_microbatches() : INT32_MAX;
-    int64_t batch = M * run_options.microbatch;
-    int64_t step = run_options.steps ? run_options.first_step : 0;
-    *request = (struct request){
-        .order = {.step = step, .first = step * batch, .batch = batch, .microbatches = M, .steps = run_options.steps}};
-    prefetch_begin(&request->prefetch, follower->phase->take[0], follower->ahead, 0, 1);
+// The order that units follow from. Without --steps it is one of endless microbatches.
+static struct step_order first_order(const struct follower *follower) {
+    const struct run_options *o = options_of(follower);
+    int M = o->steps ? run_microbatches(follower->part->run) : INT32_MAX;
+    int64_t batch = M * o->microbatch, step = o->steps ? o->first_step : 0;
+    return (struct step_order){
+        .step = step, .first = step * batch, .batch = batch, .microbatches = M, .steps = o->steps};
 }
 
-static int request_take(struct request *request, struct message **input) {
-    struct step_order *order = &request->order;
-    if (beyond(order->step)) return HUB_END;
-    prefetch_reach(&request->prefetch, order, request->microbatch);
-    int status = edge_take(request->prefetch.edge, wanted_data(ANYBODY, order->step, request->microbatch), input);
-    if (!status && run_options.steps) (*input)->microbatches = order->microbatches; // workers do not know M
-    if (++request->microbatch < order->microbatches) return status;
-    request->microbatch = 0;
-    order->step++;
-    order->first += order->batch;
+static int take_input(struct follower *follower, struct message **input) {
+    int status = ahead_take(&follower->pulled, input);
+    bool asked = !edge_is_recording(follower->pulled.edge);
+    // Workers do not know M.
+    if (!status && asked && options_of(follower)->steps) (*input)->microbatches = run_microbatches(follower->part->run);
     return status;
 }
 
-static int take_input(struct follower *follower, struct request *request, struct message **input) {
-    struct edge *edge = follower->phase->take[0];
-    if (!edge_is_recording(edge)) return request_take(request, input);
-    return edge_take(edge, wanted_next_data(ANYBODY), input);
-}
-
 static int forward_all(struct follower *follower) {
+    const struct step_order order = first_order(follower);
     struct message *input;
-    struct request request;
-    int64_t next = run_options.first_step;
+    int64_t next = options_of(follower)->first_step;
     int status;
-    request_begin(&request, follower);
-    while (!(status = take_input(follower, &request, &input))) {
-        bool enough = beyond(input->unit.step);
+    follower->pulled.as_recorded = true;
+    own_units_reach(&follower->own, &order);
+    while (!(status = take_input(follower, &input))) {
+        bool enough = beyond(follower, input->unit.step);
         next = input->unit.step + 1;
         if (!enough) status = forward_unit(follower, &input);
         message_free(&input);
         if (status || enough) break;
     }
-    if (status == HUB_END && run_options.steps && !beyond(next)) return follower_ended(follower, next);
-    return status;
+    bool cut = status == HUB_END && options_of(follower)->steps && !beyond(follower, next);
+    return cut ? follower_ended(follower, next) : status;
 }
 
-static int whole_step(struct follower *follower, struct prefetch *prefetch, int64_t number) {
-    struct follower_step step = {.follower = follower,
-                                 .prefetch = edge_is_recording(prefetch->edge) ? NULL : prefetch,
-                                 .train = true,
-                                 .order = {.step = number,
-                                           .first = number * run_options.batch_size,
-                                           .batch = run_options.batch_size,
-                                           .microbatches = run_microbatches(),
-                                           .steps = run_options.steps,
-                                           .dump = run_options.dump && run_options.dump_step == number}};
+// ---- whole steps
+
+static int whole_step(struct follower *follower, int64_t number) {
+    const struct run_options *o = options_of(follower);
+    struct pass pass = {.follower = follower,
+                        .train = true,
+                        .order = {.step = number,
+                                  .first = number * o->batch_size,
+                                  .batch = o->batch_size,
+                                  .microbatches = run_microbatches(follower->part->run),
+                                  .steps = o->steps,
+                                  .dump = o->dump && o->dump_step == number}};
+    own_units_reach(&follower->own, &pass.order);
     params_zero_gradient(follower->part->params);
-    int status = follower_phases(&step);
+    int status = pass_step(&pass);
     if (status) return status;
     tuning_clear_locked(follower->part->params);
     note("step %" PRId64 ": gradient norm %.9g", number, sqrt(part_gradient_squares(follower->part)));
-    return step.order.dump ? follower_dump(follower) : 0;
+    return pass.order.dump ? follower_dump(follower) : 0;
 }
 
 static int step_all(struct follower *follower) {
     int status = 0;
-    int64_t step = run_options.first_step;
-    struct prefetch prefetch;
-    prefetch_begin(&prefetch, follower->phase->take[0], follower->ahead, 0, 1);
-    for (; !beyond(step) && !status; step++) status = whole_step(follower, &prefetch, step);
+    int64_t step = options_of(follower)->first_step;
+    for (; !beyond(follower, step) && !status; step++) status = whole_step(follower, step);
     // The step that met the end was counted too.
-    return status == HUB_END && run_options.steps ? follower_ended(follower, step - 1) : status;
+    return status == HUB_END && options_of(follower)->steps ? follower_ended(follower, step - 1) : status;
 }
 
 int follower_alone(struct follower *follower) {
-    return follower->part->params->gradient ? step_all(follower) : forward_all(follower);
+    bool forward = !follower->part->params->gradient && follower->pulled.edge;
+    return forward ? forward_all(follower) : step_all(follower);
 }

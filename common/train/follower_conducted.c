@@ -1,108 +1,115 @@
-// Under a conductor: step … norm, scale, done (design section 4).
+// Under a conductor: step … norm, scale, done (design section 4). The passes over the step's microbatches lie between
+// `step` and `norm`; their losses are reported by the phases themselves. `scale` comes always, so a follower that has
+// sent its norm knows that every other follower's reading of this step is over (train/slots.h relies on it).
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "optim/tuning.h"
 #include "run/checkpoint.h"
-#include "run/run_options.h"
 #include "stage/stage.h"
-#include "train/follower_step.h"
+#include "train/follower_pass.h"
+
+static int tell(const struct follower *follower, struct message **message) {
+    return channel_send(&follower->control, 0, 0, message);
+}
+
+static int take_word(const struct follower *follower, const char *word, int64_t step, int microbatch,
+                     struct message **message) {
+    return edge_take(follower->control.edge, wanted_word(word, ANYBODY, step, microbatch), message);
+}
 
 static int pass_signal(void *context, int signal) {
-    struct follower *follower = context;
     struct message *stop = stop_pack(signal);
-    return edge_send(follower->control, ANYBODY, &stop);
+    return tell(context, &stop);
 }
 
 // The stage's memory is laid out for the batch that its own options say.
-static int check_order(const struct step_order *order) {
-    if (order->microbatches == run_microbatches() && order->batch == run_options.batch_size) return 0;
+static int check_order(const struct follower *follower, const struct step_order *order) {
+    const struct run *run = follower->part->run;
+    if (order->microbatches == run_microbatches(run) && order->batch == run->options.batch_size) return 0;
     return error(EXIT_USAGE,
                  ROLE_LOSS " conducts batches of %" PRId64 " in %d microbatches, this stage has %" PRId64
                            " in %d: give all stages the same --batch-size and --microbatch",
-                 order->batch, order->microbatches, run_options.batch_size, run_microbatches());
+                 order->batch, order->microbatches, run->options.batch_size, run_microbatches(run));
 }
 
-static int take_order(struct follower *follower, struct step_order *order) {
+static int take_order(const struct follower *follower, struct step_order *order) {
     struct message *message;
-    int status = edge_take(follower->control, wanted_word(WORD_STEP, ANYBODY, -1, 0), &message);
+    int status = take_word(follower, WORD_STEP, -1, 0, &message);
     if (status) return status;
     status = step_unpack(message, order);
     message_free(&message);
-    return status ? status : check_order(order);
+    return status ? status : check_order(follower, order);
 }
 
-static int send_norm(const struct follower_step *step) {
-    struct follower *follower = step->follower;
-    struct norm_report report = {.squares = part_gradient_squares(follower->part)};
-    if (!isfinite(report.squares)) strcpy(report.bad, part_bad_gradient(follower->part));
-    struct message *message = norm_pack(&report, step->order.step, step->drops);
-    return edge_send(follower->control, ANYBODY, &message);
+static int send_norm(const struct pass *pass) {
+    const struct part *part = pass->follower->part;
+    struct norm_report report = {.squares = part_gradient_squares(part)};
+    if (!isfinite(report.squares)) strcpy(report.bad, part_bad_gradient(part));
+    struct message *message = norm_pack(&report, pass->order.step, pass->drops);
+    return tell(pass->follower, &message);
 }
 
-static int take_scale(const struct follower_step *step, struct scale_order *scale) {
+static int take_scale(const struct pass *pass, struct scale_order *scale) {
     struct message *message;
-    struct follower *follower = step->follower;
-    int status = edge_take(follower->control, wanted_word(WORD_SCALE, ANYBODY, step->order.step, 0), &message);
-    if (status == HUB_END) return error(EXIT_PEER, ROLE_LOSS " ended within step %" PRId64, step->order.step);
+    int status = take_word(pass->follower, WORD_SCALE, pass->order.step, 0, &message);
+    if (status == HUB_END) return error(EXIT_PEER, ROLE_LOSS " ended within step %" PRId64, pass->order.step);
     if (status) return status;
     status = scale_unpack(message, scale);
     message_free(&message);
     return status;
 }
 
-static int write_checkpoint(const struct follower_step *step, struct written *written) {
-    char *directory = checkpoint_aside(step->order.step + 1);
+// Ranks of one stage hold the same weights, so the first one writes them.
+static int write_checkpoint(const struct pass *pass, struct written *written) {
+    if (pass->follower->rank) return 0;
+    char *directory = checkpoint_aside(pass->order.step + 1);
     int status = directory_make(directory);
-    if (!status) status = part_write(step->follower->part, directory, written);
+    if (!status) status = part_write(pass->follower->part, directory, written);
     free(directory);
     return status;
 }
 
-static int finish(const struct follower_step *step, const struct scale_order *scale) {
-    struct follower *follower = step->follower;
+static int finish(const struct pass *pass, const struct scale_order *scale) {
     struct written written = {0};
-    if (!scale->skip) optimizer_step(follower->part->optimizer, step->order.lr, scale->clip);
-    int status = scale->checkpoint ? write_checkpoint(step, &written) : 0;
-    if (status || !(scale->last || scale->checkpoint || step->order.dump)) return status;
-    struct message *done = done_pack(&written, step->order.step);
-    return edge_send(follower->control, ANYBODY, &done);
+    if (!scale->skip) optimizer_step(pass->follower->part->optimizer, pass->order.lr, scale->clip);
+    int status = scale->checkpoint ? write_checkpoint(pass, &written) : 0;
+    if (status || !(scale->last || scale->checkpoint || pass->order.dump)) return status;
+    struct message *done = done_pack(&written, pass->order.step);
+    return tell(pass->follower, &done);
 }
 
-static int train_step(const struct follower_step *step) {
+static int train_step(const struct pass *pass) {
     struct scale_order scale;
-    params_zero_gradient(step->follower->part->params);
-    int status = follower_phases(step);
-    tuning_clear_locked(step->follower->part->params);
-    if (status == HUB_END) status = follower_ended(step->follower, step->order.step);
-    if (!status && step->order.dump) status = follower_dump(step->follower);
-    if (!status) status = send_norm(step);
-    if (!status) status = take_scale(step, &scale);
-    return status ? status : finish(step, &scale);
+    struct params *params = pass->follower->part->params;
+    params_zero_gradient(params);
+    int status = pass_step(pass);
+    tuning_clear_locked(params);
+    if (status == HUB_END) status = follower_ended(pass->follower, pass->order.step);
+    if (!status && pass->order.dump) status = follower_dump(pass->follower);
+    if (!status) status = send_norm(pass);
+    if (!status) status = take_scale(pass, &scale);
+    return status ? status : finish(pass, &scale);
+}
+
+static int run_order(struct pass *pass) {
+    struct follower *follower = pass->follower;
+    own_units_reach(&follower->own, &pass->order);
+    pass->train = !pass->order.evaluate;
+    pass->open_end = pass->order.evaluate;
+    if (pass->train && !follower->part->optimizer)
+        return error(EXIT_USAGE, "started with --evaluate, but " ROLE_LOSS " conducts training");
+    return pass->train ? train_step(pass) : pass_step(pass);
 }
 
 int follower_conducted(struct follower *follower) {
-    struct prefetch prefetch;
     struct strings drops = {0};
-    struct edge *pulled = follower->phase->take[0];
-    struct follower_step step = {.follower = follower, .drops = &drops};
+    struct pass pass = {.follower = follower, .drops = &drops};
     int status;
-    prefetch_begin(&prefetch, pulled, follower->ahead, follower->rank, follower->ranks);
-    if (!edge_is_recording(pulled)) step.prefetch = &prefetch;
     stage_signal_policy(STAGE_REQUEST, pass_signal, follower);
-    while (!(status = take_order(follower, &step.order))) {
-        step.train = !step.order.evaluate;
-        step.open_end = step.order.evaluate;
-        if (step.train && !follower->part->optimizer)
-            status = error(EXIT_USAGE, "started with --evaluate, but " ROLE_LOSS " conducts training");
-        else
-            status = step.train ? train_step(&step) : follower_phases(&step);
-        if (status) break;
-        strings_clear(&drops);
-    }
+    while (!(status = take_order(follower, &pass.order)) && !(status = run_order(&pass))) strings_clear(&drops);
     strings_release(&drops);
     return status == HUB_END ? 0 : status;
 }

@@ -1,50 +1,39 @@
-// A consumer asks for the stage's output, microbatch by microbatch, until it has enough.
-#include <string.h>
+// A consumer asks for the stage's output, microbatch by microbatch, until it has enough. The input of what it asked is
+// asked for at once, so that it is made while earlier units compute.
+#include "train/follower_pass.h"
 
-#include "train/follower_step.h"
+enum { QUEUE = 64 }; // units taken from the consumer's requests and not answered
 
-static int say_end(struct follower *follower, struct unit unit) {
+// The `next` of the pulled edge: what the consumer asks.
+static int next_asked(void *context, bool wait, struct unit *unit) {
+    struct follower *follower = context;
+    if (!wait && !edge_ready(follower->served, wanted_ask())) return AHEAD_NOT_YET;
+    return edge_next_ask(follower->served, unit);
+}
+
+static int say_end(const struct follower *follower, struct unit unit) {
     struct message *end = message_new(MESSAGE_END, unit);
     return edge_send(follower->served, ANYBODY, &end);
 }
 
-// `behind` is the unit that was asked for next, or NULL.
-static int serve(struct follower *follower, struct unit unit, const struct unit *behind) {
-    struct follower_step step = {.follower = follower,
-                                 .order = {.step = unit.step, .first = unit.first, .batch = unit.samples},
-                                 .behind = behind};
-    int status = follower_unit(&step, unit.microbatch);
-    return status == HUB_END ? say_end(follower, unit) : status;
-}
-
-// What was asked and not answered yet. Its input is asked for at once, so that it is made while earlier units compute.
-struct queue {
-    struct unit unit[64];
-    int count;
-};
-
-static bool has_room(const struct queue *queue) {
-    return queue->count < (int)(sizeof queue->unit / sizeof *queue->unit);
-}
-
-// Waits for a unit when the queue is empty, and takes along what else was asked. 0, HUB_END or another wait's value.
-static int fill(struct follower *follower, struct queue *queue) {
-    while (has_room(queue) && (!queue->count || edge_ready(follower->served, wanted_ask()))) {
-        struct unit *unit = &queue->unit[queue->count];
-        int status = edge_next_ask(follower->served, unit);
-        if (status) return status;
-        edge_want(follower->phase->take[0], ANYBODY, *unit);
-        queue->count++;
-    }
-    return 0;
+static int serve(struct follower *follower, struct unit unit, struct message **input) {
+    struct pass pass = {
+        .follower = follower, .order = {.step = unit.step, .first = unit.first, .batch = unit.samples}, .first = input};
+    return pass_unit(&pass, unit.microbatch);
 }
 
 int follower_served(struct follower *follower) {
-    struct queue queue = {.count = 0};
     int status;
-    while (!(status = fill(follower, &queue))) {
-        if ((status = serve(follower, queue.unit[0], queue.count > 1 ? &queue.unit[1] : NULL))) break;
-        memmove(queue.unit, queue.unit + 1, (size_t)--queue.count * sizeof *queue.unit);
+    follower->pulled.window = QUEUE - 1;
+    follower->pulled.next = next_asked;
+    follower->pulled.context = follower;
+    while (!(status = ahead_fill(&follower->pulled))) {
+        struct message *input;
+        const struct unit unit = *ahead_first(&follower->pulled);
+        status = ahead_take(&follower->pulled, &input);
+        status = status == HUB_END ? say_end(follower, unit) : status ? status : serve(follower, unit, &input);
+        message_free(&input);
+        if (status) break;
     }
     return status;
 }

@@ -1,21 +1,27 @@
-// The embeddings of a global batch, gathered row by row from both encoders, and what loss makes of them.
+// The embeddings of a global batch, gathered row by row from both sides of the contrast, and what loss makes of them.
 #pragma once
 
 #include "model/contrastive.h"
-#include "train/part.h"
-#include "wire/hub.h"
+#include "train/conductor.h"
 
+enum { GATHER_IMAGE, GATHER_TEXT, GATHER_SIDES };
 struct gather {
     int64_t G, E;
-    float *image, *text;     // [G,E]; microbatch m in rows m·B …
-    float *d_image, *d_text; // [G,E], NULL without gradients
+    struct gather_side {
+        const char *role;
+        int ranks;      // 0: whoever recorded them
+        float *row, *d; // [G,E]; microbatch m in rows m·B …; d NULL without gradients
+    } side[GATHER_SIDES];
     struct contrastive *contrastive;
 };
-struct gather *gather_new(struct ops *ops, int64_t G, int64_t E, bool train);
+// For the conductor's run; `train` with gradients.
+struct gather *gather_new(const struct conductor *conductor, bool train);
 void gather_free(struct gather **gather);
 struct memory_bytes gather_bytes(int64_t G, int64_t E, bool train);
 
-// Takes the 2M embeddings of a step. *samples rows are filled, fewer than G only at the end of the data.
-int gather_take(struct gather *gather, struct edge *embeddings, const struct step_order *order, int64_t *samples);
-// Sends each encoder its M gradients.
-int gather_return(const struct gather *gather, struct edge *embeddings_grad, const struct step_order *order);
+// Takes the 2M embeddings of a step. *samples rows are filled, fewer than G only at the end of the data. 0 or
+// -exit_code.
+int gather_take(struct gather *gather, const struct conductor *conductor, const struct step_order *order,
+                int64_t *samples);
+// Sends each side its M gradients.
+int gather_return(const struct gather *gather, const struct conductor *conductor, const struct step_order *order);

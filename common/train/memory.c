@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
-#include "run/run_options.h"
 #include "stage/stage.h"
 
 #define GIB 1073741824.0
@@ -18,6 +17,13 @@ static int64_t program_bytes(void) {
     return memory_peak_bytes() + WORKING_BYTES;
 }
 
+// What is asked for, by which run.
+struct wish {
+    const struct run_options *options;
+    memory_need *need;
+    void *context;
+};
+
 // A limit, and the bytes that are held to it.
 struct bound {
     int64_t bytes, limit; // INT64_MAX: none
@@ -26,54 +32,60 @@ struct bound {
     int64_t program; // counted beside what the stage needs
 };
 
+static struct memory_bytes need_of(const struct wish *wish, int recompute, int64_t microbatch) {
+    return wish->need(wish->context, recompute, microbatch);
+}
+
 static int64_t held(const struct bound *bound, struct memory_bytes need) {
     return bound->device_alone ? need.device : bound->program + need.device + need.host;
 }
 
 // The first setting that fits: recompute first, then smaller microbatches.
-static int refuse(memory_need *need, void *context, const struct bound *bound) {
+static int refuse(const struct wish *wish, const struct bound *bound) {
+    const struct run_options *o = wish->options;
     double gib = (double)bound->bytes / GIB;
-    int64_t microbatch = run_options.microbatch;
-    if (run_options.recompute == RECOMPUTE_NONE &&
-        held(bound, need(context, RECOMPUTE_MICROBATCH, microbatch)) <= bound->limit)
+    int64_t microbatch = o->microbatch;
+    if (o->recompute == RECOMPUTE_NONE && held(bound, need_of(wish, RECOMPUTE_MICROBATCH, microbatch)) <= bound->limit)
         return error(EXIT_USAGE, "needs %.2f GiB, %s: --recompute microbatch fits", gib, bound->what);
     for (microbatch--; microbatch > 0; microbatch--) {
-        if (run_options.batch_size % microbatch) continue;
-        if (held(bound, need(context, RECOMPUTE_MICROBATCH, microbatch)) <= bound->limit)
+        if (o->batch_size % microbatch) continue;
+        if (held(bound, need_of(wish, RECOMPUTE_MICROBATCH, microbatch)) <= bound->limit)
             return error(EXIT_USAGE, "needs %.2f GiB, %s: --recompute microbatch with --microbatch %" PRId64 " fits",
                          gib, bound->what, microbatch);
     }
     return error(EXIT_USAGE,
                  "needs %.2f GiB, %s, and no --microbatch of a batch of %" PRId64
                  " fits: choose a smaller --model or --batch-size",
-                 gib, bound->what, run_options.batch_size);
+                 gib, bound->what, o->batch_size);
 }
 
-static int check(memory_need *need, void *context, struct bound *bound) {
-    bound->bytes = held(bound, need(context, run_options.recompute, run_options.microbatch));
-    return bound->bytes > bound->limit ? refuse(need, context, bound) : 0;
+static int check(const struct wish *wish, struct bound *bound) {
+    bound->bytes = held(bound, need_of(wish, wish->options->recompute, wish->options->microbatch));
+    return bound->bytes > bound->limit ? refuse(wish, bound) : 0;
 }
 
-static int check_option(memory_need *need, void *context, bool device_alone) {
+static int check_option(const struct wish *wish, bool device_alone) {
+    const double gib = wish->options->memory_gib;
     struct bound bound = {.limit = INT64_MAX, .device_alone = device_alone, .program = program_bytes()};
-    if (run_options.memory_gib > 0) bound.limit = (int64_t)(run_options.memory_gib * GIB);
-    snprintf(bound.what, sizeof bound.what, "more than --memory %g", run_options.memory_gib);
-    return check(need, context, &bound);
+    if (gib > 0) bound.limit = (int64_t)(gib * GIB);
+    snprintf(bound.what, sizeof bound.what, "more than --memory %g", gib);
+    return check(wish, &bound);
 }
 
-static int check_free(memory_need *need, void *context, int64_t free_bytes) {
+static int check_free(const struct wish *wish, int64_t free_bytes) {
     struct bound bound = {.limit = free_bytes, .device_alone = true};
     snprintf(bound.what, sizeof bound.what, "more than the %.2f GiB that its GPU has free", (double)free_bytes / GIB);
-    return check(need, context, &bound);
+    return check(wish, &bound);
 }
 
-int memory_announce(struct ops *ops, memory_need *need, void *context) {
-    struct memory_bytes bytes = need(context, run_options.recompute, run_options.microbatch);
+int memory_announce(const struct run *run, struct ops *ops, memory_need *need, void *context) {
+    const struct wish wish = {&run->options, need, context};
+    struct memory_bytes bytes = need_of(&wish, run->options.recompute, run->options.microbatch);
     int64_t program = program_bytes(), free_bytes;
     ops->free_memory(ops, &free_bytes);
     bool gpu = free_bytes >= 0;
-    int status = check_option(need, context, gpu);
-    if (!status && gpu) status = check_free(need, context, free_bytes);
+    int status = check_option(&wish, gpu);
+    if (!status && gpu) status = check_free(&wish, free_bytes);
     if (status) return status;
     int64_t host = program + bytes.host + (gpu ? 0 : bytes.device);
     if (gpu) note("needs %.3f GiB of its GPU's memory", (double)bytes.device / GIB);

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "ops/ops.h"
+#include "run/run.h"
 
 struct memory_bytes {
     int64_t device; // of the backend; host memory too where that is a CPU
@@ -15,4 +16,4 @@ typedef struct memory_bytes memory_need(void *context, int recompute, int64_t mi
 
 // Prints and announces the need of the run's own settings. Above --memory, which limits a GPU's memory where the stage
 // computes on one, or above what the GPU has free: -EXIT_USAGE naming the options that fit.
-int memory_announce(struct ops *ops, memory_need *need, void *context);
+int memory_announce(const struct run *run, struct ops *ops, memory_need *need, void *context);

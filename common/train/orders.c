@@ -1,16 +1,31 @@
+// Control messages between loss and its followers. Who they are is the topology's matter; when what is said,
+// training_step.c's and evaluate.c's.
 #include "train/orders.h"
-
-const char *const follower_roles[2] = {ROLE_IMAGE, ROLE_TEXT};
 
 int orders_begin(const struct conductor *conductor, const struct step_order *order) {
     int status = 0;
-    for (int i = 0; i < 2 && !status; i++) {
+    for (int i = 0; i < conductor->topology->followers && !status; i++) {
         struct message *message = step_pack(order);
-        status = edge_send(conductor->control, (struct address){follower_roles[i], 0}, &message);
+        status = edge_send(conductor->control, conductor->topology->follower[i], &message);
     }
     return status;
 }
 
+int orders_scale(const struct conductor *conductor, const struct scale_order *scale, int64_t step) {
+    int status = 0;
+    for (int i = 0; i < conductor->topology->followers && !status; i++) {
+        struct message *message = scale_pack(scale, step);
+        status = edge_send(conductor->control, conductor->topology->follower[i], &message);
+    }
+    return status;
+}
+
+int orders_hear(const struct conductor *conductor, struct address from, const char *word, int64_t step, int microbatch,
+                struct message **message) {
+    return edge_take(conductor->control, wanted_word(word, from, step, microbatch), message);
+}
+
+// A stop is filed as step 0, whatever step is on its way (protocol.c).
 int orders_stop_asked(const struct conductor *conductor, int *signal) {
     const struct wanted stop = wanted_word(WORD_STOP, ANYBODY, 0, 0);
     int status = 0;

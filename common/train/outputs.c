@@ -1,8 +1,8 @@
+// Every pass begins by checking what it was sent and ends by passing on what identifies the samples; both stand here
+// once for all stages.
 #include "train/outputs.h"
 
 #include <inttypes.h>
-
-#include "run/run_options.h"
 
 struct message *output_new(const struct work *work, const struct message *input) {
     struct message *message = message_new(MESSAGE_DATA, input->unit);
@@ -15,9 +15,9 @@ struct message *output_new(const struct work *work, const struct message *input)
 
 int input_samples(const struct work *work, const struct message *input) {
     int32_t samples = input->unit.samples;
-    if (samples <= run_options.microbatch && (!work->train || samples == run_options.microbatch)) return 0;
+    if (samples <= work->B && (!work->train || samples == work->B)) return 0;
     return error(EXIT_USAGE, "step %" PRId64 ", microbatch %d has %d samples and --microbatch is %" PRId64, work->step,
-                 work->microbatch, samples, run_options.microbatch);
+                 work->microbatch, samples, work->B);
 }
 
 int input_tensor(const struct work *work, const struct message *input, const char *name, enum dtype dtype,

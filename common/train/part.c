@@ -8,12 +8,9 @@
 #include "optim/tuning.h"
 #include "run/checkpoint.h"
 #include "run/pretrained.h"
-#include "run/run_model.h"
-#include "run/run_options.h"
-#include "run/run_start.h"
 
-static struct optimizer_settings optimizer_settings_of_run(void) {
-    const struct run_options *o = &run_options;
+static struct optimizer_settings optimizer_settings_of_run(const struct run *run) {
+    const struct run_options *o = &run->options;
     return (struct optimizer_settings){.kind = o->optimizer,
                                        .beta1 = o->beta1,
                                        .beta2 = o->beta2,
@@ -23,24 +20,20 @@ static struct optimizer_settings optimizer_settings_of_run(void) {
                                        .average_decay = o->ema_decay};
 }
 
-static struct tuning tuning_of_run(const struct model_part *which) {
-    const struct run_options *o = &run_options;
-    struct tuning tuning = {.layer_decay = o->layer_decay};
-    if (which == &image_part) {
-        tuning.lock = o->lock_image;
-        tuning.unlocked = (int)o->lock_image_unlocked_groups;
-    } else if (which == &text_part) {
-        tuning.lock = o->lock_text;
-        tuning.unlocked = (int)o->lock_text_unlocked_layers;
-    }
-    return tuning;
+// What the model lacks is refused, where no other stage of the table owns it.
+static int load_weights(struct part *part, const char *from, bool average) {
+    int count;
+    const struct model_part **known = stage_parts(&count);
+    int status = pretrained_load(part->params, from, average, known, count);
+    free(known);
+    return status;
 }
 
 static int read_checkpoint_files(struct part *part, const struct checkpoint *checkpoint, const char *directory) {
-    char *optimizer = xformat("%s/%s.optimizer.safetensors", directory, part->which->name);
-    char *average_name = xformat("%s.ema.safetensors", part->which->name),
+    char *optimizer = xformat("%s/%s.optimizer.safetensors", directory, part->row->part->name);
+    char *average_name = xformat("%s.ema.safetensors", part->row->part->name),
          *average = path_join(directory, average_name);
-    int status = pretrained_load(part->params, directory, false, model_parts, MODEL_PARTS);
+    int status = load_weights(part, directory, false);
     if (!status && part->optimizer) {
         optimizer_start(part->optimizer);
         status = optimizer_read(part->optimizer, optimizer);
@@ -59,19 +52,20 @@ static int resume(struct part *part, const char *directory) {
     if (status) return status;
     if (checkpoint.model != part->config.fingerprint)
         return error(EXIT_USAGE, "%s holds the weights of another model than model.json", directory);
-    char *prefix = xformat("%s.", part->which->name);
+    char *prefix = xformat("%s.", part->row->part->name);
     status = checkpoint_verify(&checkpoint, directory, prefix);
     free(prefix);
     return status ? status : read_checkpoint_files(part, &checkpoint, directory);
 }
 
 static int fill(struct part *part) {
-    if (run_start.checkpoint[0]) return resume(part, run_start.checkpoint);
-    if (run_options.pretrained) {
-        int status = pretrained_load(part->params, run_options.pretrained, !part->optimizer, model_parts, MODEL_PARTS);
+    const struct run *run = part->run;
+    if (run->start.checkpoint[0]) return resume(part, run->start.checkpoint);
+    if (run->options.pretrained) {
+        int status = load_weights(part, run->options.pretrained, !part->optimizer);
         if (status) return status;
     } else {
-        params_initialize(part->params, (uint64_t)run_options.seed);
+        params_initialize(part->params, (uint64_t)run->options.seed);
     }
     if (part->optimizer) optimizer_start(part->optimizer);
     return 0;
@@ -82,26 +76,28 @@ static int64_t steps_before_profile(void) {
     return steps ? atoll(steps) : -1;
 }
 
-int part_open(struct part *part, const struct model_part *which, const struct option_table *table) {
-    *part = (struct part){.which = which};
-    int status = run_join(&part->config, table);
+int part_open(struct part *part, const struct stage_row *row, struct run *run) {
+    *part = (struct part){.run = run, .row = row};
+    int status = run_join(run, &part->config);
     if (status) return status;
     // The contrastive loss computes in f32 whatever the encoders do.
-    bool bf16 = run_options.precision == PRECISION_BF16 && which != &loss_part;
-    char *device = run_device(which == &image_part);
-    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(which != &text_part));
+    bool bf16 = run->options.precision == PRECISION_BF16 && !row->conducts;
+    char *device = run_device(run, row->device);
+    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(run, row->threads));
     free(device);
     part->profile_after = steps_before_profile();
     return status;
 }
 
 int part_load(struct part *part, bool train) {
-    struct tuning tuning = tuning_of_run(part->which);
-    part->params = params_new(part->ops, &part->config, part->which, train);
-    tuning_apply(part->params, &tuning);
+    part->params = params_new(part->ops, &part->config, part->row->part, train);
+    if (part->row->tuning) {
+        struct tuning tuning = part->row->tuning(&part->run->options);
+        tuning_apply(part->params, &tuning);
+    }
     part->sum = ops_allocate(part->ops, sizeof *part->sum);
     if (train) {
-        struct optimizer_settings settings = optimizer_settings_of_run();
+        struct optimizer_settings settings = optimizer_settings_of_run(part->run);
         part->optimizer = optimizer_new(part->params, &settings);
     }
     return fill(part);
@@ -124,15 +120,15 @@ void part_close(struct part *part) {
 }
 
 int64_t part_count(const struct part *part) {
-    struct params *layout = params_layout(&part->config, part->which);
+    struct params *layout = params_layout(&part->config, part->row->part);
     int64_t count = params_count(layout);
     params_free(&layout);
     return count;
 }
 
 struct memory_bytes part_bytes(const struct part *part, bool train) {
-    struct params *layout = params_layout(&part->config, part->which);
-    struct optimizer_settings settings = optimizer_settings_of_run();
+    struct params *layout = params_layout(&part->config, part->row->part);
+    struct optimizer_settings settings = optimizer_settings_of_run(part->run);
     int64_t block = layout->elements * (int64_t)sizeof(real), optimizer = optimizer_bytes(layout, &settings);
     int64_t weights = params_linear_count(layout);
     struct memory_bytes bytes = {.device = block};
@@ -183,7 +179,7 @@ static int write_average(const struct part *part, const char *path, struct writt
 
 static int write_one(const struct part *part, const char *directory, const char *ending, write_function *write,
                      struct written *written) {
-    char *name = xformat("%s%s.safetensors", part->which->name, ending), *path = path_join(directory, name);
+    char *name = xformat("%s%s.safetensors", part->row->part->name, ending), *path = path_join(directory, name);
     int status = write(part, path, written_add(written, name));
     free(name);
     free(path);

@@ -1,14 +1,16 @@
 // One part of the model as a process holds it: configuration, backend, parameters, and when it trains an optimizer.
-// Image encoder, text decoder and temperature are started, saved and resumed alike.
+// Every stage of the table starts, saves and resumes it alike.
 #pragma once
 
 #include "optim/optimizer.h"
-#include "stage/option.h"
+#include "run/run.h"
 #include "train/memory.h"
 #include "train/protocol.h"
+#include "train/stages.h"
 
 struct part {
-    const struct model_part *which;
+    const struct run *run;
+    const struct stage_row *row; // its name in files, the tensors that it owns
     struct model_config config;
     struct ops *ops;
     struct params *params;       // NULL before part_load
@@ -18,8 +20,9 @@ struct part {
     double profiled_since;       // clock_seconds
 };
 
-// In a stage's `prepare`: joins the run (run_join) and opens the backend. 0 or -exit_code; part_close in any case.
-int part_open(struct part *part, const struct model_part *which, const struct option_table *table);
+// In a stage's `prepare`: joins the run (run_join), which outlives the part, and opens the backend. 0 or -exit_code;
+// part_close in any case.
+int part_open(struct part *part, const struct stage_row *row, struct run *run);
 
 // Allocates parameters and optimizer, and fills them from the checkpoint that the run goes on from, else from
 // --pretrained, else from the seed. 0 or -exit_code.

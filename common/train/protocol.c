@@ -47,19 +47,22 @@ int step_unpack(const struct message *message, struct step_order *order) {
     return status ? status : read_flag(message, STEP_DUMP, &order->dump);
 }
 
-#define CAPTION_NLL "nll"
-#define CAPTION_TARGETS "targets"
+#define REPORT_NAME "name"
+#define REPORT_SUM "sum"
+#define REPORT_COUNT "count"
 
-struct message *caption_pack(const struct caption_report *report, struct unit unit) {
-    struct message *message = message_tell(WORD_CAPTION, unit);
-    message_set_real(message, CAPTION_NLL, report->nll);
-    message_set_int(message, CAPTION_TARGETS, report->targets);
+struct message *report_pack(const struct loss_report *report, struct unit unit) {
+    struct message *message = message_tell(WORD_REPORT, unit);
+    message_set_text(message, REPORT_NAME, report->name);
+    message_set_real(message, REPORT_SUM, report->sum);
+    message_set_int(message, REPORT_COUNT, report->count);
     return message;
 }
 
-int caption_unpack(const struct message *message, struct caption_report *report) {
-    int status = message_real(message, CAPTION_NLL, &report->nll);
-    return status ? status : message_int(message, CAPTION_TARGETS, &report->targets);
+int report_unpack(const struct message *message, struct loss_report *report) {
+    *report = (struct loss_report){.name = message_text(message, REPORT_NAME)};
+    int status = message_real(message, REPORT_SUM, &report->sum);
+    return status ? status : message_int(message, REPORT_COUNT, &report->count);
 }
 
 #define NORM_SQUARES "squares"

@@ -8,12 +8,9 @@
 #include "run/samples.h"
 #include "wire/message.h"
 
-#define ROLE_IMAGE "image-encode"
-#define ROLE_TEXT "text-decode"
-#define ROLE_LOSS "loss"
-
+// What a message of the protocol is: the word of a MESSAGE_TOLD.
 #define WORD_STEP "step"
-#define WORD_CAPTION "caption"
+#define WORD_REPORT "report"
 #define WORD_NORM "norm"
 #define WORD_SCALE "scale"
 #define WORD_DONE "done"
@@ -31,13 +28,14 @@ struct step_order {
 struct message *step_pack(const struct step_order *order);
 int step_unpack(const struct message *message, struct step_order *order);
 
-// text-decode → loss, for each of its microbatches.
-struct caption_report {
-    double nll;      // Σ −log p over the targets
-    int64_t targets; // valid ones
+// follower → loss, for each of its microbatches and each loss of its row in the table.
+struct loss_report {
+    const char *name; // of the loss; unpacked, it is the message's
+    double sum;       // for a caption Σ −log p over the targets
+    int64_t count;    // what the mean is over: valid targets
 };
-struct message *caption_pack(const struct caption_report *report, struct unit unit);
-int caption_unpack(const struct message *message, struct caption_report *report);
+struct message *report_pack(const struct loss_report *report, struct unit unit);
+int report_unpack(const struct message *message, struct loss_report *report);
 
 // follower → loss, after its last backward pass of the step.
 struct norm_report {

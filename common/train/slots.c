@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "ops/host_memory.h"
-#include "run/run_options.h"
 #include "tensor/arena.h"
 
 _Static_assert(SHARED_HANDLE == WIRE_HANDLE, "a handle does not fit into a message");
@@ -48,25 +47,28 @@ static void make_memory(struct slots *slots) {
 }
 
 // The reader's device number, or -1 where its backend is not the part's.
-static int reader_of(bool image_reads) {
-    char *reader = run_device(image_reads), *writer = run_device(!image_reads);
+static int reader_of(const struct part *part, const char *role) {
+    char *reader = run_device(part->run, stage_find(role)->device), *writer = run_device(part->run, part->row->device);
     int index = ops_same_backend(reader, writer) ? ops_device_index(reader) : -1;
     free(reader);
     free(writer);
     return index;
 }
 
-static bool may_share(const struct edge *edge) {
-    return edge && edge_is_local(edge) && run_options.transport == TRANSPORT_SHARED;
+static bool may_share(const struct run *run, const struct edge *edge) {
+    return edge && edge_is_local(edge) && run->options.transport == TRANSPORT_SHARED;
 }
 
-struct slots *slots_new(const struct part *part, const struct edge *edge, bool image_reads, int count, size_t bytes) {
-    int reader = may_share(edge) && run_options.control && run_trains() ? reader_of(image_reads) : -1;
+struct slots *slots_new(const struct part *part, const struct channel *channel, int count, size_t bytes) {
+    bool trains = part->run->options.control && run_trains(part->run);
+    if (!trains || !may_share(part->run, channel->edge)) return NULL;
+    int reader = reader_of(part, channel->peer[0].role);
     return reader < 0 ? NULL : new_slots(part, reader, count, bytes);
 }
 
-struct slots *slots_new_served(const struct part *part, const struct edge *edge, int count, size_t bytes) {
-    int reader = may_share(edge) ? reader_of(false) : -1;
+struct slots *slots_new_served(const struct part *part, const struct edge *edge, const char *consumer, int count,
+                               size_t bytes) {
+    int reader = may_share(part->run, edge) ? reader_of(part, consumer) : -1;
     if (reader < 0) return NULL;
     struct slots *slots = new_slots(part, reader, count, bytes);
     slots->served = edge;

@@ -8,20 +8,21 @@
 // the bytes.
 #pragma once
 
+#include "train/edges.h"
 #include "train/part.h"
-#include "wire/hub.h"
 
 struct slots;
 
 // What `count` tensors of so many bytes take on an edge, slots or messages, at its writer and its reader.
 struct memory_bytes slots_bytes(const struct part *part, int64_t count, int64_t bytes);
 
-// Of `count` tensors of `bytes` that the part writes on the edge in training, for the image encoder to read or the text
-// decoder. NULL where messages must carry them: no training under a conductor, --transport frames, peers on other hosts
-// or with other backends.
-struct slots *slots_new(const struct part *part, const struct edge *edge, bool image_reads, int count, size_t bytes);
-// The same of a served edge (EDGE_SERVE), for the text decoder.
-struct slots *slots_new_served(const struct part *part, const struct edge *edge, int count, size_t bytes);
+// Of `count` tensors of `bytes` that the part writes on the channel in training, for the one stage at its other end.
+// NULL where messages must carry them: no training under a conductor, --transport frames, peers on other hosts or with
+// other backends.
+struct slots *slots_new(const struct part *part, const struct channel *channel, int count, size_t bytes);
+// The same of a served edge (EDGE_SERVE), for a consumer of this role.
+struct slots *slots_new_served(const struct part *part, const struct edge *edge, const char *consumer, int count,
+                               size_t bytes);
 void slots_free(struct slots **slots);
 
 // Adds the tensor to the message and returns where to write it: the microbatch's slot or, when served, a free one; host

@@ -5,9 +5,9 @@
 #include "run/drops.h"
 #include "run/metrics.h"
 #include "stage/progress.h"
-#include "train/captions.h"
 #include "train/gather.h"
 #include "train/orders.h"
+#include "train/reports.h"
 
 struct training {
     struct conductor *conductor;
@@ -23,6 +23,11 @@ struct training {
     int signal;                   // that asked for the end, or 0
 };
 
+double training_elapsed(const struct training *training); // seconds, those before a resume included
+int64_t training_done(const struct training *training);   // for the progress: steps, or seconds by the clock
+// Whether the run ends with so many steps taken: they are all, or its time is up.
+bool training_is_over(const struct training *training, int64_t steps);
+
 // One step, from `step` to `metrics`. *last: no other follows. 0 or -exit_code.
 int training_step(struct training *training, bool *last);
 
@@ -30,6 +35,4 @@ int training_step(struct training *training, bool *last);
 // `scale` says. 0 or -exit_code.
 int training_keep(const struct training *training, const struct step_order *order, const struct scale_order *scale);
 int training_dump(const struct training *training); // loss's own part of --dump, before the update. 0 or -EXIT_RUN
-
-double training_elapsed(const struct training *training); // seconds, those before a resume included
-int64_t training_done(const struct training *training);   // for the progress: steps, or seconds by the clock
+int training_join_dump(const struct training *training, const struct metrics *metrics); // after all parts are written

@@ -1,17 +1,17 @@
-// What a step leaves behind: checkpoints and dumps.
+// What a step leaves behind: checkpoints and dumps. Followers have written their files when they say `done`; loss
+// writes last, since a checkpoint counts once its manifest is there.
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "run/checkpoint.h"
-#include "run/run_options.h"
 #include "train/dump.h"
 #include "train/training.h"
 
-static int take_done(const struct training *training, int64_t step, const char *role, struct written *all) {
-    const struct wanted done = wanted_word(WORD_DONE, (struct address){role, 0}, step, 0);
+static int take_done(const struct training *training, int64_t step, struct address from, struct written *all) {
     struct written written;
     struct message *message;
-    int status = edge_take(training->conductor->control, done, &message);
+    int status = orders_hear(training->conductor, from, WORD_DONE, step, 0, &message);
     if (status) return status;
     status = done_unpack(message, &written);
     message_free(&message);
@@ -28,32 +28,44 @@ static int write_own(const struct training *training, struct written *written) {
 }
 
 static int commit(const struct training *training, struct written *written) {
+    const struct part *part = training->conductor->part;
     int status = write_own(training, written);
     if (status) return status;
     struct checkpoint checkpoint = {.step = training->step,
                                     .samples = training->samples,
                                     .elapsed = training_elapsed(training),
-                                    .model = training->conductor->part->config.fingerprint,
+                                    .model = part->config.fingerprint,
                                     .written = *written};
-    return checkpoint_commit(&checkpoint, run_options.keep);
+    return checkpoint_commit(&checkpoint, part->run->options.keep);
 }
 
 int training_keep(const struct training *training, const struct step_order *order, const struct scale_order *scale) {
+    const struct topology *topology = training->conductor->topology;
     struct written written = {0};
     int status = 0;
     if (!(scale->last || scale->checkpoint || order->dump)) return 0;
-    for (int i = 0; i < 2 && !status; i++) status = take_done(training, order->step, follower_roles[i], &written);
+    for (int i = 0; i < topology->followers && !status; i++)
+        status = take_done(training, order->step, topology->follower[i], &written);
     return status || !scale->checkpoint ? status : commit(training, &written);
 }
 
+// ---- dumps
+
 int training_dump(const struct training *training) {
+    static const char *const names[GATHER_SIDES] = {
+        [GATHER_IMAGE] = "image_embedding", [GATHER_TEXT] = "text_embedding"};
     const struct gather *gather = training->gather;
-    struct tensor output[2] = {{.name = "image_embedding", .dtype = DT_F32},
-                               {.name = "text_embedding", .dtype = DT_F32}};
-    if (gather) {
-        output[0].data = gather->image;
-        output[1].data = gather->text;
-        output[0].shape = output[1].shape = SHAPE(gather->G, gather->E);
+    struct tensor output[GATHER_SIDES];
+    for (int i = 0; gather && i < GATHER_SIDES; i++) {
+        output[i] = (struct tensor){.dtype = DT_F32, .shape = SHAPE(gather->G, gather->E), .data = gather->side[i].row};
+        strcpy(output[i].name, names[i]);
     }
-    return dump_write_part(training->conductor->part, output, gather ? 2 : 0, true);
+    return dump_write_part(training->conductor->part, 0, output, gather ? GATHER_SIDES : 0, true);
+}
+
+int training_join_dump(const struct training *training, const struct metrics *metrics) {
+    char *losses = metrics_format(metrics);
+    int status = dump_join(training->conductor->part->run, training->conductor->topology, losses);
+    free(losses);
+    return status;
 }

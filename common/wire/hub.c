@@ -24,6 +24,14 @@ struct hub *hub_new(const struct hub_config *config) {
     return hub;
 }
 
+const char *hub_role(const struct hub *hub) {
+    return hub->config.role;
+}
+
+int hub_rank(const struct hub *hub) {
+    return hub->config.rank;
+}
+
 // --- Opening edges
 
 const char *edge_name(const struct edge *edge) {

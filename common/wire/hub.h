@@ -40,6 +40,9 @@ struct hub_config {
 
 struct hub *hub_new(const struct hub_config *config); // what the configuration points to outlives the hub
 
+const char *hub_role(const struct hub *hub); // as configured
+int hub_rank(const struct hub *hub);
+
 // Says `end` on every edge that was not ended, lets messages out within the linger time, frees. 0, or -EXIT_RUN when a
 // recording could not be finished.
 int hub_close(struct hub **hub);
@@ -49,6 +52,7 @@ void hub_abandon(struct hub **hub);
 
 // Calls back from inside a wait when `fd` is readable or hung up. Returning nonzero makes the wait return that value.
 void hub_watch(struct hub *hub, int fd, int (*callback)(void *context), void *context);
+void hub_unwatch(struct hub *hub, int fd); // not from the callback; before `fd` is closed
 
 enum edge_manner {
     EDGE_PULL,    // consumer of a stateless edge: binds and asks

@@ -17,6 +17,13 @@ void hub_watch(struct hub *hub, int fd, int (*callback)(void *context), void *co
     hub->watches[hub->watch_count++] = (struct watch){fd, callback, context};
 }
 
+void hub_unwatch(struct hub *hub, int fd) {
+    int kept = 0;
+    for (int i = 0; i < hub->watch_count; i++)
+        if (hub->watches[i].fd != fd) hub->watches[kept++] = hub->watches[i];
+    hub->watch_count = kept;
+}
+
 // --- One pass: poll, receive, call back, send what has become due
 
 static int list_items(const struct hub *hub, const struct awaited *awaited, zmq_pollitem_t *item) {

@@ -1,30 +1,34 @@
+// What a worker does before its first unit: which samples it makes, the edge that it serves, the memory that it takes.
+// coca-decode and coca-tokenize are workers; how one unit is made stands in worker_make.c, who asks for which in
+// worker_serve.c and worker_record.c.
 #include "worker/worker.h"
 
 #include "base/clock.h"
 #include "base/fail.h"
-#include "run/run_options.h"
+#include "stage/option_rows.h"
 #include "stage/stage.h"
 #include "worker/worker_private.h"
 
-struct worker_options worker_options;
-
 #define FIELD(member) offsetof(struct worker_options, member)
-static const struct option table[] = {
-    {NULL, OPTION_FLAG, 0, NULL, NULL, 0, 0, "Samples other than those of the run", 0},
-    {"data", OPTION_TEXT, FIELD(data), "DIR[::DIR...]", NULL, 0, 0,
-     "one pass over these datasets in order; with --evaluate the default is --val-data", OPTION_LOCAL},
-    {"list", OPTION_TEXT, FIELD(list), "FILE", NULL, 0, 0,
-     "sample n is what line n of FILE says; at its end waits until FILE.closed exists", OPTION_LOCAL},
+static const struct option rows[] = {
+    HEADING("Samples other than those of the run"),
+    TEXT("data", data, "DIR[::DIR...]", NULL,
+         "one pass over these datasets in order; with --evaluate the default is --val-data", OPTION_LOCAL),
+    TEXT("list", list, "FILE", NULL, "sample n is what line n of FILE says; at its end waits until FILE.closed exists",
+         OPTION_LOCAL),
 };
-struct option_table worker_options_table = {table, sizeof table / sizeof *table, &worker_options, NULL};
 
-bool worker_trains(void) {
-    return !run_options.evaluate && !worker_options.data && !worker_options.list;
+struct option_table worker_options_table(struct worker_options *options) {
+    return OPTION_TABLE(rows, options);
 }
 
-const char *worker_data(void) {
-    if (worker_trains()) return run_options.train_data;
-    return worker_options.data ? worker_options.data : run_options.val_data;
+bool worker_trains(const struct run *run, const struct worker_options *options) {
+    return !run->options.evaluate && !options->data && !options->list;
+}
+
+const char *worker_data(const struct run *run, const struct worker_options *options) {
+    if (worker_trains(run, options)) return run->options.train_data;
+    return options->data ? options->data : run->options.val_data;
 }
 
 // Beside the data: buffers of the sockets, pages of libraries that are written to when first used. Measured.
@@ -32,7 +36,7 @@ const char *worker_data(void) {
 enum { MESSAGES = 2 }; // one is made while another leaves
 
 static void announce(const struct worker *worker) {
-    int64_t message = run_options.microbatch * worker->row_bytes;
+    int64_t message = worker->run->options.microbatch * worker->row_bytes;
     stage_announce_memory(memory_peak_bytes() + WORKING_BYTES + worker->sample_bytes + MESSAGES * message);
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "run/run_options.h"
 #include "run/samples.h"
 #include "worker/worker_private.h"
 
@@ -33,11 +32,11 @@ static int make_rows(const struct worker *worker, struct message *message) {
     const struct unit unit = message->unit;
     struct strings names = {0}, drops = {0};
     int64_t *ids = message_add(message, TENSOR_IDS, DT_I64, SHAPE(unit.samples));
-    void *tensor = worker->add(message, unit.samples);
+    void *tensor = worker->add(worker->context, message, unit.samples);
     int status = 0;
     for (int i = 0; i < unit.samples && !status; i++) {
         struct worker_row row = {0};
-        status = worker->make(tensor, i, unit.first + i, &row);
+        status = worker->make(worker->context, tensor, i, unit.first + i, &row);
         ids[i] = row.id;
         if (row.name) strings_add_text(&names, row.name);
         if (row.dropped[0]) add_drop(&drops, worker, &row);
@@ -53,16 +52,16 @@ int worker_make(const struct worker *worker, struct unit unit, struct message **
     int64_t samples;
     bool growing;
     *message = NULL;
-    int status = worker->count(&samples, &growing);
+    int status = worker->count(worker->context, &samples, &growing);
     if (status) return status;
     const int64_t left = samples - unit.first;
     if (left < unit.samples && growing) return 0;
     if (left < unit.samples) unit.samples = left > 0 ? (int32_t)left : 0;
-    if (unit.samples) status = worker->filled(unit.first, unit.samples, &unit.samples);
+    if (unit.samples) status = worker->filled(worker->context, unit.first, unit.samples, &unit.samples);
     if (status) return status;
     *message = message_new(unit.samples ? MESSAGE_DATA : MESSAGE_END, unit);
     if (!unit.samples) return 0;
-    if (worker_trains()) (*message)->microbatches = run_microbatches();
+    if (worker_trains(worker->run, worker->options)) (*message)->microbatches = run_microbatches(worker->run);
     status = make_rows(worker, *message);
     if (status) message_free(message);
     return status;

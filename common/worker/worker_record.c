@@ -2,8 +2,6 @@
 #include <unistd.h>
 
 #include "base/fail.h"
-#include "run/run_options.h"
-#include "run/run_start.h"
 #include "stage/stage.h"
 #include "worker/worker_private.h"
 
@@ -27,19 +25,19 @@ static int write_unit(struct edge *edge, const struct worker *worker, struct uni
 }
 
 static int write_steps(struct edge *edge, const struct worker *worker) {
-    const int32_t microbatches = run_microbatches(), samples = (int32_t)run_options.microbatch;
-    const int64_t steps = run_start.steps ? run_start.steps : run_options.steps;
+    const struct run_options *o = &worker->run->options;
+    const int32_t microbatches = run_microbatches(worker->run), samples = (int32_t)o->microbatch;
+    const int64_t steps = worker->run->start.steps ? worker->run->start.steps : o->steps;
     if (!steps) return error(EXIT_USAGE, "--steps N says where a recording of the %s edge ends", worker->edge);
-    int status = run_options_check_batch();
-    for (int64_t step = run_options.first_step; step < steps && !status; step++)
+    int status = run_check_batch(worker->run);
+    for (int64_t step = o->first_step; step < steps && !status; step++)
         for (int32_t m = 0; m < microbatches && !status; m++)
-            status =
-                write_unit(edge, worker, (struct unit){step, m, step * run_options.batch_size + m * samples, samples});
+            status = write_unit(edge, worker, (struct unit){step, m, step * o->batch_size + m * samples, samples});
     return status;
 }
 
 static int write_pass(struct edge *edge, const struct worker *worker) {
-    const int32_t samples = (int32_t)run_options.microbatch;
+    const int32_t samples = (int32_t)worker->run->options.microbatch;
     int status = 0;
     for (int32_t m = 0; !status; m++)
         status = write_unit(edge, worker, (struct unit){0, m, (int64_t)m * samples, samples});
@@ -47,5 +45,5 @@ static int write_pass(struct edge *edge, const struct worker *worker) {
 }
 
 int worker_record(struct edge *edge, const struct worker *worker) {
-    return worker_trains() ? write_steps(edge, worker) : write_pass(edge, worker);
+    return worker_trains(worker->run, worker->options) ? write_steps(edge, worker) : write_pass(edge, worker);
 }

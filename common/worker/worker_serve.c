@@ -1,4 +1,5 @@
-// A worker whose consumer asks.
+// A worker whose consumer asks. A unit of a list that has not grown so far waits here, and those asked for after it are
+// answered meanwhile; a timer interrupts the hub's wait to look again.
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -7,74 +8,73 @@
 #include "stage/stage.h"
 #include "worker/worker_private.h"
 
-// Units asked for that wait until a list has grown. A timer interrupts the hub's wait to look again.
-static struct service {
+struct service {
+    struct hub *hub;
     const struct worker *worker;
     struct edge *edge;
-    struct unit *unit;
+    struct unit *waiting; // [count]
     int count, capacity;
     int timer;
-} service;
+};
 
 enum { LOOK = 100 }; // what an interrupted wait returns
 
 static int on_timer(void *context) {
+    const struct service *service = context;
     uint64_t times;
-    (void)context;
-    return read(service.timer, &times, sizeof times) == sizeof times && service.count ? LOOK : 0;
+    return read(service->timer, &times, sizeof times) == sizeof times && service->count ? LOOK : 0;
 }
 
-static void set_timer(void) {
-    const struct timespec interval = {.tv_nsec = service.count ? WORKER_LOOK_MILLISECONDS * 1000000 : 0};
-    timerfd_settime(service.timer, 0, &(struct itimerspec){interval, interval}, NULL);
+static void set_timer(const struct service *service) {
+    const struct timespec interval = {.tv_nsec = service->count ? WORKER_LOOK_MILLISECONDS * 1000000 : 0};
+    timerfd_settime(service->timer, 0, &(struct itimerspec){interval, interval}, NULL);
 }
 
-static void put_off(struct unit unit) {
-    if (service.count == service.capacity) {
-        service.capacity = service.capacity ? 2 * service.capacity : 16;
-        service.unit = xrealloc_array(service.unit, (size_t)service.capacity, sizeof unit);
+static void put_off(struct service *service, struct unit unit) {
+    if (service->count == service->capacity) {
+        service->capacity = service->capacity ? 2 * service->capacity : 16;
+        service->waiting = xrealloc_array(service->waiting, (size_t)service->capacity, sizeof unit);
     }
-    service.unit[service.count++] = unit;
+    service->waiting[service->count++] = unit;
 }
 
 // Answers what can be answered, and keeps the rest.
-static int answer(void) {
+static int answer(struct service *service) {
     int kept = 0, status = 0;
-    for (int i = 0; i < service.count && !status; i++) {
+    for (int i = 0; i < service->count && !status; i++) {
         struct message *message;
-        const struct unit unit = service.unit[i];
-        status = worker_make(service.worker, unit, &message);
+        const struct unit unit = service->waiting[i];
+        status = worker_make(service->worker, unit, &message);
         if (message)
-            status = edge_send(service.edge, ANYBODY, &message);
+            status = edge_send(service->edge, ANYBODY, &message);
         else
-            service.unit[kept++] = unit;
+            service->waiting[kept++] = unit;
     }
-    service.count = kept;
-    set_timer();
+    service->count = kept;
+    set_timer(service);
     return status;
 }
 
-static int serve(void) {
+static int serve(struct service *service) {
     int status;
     do {
         struct unit unit;
-        status = edge_next_ask(service.edge, &unit);
-        if (!status) put_off(unit);
-        if (!status || status == LOOK) status = answer();
+        status = edge_next_ask(service->edge, &unit);
+        if (!status) put_off(service, unit);
+        if (!status || status == LOOK) status = answer(service);
     } while (!status);
     return status;
 }
 
 int worker_serve(struct hub *hub, struct edge *edge, const struct worker *worker) {
-    service = (struct service){.worker = worker, .edge = edge};
+    struct service service = {.hub = hub, .worker = worker, .edge = edge};
     service.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (service.timer < 0) return error(EXIT_RUN, "no timer can be made");
-    // The hub watches it to the process's end, so it stays open.
-    hub_watch(hub, service.timer, on_timer, NULL);
+    hub_watch(hub, service.timer, on_timer, &service);
     stage_signal_policy(STAGE_IGNORE, NULL, NULL);
-    int status = serve();
-    free(service.unit);
-    service.unit = NULL;
-    service.count = service.capacity = 0;
+    int status = serve(&service);
+    hub_unwatch(hub, service.timer);
+    close(service.timer);
+    free(service.waiting);
     return status;
 }

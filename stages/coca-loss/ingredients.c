@@ -8,7 +8,6 @@
 #include "dataset/store.h"
 #include "prepare.h"
 #include "run/pretrained.h"
-#include "run/run_options.h"
 #include "stage/stage.h"
 #include "text/tokenizer.h"
 
@@ -23,25 +22,27 @@ static void set_hash(struct ingredients *found, const char *key, uint64_t hash) 
 }
 
 // The run's own copy of a file, when it is there and the option was not given anew.
-static char *own_copy(const struct run_directory *run, const char *name, const void *field) {
-    char *path = run->resumes && !option_given(&run_options_table, field) ? path_join(run->path, name) : NULL;
+static char *own_copy(const struct run_directory *directory, const char *name, const void *field) {
+    bool own = directory->resumes && !option_given(&directory->run->table, field);
+    char *path = own ? path_join(directory->path, name) : NULL;
     if (path && file_exists(path)) return path;
     free(path);
     return NULL;
 }
 
-static int find_pretrained(void) {
-    const char *path = run_options.pretrained;
+static int find_pretrained(const struct run_options *options) {
+    const char *path = options->pretrained;
     if (!path || file_exists(path) || directory_exists(path)) return 0;
     return error(EXIT_USAGE, "--pretrained %s: no such file or folder", path);
 }
 
-static int find_model(struct ingredients *found, const struct run_directory *run) {
-    bool from_weights = !option_given(&run_options_table, &run_options.model) && run_options.pretrained;
+static int find_model(struct ingredients *found, const struct run_directory *directory) {
+    const struct run *run = directory->run;
+    const struct run_options *o = &run->options;
+    bool from_weights = !option_given(&run->table, &o->model) && o->pretrained;
     int status = 0;
-    found->model = own_copy(run, "model.json", &run_options.model);
-    if (!found->model)
-        status = model_resolve(&found->model, from_weights ? NULL : run_options.model, run_options.pretrained);
+    found->model = own_copy(directory, "model.json", &o->model);
+    if (!found->model) status = model_resolve(&found->model, from_weights ? NULL : o->model, o->pretrained);
     if (!status) status = model_config_read(&found->config, found->model);
     set_hash(found, "model", found->config.fingerprint);
     return status;
@@ -63,20 +64,20 @@ static int check_tokenizer(struct ingredients *found) {
     return status;
 }
 
-static int find_tokenizer(struct ingredients *found, const struct run_directory *run) {
-    found->tokenizer = own_copy(run, PRETRAINED_TOKENIZER, &run_options.tokenizer);
-    if (!found->tokenizer && run_options.tokenizer) found->tokenizer = xstrdup(run_options.tokenizer);
-    if (!found->tokenizer && run_options.pretrained) found->tokenizer = pretrained_tokenizer(run_options.pretrained);
+static int find_tokenizer(struct ingredients *found, const struct run_directory *directory) {
+    const struct run_options *o = &directory->run->options;
+    found->tokenizer = own_copy(directory, PRETRAINED_TOKENIZER, &o->tokenizer);
+    if (!found->tokenizer && o->tokenizer) found->tokenizer = xstrdup(o->tokenizer);
+    if (!found->tokenizer && o->pretrained) found->tokenizer = pretrained_tokenizer(o->pretrained);
     if (found->tokenizer) return check_tokenizer(found);
-    return is_recorded(run_options.tokens)
-               ? 0
-               : error(EXIT_USAGE, "--tokenizer FILE is needed: a SentencePiece .model, or CLIP's");
+    return is_recorded(o->tokens) ? 0
+                                  : error(EXIT_USAGE, "--tokenizer FILE is needed: a SentencePiece .model, or CLIP's");
 }
 
-static int hash_prompts(struct ingredients *found) {
+static int hash_prompts(struct ingredients *found, const struct run_options *options) {
     uint64_t hash;
-    if (!run_options.prompts) return 0;
-    int status = hash_file(run_options.prompts, &hash);
+    if (!options->prompts) return 0;
+    int status = hash_file(options->prompts, &hash);
     if (!status) set_hash(found, "prompts", hash);
     return status;
 }
@@ -92,30 +93,31 @@ static int add_dataset(struct ingredients *found, json_t *list, const char *dire
     return 0;
 }
 
-static int find_datasets(struct ingredients *found) {
+static int find_datasets(struct ingredients *found, const struct run_options *o) {
     json_t *list = json_array();
     int weight[PLAN_SOURCES], status = 0;
     json_object_set_new(found->versions, "data", list);
-    for (const char *part = run_options.train_data, *end; part && !status; part = end ? end + 2 : NULL) {
+    for (const char *part = o->train_data, *end; part && !status; part = end ? end + 2 : NULL) {
         end = strstr(part, "::");
         char *directory = xstrndup(part, end ? (size_t)(end - part) : strlen(part));
         status = add_dataset(found, list, directory);
         free(directory);
     }
-    bool needed = !is_recorded(run_options.images) || !is_recorded(run_options.tokens);
-    if (!status && needed && !run_options.train_data)
+    bool needed = !is_recorded(o->images) || !is_recorded(o->tokens);
+    if (!status && needed && !o->train_data)
         return error(EXIT_USAGE, "--train-data DIR is needed, or both --images file:F and --tokens file:F");
-    if (status || !run_options.train_data) return status;
-    return plan_weights(run_options.train_data_weights, (int)json_array_size(list), weight);
+    if (status || !o->train_data) return status;
+    return plan_weights(o->train_data_weights, (int)json_array_size(list), weight);
 }
 
-int ingredients_find(struct ingredients *found, const struct run_directory *run) {
+int ingredients_find(struct ingredients *found, const struct run_directory *directory) {
+    const struct run_options *o = &directory->run->options;
     *found = (struct ingredients){.versions = json_pack("{s:s}", "code", COCAFLOW_VERSION)};
-    int status = find_pretrained();
-    if (!status) status = find_model(found, run);
-    if (!status) status = find_datasets(found);
-    if (!status) status = find_tokenizer(found, run);
-    return status ? status : hash_prompts(found);
+    int status = find_pretrained(o);
+    if (!status) status = find_model(found, directory);
+    if (!status) status = find_datasets(found, o);
+    if (!status) status = find_tokenizer(found, directory);
+    return status ? status : hash_prompts(found, o);
 }
 
 void ingredients_release(struct ingredients *found) {

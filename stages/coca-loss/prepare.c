@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "run/run_options.h"
 #include "stage/command.h"
 #include "stage/option_rows.h"
 
@@ -16,15 +15,14 @@ static const char manual[] =
     "stages, started next with --run-dir, read all they need from its run.json.\n"
     "\n"
     "Prints KEY=VALUE lines that a shell can eval: run_dir, run_id, first_step, resume (the checkpoint, or empty),\n"
-    "caption and contrastive (1 when that loss is on), images and tokens (recorded edges, or empty), workers,\n"
-    "tokenize_workers, image_threads, text_threads, val_data, val_frequency.\n"
+    "val_data, val_frequency, for each edge that stages pull recorded_EDGE (an address, or empty where workers serve\n"
+    "it), and job: a line for each kind of process, `KIND NAME COUNT EDGE...`, to be started as coca-NAME with the\n"
+    "addresses of its edges.\n"
     "\n"
     "Exit codes: 0 done, 1 unwritable, 2 usage or an existing run, 3 a dataset, checkpoint or vocabulary is damaged.\n"
     "\n"
     "Example:\n"
     "  eval \"$(coca-loss --prepare --name first --train-data data/clipart/train --tokenizer en.model --steps 100)\"";
-
-static struct run_place place;
 
 #define FIELD(member) offsetof(struct run_place, member)
 static const struct option place_rows[] = {
@@ -34,9 +32,10 @@ static const struct option place_rows[] = {
     TEXT("resume", resume, "latest|step-N", NULL, "go on from a checkpoint of the run", OPTION_LOCAL),
 };
 
-enum { PLACE, RUN, TABLES };
-static struct option_table tables[TABLES] = {
-    [PLACE] = {place_rows, sizeof place_rows / sizeof *place_rows, &place, NULL},
+// What the command line says.
+struct wish {
+    struct run run;
+    struct run_place place;
 };
 
 static int available_cores(void) {
@@ -45,9 +44,9 @@ static int available_cores(void) {
 }
 
 // Results depend on the number of threads, so it is fixed when the run is made.
-static void fix_threads(void) {
+static void fix_threads(struct run_options *options) {
     int cores = available_cores();
-    if (!run_options.threads) run_options.threads = xformat("%d,%d", cores, cores);
+    if (!options->threads) options->threads = xformat("%d,%d", cores, cores);
 }
 
 static void new_id(char id[WIRE_RUN]) {
@@ -56,10 +55,11 @@ static void new_id(char id[WIRE_RUN]) {
     snprintf(id, WIRE_RUN, "%016" PRIx64, bits);
 }
 
-static int count_steps(const struct ingredients *found, int64_t *steps) {
-    int64_t samples = run_options.epochs * found->records;
-    *steps = run_options.epochs ? (samples + run_options.batch_size - 1) / run_options.batch_size : run_options.steps;
-    if (run_options.epochs && !samples) return error(EXIT_USAGE, "--epochs counts the records of --train-data");
+static int count_steps(struct run *run, const struct ingredients *found) {
+    const struct run_options *o = &run->options;
+    int64_t samples = o->epochs * found->records;
+    run->start.steps = o->epochs ? (samples + o->batch_size - 1) / o->batch_size : o->steps;
+    if (o->epochs && !samples) return error(EXIT_USAGE, "--epochs counts the records of --train-data");
     return 0;
 }
 
@@ -77,60 +77,78 @@ static void print_number(const char *key, int64_t value) {
     printf("%s=%" PRId64 "\n", key, value);
 }
 
-static void print(const struct run_directory *run, const struct run_start *start) {
-    const struct run_options *o = &run_options;
-    print_text("run_dir", run->path);
-    print_text("run_id", start->id);
-    print_number("first_step", run->checkpoint < 0 ? 0 : run->checkpoint);
-    print_text("resume", start->checkpoint);
-    print_number("caption", o->caption_weight > 0);
-    print_number("contrastive", o->contrastive_weight > 0);
-    print_text("images", o->images);
-    print_text("tokens", o->tokens);
-    print_number("workers", o->workers);
-    print_number("tokenize_workers", o->tokenize_workers);
-    print_number("image_threads", run_threads(true));
-    print_number("text_threads", run_threads(false));
-    print_text("val_data", o->val_data);
-    print_number("val_frequency", o->val_frequency);
+// "features-grad" → recorded_features_grad='…'
+static void print_recorded(const struct stage_row *row, const struct run *run) {
+    for (int i = 0; i < row->edge_count; i++) {
+        if (row->edges[i].manner != EDGE_PULL) continue;
+        char *key = xformat("recorded_%s", row->edges[i].name);
+        for (char *at = key; (at = strchr(at, '-'));) *at = '_';
+        print_text(key, run_address(run, row->edges[i].name));
+        free(key);
+    }
 }
 
-static int make(struct run_directory *run, const struct ingredients *found) {
-    struct run_start start = {0};
+static void print(const struct run_directory *directory) {
+    const struct run *run = directory->run;
+    const struct run_options *o = &run->options;
+    const struct topology topology = topology_of(run);
+    print_text("run_dir", directory->path);
+    print_text("run_id", run->start.id);
+    print_number("first_step", directory->checkpoint < 0 ? 0 : directory->checkpoint);
+    print_text("resume", run->start.checkpoint);
+    print_text("val_data", o->val_data);
+    print_number("val_frequency", o->val_frequency);
+    for (int i = 0; i < topology.count; i++) print_recorded(topology.stage[i].row, run);
+    job_print(&topology, run);
+}
+
+static int make(struct run_directory *directory, const struct ingredients *found) {
+    struct run *run = directory->run;
     const struct run_sources sources = {found->model, found->tokenizer};
-    new_id(start.id);
-    fix_threads();
-    int status = count_steps(found, &start.steps);
-    if (!status) status = run_directory_compare(run, found->versions);
-    if (!status) status = run_directory_write(run, &start, found->versions, &sources);
-    if (!status) print(run, &start);
+    new_id(run->start.id);
+    fix_threads(&run->options);
+    int status = count_steps(run, found);
+    if (!status) status = run_directory_compare(directory, found->versions);
+    if (!status) status = run_directory_write(directory, found->versions, &sources);
+    if (!status) print(directory);
     return status;
 }
 
-static int prepare(const struct strings *operands) {
-    struct run_directory run;
+static int check_losses(const struct run *run) {
+    const struct topology topology = topology_of(run);
+    if (topology_has_loss(&topology, &run->options)) return 0;
+    return error(EXIT_USAGE, "all loss weights are 0: nothing to train");
+}
+
+static int prepare(void *context, const struct strings *operands) {
+    struct wish *wish = context;
+    struct run *run = &wish->run;
+    struct run_directory directory;
     struct ingredients found = {0};
     (void)operands;
-    run_options_table.given = tables[RUN].given;
-    run_options_absolute();
-    int status = run_directory_open(&run, &place);
-    if (!status) status = run_options_check();
-    if (!status) status = run_options_check_batch();
-    if (!status) status = run_options_check_length();
-    if (!status) status = ingredients_find(&found, &run);
-    if (!status) status = make(&run, &found);
+    run_make_absolute(run);
+    int status = run_directory_open(&directory, run, &wish->place);
+    if (!status) status = run_check(run);
+    if (!status) status = run_check_batch(run);
+    if (!status) status = run_check_length(run);
+    if (!status) status = check_losses(run);
+    if (!status) status = ingredients_find(&found, &directory);
+    if (!status) status = make(&directory, &found);
     ingredients_release(&found);
-    run_directory_close(&run);
+    run_directory_close(&directory);
     return status;
 }
 
 int prepare_main(int argc, char **argv) {
-    static const struct tool tool = {.name = "coca-loss --prepare",
-                                     .summary = "makes or reopens a run directory",
-                                     .manual = manual,
-                                     .tables = tables,
-                                     .table_count = TABLES,
-                                     .run = prepare};
-    tables[RUN] = run_options_table;
+    struct wish wish = {.place = {.name = NULL}};
+    struct option_table place = OPTION_TABLE(place_rows, &wish.place);
+    struct option_table *const tables[] = {&place, &wish.run.table, NULL};
+    const struct tool tool = {.name = "coca-loss --prepare",
+                              .summary = "makes or reopens a run directory",
+                              .manual = manual,
+                              .tables = tables,
+                              .context = &wish,
+                              .run = prepare};
+    run_init(&wish.run);
     return tool_main(&tool, argc, argv);
 }

@@ -5,8 +5,12 @@
 
 #include "model/params/config.h"
 #include "run/run_directory.h"
+#include "train/topology.h"
 
 int prepare_main(int argc, char **argv);
+
+// Prints the processes of the run, as --help of coca-loss --prepare says of `job`.
+void job_print(const struct topology *topology, const struct run *run);
 
 // What a run is made of, looked at before it is made.
 struct ingredients {
@@ -16,5 +20,5 @@ struct ingredients {
     json_t *versions; // fingerprints, for run.json
 };
 // 0 or -exit_code; ingredients_release in any case.
-int ingredients_find(struct ingredients *found, const struct run_directory *run);
+int ingredients_find(struct ingredients *found, const struct run_directory *directory);
 void ingredients_release(struct ingredients *found);

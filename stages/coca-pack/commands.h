@@ -3,6 +3,12 @@
 
 #include "stage/command.h"
 
-extern const struct tool pack_tool, formats_tool, list_tool, show_tool, extract_tool, verify_tool, export_tool;
+int pack_main(const struct command *command, int argc, char **argv);
+int formats_main(const struct command *command, int argc, char **argv);
+int list_main(const struct command *command, int argc, char **argv);
+int show_main(const struct command *command, int argc, char **argv);
+int extract_main(const struct command *command, int argc, char **argv);
+int verify_main(const struct command *command, int argc, char **argv);
+int export_main(const struct command *command, int argc, char **argv);
 
 #define PACK_MANUAL_EXIT "Exit codes: 0 done, 1 disk full or unwritable, 2 bad usage, 3 bad input or a damaged dataset."

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "image/image.h"
 #include "records.h"
+#include "stage/option_rows.h"
 #include "text_json.h"
 
 static const char manual[] =
@@ -26,36 +27,41 @@ static const char manual[] =
     ""
     "\n" PACK_MANUAL_EXIT;
 
-static struct {
+struct export {
     char *tar;
     int64_t first, limit;
-} settings;
-
-#define FIELD(member) offsetof(__typeof__(settings), member)
-static const struct option rows[] = {
-    {"tar", OPTION_TEXT, FIELD(tar), "FILE", NULL, 0, 0, "the tar to write; \"-\" is stdout", 0},
-    {"first", OPTION_INT, FIELD(first), "RECORD", "0", 0, 1e15, "number to begin with", 0},
-    {"limit", OPTION_INT, FIELD(limit), "RECORDS", "0", 0, 1e15, "stop after so many; 0: export all", 0},
 };
-static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
 
-static int failed(struct archive *archive) {
-    return error(EXIT_RUN, "%s: cannot be written: %s", settings.tar, archive_error_string(archive));
+#define FIELD(member) offsetof(struct export, member)
+static const struct option rows[] = {
+    TEXT("tar", tar, "FILE", NULL, "the tar to write; \"-\" is stdout", 0),
+    INT("first", first, "RECORD", "0", 0, 1e15, "number to begin with", 0),
+    INT("limit", limit, "RECORDS", "0", 0, 1e15, "stop after so many; 0: export all", 0),
+};
+
+// The tar that is being written.
+struct tar {
+    struct archive *archive;
+    const char *path;
+};
+
+static int failed(const struct tar *tar) {
+    return error(EXIT_RUN, "%s: cannot be written: %s", tar->path, archive_error_string(tar->archive));
 }
 
 // Writes member "%09d.SUFFIX".
-static int write_member(struct archive *archive, int64_t index, const char *suffix, struct span content) {
+static int write_member(const struct tar *tar, int64_t index, const char *suffix, struct span content) {
     struct archive_entry *entry = archive_entry_new();
     char *name = xformat("%09lld.%s", (long long)index, suffix);
     archive_entry_set_pathname(entry, name);
     archive_entry_set_filetype(entry, AE_IFREG);
     archive_entry_set_perm(entry, 0644);
     archive_entry_set_size(entry, (la_int64_t)content.size);
-    const bool written = archive_write_header(archive, entry) == ARCHIVE_OK &&
-                         archive_write_data(archive, content.bytes, content.size) == (la_ssize_t)content.size;
+    const bool written = archive_write_header(tar->archive, entry) == ARCHIVE_OK &&
+                         archive_write_data(tar->archive, content.bytes, content.size) == (la_ssize_t)content.size;
     archive_entry_free(entry);
     free(name);
-    return written ? 0 : failed(archive);
+    return written ? 0 : failed(tar);
 }
 
 static const char *suffix_of(struct span picture) {
@@ -64,36 +70,36 @@ static const char *suffix_of(struct span picture) {
     return suffixes[image_format_of(picture.bytes, picture.size)];
 }
 
-static int write_pictures(struct archive *archive, int64_t index, const struct record *record) {
+static int write_pictures(const struct tar *tar, int64_t index, const struct record *record) {
     int status = 0;
-    if (record->image.size) status = write_member(archive, index, suffix_of(record->image), record->image);
+    if (record->image.size) status = write_member(tar, index, suffix_of(record->image), record->image);
     for (int i = 0; i < record->image_count && !status; i++) {
         char suffix[32];
         snprintf(suffix, sizeof suffix, "%d.%s", i, suffix_of(record->images[i]));
-        status = write_member(archive, index, suffix, record->images[i]);
+        status = write_member(tar, index, suffix, record->images[i]);
     }
     return status;
 }
 
-static int write_captions(struct archive *archive, int64_t index, const struct record *record) {
+static int write_captions(const struct tar *tar, int64_t index, const struct record *record) {
     struct buffer text = {0};
     for (int i = 0; i < record->caption_count; i++) {
         if (i) buffer_text(&text, "\n");
         buffer_append(&text, record->captions[i].bytes, record->captions[i].size);
     }
-    int status = record->caption_count ? write_member(archive, index, "txt", (struct span){text.bytes, text.size}) : 0;
+    int status = record->caption_count ? write_member(tar, index, "txt", (struct span){text.bytes, text.size}) : 0;
     buffer_release(&text);
     return status;
 }
 
-static int write_class(struct archive *archive, int64_t index, const struct record *record) {
+static int write_class(const struct tar *tar, int64_t index, const struct record *record) {
     char text[24];
     if (record->class < 0) return 0;
     const int size = snprintf(text, sizeof text, "%lld", (long long)record->class);
-    return write_member(archive, index, "cls", (struct span){text, (size_t)size});
+    return write_member(tar, index, "cls", (struct span){text, (size_t)size});
 }
 
-static int write_json(struct archive *archive, int64_t index, const struct record *record) {
+static int write_json(const struct tar *tar, int64_t index, const struct record *record) {
     json_t *json = json_object();
     if (record->id.size) json_object_set_new(json, "id", text_json(record->id));
     if (record->caption_count)
@@ -102,7 +108,7 @@ static int write_json(struct archive *archive, int64_t index, const struct recor
     if (record->question.size) json_object_set_new(json, "question", text_json(record->question));
     if (record->answer_count) json_object_set_new(json, "answers", texts_json(record->answers, record->answer_count));
     char *text = json_dumps(json, JSON_COMPACT);
-    int status = json_object_size(json) ? write_member(archive, index, "json", (struct span){text, strlen(text)}) : 0;
+    int status = json_object_size(json) ? write_member(tar, index, "json", (struct span){text, strlen(text)}) : 0;
     free(text);
     json_decref(json);
     return status;
@@ -116,22 +122,23 @@ static int write_record(int64_t index, const struct record *record, void *contex
     return status;
 }
 
-static int write_tar(struct store *store, FILE *file) {
+static int write_tar(const struct export *export, struct store *store, FILE *file) {
     struct archive *archive = archive_write_new();
+    struct tar tar = {archive, export->tar};
     archive_write_set_format_pax_restricted(archive);
     archive_write_set_bytes_in_last_block(archive, 1);
-    int status = archive_write_open_FILE(archive, file) == ARCHIVE_OK ? 0 : failed(archive);
-    if (!status) status = records_each(store, settings.first, settings.limit, write_record, archive);
-    if (!status && archive_write_close(archive) != ARCHIVE_OK) status = failed(archive);
+    int status = archive_write_open_FILE(archive, file) == ARCHIVE_OK ? 0 : failed(&tar);
+    if (!status) status = records_each(store, export->first, export->limit, write_record, &tar);
+    if (!status && archive_write_close(archive) != ARCHIVE_OK) status = failed(&tar);
     archive_write_free(archive);
     return status;
 }
 
-static int export_file(struct store *store) {
+static int export_file(const struct export *export, struct store *store) {
     struct aside aside;
-    int status = aside_open(&aside, settings.tar);
+    int status = aside_open(&aside, export->tar);
     if (status) return status;
-    status = write_tar(store, aside.file);
+    status = write_tar(export, store, aside.file);
     if (status)
         aside_abandon(&aside);
     else
@@ -139,26 +146,31 @@ static int export_file(struct store *store) {
     return status;
 }
 
-static int export_stdout(struct store *store) {
+static int export_stdout(const struct export *export, struct store *store) {
     if (isatty(STDOUT_FILENO)) return error(EXIT_USAGE, "a tar is not for a terminal: give --tar FILE, or a pipe");
-    return write_tar(store, stdout);
+    return write_tar(export, store, stdout);
 }
 
-static int run(const struct strings *operands) {
-    if (!settings.tar) return error(EXIT_USAGE, "--tar is missing: the file to write");
+static int run(void *context, const struct strings *operands) {
+    const struct export *export = context;
+    if (!export->tar) return error(EXIT_USAGE, "--tar is missing: the file to write");
     struct store *store;
     int status = records_open(&store, operands);
-    if (!status) status = strcmp(settings.tar, "-") ? export_file(store) : export_stdout(store);
+    if (!status) status = strcmp(export->tar, "-") ? export_file(export, store) : export_stdout(export, store);
     store_close(&store);
     return status;
 }
 
-const struct tool export_tool = {
-    .name = "coca-pack export",
-    .summary = "writes a dataset as a tar of pictures and texts",
-    .manual = manual,
-    .tables = &table,
-    .table_count = 1,
-    .operands = "DIR",
-    .run = run,
-};
+int export_main(const struct command *command, int argc, char **argv) {
+    struct export export = {.tar = NULL};
+    struct option_table own = OPTION_TABLE(rows, &export);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-pack export",
+                              .summary = command->summary,
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "DIR",
+                              .context = &export,
+                              .run = run};
+    return tool_main(&tool, argc, argv);
+}

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "commands.h"
 #include "records.h"
+#include "stage/option_rows.h"
 
 static const char manual[] =
     "Writes the picture of record INDEX (from 0) of the dataset DIR, byte for byte as packed.\n"
@@ -16,62 +17,63 @@ static const char manual[] =
     "  coca-pack extract data/mine 17 | file -\n"
     "\n" PACK_MANUAL_EXIT;
 
-static struct {
+struct extract {
     char *to;
     int64_t picture;
-} settings;
-
-#define FIELD(member) offsetof(__typeof__(settings), member)
-static const struct option rows[] = {
-    {"to", OPTION_TEXT, FIELD(to), "FILE", "-", 0, 0, "where to; \"-\" is stdout", 0},
-    {"picture", OPTION_INT, FIELD(picture), "N", "0", 0, RECORD_IMAGES_LIMIT - 1, "of a record with several, from 0",
-     0},
 };
-static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
 
-static int write_picture(struct span picture) {
-    if (strcmp(settings.to, "-")) return file_write(settings.to, picture.bytes, picture.size);
+#define FIELD(member) offsetof(struct extract, member)
+static const struct option rows[] = {
+    TEXT("to", to, "FILE", "-", "where to; \"-\" is stdout", 0),
+    INT("picture", picture, "N", "0", 0, RECORD_IMAGES_LIMIT - 1, "of a record with several, from 0", 0),
+};
+
+static int write_picture(const char *to, struct span picture) {
+    if (strcmp(to, "-")) return file_write(to, picture.bytes, picture.size);
     if (isatty(STDOUT_FILENO)) return error(EXIT_USAGE, "a picture is not for a terminal: give --to FILE, or a pipe");
     fwrite(picture.bytes, 1, picture.size, stdout);
     return 0;
 }
 
-static int find_picture(struct span *picture, const struct record *record, const char *place, int64_t index) {
+static int find_picture(struct span *picture, int64_t which, const struct record *record, const char *place,
+                        int64_t index) {
     const struct span none = {0};
-    *picture = settings.picture < record->image_count ? record->images[settings.picture]
-               : settings.picture == 0                ? record->image
-                                                      : none;
+    *picture = which < record->image_count ? record->images[which] : which == 0 ? record->image : none;
     if (picture->size) return 0;
     return error(EXIT_DATA, "%s: record %lld has no such picture", place, (long long)index);
 }
 
-static int extract(struct store *store, const struct strings *operands) {
+static int extract_from(const struct extract *extract, struct store *store, const struct strings *operands) {
     int64_t index;
     struct record record;
     struct span picture;
     int status = records_index(&index, operands, 1);
     if (!status) status = records_read(store, index, &record);
     if (status) return status;
-    status = find_picture(&picture, &record, store_path(store), index);
-    if (!status) status = write_picture(picture);
+    status = find_picture(&picture, extract->picture, &record, store_path(store), index);
+    if (!status) status = write_picture(extract->to, picture);
     record_release(&record);
     return status;
 }
 
-static int run(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
     struct store *store;
     int status = records_open(&store, operands);
-    if (!status) status = extract(store, operands);
+    if (!status) status = extract_from(context, store, operands);
     store_close(&store);
     return status;
 }
 
-const struct tool extract_tool = {
-    .name = "coca-pack extract",
-    .summary = "writes one picture as it was packed",
-    .manual = manual,
-    .tables = &table,
-    .table_count = 1,
-    .operands = "DIR INDEX",
-    .run = run,
-};
+int extract_main(const struct command *command, int argc, char **argv) {
+    struct extract extract = {.to = NULL};
+    struct option_table own = OPTION_TABLE(rows, &extract);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-pack extract",
+                              .summary = command->summary,
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "DIR INDEX",
+                              .context = &extract,
+                              .run = run};
+    return tool_main(&tool, argc, argv);
+}

@@ -8,8 +8,8 @@ static void print_key(const char *what, const char *keys) {
     if (keys) printf("           %-12s %s\n", what, keys);
 }
 
-static int run(const struct strings *operands) {
-    (void)operands;
+static int run(void *context, const struct strings *operands) {
+    (void)context, (void)operands;
     for (const struct import_format *const *format = import_formats; *format; format++) {
         printf("%-10s %s\n", (*format)->name, (*format)->summary);
         print_key("image-key", (*format)->image_key);
@@ -19,9 +19,11 @@ static int run(const struct strings *operands) {
     return 0;
 }
 
-const struct tool formats_tool = {
-    .name = "coca-pack formats",
-    .summary = "lists the formats that pack reads, with their default keys",
-    .manual = "Prints a line for each format, and under it the default of each key option that it has.",
-    .run = run,
-};
+int formats_main(const struct command *command, int argc, char **argv) {
+    const struct tool tool = {
+        .name = "coca-pack formats",
+        .summary = command->summary,
+        .manual = "Prints a line for each format, and under it the default of each key option that it has.",
+        .run = run};
+    return tool_main(&tool, argc, argv);
+}

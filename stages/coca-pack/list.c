@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "records.h"
+#include "stage/option_rows.h"
 
 static const char manual[] =
     "Prints a line for each record of the dataset DIR: its number, id, bytes of its picture, class, label names and\n"
@@ -14,18 +15,17 @@ static const char manual[] =
     "  coca-pack list data/mine --captions >captions.txt     every caption on its own line, as spm_train wants them\n"
     "\n" PACK_MANUAL_EXIT;
 
-static struct {
+struct list {
     int64_t first, limit;
     bool captions;
-} settings;
-
-#define FIELD(member) offsetof(__typeof__(settings), member)
-static const struct option rows[] = {
-    {"captions", OPTION_FLAG, FIELD(captions), NULL, NULL, 0, 0, "print the captions alone, one per line", 0},
-    {"first", OPTION_INT, FIELD(first), "RECORD", "0", 0, 1e15, "number to begin with", 0},
-    {"limit", OPTION_INT, FIELD(limit), "RECORDS", "0", 0, 1e15, "stop after so many; 0: list all", 0},
 };
-static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
+
+#define FIELD(member) offsetof(struct list, member)
+static const struct option rows[] = {
+    FLAG("captions", captions, "print the captions alone, one per line", 0),
+    INT("first", first, "RECORD", "0", 0, 1e15, "number to begin with", 0),
+    INT("limit", limit, "RECORDS", "0", 0, 1e15, "stop after so many; 0: list all", 0),
+};
 
 static void print_text(struct span text) {
     const char *bytes = text.bytes;
@@ -60,22 +60,26 @@ static int print_record(int64_t index, const struct record *record, void *contex
     return 0;
 }
 
-static int run(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
+    const struct list *list = context;
     struct store *store;
     int status = records_open(&store, operands);
     if (!status)
-        status = records_each(store, settings.first, settings.limit, settings.captions ? print_captions : print_record,
-                              NULL);
+        status = records_each(store, list->first, list->limit, list->captions ? print_captions : print_record, NULL);
     store_close(&store);
     return status;
 }
 
-const struct tool list_tool = {
-    .name = "coca-pack list",
-    .summary = "prints a line per record, or all captions",
-    .manual = manual,
-    .tables = &table,
-    .table_count = 1,
-    .operands = "DIR",
-    .run = run,
-};
+int list_main(const struct command *command, int argc, char **argv) {
+    struct list list = {.first = 0};
+    struct option_table own = OPTION_TABLE(rows, &list);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-pack list",
+                              .summary = command->summary,
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "DIR",
+                              .context = &list,
+                              .run = run};
+    return tool_main(&tool, argc, argv);
+}

@@ -10,6 +10,7 @@
 #include "fitness.h"
 #include "output.h"
 #include "pipeline.h"
+#include "stage/option_rows.h"
 #include "stage/progress.h"
 #include "text/prompt.h"
 
@@ -34,57 +35,52 @@ static const char manual[] =
 
 enum { CAPTION_LINES_ALL, CAPTION_LINES_FIRST };
 
-static struct {
+struct pack {
     char *from, *to, *held_out_to, *class_names;
     char *image_key, *caption_key, *label_key, *class_key, *json_text_key;
     char *labels, *columns, *separator, *images_root;
     int caption_lines;
     int64_t limit, shard_records, hold_out, max_pixels, resize, quality, workers;
     bool replace, verify;
-} settings;
+};
 
-#define FIELD(member) offsetof(__typeof__(settings), member)
-#define HEADING(text)                                                                                                  \
-    { NULL, OPTION_FLAG, 0, NULL, NULL, 0, 0, text, 0 }
-#define TEXT(name, member, argument, help)                                                                             \
-    { name, OPTION_TEXT, FIELD(member), argument, NULL, 0, 0, help, 0 }
-#define INT(name, member, argument, fallback, low, high, help)                                                         \
-    { name, OPTION_INT, FIELD(member), argument, fallback, low, high, help, 0 }
-
+#define FIELD(member) offsetof(struct pack, member)
 static const struct option rows[] = {
-    TEXT("from", from, "FORMAT", "of the input; `coca-pack formats` lists them"),
-    TEXT("to", to, "DIR", "the dataset to write"),
-    {"replace", OPTION_FLAG, FIELD(replace), NULL, NULL, 0, 0, "write a dataset anew that exists", 0},
-    INT("limit", limit, "SAMPLES", "0", 0, 1e15, "stop after so many of the input; 0: read all"),
-    INT("shard-records", shard_records, "RECORDS", "100000", 1, 2147483647, "in one shard file"),
+    TEXT("from", from, "FORMAT", NULL, "of the input; `coca-pack formats` lists them", 0),
+    TEXT("to", to, "DIR", NULL, "the dataset to write", 0),
+    FLAG("replace", replace, "write a dataset anew that exists", 0),
+    INT("limit", limit, "SAMPLES", "0", 0, 1e15, "stop after so many of the input; 0: read all", 0),
+    INT("shard-records", shard_records, "RECORDS", "100000", 1, 2147483647, "in one shard file", 0),
     HEADING("Splitting"),
-    INT("hold-out", hold_out, "K", "0", 0, 1e9, "every K-th sample goes to --held-out-to; 0: none"),
-    TEXT("held-out-to", held_out_to, "DIR", "the dataset of what is held out"),
+    INT("hold-out", hold_out, "K", "0", 0, 1e9, "every K-th sample goes to --held-out-to; 0: none", 0),
+    TEXT("held-out-to", held_out_to, "DIR", NULL, "the dataset of what is held out", 0),
     HEADING("What a sample is made of (keys are lists separated by \";\")"),
-    TEXT("image-key", image_key, "KEYS", "column, field or suffixes of the picture; the first there is"),
-    TEXT("caption-key", caption_key, "KEYS", "columns, fields or suffixes of captions; each gives captions"),
-    TEXT("label-key", label_key, "KEYS", "the same of label names"),
-    TEXT("class-key", class_key, "KEYS", "column, field or suffix of the class, a whole number from 0"),
-    TEXT("json-text-key", json_text_key, "FIELD", "tar: captions come from this field of the .json member"),
-    {"caption-lines", OPTION_CHOICE, FIELD(caption_lines), "all|first", "all", 0, 0,
-     "a text file's captions: every line that is not empty, or the first", 0},
-    TEXT("class-names", class_names, "FILE", "names in class order, one per line: a class becomes a label, too"),
-    TEXT("labels", labels, "FILE", "idx: the labels file; else the one whose name matches"),
-    TEXT("columns", columns, "NAMES", "csv: names of the columns, when the list has no header line"),
-    TEXT("separator", separator, "CHARACTER", "csv: between columns; else a tab if the first line has one, or a comma"),
-    TEXT("images-root", images_root, "DIR", "folder that relative picture paths are under; else the list's own"),
+    TEXT("image-key", image_key, "KEYS", NULL, "column, field or suffixes of the picture; the first there is", 0),
+    TEXT("caption-key", caption_key, "KEYS", NULL, "columns, fields or suffixes of captions; each gives captions", 0),
+    TEXT("label-key", label_key, "KEYS", NULL, "the same of label names", 0),
+    TEXT("class-key", class_key, "KEYS", NULL, "column, field or suffix of the class, a whole number from 0", 0),
+    TEXT("json-text-key", json_text_key, "FIELD", NULL, "tar: captions come from this field of the .json member", 0),
+    CHOICE("caption-lines", caption_lines, "all|first", "all",
+           "a text file's captions: every line that is not empty, or the first", 0),
+    TEXT("class-names", class_names, "FILE", NULL, "names in class order, one per line: a class becomes a label, too",
+         0),
+    TEXT("labels", labels, "FILE", NULL, "idx: the labels file; else the one whose name matches", 0),
+    TEXT("columns", columns, "NAMES", NULL, "csv: names of the columns, when the list has no header line", 0),
+    TEXT("separator", separator, "CHARACTER", NULL,
+         "csv: between columns; else a tab if the first line has one, or a comma", 0),
+    TEXT("images-root", images_root, "DIR", NULL, "folder that relative picture paths are under; else the list's own",
+         0),
     HEADING("Pictures"),
     {"verify", OPTION_FLAG, FIELD(verify), NULL, "true", 0, 0, "decode every picture", 0},
     INT("max-pixels", max_pixels, "PIXELS", "0", 0, 1e10,
-        "leave out pictures with more (width times height), undecoded; 0: no limit but the decoder's"),
-    INT("resize", resize, "PIXELS", "0", 0, 65500, "shrink pictures whose short side is longer; 0: as they came"),
-    INT("quality", quality, "PERCENT", "0", 0, 100, "of JPEG for pictures that are shrunk; 0: PNG"),
-    INT("workers", workers, "THREADS", "0", 0, 1024, "decoding at a time; 0: as many as there are cores"),
+        "leave out pictures with more (width times height), undecoded; 0: no limit but the decoder's", 0),
+    INT("resize", resize, "PIXELS", "0", 0, 65500, "shrink pictures whose short side is longer; 0: as they came", 0),
+    INT("quality", quality, "PERCENT", "0", 0, 100, "of JPEG for pictures that are shrunk; 0: PNG", 0),
+    INT("workers", workers, "THREADS", "0", 0, 1024, "decoding at a time; 0: as many as there are cores", 0),
 };
 
-static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
-
 struct packing {
+    const struct pack *pack;
     struct output train, held_out; // all zero when nothing is held out
     struct pipeline *pipeline;
     struct progress *progress;
@@ -108,45 +104,49 @@ static int take_sample(void *context, const struct import_sample *sample) {
     if (!job) return pipeline_drain(packing->pipeline);
     job_fill(job, packing->samples++, sample);
     pipeline_put(packing->pipeline);
-    return packing->samples == settings.limit ? LIMIT_REACHED : 0;
+    return packing->samples == packing->pack->limit ? LIMIT_REACHED : 0;
 }
 
 static int retire(struct job *job, void *context) {
     struct packing *packing = context;
     progress_set(packing->progress, job->number + 1, NULL);
-    const bool held_out = settings.hold_out && job->number % settings.hold_out == settings.hold_out - 1;
+    const int64_t hold_out = packing->pack->hold_out;
+    const bool held_out = hold_out && job->number % hold_out == hold_out - 1;
     return output_add(held_out ? &packing->held_out : &packing->train, job);
 }
 
 static int read_all(struct packing *packing, const struct strings *class_names, const struct strings *paths) {
+    const struct pack *pack = packing->pack;
     const struct import_options options = {
-        .image_key = settings.image_key,
-        .caption_key = settings.caption_key,
-        .label_key = settings.label_key,
-        .class_key = settings.class_key,
-        .json_text_key = settings.json_text_key,
+        .image_key = pack->image_key,
+        .caption_key = pack->caption_key,
+        .label_key = pack->label_key,
+        .class_key = pack->class_key,
+        .json_text_key = pack->json_text_key,
         .class_names = class_names->count ? class_names : NULL,
-        .labels_path = settings.labels,
-        .columns = settings.columns,
-        .separator = settings.separator,
-        .images_root = settings.images_root,
-        .first_line = settings.caption_lines == CAPTION_LINES_FIRST,
+        .labels_path = pack->labels,
+        .columns = pack->columns,
+        .separator = pack->separator,
+        .images_root = pack->images_root,
+        .first_line = pack->caption_lines == CAPTION_LINES_FIRST,
     };
-    int status = import_run(import_find(settings.from), &options, paths, take_sample, packing);
+    int status = import_run(import_find(pack->from), &options, paths, take_sample, packing);
     return status == LIMIT_REACHED ? 0 : status;
 }
 
 static int open_outputs(struct packing *packing) {
-    int status = output_open(&packing->train, settings.to, settings.shard_records, settings.replace);
-    if (!status && settings.hold_out)
-        status = output_open(&packing->held_out, settings.held_out_to, settings.shard_records, settings.replace);
+    const struct pack *pack = packing->pack;
+    int status = output_open(&packing->train, pack->to, pack->shard_records, pack->replace);
+    if (!status && pack->hold_out)
+        status = output_open(&packing->held_out, pack->held_out_to, pack->shard_records, pack->replace);
     return status;
 }
 
 static int pack_all(struct packing *packing, const struct strings *class_names, const struct strings *paths) {
-    const struct fitness fitness = {settings.verify, settings.max_pixels, (int)settings.resize, (int)settings.quality};
-    packing->progress = progress_new("packing", settings.limit, "samples");
-    packing->pipeline = pipeline_new((int)settings.workers, (struct pipeline_calls){fit, &fitness, retire, packing});
+    const struct pack *pack = packing->pack;
+    const struct fitness fitness = {pack->verify, pack->max_pixels, (int)pack->resize, (int)pack->quality};
+    packing->progress = progress_new("packing", pack->limit, "samples");
+    packing->pipeline = pipeline_new((int)pack->workers, (struct pipeline_calls){fit, &fitness, retire, packing});
     int status = read_all(packing, class_names, paths);
     if (!status) status = pipeline_drain(packing->pipeline);
     pipeline_free(&packing->pipeline);
@@ -155,11 +155,11 @@ static int pack_all(struct packing *packing, const struct strings *class_names, 
     return status;
 }
 
-static int write_outputs(const struct strings *class_names, const struct strings *paths) {
-    struct packing packing = {0};
+static int write_outputs(const struct pack *pack, const struct strings *class_names, const struct strings *paths) {
+    struct packing packing = {.pack = pack};
     int status = open_outputs(&packing);
     if (!status) status = pack_all(&packing, class_names, paths);
-    if (!status && settings.hold_out) status = output_commit(&packing.held_out);
+    if (!status && pack->hold_out) status = output_commit(&packing.held_out);
     if (!status) status = output_commit(&packing.train);
     output_abandon(&packing.train);
     output_abandon(&packing.held_out);
@@ -178,12 +178,12 @@ static int copy_list(const char *from, const char *to, const char *name) {
     return status;
 }
 
-static int copy_lists(const char *from) {
+static int copy_lists(const struct pack *pack, const char *from) {
     static const char *const names[] = {"classnames.txt", "zeroshot_classification_templates.txt", "dataset_type.txt"};
     int status = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
-        status = copy_list(from, settings.to, names[i]);
-        if (!status && settings.held_out_to) status = copy_list(from, settings.held_out_to, names[i]);
+        status = copy_list(from, pack->to, names[i]);
+        if (!status && pack->held_out_to) status = copy_list(from, pack->held_out_to, names[i]);
     }
     return status;
 }
@@ -202,35 +202,38 @@ static int refuse_format(const char *given) {
     return status;
 }
 
-static int check_settings(void) {
-    if (!settings.from || !import_find(settings.from)) return refuse_format(settings.from);
-    if (!settings.to) return error(EXIT_USAGE, "--to is missing: the directory to write");
-    if (!settings.hold_out != !settings.held_out_to)
-        return error(EXIT_USAGE, "--hold-out and --held-out-to need each other");
-    if (settings.hold_out == 1) return error(EXIT_USAGE, "--hold-out 1 would hold out everything");
-    if (settings.quality && !settings.resize)
-        return error(EXIT_USAGE, "--quality is for pictures that --resize shrinks");
+static int check(const struct pack *pack) {
+    if (!pack->from || !import_find(pack->from)) return refuse_format(pack->from);
+    if (!pack->to) return error(EXIT_USAGE, "--to is missing: the directory to write");
+    if (!pack->hold_out != !pack->held_out_to) return error(EXIT_USAGE, "--hold-out and --held-out-to need each other");
+    if (pack->hold_out == 1) return error(EXIT_USAGE, "--hold-out 1 would hold out everything");
+    if (pack->quality && !pack->resize) return error(EXIT_USAGE, "--quality is for pictures that --resize shrinks");
     return 0;
 }
 
-static int run(const struct strings *paths) {
+static int run(void *context, const struct strings *paths) {
+    const struct pack *pack = context;
     struct strings class_names = {0};
-    int status = check_settings();
-    if (!status && settings.class_names) status = lines_read(&class_names, settings.class_names);
+    int status = check(pack);
+    if (!status && pack->class_names) status = lines_read(&class_names, pack->class_names);
     signal(SIGINT, catch_signal);
     signal(SIGTERM, catch_signal);
-    if (!status) status = write_outputs(&class_names, paths);
-    if (!status && !strcmp(settings.from, "clip-benchmark")) status = copy_lists(paths->item[0]);
+    if (!status) status = write_outputs(pack, &class_names, paths);
+    if (!status && !strcmp(pack->from, "clip-benchmark")) status = copy_lists(pack, paths->item[0]);
     strings_release(&class_names);
     return status;
 }
 
-const struct tool pack_tool = {
-    .name = "coca-pack pack",
-    .summary = "writes a dataset from pictures with texts",
-    .manual = manual,
-    .tables = &table,
-    .table_count = 1,
-    .operands = "PATH...",
-    .run = run,
-};
+int pack_main(const struct command *command, int argc, char **argv) {
+    struct pack pack = {.from = NULL};
+    struct option_table own = OPTION_TABLE(rows, &pack);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-pack pack",
+                              .summary = command->summary,
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "PATH...",
+                              .context = &pack,
+                              .run = run};
+    return tool_main(&tool, argc, argv);
+}

@@ -44,8 +44,9 @@ static int show_record(struct store *store, const struct strings *operands) {
     return 0;
 }
 
-static int run(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
     struct store *store;
+    (void)context;
     int status = records_open(&store, operands);
     if (!status && operands->count > 1)
         status = show_record(store, operands);
@@ -55,10 +56,8 @@ static int run(const struct strings *operands) {
     return status;
 }
 
-const struct tool show_tool = {
-    .name = "coca-pack show",
-    .summary = "prints a dataset or one record as JSON",
-    .manual = manual,
-    .operands = "DIR [INDEX]",
-    .run = run,
-};
+int show_main(const struct command *command, int argc, char **argv) {
+    const struct tool tool = {
+        .name = "coca-pack show", .summary = command->summary, .manual = manual, .operands = "DIR [INDEX]", .run = run};
+    return tool_main(&tool, argc, argv);
+}

@@ -6,6 +6,7 @@
 #include "fitness.h"
 #include "pipeline.h"
 #include "records.h"
+#include "stage/option_rows.h"
 #include "stage/progress.h"
 
 static const char manual[] =
@@ -13,14 +14,14 @@ static const char manual[] =
     "picture and checks every text. Each record that is not fit is named on stderr.\n"
     "\n" PACK_MANUAL_EXIT;
 
-static struct { int64_t workers; } settings;
-
-#define FIELD(member) offsetof(__typeof__(settings), member)
-static const struct option rows[] = {
-    {"workers", OPTION_INT, FIELD(workers), "THREADS", "0", 0, 1024,
-     "decoding at a time; 0: as many as there are cores", 0},
+struct verify {
+    int64_t workers;
 };
-static struct option_table table = {rows, sizeof rows / sizeof *rows, &settings, NULL};
+
+#define FIELD(member) offsetof(struct verify, member)
+static const struct option rows[] = {
+    INT("workers", workers, "THREADS", "0", 0, 1024, "decoding at a time; 0: as many as there are cores", 0),
+};
 
 struct verification {
     struct pipeline *pipeline;
@@ -50,12 +51,12 @@ static int judge(struct job *job, void *context) {
     return 0;
 }
 
-static int verify(struct store *store) {
+static int verify_store(const struct verify *verify, struct store *store) {
     const struct fitness fitness = {.verify = true};
     struct verification verification = {.path = store_path(store)};
     const struct pipeline_calls calls = {fit, &fitness, judge, &verification};
     verification.progress = progress_new("verifying", store_count(store), "records");
-    verification.pipeline = pipeline_new((int)settings.workers, calls);
+    verification.pipeline = pipeline_new((int)verify->workers, calls);
     int status = store_verify(store);
     if (!status) status = records_each(store, 0, 0, submit, &verification);
     if (!status) status = pipeline_drain(verification.pipeline);
@@ -69,20 +70,24 @@ static int verify(struct store *store) {
     return 0;
 }
 
-static int run(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
     struct store *store;
     int status = records_open(&store, operands);
-    if (!status) status = verify(store);
+    if (!status) status = verify_store(context, store);
     store_close(&store);
     return status;
 }
 
-const struct tool verify_tool = {
-    .name = "coca-pack verify",
-    .summary = "checks that a dataset is whole and every record fit",
-    .manual = manual,
-    .tables = &table,
-    .table_count = 1,
-    .operands = "DIR",
-    .run = run,
-};
+int verify_main(const struct command *command, int argc, char **argv) {
+    struct verify verify = {.workers = 0};
+    struct option_table own = OPTION_TABLE(rows, &verify);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-pack verify",
+                              .summary = command->summary,
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "DIR",
+                              .context = &verify,
+                              .run = run};
+    return tool_main(&tool, argc, argv);
+}

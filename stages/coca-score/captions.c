@@ -7,10 +7,10 @@
 #include "commands.h"
 #include "page.h"
 #include "pull.h"
-#include "run/run_model.h"
-#include "run/run_options.h"
+#include "run/samples.h"
+#include "stage/option_rows.h"
 #include "text.h"
-#include "train/protocol.h"
+#include "train/stages.h"
 #include "truth.h"
 
 static const char manual[] =
@@ -30,51 +30,49 @@ static const char manual[] =
     "  coca-text-decode --generate --pretrained model --features file:features.rec --captions - |\n"
     "      coca-score captions --captions - --data data/clipart/held-out --pairs 10 --html captions.html";
 
-static struct {
-    char *data, *out, *html;
-    int format;
-    bool append;
-    int64_t pairs;
-} own;
-#define FIELD(member) offsetof(__typeof__(own), member)
-static const struct option rows[] = {
-    {"data", OPTION_TEXT, FIELD(data), "DIR", NULL, 0, 0, "the dataset that the pictures are of, by their ids",
-     OPTION_LOCAL},
-    {"out", OPTION_TEXT, FIELD(out), "FILE", NULL, 0, 0,
-     "the captions; - is stdout, which is the default without --pairs", OPTION_LOCAL},
-    {"format", OPTION_CHOICE, FIELD(format), "tsv|json", "tsv", 0, 0, "of --out", OPTION_LOCAL},
-    {"append", OPTION_FLAG, FIELD(append), NULL, NULL, 0, 0, "to what --out has (tsv)", OPTION_LOCAL},
-    {"pairs", OPTION_INT, FIELD(pairs), "N", "0", 0, 1e6, "pictures to show with both captions", OPTION_LOCAL},
-    {"html", OPTION_TEXT, FIELD(html), "FILE", NULL, 0, 0, "shows them on a page with the pictures in it",
-     OPTION_LOCAL},
-};
-
-enum { OWN, RUN, TABLES };
-static struct option_table tables[TABLES] = {[OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}};
-
-static struct captions {
+struct captions {
+    struct run run;
+    struct {
+        char *data, *out, *html;
+        int format;
+        bool append;
+        int64_t pairs;
+    } own;
+    struct pull pull;
     struct store *store; // NULL without --data
     struct caption_list list;
     struct page page;
     int64_t seen;
-} self;
+};
 
-static int prepare(const struct strings *operands) {
+#define FIELD(member) offsetof(__typeof__(((struct captions *)0)->own), member)
+static const struct option rows[] = {
+    TEXT("data", data, "DIR", NULL, "the dataset that the pictures are of, by their ids", OPTION_LOCAL),
+    TEXT("out", out, "FILE", NULL, "the captions; - is stdout, which is the default without --pairs", OPTION_LOCAL),
+    CHOICE("format", format, "tsv|json", "tsv", "of --out", OPTION_LOCAL),
+    FLAG("append", append, "to what --out has (tsv)", OPTION_LOCAL),
+    INT("pairs", pairs, "N", "0", 0, 1e6, "pictures to show with both captions", OPTION_LOCAL),
+    TEXT("html", html, "FILE", NULL, "shows them on a page with the pictures in it", OPTION_LOCAL),
+};
+
+static int prepare(void *context, const struct strings *operands) {
+    struct captions *self = context;
     struct model_config model;
     (void)operands;
-    if ((own.pairs || own.html) && !own.data)
+    if ((self->own.pairs || self->own.html) && !self->own.data)
         return error(EXIT_USAGE, "--pairs and --html need --data DIR: they show what the dataset knows");
-    if (own.append && (!own.out || own.format == CAPTIONS_JSON))
+    if (self->own.append && (!self->own.out || self->own.format == CAPTIONS_JSON))
         return error(EXIT_USAGE, "--append needs --out FILE of --format tsv, whose lines stand alone");
-    if (!own.out && !own.pairs) own.out = xstrdup("-");
-    int status = run_join(&model, &tables[RUN]);
-    return status || !own.data ? status : store_open(&self.store, own.data);
+    if (!self->own.out && !self->own.pairs) self->own.out = xstrdup("-");
+    int status = run_join(&self->run, &model);
+    return status || !self->own.data ? status : store_open(&self->store, self->own.data);
 }
 
 // Picture number `seen` is the first in its N-th part of the data.
-static bool is_shown(int64_t seen) {
-    const int64_t total = store_count(self.store);
-    return seen == 0 || seen * own.pairs / total > (seen - 1) * own.pairs / total;
+static bool is_shown(const struct captions *self) {
+    const int64_t seen = self->seen;
+    const int64_t total = store_count(self->store);
+    return seen == 0 || seen * self->own.pairs / total > (seen - 1) * self->own.pairs / total;
 }
 
 static void print_pair(const struct truth *truth, const char *caption) {
@@ -88,27 +86,27 @@ static void print_pair(const struct truth *truth, const char *caption) {
     buffer_release(&text);
 }
 
-static int add_of_dataset(int64_t id, const char *caption) {
+static int add_of_dataset(struct captions *self, int64_t id, const char *caption) {
     struct truth truth;
-    int status = truth_find(&truth, self.store, id);
+    int status = truth_find(&truth, self->store, id);
     if (status) return status;
-    const bool shown = own.pairs && is_shown(self.seen);
-    if (own.out) caption_list_add(&self.list, truth.name, caption);
+    const bool shown = self->own.pairs && is_shown(self);
+    if (self->own.out) caption_list_add(&self->list, truth.name, caption);
     if (shown) print_pair(&truth, caption);
-    if (own.html && (shown || !own.pairs)) page_add(&self.page, &truth, caption);
+    if (self->own.html && (shown || !self->own.pairs)) page_add(&self->page, &truth, caption);
     truth_release(&truth);
     return 0;
 }
 
-static void add_of_list(int64_t id, const char *name, const char *caption) {
+static void add_of_list(struct captions *self, int64_t id, const char *name, const char *caption) {
     char *number = xformat("%" PRId64, id);
-    caption_list_add(&self.list, name ? name : number, caption);
+    caption_list_add(&self->list, name ? name : number, caption);
     free(number);
 }
 
 static int take(void *context, const struct message *message) {
+    struct captions *self = context;
     const void *ids;
-    (void)context;
     int status = message_tensor(message, TENSOR_IDS, DT_I64, SHAPE(-1), &ids);
     if (status) return status;
     const int64_t count = message_find(message, TENSOR_IDS)->shape.dim[0];
@@ -116,77 +114,83 @@ static int take(void *context, const struct message *message) {
         const int64_t id = ((const int64_t *)ids)[i];
         const char *text = message_string(message, TENSOR_TEXT, i);
         if (!text) return error(EXIT_RUN, "microbatch %d has no caption %d", message->unit.microbatch, i);
-        if (pull_is_dropped(id)) text = "";
-        if (self.store)
-            status = add_of_dataset(id, text);
+        if (pull_is_dropped(&self->pull, id)) text = "";
+        if (self->store)
+            status = add_of_dataset(self, id, text);
         else
-            add_of_list(id, message_string(message, TENSOR_NAMES, i), text);
-        self.seen++;
+            add_of_list(self, id, message_string(message, TENSOR_NAMES, i), text);
+        self->seen++;
     }
-    return status || !own.out ? status : caption_list_flush(&self.list);
+    return status || !self->own.out ? status : caption_list_flush(&self->list);
 }
 
-static int open_outputs(void) {
-    int status = own.out ? caption_list_open(&self.list, own.out, (enum caption_format)own.format, own.append) : 0;
-    if (status || !own.html) return status;
-    status = page_open(&self.page, own.html, path_base(own.data));
-    if (status && own.out) caption_list_abandon(&self.list);
+static int open_outputs(struct captions *self) {
+    int status = self->own.out ? caption_list_open(&self->list, self->own.out, (enum caption_format)self->own.format,
+                                                   self->own.append)
+                               : 0;
+    if (status || !self->own.html) return status;
+    status = page_open(&self->page, self->own.html, path_base(self->own.data));
+    if (status && self->own.out) caption_list_abandon(&self->list);
     return status;
 }
 
-static int close_outputs(void) {
-    int status = own.out ? caption_list_close(&self.list) : 0;
-    if (own.html) {
-        int closed = page_close(&self.page);
+static int close_outputs(struct captions *self) {
+    int status = self->own.out ? caption_list_close(&self->list) : 0;
+    if (self->own.html) {
+        int closed = page_close(&self->page);
         if (!status) status = closed;
     }
     return status;
 }
 
-static void abandon_outputs(void) {
-    if (own.out) caption_list_abandon(&self.list);
-    if (own.html) page_abandon(&self.page);
+static void abandon_outputs(struct captions *self) {
+    if (self->own.out) caption_list_abandon(&self->list);
+    if (self->own.html) page_abandon(&self->page);
 }
 
-static int say(void) {
-    if (own.pairs && fflush(stdout)) return error(EXIT_RUN, "stdout cannot be written");
-    if (!self.seen && !own.append) return error(EXIT_DATA, "no caption came");
-    if (!pull_dropped()) return 0;
+static int say(const struct captions *self) {
+    if (self->own.pairs && fflush(stdout)) return error(EXIT_RUN, "stdout cannot be written");
+    if (!self->seen && !self->own.append) return error(EXIT_DATA, "no caption came");
+    if (!self->pull.dropped) return 0;
     return error(EXIT_DATA, "%" PRId64 " of %" PRId64 " pictures could not be had: their captions are empty",
-                 pull_dropped(), self.seen);
+                 self->pull.dropped, self->seen);
 }
 
-static int write_all(struct hub *hub) {
-    const struct peer_group decoders = {ROLE_TEXT, 1};
-    struct stream stream = {.from = {ROLE_TEXT, ANY_RANK}, .take = take};
-    struct edge *edge;
-    int status = pull_open(hub, &edge, "captions", run_options.captions, &decoders, 1);
+static int run(void *context, struct hub *hub) {
+    static const char *const roles[] = {ROLE_TEXT, NULL};
+    struct captions *self = context;
+    struct stream stream = {.role = ROLE_TEXT, .take = take, .context = self};
+    int status = pull_open(&self->pull, &self->run, hub, "captions", self->run.options.captions, roles);
     if (status) return status;
-    if ((status = open_outputs())) return status;
-    status = pull_all(edge, &stream, 1, "captions", self.store ? store_count(self.store) : 0);
+    if ((status = open_outputs(self))) return status;
+    status = pull_all(&self->pull, &stream, 1, "captions", self->store ? store_count(self->store) : 0);
     if (status) {
-        abandon_outputs();
+        abandon_outputs(self);
         return status;
     }
-    status = close_outputs();
-    return status ? status : say();
+    status = close_outputs(self);
+    return status ? status : say(self);
 }
 
-static int run(struct hub *hub) {
-    int status = write_all(hub);
-    store_close(&self.store);
-    return status;
+static void release(void *context) {
+    struct captions *self = context;
+    store_close(&self->store);
+    pull_close(&self->pull);
 }
 
-const struct stage *captions_command(void) {
-    static const struct stage stage = {.name = "coca-score captions",
-                                       .role = "score",
-                                       .summary = "writes and shows generated captions",
-                                       .manual = manual,
-                                       .tables = tables,
-                                       .table_count = TABLES,
-                                       .prepare = prepare,
-                                       .run = run};
-    tables[RUN] = run_options_table;
-    return &stage;
+int captions_main(const struct command *command, int argc, char **argv) {
+    struct captions self = {.store = NULL};
+    struct option_table own = OPTION_TABLE(rows, &self.own);
+    struct option_table *const tables[] = {&own, &self.run.table, NULL};
+    const struct stage stage = {.name = "coca-score captions",
+                                .role = "score",
+                                .summary = command->summary,
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &self,
+                                .prepare = prepare,
+                                .run = run,
+                                .close = release};
+    run_init(&self.run);
+    return stage_main(&stage, argc, argv);
 }

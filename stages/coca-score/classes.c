@@ -5,22 +5,24 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "stage/option_rows.h"
 
-static struct { char *classnames, *templates, *class_set; } options;
-
-#define FIELD(member) offsetof(__typeof__(options), member)
+#define FIELD(member) offsetof(struct classes_options, member)
 static const struct option rows[] = {
-    {NULL, OPTION_FLAG, 0, NULL, NULL, 0, 0, "Classes", 0},
-    {"classnames", OPTION_TEXT, FIELD(classnames), "FILE", NULL, 0, 0,
-     "class names in index order, one a line, or FILE.json; without it DIR/classnames.txt of --data", OPTION_LOCAL},
-    {"templates", OPTION_TEXT, FIELD(templates), "FILE", NULL, 0, 0,
-     "one prompt a line, the name at {} or {c}, or FILE.json, which may give each class its own; without it "
-     "DIR/zeroshot_classification_templates.txt",
-     OPTION_LOCAL},
-    {"class-set", OPTION_TEXT, FIELD(class_set), "NAME", NULL, 0, 0,
-     "which list of the JSON files that hold several; one of the folders of --data when left out", OPTION_LOCAL},
+    HEADING("Classes"),
+    TEXT("classnames", classnames, "FILE", NULL,
+         "class names in index order, one a line, or FILE.json; without it DIR/classnames.txt of --data", OPTION_LOCAL),
+    TEXT("templates", templates, "FILE", NULL,
+         "one prompt a line, the name at {} or {c}, or FILE.json, which may give each class its own; without it "
+         "DIR/zeroshot_classification_templates.txt",
+         OPTION_LOCAL),
+    TEXT("class-set", class_set, "NAME", NULL,
+         "which list of the JSON files that hold several; one of the folders of --data when left out", OPTION_LOCAL),
 };
-struct option_table classes_options_table = {rows, sizeof rows / sizeof *rows, &options, NULL};
+
+struct option_table classes_options_table(struct classes_options *options) {
+    return OPTION_TABLE(rows, options);
+}
 
 // The file given, or NAME in the directory; the caller frees. NULL when neither is known.
 static char *choose(const char *given, const char *directory, const char *name) {
@@ -29,9 +31,9 @@ static char *choose(const char *given, const char *directory, const char *name) 
 }
 
 // What JSON files may call the data: the name given, else the folders it lies in, the innermost first.
-static void name_sets(struct strings *sets, const char *directory) {
-    if (options.class_set) {
-        strings_add_text(sets, options.class_set);
+static void name_sets(struct strings *sets, const char *class_set, const char *directory) {
+    if (class_set) {
+        strings_add_text(sets, class_set);
         return;
     }
     const char *path = directory ? directory : "";
@@ -43,12 +45,12 @@ static void name_sets(struct strings *sets, const char *directory) {
     }
 }
 
-int classes_read(struct classes *classes, const char *directory) {
+int classes_read(struct classes *classes, const struct classes_options *options, const char *directory) {
     struct strings sets = {0};
-    char *names = choose(options.classnames, directory, "classnames.txt"),
-         *templates = choose(options.templates, directory, "zeroshot_classification_templates.txt");
+    char *names = choose(options->classnames, directory, "classnames.txt"),
+         *templates = choose(options->templates, directory, "zeroshot_classification_templates.txt");
     int status = names && templates ? 0 : error(EXIT_USAGE, "give --data DIR, or both of --classnames and --templates");
-    name_sets(&sets, directory);
+    name_sets(&sets, options->class_set, directory);
     if (!status) status = class_names_read(&classes->names, names, &sets);
     if (!status) status = class_prompts_read(&classes->prompts, &classes->names, templates, &sets);
     strings_release(&sets);

@@ -8,10 +8,13 @@ struct classes {
     struct strings names; // C of them
     struct class_prompts prompts;
 };
-extern struct option_table classes_options_table;
+struct classes_options {
+    char *classnames, *templates, *class_set;
+};
+struct option_table classes_options_table(struct classes_options *options);
 
 // Reads --classnames and --templates, by default CLIP_benchmark's files in `directory`. 0, -EXIT_USAGE or -EXIT_DATA.
-int classes_read(struct classes *classes, const char *directory);
+int classes_read(struct classes *classes, const struct classes_options *options, const char *directory);
 void classes_release(struct classes *classes);
 
 // Prints the prompts, one a line, those of a class together: the order in which their embeddings are taken.

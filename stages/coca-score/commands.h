@@ -1,10 +1,10 @@
-// The commands of coca-score, one file each. Each function fills its option tables and returns its description.
+// The commands of coca-score, one file each.
 #pragma once
 
 #include "stage/command.h"
 
-const struct tool *prompts_command(void);
-const struct stage *zero_shot_command(void);
-const struct stage *retrieval_command(void);
-const struct stage *embed_command(void);
-const struct stage *captions_command(void);
+int prompts_main(const struct command *command, int argc, char **argv);
+int zero_shot_main(const struct command *command, int argc, char **argv);
+int retrieval_main(const struct command *command, int argc, char **argv);
+int embed_main(const struct command *command, int argc, char **argv);
+int captions_main(const struct command *command, int argc, char **argv);

@@ -8,11 +8,10 @@
 #include "commands.h"
 #include "embeddings.h"
 #include "pull.h"
-#include "run/run_model.h"
-#include "run/run_options.h"
+#include "stage/option_rows.h"
 #include "tensor/npy.h"
 #include "tensor/safetensors.h"
-#include "train/protocol.h"
+#include "train/stages.h"
 
 static const char manual[] =
     "Asks one encoder for all its embeddings and writes them to a file, in the order of the samples.\n"
@@ -28,106 +27,121 @@ static const char manual[] =
 enum { EMBED_IMAGES, EMBED_TEXTS };
 static const char *const roles[] = {[EMBED_IMAGES] = ROLE_IMAGE, [EMBED_TEXTS] = ROLE_TEXT};
 
-static struct {
-    char *out, *names;
-    int role;
-} own;
-#define FIELD(member) offsetof(__typeof__(own), member)
-static const struct option rows[] = {
-    {"out", OPTION_TEXT, FIELD(out), "FILE", NULL, 0, 0, "the embeddings: FILE.npy or FILE.safetensors", OPTION_LOCAL},
-    {"names", OPTION_TEXT, FIELD(names), "FILE", NULL, 0, 0,
-     "writes one line for each row: its name, or its id when it has none", OPTION_LOCAL},
-    {"role", OPTION_CHOICE, FIELD(role), ROLE_IMAGE "|" ROLE_TEXT, ROLE_IMAGE, 0, 0, "whose embeddings", OPTION_LOCAL},
+struct embed {
+    struct run run;
+    struct {
+        char *out, *names;
+        int role;
+    } own;
+    struct pull pull;
+    struct embeddings all;
 };
 
-enum { OWN, RUN, TABLES };
-static struct option_table tables[TABLES] = {[OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}};
+#define FIELD(member) offsetof(__typeof__(((struct embed *)0)->own), member)
+static const struct option rows[] = {
+    TEXT("out", out, "FILE", NULL, "the embeddings: FILE.npy or FILE.safetensors", OPTION_LOCAL),
+    TEXT("names", names, "FILE", NULL, "writes one line for each row: its name, or its id when it has none",
+         OPTION_LOCAL),
+    CHOICE("role", role, ROLE_IMAGE "|" ROLE_TEXT, ROLE_IMAGE, "whose embeddings", OPTION_LOCAL),
+};
 
 static bool ends_with(const char *text, const char *end) {
     const size_t length = strlen(text), tail = strlen(end);
     return length >= tail && !strcmp(text + length - tail, end);
 }
 
-static struct embeddings all;
-
-static int prepare(const struct strings *operands) {
+static int prepare(void *context, const struct strings *operands) {
+    struct embed *embed = context;
+    const char *out = embed->own.out;
     struct model_config model;
     (void)operands;
-    if (!own.out || !(ends_with(own.out, ".npy") || ends_with(own.out, ".safetensors")))
+    if (!out || !(ends_with(out, ".npy") || ends_with(out, ".safetensors")))
         return error(EXIT_USAGE, "--out FILE.npy or FILE.safetensors says where the embeddings go");
-    return run_join(&model, &tables[RUN]);
+    return run_join(&embed->run, &model);
 }
 
 static int take(void *context, const struct message *message) {
-    const int64_t first = all.count;
-    int status = embeddings_add(context, message);
-    for (int64_t i = first; i < all.count; i++)
-        if (pull_is_dropped(all.id[i])) memset(all.row + i * all.E, 0, (size_t)all.E * sizeof *all.row);
+    struct embed *embed = context;
+    struct embeddings *all = &embed->all;
+    const int64_t first = all->count;
+    int status = embeddings_add(all, message);
+    for (int64_t i = first; i < all->count; i++)
+        if (pull_is_dropped(&embed->pull, all->id[i]))
+            memset(all->row + i * all->E, 0, (size_t)all->E * sizeof *all->row);
     return status;
 }
 
-static void join_names(struct buffer *joined) {
-    for (size_t i = 0; i < all.names.count; i++)
-        buffer_append(joined, all.names.item[i], strlen(all.names.item[i]) + 1);
+static void join_names(const struct embeddings *all, struct buffer *joined) {
+    for (size_t i = 0; i < all->names.count; i++)
+        buffer_append(joined, all->names.item[i], strlen(all->names.item[i]) + 1);
 }
 
-static int write_embeddings(void) {
+static int write_embeddings(const struct embeddings *all, const char *path) {
     struct buffer names = {0};
-    join_names(&names);
+    join_names(all, &names);
     const struct tensor tensors[] = {
-        {"embedding", DT_F32, SHAPE(all.count, all.E), all.row},
-        {"ids", DT_I64, SHAPE(all.count), all.id},
+        {"embedding", DT_F32, SHAPE(all->count, all->E), all->row},
+        {"ids", DT_I64, SHAPE(all->count), all->id},
         {"names", DT_U8, SHAPE((int64_t)names.size), names.bytes},
     };
-    int status = ends_with(own.out, ".npy")
-                     ? npy_write(own.out, &tensors[0])
-                     : safetensors_write(own.out, tensors, names.size ? 3 : 2, NULL, 0, NULL, NULL);
+    int status = ends_with(path, ".npy") ? npy_write(path, &tensors[0])
+                                         : safetensors_write(path, tensors, names.size ? 3 : 2, NULL, 0, NULL, NULL);
     buffer_release(&names);
     return status;
 }
 
-static int write_names(void) {
+static int write_names(const struct embeddings *all, const char *path) {
     struct aside aside;
-    int status = aside_open(&aside, own.names);
+    int status = aside_open(&aside, path);
     if (status) return status;
-    for (int64_t i = 0; i < all.count; i++)
-        if (all.names.count == (size_t)all.count)
-            fprintf(aside.file, "%s\n", all.names.item[i]);
+    for (int64_t i = 0; i < all->count; i++)
+        if (all->names.count == (size_t)all->count)
+            fprintf(aside.file, "%s\n", all->names.item[i]);
         else
-            fprintf(aside.file, "%" PRId64 "\n", all.id[i]);
+            fprintf(aside.file, "%" PRId64 "\n", all->id[i]);
     return aside_commit(&aside);
 }
 
-static int write_all(void) {
-    int status = all.count ? write_embeddings() : error(EXIT_DATA, "no embedding came");
-    if (!status && own.names) status = write_names();
+static int write_all(const struct embed *embed) {
+    const struct embeddings *all = &embed->all;
+    const int64_t dropped = embed->pull.dropped;
+    int status = all->count ? write_embeddings(all, embed->own.out) : error(EXIT_DATA, "no embedding came");
+    if (!status && embed->own.names) status = write_names(all, embed->own.names);
     if (status) return status;
-    note("%" PRId64 " embeddings of width %" PRId64 " in %s", all.count, all.E, own.out);
-    if (!pull_dropped()) return 0;
-    return error(EXIT_DATA, "%" PRId64 " of %" PRId64 " samples could not be had: their rows are zero", pull_dropped(),
-                 all.count);
+    note("%" PRId64 " embeddings of width %" PRId64 " in %s", all->count, all->E, embed->own.out);
+    if (!dropped) return 0;
+    return error(EXIT_DATA, "%" PRId64 " of %" PRId64 " samples could not be had: their rows are zero", dropped,
+                 all->count);
 }
 
-static int run(struct hub *hub) {
-    const struct peer_group encoders = {roles[own.role], 1};
-    struct stream stream = {.from = {roles[own.role], ANY_RANK}, .take = take, .context = &all};
-    struct edge *edge;
-    int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, &encoders, 1);
-    if (!status) status = pull_all(edge, &stream, 1, "embed", 0);
-    if (!status) status = write_all();
-    embeddings_release(&all);
-    return status;
+static int run(void *context, struct hub *hub) {
+    struct embed *embed = context;
+    const char *const awaited[] = {roles[embed->own.role], NULL};
+    struct stream stream = {.role = awaited[0], .take = take, .context = embed};
+    int status = pull_open(&embed->pull, &embed->run, hub, "embeddings", embed->run.options.embeddings, awaited);
+    if (!status) status = pull_all(&embed->pull, &stream, 1, "embed", 0);
+    return status ? status : write_all(embed);
 }
 
-const struct stage *embed_command(void) {
-    static const struct stage stage = {.name = "coca-score embed",
-                                       .role = "score",
-                                       .summary = "writes the embeddings of pictures or texts to a file",
-                                       .manual = manual,
-                                       .tables = tables,
-                                       .table_count = TABLES,
-                                       .prepare = prepare,
-                                       .run = run};
-    tables[RUN] = run_options_table;
-    return &stage;
+static void release(void *context) {
+    struct embed *embed = context;
+    embeddings_release(&embed->all);
+    pull_close(&embed->pull);
+}
+
+int embed_main(const struct command *command, int argc, char **argv) {
+    struct embed embed = {.all = {0}};
+    struct option_table own = OPTION_TABLE(rows, &embed.own);
+    struct option_table *const tables[] = {&own, &embed.run.table, NULL};
+    const struct stage stage = {.name = "coca-score embed",
+                                .role = "score",
+                                .summary = command->summary,
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &embed,
+                                .prepare = prepare,
+                                .run = run,
+                                .close = release};
+    run_init(&embed.run);
+    return stage_main(&stage, argc, argv);
 }

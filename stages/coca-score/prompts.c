@@ -1,6 +1,7 @@
 // coca-score prompts
 #include "classes.h"
 #include "commands.h"
+#include "stage/option_rows.h"
 
 static const char manual[] =
     "Prints the prompts of a zero-shot classifier on stdout, one a line: every template with the first class's\n"
@@ -11,31 +12,38 @@ static const char manual[] =
     "Example:\n"
     "  coca-score prompts --data data/fashion-mnist/test >prompts.txt";
 
-static struct { char *data; } own;
-static const struct option rows[] = {
-    {"data", OPTION_TEXT, offsetof(__typeof__(own), data), "DIR", NULL, 0, 0,
-     "the dataset, with classnames.txt and zeroshot_classification_templates.txt", OPTION_LOCAL},
+struct prompts {
+    struct {
+        char *data;
+    } own;
+    struct classes_options classes;
 };
 
-enum { OWN, CLASSES, TABLES };
-static struct option_table tables[TABLES] = {[OWN] = {rows, sizeof rows / sizeof *rows, &own, NULL}};
+#define FIELD(member) offsetof(__typeof__(((struct prompts *)0)->own), member)
+static const struct option rows[] = {
+    TEXT("data", data, "DIR", NULL, "the dataset, with classnames.txt and zeroshot_classification_templates.txt",
+         OPTION_LOCAL),
+};
 
-static int run(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
+    const struct prompts *prompts = context;
     struct classes classes = {0};
     (void)operands;
-    int status = classes_read(&classes, own.data);
+    int status = classes_read(&classes, &prompts->classes, prompts->own.data);
     if (!status) classes_print(&classes);
     classes_release(&classes);
     return status;
 }
 
-const struct tool *prompts_command(void) {
-    static const struct tool tool = {.name = "coca-score prompts",
-                                     .summary = "prints the prompts of a zero-shot classifier",
-                                     .manual = manual,
-                                     .tables = tables,
-                                     .table_count = TABLES,
-                                     .run = run};
-    tables[CLASSES] = classes_options_table;
-    return &tool;
+int prompts_main(const struct command *command, int argc, char **argv) {
+    struct prompts prompts = {.own = {NULL}};
+    struct option_table own = OPTION_TABLE(rows, &prompts.own), classes = classes_options_table(&prompts.classes);
+    struct option_table *const tables[] = {&own, &classes, NULL};
+    const struct tool tool = {.name = "coca-score prompts",
+                              .summary = command->summary,
+                              .manual = manual,
+                              .tables = tables,
+                              .context = &prompts,
+                              .run = run};
+    return tool_main(&tool, argc, argv);
 }

@@ -2,37 +2,27 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
-#include "run/run_options.h"
 #include "stage/progress.h"
 #include "stage/stage.h"
 #include "train/protocol.h"
 
 enum { DROPS_SAID = 20 };
 
-static struct {
-    int64_t total;
-    int64_t *id; // of the message that is being taken
-    size_t count;
-} drops;
-
-int64_t pull_dropped(void) {
-    return drops.total;
-}
-
-bool pull_is_dropped(int64_t id) {
-    for (size_t i = 0; i < drops.count; i++)
-        if (drops.id[i] == id) return true;
+bool pull_is_dropped(const struct pull *pull, int64_t id) {
+    for (size_t i = 0; i < pull->drops; i++)
+        if (pull->drop[i] == id) return true;
     return false;
 }
 
-static void say_drop(const json_t *drop) {
+static void say_drop(const struct pull *pull, const json_t *drop) {
     const char *name = json_string_value(json_object_get(drop, "name"));
     const char *reason = json_string_value(json_object_get(drop, "reason"));
     const json_int_t record = json_integer_value(json_object_get(drop, "record"));
-    if (drops.total > DROPS_SAID) return;
-    if (drops.total == DROPS_SAID)
+    if (pull->dropped > DROPS_SAID) return;
+    if (pull->dropped == DROPS_SAID)
         warn("more samples could not be had; the others are counted at the end");
     else if (name)
         warn("%s: %s", name, reason ? reason : "could not be had");
@@ -40,53 +30,57 @@ static void say_drop(const json_t *drop) {
         warn("record %" JSON_INTEGER_FORMAT ": %s", record, reason ? reason : "could not be had");
 }
 
-static void note_drops(const struct message *message) {
+static void note_drops(struct pull *pull, const struct message *message) {
     const char *line;
-    drops.count = 0;
+    pull->drops = 0;
     for (int i = 0; (line = message_string(message, TENSOR_DROPS, i)); i++) {
         json_t *drop = json_loads(line, 0, NULL);
-        drops.id = xrealloc_array(drops.id, drops.count + 1, sizeof *drops.id);
-        drops.id[drops.count++] = json_integer_value(json_object_get(drop, "id"));
-        drops.total++;
-        say_drop(drop);
+        pull->drop = xrealloc_array(pull->drop, pull->drops + 1, sizeof *pull->drop);
+        pull->drop[pull->drops++] = json_integer_value(json_object_get(drop, "id"));
+        pull->dropped++;
+        say_drop(pull, drop);
         json_decref(drop);
     }
 }
 
-int pull_open(struct hub *hub, struct edge **edge, const char *name, const char *address,
-              const struct peer_group *peers, int peer_count) {
+int pull_open(struct pull *pull, const struct run *run, struct hub *hub, const char *name, const char *address,
+              const char *const *roles) {
+    struct peer_group peers[PULL_ROLES];
+    int count = 0;
+    for (; roles && roles[count]; count++) peers[count] = (struct peer_group){roles[count], 1};
     const struct edge_options options = {.name = name,
                                          .address = address,
                                          .manner = EDGE_PULL,
                                          .direction = EDGE_IN,
-                                         .window = (int)run_options.window,
+                                         .window = (int)run->options.window,
                                          .peers = peers,
-                                         .peer_count = peer_count};
+                                         .peer_count = count};
+    *pull = (struct pull){.run = run};
     if (!address) return error(EXIT_USAGE, "--%s ADDRESS says where they come from", name);
-    int status = hub_edge(hub, edge, &options);
+    int status = hub_edge(hub, &pull->edge, &options);
     if (!status) stage_ready();
     return status;
 }
 
-static void ask_ahead(struct edge *edge, struct stream *stream) {
-    const int64_t B = run_options.microbatch;
-    for (; stream->wanted <= stream->next + run_options.window; stream->wanted++)
-        edge_want(edge, stream->from, (struct unit){0, stream->wanted, stream->wanted * B, (int32_t)B});
+void pull_close(struct pull *pull) {
+    free(pull->drop);
 }
 
-// A recording may begin at any step; a socket is asked.
-static int take_next(struct edge *edge, struct stream *stream, struct message **message) {
-    if (edge_is_recording(edge)) return edge_take(edge, wanted_next_data(stream->from), message);
-    ask_ahead(edge, stream);
-    return edge_take(edge, wanted_data(stream->from, 0, stream->next++), message);
+// Microbatches (0, m) without end: the workers say where the data end.
+static int next_unit(void *context, bool wait, struct unit *unit) {
+    struct stream *stream = context;
+    (void)wait;
+    *unit = (struct unit){0, stream->wanted, stream->wanted * stream->B, stream->B};
+    stream->wanted++;
+    return 0;
 }
 
-static int take_one(struct edge *edge, struct stream *stream) {
+static int take_one(struct pull *pull, struct stream *stream) {
     struct message *message;
-    int status = take_next(edge, stream, &message);
+    int status = ahead_take(&stream->ahead, &message);
     if (status == HUB_END) stream->ended = true;
     if (status) return status == HUB_END ? 0 : status;
-    note_drops(message);
+    note_drops(pull, message);
     status = stream->take(stream->context, message);
     stream->samples += message->unit.samples;
     message_free(&message);
@@ -99,14 +93,28 @@ static bool any_left(const struct stream *streams, int count) {
     return false;
 }
 
-int pull_all(struct edge *edge, struct stream *streams, int count, const char *what, int64_t total) {
+// A recording may begin at any step; a socket is asked.
+static void begin(const struct pull *pull, struct stream *stream) {
+    const struct run_options *o = &pull->run->options;
+    stream->B = (int32_t)o->microbatch;
+    stream->ahead = (struct ahead){.edge = pull->edge,
+                                   .from = {stream->role, ANY_RANK},
+                                   .window = o->window,
+                                   .as_recorded = true,
+                                   .next = next_unit,
+                                   .context = stream};
+}
+
+int pull_all(struct pull *pull, struct stream *streams, int count, const char *what, int64_t total) {
     struct progress *progress = progress_new(what, total, "samples");
     int status = 0;
+    for (int i = 0; i < count; i++) begin(pull, &streams[i]);
     while (!status && any_left(streams, count)) {
         for (int i = 0; i < count && !status; i++)
-            if (!streams[i].ended) status = take_one(edge, &streams[i]);
+            if (!streams[i].ended) status = take_one(pull, &streams[i]);
         progress_set(progress, streams[0].samples, NULL);
     }
     progress_done(&progress);
+    for (int i = 0; i < count; i++) ahead_release(&streams[i].ahead);
     return status;
 }

@@ -7,9 +7,7 @@
 #include "measure/retrieval.h"
 #include "pull.h"
 #include "run/results.h"
-#include "run/run_model.h"
-#include "run/run_options.h"
-#include "train/protocol.h"
+#include "train/stages.h"
 
 static const char manual[] =
     "Finds pictures by their captions and captions by their pictures. Asks image-encode for the embeddings of\n"
@@ -27,13 +25,18 @@ static const char manual[] =
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.";
 
-enum { RESULTS, RUN, TABLES };
-static struct option_table tables[TABLES];
+struct scoring {
+    struct run run;
+    struct results_options results;
+    struct pull pull;
+    struct embeddings images, texts;
+};
 
-static int prepare(const struct strings *operands) {
+static int prepare(void *context, const struct strings *operands) {
+    struct scoring *scoring = context;
     struct model_config model;
     (void)operands;
-    return run_join(&model, &tables[RUN]);
+    return run_join(&scoring->run, &model);
 }
 
 struct place {
@@ -83,11 +86,12 @@ static void add_recall(json_t *shares, const char *direction, int k, double valu
     free(name);
 }
 
-static int say(const struct retrieval *r, const int64_t *image_rank, const int64_t *text_rank) {
+static int say(const struct scoring *scoring, const struct retrieval *r, const int64_t *image_rank,
+               const int64_t *text_rank) {
     static const int ks[] = {1, 5, 10};
     json_t *metrics = json_object(), *chance = json_object();
     note("%" PRId64 " pictures, %" PRId64 " captions; %" PRId64 " could not be had", r->images, r->texts,
-         pull_dropped());
+         scoring->pull.dropped);
     for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
         const int k = ks[i];
         const double image = recall_at(image_rank, r->texts, k), text = recall_at(text_rank, r->images, k),
@@ -99,10 +103,11 @@ static int say(const struct retrieval *r, const int64_t *image_rank, const int64
         note("recall@%-2d  text to image %6.2f%% (guessing %5.2f%%)   image to text %6.2f%% (guessing %5.2f%%)", k,
              100 * image, 100 * image_chance, 100 * text, 100 * text_chance);
     }
-    return results_say("zeroshot_retrieval", metrics, chance);
+    return results_say(&scoring->run, &scoring->results, "zeroshot_retrieval", metrics, chance);
 }
 
-static int judge(const struct embeddings *images, const struct embeddings *texts) {
+static int judge(const struct scoring *scoring) {
+    const struct embeddings *images = &scoring->images, *texts = &scoring->texts;
     if (!images->count || !texts->count) return error(EXIT_DATA, "no pictures or no captions came");
     if (images->E != texts->E) return error(EXIT_RUN, "pictures and captions have embeddings of different widths");
     int64_t *owner = xcalloc((size_t)texts->count, sizeof *owner);
@@ -111,39 +116,47 @@ static int judge(const struct embeddings *images, const struct embeddings *texts
     const struct retrieval r = {images->count, texts->count, images->E, images->row, texts->row, owner};
     int status = find_owners(owner, texts, images);
     if (!status) retrieval_ranks(&r, image_rank, text_rank);
-    if (!status) status = say(&r, image_rank, text_rank);
+    if (!status) status = say(scoring, &r, image_rank, text_rank);
     free(owner);
     free(image_rank);
     free(text_rank);
     return status;
 }
 
-static int run(struct hub *hub) {
-    static const struct peer_group peers[] = {{ROLE_IMAGE, 1}, {ROLE_TEXT, 1}};
-    struct embeddings images = {0}, texts = {0};
+static int run(void *context, struct hub *hub) {
+    static const char *const roles[] = {ROLE_IMAGE, ROLE_TEXT, NULL};
+    struct scoring *scoring = context;
     struct stream streams[] = {
-        {.from = {ROLE_IMAGE, ANY_RANK}, .take = embeddings_add, .context = &images},
-        {.from = {ROLE_TEXT, ANY_RANK}, .take = embeddings_add, .context = &texts},
+        {.role = ROLE_IMAGE, .take = embeddings_add, .context = &scoring->images},
+        {.role = ROLE_TEXT, .take = embeddings_add, .context = &scoring->texts},
     };
-    struct edge *edge;
-    int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, peers, 2);
-    if (!status) status = pull_all(edge, streams, 2, "retrieval", 0);
-    if (!status) status = judge(&images, &texts);
-    embeddings_release(&images);
-    embeddings_release(&texts);
+    const struct run *run = &scoring->run;
+    int status = pull_open(&scoring->pull, run, hub, "embeddings", run->options.embeddings, roles);
+    if (!status) status = pull_all(&scoring->pull, streams, 2, "retrieval", 0);
+    if (!status) status = judge(scoring);
     return status;
 }
 
-const struct stage *retrieval_command(void) {
-    static const struct stage stage = {.name = "coca-score retrieval",
-                                       .role = "score",
-                                       .summary = "finds pictures by captions and captions by pictures: recall@1/5/10",
-                                       .manual = manual,
-                                       .tables = tables,
-                                       .table_count = TABLES,
-                                       .prepare = prepare,
-                                       .run = run};
-    tables[RESULTS] = results_options_table;
-    tables[RUN] = run_options_table;
-    return &stage;
+static void release(void *context) {
+    struct scoring *scoring = context;
+    embeddings_release(&scoring->images);
+    embeddings_release(&scoring->texts);
+    pull_close(&scoring->pull);
+}
+
+int retrieval_main(const struct command *command, int argc, char **argv) {
+    struct scoring scoring = {.images = {0}};
+    struct option_table results = results_options_table(&scoring.results);
+    struct option_table *const tables[] = {&results, &scoring.run.table, NULL};
+    const struct stage stage = {.name = "coca-score retrieval",
+                                .role = "score",
+                                .summary = command->summary,
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &scoring,
+                                .prepare = prepare,
+                                .run = run,
+                                .close = release};
+    run_init(&scoring.run);
+    return stage_main(&stage, argc, argv);
 }

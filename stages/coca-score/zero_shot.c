@@ -9,9 +9,7 @@
 #include "measure/zero_shot.h"
 #include "pull.h"
 #include "run/results.h"
-#include "run/run_model.h"
-#include "run/run_options.h"
-#include "train/protocol.h"
+#include "train/stages.h"
 
 static const char manual[] =
     "Classifies the pictures of a dataset by the most similar class. A class is the mean of its prompts' embeddings,\n"
@@ -27,82 +25,85 @@ static const char manual[] =
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.";
 
-enum { CLASSES, RESULTS, RUN, TABLES };
-static struct option_table tables[TABLES];
-
-static struct zero_shot {
+struct scoring {
+    struct run run;
+    struct results_options results;
+    struct classes_options classes_said; // on the command line
+    struct pull pull;
     struct classes classes;
     struct store *store;
     struct embeddings prompts;
     float *class; // [C,E]
     int64_t C, E;
     struct accuracy accuracy;
-} self;
+};
 
-static int prepare(const struct strings *operands) {
+static int prepare(void *context, const struct strings *operands) {
+    struct scoring *self = context;
     struct model_config model;
+    const char *data = self->results.data;
     (void)operands;
-    if (!results_options.data) return error(EXIT_USAGE, "--data DIR says which pictures");
-    int status = run_join(&model, &tables[RUN]);
-    if (!status) status = classes_read(&self.classes, results_options.data);
-    if (!status) status = store_open(&self.store, results_options.data);
-    if (!status && !store_has(self.store, "class"))
-        status = error(EXIT_DATA, "%s: no record has a class", results_options.data);
+    if (!data) return error(EXIT_USAGE, "--data DIR says which pictures");
+    int status = run_join(&self->run, &model);
+    if (!status) status = classes_read(&self->classes, &self->classes_said, data);
+    if (!status) status = store_open(&self->store, data);
+    if (!status && !store_has(self->store, "class")) status = error(EXIT_DATA, "%s: no record has a class", data);
     return status;
 }
 
-static int make_classes(void) {
-    const int64_t expected = (int64_t)self.classes.prompts.text.count;
-    self.C = (int64_t)self.classes.names.count;
-    self.E = self.prompts.E;
-    if (self.prompts.count != expected)
+static int make_classes(struct scoring *self) {
+    const int64_t expected = (int64_t)self->classes.prompts.text.count;
+    self->C = (int64_t)self->classes.names.count;
+    self->E = self->prompts.E;
+    if (self->prompts.count != expected)
         return error(EXIT_DATA,
                      "%" PRId64 " prompts came, the %" PRId64 " classes have %" PRId64
                      "; coca-score prompts prints them, given the same options",
-                     self.prompts.count, self.C, expected);
-    self.class = xmalloc((size_t)(self.C * self.E) * sizeof *self.class);
-    zero_shot_classes(self.class, self.prompts.row, self.classes.prompts.count, self.C, self.E);
-    self.accuracy = accuracy_new(self.C);
+                     self->prompts.count, self->C, expected);
+    self->class = xmalloc((size_t)(self->C * self->E) * sizeof *self->class);
+    zero_shot_classes(self->class, self->prompts.row, self->classes.prompts.count, self->C, self->E);
+    self->accuracy = accuracy_new(self->C);
     return 0;
 }
 
 // The class of the record with this id.
-static int find_class(int64_t id, int64_t *class) {
+static int find_class(const struct scoring *self, int64_t id, int64_t *class) {
     char reason[RECORD_REASON];
     struct record record;
     struct span value;
-    int status = store_get(self.store, id, &value);
+    int status = store_get(self->store, id, &value);
     if (status) return status;
     status = record_decode(&record, value.bytes, value.size, reason);
-    if (status) return error(EXIT_DATA, "%s: record %" PRId64 ": %s", store_path(self.store), id, reason);
+    if (status) return error(EXIT_DATA, "%s: record %" PRId64 ": %s", store_path(self->store), id, reason);
     *class = record.class;
     record_release(&record);
-    if (*class >= 0 && *class < self.C) return 0;
+    if (*class >= 0 && *class < self->C) return 0;
     return error(EXIT_DATA, "%s: record %" PRId64 " has class %" PRId64 ", there are %" PRId64 " class names (from 0)",
-                 store_path(self.store), id, *class, self.C);
+                 store_path(self->store), id, *class, self->C);
 }
 
-static int judge(const struct embeddings *images, int64_t row) {
+static int judge(struct scoring *self, const struct embeddings *images, int64_t row) {
     int64_t class = -1;
-    int status = find_class(images->id[row], &class);
+    int status = find_class(self, images->id[row], &class);
     if (status) return status;
-    accuracy_add(&self.accuracy, class, zero_shot_rank(images->row + row * self.E, self.class, self.C, self.E, class));
+    accuracy_add(&self->accuracy, class,
+                 zero_shot_rank(images->row + row * self->E, self->class, self->C, self->E, class));
     return 0;
 }
 
 static int take_images(void *context, const struct message *message) {
+    struct scoring *self = context;
     struct embeddings images = {0};
-    (void)context;
     int status = embeddings_add(&images, message);
-    if (!status && images.count && images.E != self.E)
+    if (!status && images.count && images.E != self->E)
         status = error(EXIT_RUN, "pictures and prompts have embeddings of different widths");
-    for (int64_t i = 0; i < images.count && !status; i++) status = judge(&images, i);
+    for (int64_t i = 0; i < images.count && !status; i++) status = judge(self, &images, i);
     embeddings_release(&images);
     return status;
 }
 
-static int say(void) {
-    const struct accuracy *a = &self.accuracy;
+static int say(const struct scoring *self) {
+    const struct accuracy *a = &self->accuracy;
     if (!a->images) return error(EXIT_DATA, "no picture came");
     const double n = (double)a->images, C = (double)a->C, acc1 = (double)a->top1 / n;
     json_t *metrics = json_pack("{s:f}", "acc1", acc1), *chance = json_pack("{s:f}", "acc1", 1 / C);
@@ -114,43 +115,46 @@ static int say(void) {
     json_object_set_new(chance, "mean_per_class_recall", json_real(1 / C));
     note("zero-shot top-1 %.2f%% of %" PRId64 " pictures, %" PRId64 " classes (guessing gives %.2f%%); %" PRId64
          " did not decode",
-         100 * acc1, a->images, a->C, 100 / C, pull_dropped());
-    return results_say("zeroshot_classification", metrics, chance);
+         100 * acc1, a->images, a->C, 100 / C, self->pull.dropped);
+    return results_say(&self->run, &self->results, "zeroshot_classification", metrics, chance);
 }
 
-static int evaluate(struct hub *hub) {
-    static const struct peer_group peers[] = {{ROLE_TEXT, 1}, {ROLE_IMAGE, 1}};
-    struct stream text = {.from = {ROLE_TEXT, ANY_RANK}, .take = embeddings_add, .context = &self.prompts};
-    struct stream image = {.from = {ROLE_IMAGE, ANY_RANK}, .take = take_images};
-    struct edge *edge;
-    int status = pull_open(hub, &edge, "embeddings", run_options.embeddings, peers, 2);
-    if (!status) status = pull_all(edge, &text, 1, "prompts", 0);
-    if (!status) status = make_classes();
-    if (!status) status = pull_all(edge, &image, 1, "zero-shot", store_count(self.store));
-    return status ? status : say();
+static int run(void *context, struct hub *hub) {
+    static const char *const roles[] = {ROLE_TEXT, ROLE_IMAGE, NULL};
+    struct scoring *self = context;
+    struct stream text = {.role = ROLE_TEXT, .take = embeddings_add, .context = &self->prompts};
+    struct stream image = {.role = ROLE_IMAGE, .take = take_images, .context = self};
+    int status = pull_open(&self->pull, &self->run, hub, "embeddings", self->run.options.embeddings, roles);
+    if (!status) status = pull_all(&self->pull, &text, 1, "prompts", 0);
+    if (!status) status = make_classes(self);
+    if (!status) status = pull_all(&self->pull, &image, 1, "zero-shot", store_count(self->store));
+    return status ? status : say(self);
 }
 
-static int run(struct hub *hub) {
-    int status = evaluate(hub);
-    classes_release(&self.classes);
-    store_close(&self.store);
-    embeddings_release(&self.prompts);
-    free(self.class);
-    accuracy_release(&self.accuracy);
-    return status;
+static void release(void *context) {
+    struct scoring *self = context;
+    pull_close(&self->pull);
+    classes_release(&self->classes);
+    store_close(&self->store);
+    embeddings_release(&self->prompts);
+    free(self->class);
+    accuracy_release(&self->accuracy);
 }
 
-const struct stage *zero_shot_command(void) {
-    static const struct stage stage = {.name = "coca-score zero-shot",
-                                       .role = "score",
-                                       .summary = "classifies pictures by prompts: acc1, acc5, mean_per_class_recall",
-                                       .manual = manual,
-                                       .tables = tables,
-                                       .table_count = TABLES,
-                                       .prepare = prepare,
-                                       .run = run};
-    tables[CLASSES] = classes_options_table;
-    tables[RESULTS] = results_options_table;
-    tables[RUN] = run_options_table;
-    return &stage;
+int zero_shot_main(const struct command *command, int argc, char **argv) {
+    struct scoring self = {.store = NULL};
+    struct option_table classes = classes_options_table(&self.classes_said),
+                        results = results_options_table(&self.results);
+    struct option_table *const tables[] = {&classes, &results, &self.run.table, NULL};
+    const struct stage stage = {.name = "coca-score zero-shot",
+                                .role = "score",
+                                .summary = command->summary,
+                                .manual = manual,
+                                .tables = tables,
+                                .context = &self,
+                                .prepare = prepare,
+                                .run = run,
+                                .close = release};
+    run_init(&self.run);
+    return stage_main(&stage, argc, argv);
 }

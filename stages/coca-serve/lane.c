@@ -23,11 +23,18 @@ static int open_edge(struct lane *lane, struct hub *hub, const char *address) {
                                          .window = 4,
                                          .peers = &peers,
                                          .peer_count = 1};
-    return hub_edge(hub, &lane->edge, &options);
+    return hub_edge(hub, &lane->ahead.edge, &options);
 }
 
-static struct address workers(const struct lane *lane) {
-    return (struct address){lane->role, ANY_RANK};
+// Batches that are whole; the server never waits for more.
+static int next_batch(void *context, bool wait, struct unit *unit) {
+    struct lane *lane = context;
+    const int B = lane->writer.batch;
+    (void)wait;
+    if (lane->asked == lane->writer.lines / B) return AHEAD_NOT_YET;
+    *unit = (struct unit){0, lane->asked, (int64_t)lane->asked * B, B};
+    lane->asked++;
+    return 0;
 }
 
 static char *picture_path(const struct lane *lane, int64_t line) {
@@ -42,12 +49,15 @@ int lane_open(struct lane *lane, struct hub *hub, const char *address, int batch
     if (!status) status = spool_writer_open(&lane->writer, lane->list, batch);
     if (status) return status;
     lane->capacity = capacity;
+    lane->ahead =
+        (struct ahead){.from = {lane->role, ANY_RANK}, .window = INT32_MAX, .next = next_batch, .context = lane};
     lane->pending = xcalloc((size_t)capacity, sizeof *lane->pending);
     return open_edge(lane, hub, address);
 }
 
 void lane_close(struct lane *lane) {
     if (!lane->pending) return;
+    ahead_release(&lane->ahead);
     spool_writer_close(&lane->writer);
     free(lane->pending);
 }
@@ -100,12 +110,9 @@ int lane_add(struct lane *lane, const struct request *request, char why[REASON])
 }
 
 int lane_advance(struct lane *lane, double max_wait) {
-    const int B = lane->writer.batch;
     if (spool_begun(&lane->writer) && clock_seconds() - lane->since >= max_wait) spool_cut(&lane->writer);
     int status = spool_flush(&lane->writer);
-    for (; !status && lane->asked < lane->writer.lines / B; lane->asked++)
-        edge_want(lane->edge, workers(lane), (struct unit){0, lane->asked, (int64_t)lane->asked * B, B});
-    return status;
+    return status ? status : ahead_fill(&lane->ahead);
 }
 
 // ---- out
@@ -168,17 +175,12 @@ static int answer_batch(struct lane *lane, void *socket, const struct message *m
     return status;
 }
 
-static struct wanted next(const struct lane *lane) {
-    return wanted_data(workers(lane), 0, lane->taken);
-}
-
 int lane_answer(struct lane *lane, void *socket, struct tally *tally) {
     int status = 0;
-    while (!status && lane->taken < lane->asked && edge_ready(lane->edge, next(lane))) {
+    while (!status && ahead_ready(&lane->ahead)) {
         struct message *message;
-        status = edge_take(lane->edge, next(lane), &message);
+        status = ahead_take(&lane->ahead, &message);
         if (status) break;
-        lane->taken++;
         status = answer_batch(lane, socket, message, tally);
         message_free(&message);
     }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "dataset/spool_writer.h"
-#include "wire/hub.h"
+#include "wire/ahead.h"
 
 #define CLIENT_ID 255 // bytes of a connection's identity, ZeroMQ's limit
 #define TAG_LIMIT 256 // bytes of a request's "id", as JSON
@@ -42,14 +42,14 @@ struct pending {
 
 struct lane {
     const char *task;
-    const char *list;  // file
-    const char *role;  // whose results are asked for
-    bool pictures;     // payloads are files in `list`.pictures, named by line; else texts
-    bool floats;       // results are embeddings
-    struct edge *edge; // NULL: this task is not served
+    const char *list;   // file
+    const char *role;   // whose results are asked for
+    bool pictures;      // payloads are files in `list`.pictures, named by line; else texts
+    bool floats;        // results are embeddings
+    struct ahead ahead; // without an edge: this task is not served
     struct spool_writer writer;
     double since;            // when the batch was begun
-    int32_t asked, taken;    // batches
+    int32_t asked;           // batches
     struct pending *pending; // [capacity]
     int pending_count, capacity;
 };

@@ -5,37 +5,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stage/option_rows.h"
 #include "tap.h"
 #include "tensor/safetensors.h"
 
-static struct settings {
+static const char manual[] =
+    "Messages are compared in order: kind, step, microbatch, samples, sender, fields and tensors. Run, rank and\n"
+    "M are not. Files named .safetensors are compared tensor by tensor. Each difference has a line on stdout.\n"
+    "\n"
+    "Example, of a run's --dump DIR:\n"
+    "  coca-tap diff --tolerance 1e-4 --prefix grad. DIR/grads.safetensors golden.safetensors";
+
+struct diff {
     double tolerance;
     struct strings tensor;
     char *prefix;
-} settings;
-
-#define AT(field) offsetof(struct settings, field)
-static const struct option rows[] = {
-    {.help = "Comparing"},
-    {"tolerance", OPTION_REAL, AT(tolerance), "T", "0", 0, INFINITY,
-     "relative error |a-b|/|b| (2-norms) that is let pass, with no difference above 10 T times the largest |b|; "
-     "0 wants the same bits",
-     0},
-    {"tensor", OPTION_LIST, AT(tensor), "NAME", NULL, 0, 0, "of two .safetensors: only this tensor", 0},
-    {"prefix", OPTION_TEXT, AT(prefix), "TEXT", "", 0, 0,
-     "of two .safetensors: a tensor of A is in B under TEXT before its name, and those of B without it do not count",
-     0},
+    int64_t messages, tensors, different; // counted so far
 };
-static struct option_table tables[] = {{rows, COUNT(rows), &settings, NULL}};
+
+#define FIELD(member) offsetof(struct diff, member)
+static const struct option rows[] = {
+    HEADING("Comparing"),
+    REAL("tolerance", tolerance, "T", "0", 0, INFINITY,
+         "relative error |a-b|/|b| (2-norms) that is let pass, with no difference above 10 T times the largest |b|; "
+         "0 wants the same bits",
+         0),
+    LIST("tensor", tensor, "NAME", "of two .safetensors: only this tensor", 0),
+    TEXT(
+        "prefix", prefix, "TEXT", "",
+        "of two .safetensors: a tensor of A is in B under TEXT before its name, and those of B without it do not count",
+        0),
+};
 
 enum { SHOWN = 50 }; // differences with a line of their own
-static struct { int64_t messages, tensors, different; } count;
 
 // One line of the table; `where` is the message that differs.
-static void differ(const struct message *where, const char *format, ...) PRINTF_LIKE(2, 3);
-static void differ(const struct message *where, const char *format, ...) {
+static void differ(struct diff *diff, const struct message *where, const char *format, ...) PRINTF_LIKE(3, 4);
+static void differ(struct diff *diff, const struct message *where, const char *format, ...) {
     va_list list;
-    if (++count.different > SHOWN) return;
+    if (++diff->different > SHOWN) return;
     if (where)
         printf("%s (%" PRId64 ", %d) %s: ", message_name(where), where->unit.step, where->unit.microbatch, where->from);
     va_start(list, format);
@@ -49,7 +57,7 @@ struct distance {
     bool within;
 };
 
-static struct distance measure(const struct tensor *a, const struct tensor *b) {
+static struct distance measure(const struct diff *diff, const struct tensor *a, const struct tensor *b) {
     double squares = 0, norm = 0, largest = 0, scale = 0;
     int64_t elements = shape_count(a->shape);
     for (int64_t i = 0; i < elements; i++) {
@@ -61,57 +69,59 @@ static struct distance measure(const struct tensor *a, const struct tensor *b) {
         scale = fmax(scale, fabs(y));
     }
     double error = squares == 0 ? 0 : sqrt(squares) / sqrt(norm);
-    bool within = error <= settings.tolerance && largest <= 10 * settings.tolerance * scale;
+    bool within = error <= diff->tolerance && largest <= 10 * diff->tolerance * scale;
     return (struct distance){error, largest, within};
 }
 
-static void compare_tensor(const struct message *where, const struct tensor *a, const struct tensor *b) {
+static void compare_tensor(struct diff *diff, const struct message *where, const struct tensor *a,
+                           const struct tensor *b) {
     char shape_a[SHAPE_TEXT], shape_b[SHAPE_TEXT];
-    count.tensors++;
+    diff->tensors++;
     if (a->dtype != b->dtype || !shape_equal(a->shape, b->shape)) {
-        differ(where, "%s %s %s against %s %s %s", a->name, dtype_name(a->dtype), shape_format(a->shape, shape_a),
+        differ(diff, where, "%s %s %s against %s %s %s", a->name, dtype_name(a->dtype), shape_format(a->shape, shape_a),
                b->name, dtype_name(b->dtype), shape_format(b->shape, shape_b));
         return;
     }
     if (memcmp(a->data, b->data, (size_t)tensor_bytes(a)) == 0) return;
-    struct distance distance = measure(a, b);
-    if (settings.tolerance > 0 && distance.within) return;
-    differ(where, "%s %s %s: relative error %.3g, largest difference %.3g", a->name, dtype_name(a->dtype),
+    struct distance distance = measure(diff, a, b);
+    if (diff->tolerance > 0 && distance.within) return;
+    differ(diff, where, "%s %s %s: relative error %.3g, largest difference %.3g", a->name, dtype_name(a->dtype),
            shape_format(a->shape, shape_a), distance.error, distance.largest);
 }
 
-static bool reals_fit(double a, double b) {
+static bool reals_fit(const struct diff *diff, double a, double b) {
     if (a == b || (isnan(a) && isnan(b))) return true;
-    return settings.tolerance > 0 && fabs(a - b) <= settings.tolerance * fabs(b);
+    return diff->tolerance > 0 && fabs(a - b) <= diff->tolerance * fabs(b);
 }
 
-static void compare_field(const struct message *where, const struct message_field *a, const struct message_field *b) {
+static void compare_field(struct diff *diff, const struct message *where, const struct message_field *a,
+                          const struct message_field *b) {
     bool same = strcmp(a->name, b->name) == 0 && a->kind == b->kind;
     if (same && a->kind == FIELD_INT) same = a->integer == b->integer;
-    if (same && a->kind == FIELD_REAL) same = reals_fit(a->real, b->real);
+    if (same && a->kind == FIELD_REAL) same = reals_fit(diff, a->real, b->real);
     if (same && a->kind == FIELD_TEXT) same = strcmp(a->text, b->text) == 0;
     if (same) return;
     struct buffer one = {0}, other = {0};
     field_format(&one, a);
     field_format(&other, b);
-    differ(where, "field %s against %s", one.bytes, other.bytes);
+    differ(diff, where, "field %s against %s", one.bytes, other.bytes);
     buffer_release(&one);
     buffer_release(&other);
 }
 
-static void compare_contents(const struct message *a, const struct message *b) {
+static void compare_contents(struct diff *diff, const struct message *a, const struct message *b) {
     if (a->tensor_count != b->tensor_count || a->field_count != b->field_count) {
-        differ(a, "%d tensors and %d fields against %d and %d", a->tensor_count, a->field_count, b->tensor_count,
+        differ(diff, a, "%d tensors and %d fields against %d and %d", a->tensor_count, a->field_count, b->tensor_count,
                b->field_count);
         return;
     }
-    for (int i = 0; i < a->field_count; i++) compare_field(a, &a->field[i], &b->field[i]);
+    for (int i = 0; i < a->field_count; i++) compare_field(diff, a, &a->field[i], &b->field[i]);
     for (int i = 0; i < a->tensor_count; i++) {
         const struct tensor *one = &a->tensor[i], *other = &b->tensor[i];
         if (strcmp(one->name, other->name) != 0)
-            differ(a, "%s against %s", one->name, other->name);
+            differ(diff, a, "%s against %s", one->name, other->name);
         else
-            compare_tensor(a, one, other);
+            compare_tensor(diff, a, one, other);
     }
 }
 
@@ -123,42 +133,42 @@ static bool stand_for_the_same(const struct message *a, const struct message *b)
 }
 
 // 1 when both go on with the same unit, 0 when nothing more can be compared.
-static int compare_messages(const struct message *a, const struct message *b) {
+static int compare_messages(struct diff *diff, const struct message *a, const struct message *b) {
     if (!a && !b) return 0;
     if (!a || !b) {
-        differ(NULL, "%s ends after %" PRId64 " messages, the other goes on", a ? "B" : "A", count.messages);
+        differ(diff, NULL, "%s ends after %" PRId64 " messages, the other goes on", a ? "B" : "A", diff->messages);
         return 0;
     }
     if (!stand_for_the_same(a, b)) {
-        differ(a, "stands where the other has %s (%" PRId64 ", %d) %s, samples %" PRId64 " + %d", message_name(b),
-               b->unit.step, b->unit.microbatch, b->from, b->unit.first, b->unit.samples);
+        differ(diff, a, "stands where the other has %s (%" PRId64 ", %d) %s, samples %" PRId64 " + %d",
+               message_kind_name(b->kind), b->unit.step, b->unit.microbatch, b->from, b->unit.first, b->unit.samples);
         return 0;
     }
-    count.messages++;
-    compare_contents(a, b);
+    diff->messages++;
+    compare_contents(diff, a, b);
     return 1;
 }
 
-static int compare(struct recording *one, struct recording *other) {
+static int compare(struct diff *diff, struct recording *one, struct recording *other) {
     struct message *a = NULL, *b = NULL;
     int status, go_on = 1;
     do {
         status = recording_read(one, &a);
         if (status == 0) status = recording_read(other, &b);
-        if (status == 0) go_on = compare_messages(a, b);
+        if (status == 0) go_on = compare_messages(diff, a, b);
         message_free(&a);
         message_free(&b);
     } while (status == 0 && go_on);
     return status;
 }
 
-static int compare_recordings(const char *path_a, const char *path_b) {
+static int compare_recordings(struct diff *diff, const char *path_a, const char *path_b) {
     struct recording *one, *other;
     int status = recording_open(&one, path_a);
     if (status) return status;
     status = recording_open(&other, path_b);
     if (status == 0) {
-        status = compare(one, other);
+        status = compare(diff, one, other);
         recording_abandon(&other);
     }
     recording_abandon(&one);
@@ -167,45 +177,47 @@ static int compare_recordings(const char *path_a, const char *path_b) {
 
 // --- two .safetensors
 
-static bool is_wanted(const char *name) {
-    for (size_t i = 0; i < settings.tensor.count; i++)
-        if (strcmp(settings.tensor.item[i], name) == 0) return true;
-    return settings.tensor.count == 0;
+static bool is_wanted(const struct diff *diff, const char *name) {
+    for (size_t i = 0; i < diff->tensor.count; i++)
+        if (strcmp(diff->tensor.item[i], name) == 0) return true;
+    return diff->tensor.count == 0;
 }
 
 // Tensors of `a` have their partner in `b` under prefix + name.
-static void compare_by_name(const struct safetensors *a, const struct safetensors *b, const char *prefix) {
+static void compare_by_name(struct diff *diff, const struct safetensors *a, const struct safetensors *b,
+                            const char *prefix) {
     for (size_t i = 0; i < a->count; i++) {
         const char *name = a->tensor[i].name;
-        if (!is_wanted(name)) continue;
+        if (!is_wanted(diff, name)) continue;
         char *partner = xformat("%s%s", prefix, name);
         const struct tensor *other = safetensors_find(b, partner);
         if (other)
-            compare_tensor(NULL, &a->tensor[i], other);
+            compare_tensor(diff, NULL, &a->tensor[i], other);
         else
-            differ(NULL, "%s: B has no %s", name, partner);
+            differ(diff, NULL, "%s: B has no %s", name, partner);
         free(partner);
     }
 }
 
-static void find_unmatched(const struct safetensors *a, const struct safetensors *b, const char *prefix) {
+static void find_unmatched(struct diff *diff, const struct safetensors *a, const struct safetensors *b,
+                           const char *prefix) {
     size_t length = strlen(prefix);
     for (size_t i = 0; i < b->count; i++) {
         const char *name = b->tensor[i].name;
-        if (strncmp(name, prefix, length) != 0 || !is_wanted(name + length)) continue;
-        if (!safetensors_find(a, name + length)) differ(NULL, "%s: A has no %s", name, name + length);
+        if (strncmp(name, prefix, length) != 0 || !is_wanted(diff, name + length)) continue;
+        if (!safetensors_find(a, name + length)) differ(diff, NULL, "%s: A has no %s", name, name + length);
     }
 }
 
-static int compare_files(const char *path_a, const char *path_b) {
+static int compare_files(struct diff *diff, const char *path_a, const char *path_b) {
     struct safetensors one, other;
     int status = safetensors_open(&one, path_a);
     if (status) return status;
     status = safetensors_open(&other, path_b);
     if (status == 0) {
-        compare_by_name(&one, &other, settings.prefix);
-        find_unmatched(&one, &other, settings.prefix);
-        if (!count.tensors && !count.different) status = error(EXIT_DATA, "%s has none of the tensors", path_a);
+        compare_by_name(diff, &one, &other, diff->prefix);
+        find_unmatched(diff, &one, &other, diff->prefix);
+        if (!diff->tensors && !diff->different) status = error(EXIT_DATA, "%s has none of the tensors", path_a);
         safetensors_close(&other);
     }
     safetensors_close(&one);
@@ -219,35 +231,35 @@ static bool is_safetensors(const char *path) {
     return dot && strcmp(dot, ".safetensors") == 0;
 }
 
-static int report(void) {
-    if (count.different > SHOWN) printf("... and %" PRId64 " more\n", count.different - SHOWN);
-    printf("%" PRId64 " messages and %" PRId64 " tensors compared, %" PRId64 " differences\n", count.messages,
-           count.tensors, count.different);
-    return count.different ? -EXIT_RUN : 0;
+static int report(const struct diff *diff) {
+    if (diff->different > SHOWN) printf("... and %" PRId64 " more\n", diff->different - SHOWN);
+    printf("%" PRId64 " messages and %" PRId64 " tensors compared, %" PRId64 " differences\n", diff->messages,
+           diff->tensors, diff->different);
+    return diff->different ? -EXIT_RUN : 0;
 }
 
-static int diff(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
+    struct diff *diff = context;
     if (operands->count != 2) return error(EXIT_USAGE, "A and B are needed, not %zu operands", operands->count);
     const char *a = operands->item[0], *b = operands->item[1];
     bool files = is_safetensors(a);
     if (files != is_safetensors(b)) return error(EXIT_USAGE, "a recording cannot be compared with a .safetensors");
-    if (!files && (settings.tensor.count || *settings.prefix))
+    if (!files && (diff->tensor.count || *diff->prefix))
         return error(EXIT_USAGE, "--tensor and --prefix are for two .safetensors");
-    int status = files ? compare_files(a, b) : compare_recordings(a, b);
-    return status ? status : report();
+    int status = files ? compare_files(diff, a, b) : compare_recordings(diff, a, b);
+    return status ? status : report(diff);
 }
 
-const struct tool diff_tool = {
-    .name = "coca-tap diff",
-    .summary = "compares two recordings, or two .safetensors; exit 0: equal, 1: different",
-    .manual =
-        "Messages are compared in order: kind, step, microbatch, samples, sender, fields and tensors. Run, rank and\n"
-        "M are not. Files named .safetensors are compared tensor by tensor. Each difference has a line on stdout.\n"
-        "\n"
-        "Example, of a run's --dump DIR:\n"
-        "  coca-tap diff --tolerance 1e-4 --prefix grad. DIR/grads.safetensors golden.safetensors",
-    .tables = tables,
-    .table_count = COUNT(tables),
-    .operands = "A B",
-    .run = diff,
-};
+int diff_main(const struct command *command, int argc, char **argv) {
+    struct diff diff = {.messages = 0};
+    struct option_table own = OPTION_TABLE(rows, &diff);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-tap diff",
+                              .summary = command->summary,
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "A B",
+                              .context = &diff,
+                              .run = run};
+    return tool_main(&tool, argc, argv);
+}

@@ -4,26 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stage/option_rows.h"
 #include "tap.h"
 #include "tensor/npy.h"
 #include "tensor/safetensors.h"
 
-static struct settings {
-    char *out, *from;
-    struct strings tensor;
-    bool text;
-} settings;
-
-#define AT(field) offsetof(struct settings, field)
-static const struct option rows[] = {
-    {.help = "Exporting"},
-    {"out", OPTION_TEXT, AT(out), "FILE", NULL, 0, 0, "FILE.safetensors, or FILE.npy for one tensor", 0},
-    {"tensor", OPTION_LIST, AT(tensor), "NAME", NULL, 0, 0, "only this tensor", 0},
-    {"from", OPTION_TEXT, AT(from), "ROLE", NULL, 0, 0, "only messages of this stage", 0},
-    {"text", OPTION_FLAG, AT(text), NULL, NULL, 0, 0,
-     "print a line \"name TAB text\" for each sample, of the tensors `names` (without it: the id) and `text`", 0},
-};
-static struct option_table tables[] = {{rows, COUNT(rows), &settings, NULL}};
+static const char manual[] =
+    "Joins each tensor along its first axis over the messages, in their order: embedding [B,E] of M messages\n"
+    "becomes [M*B,E]. bf16 becomes f32 in .npy.";
 
 // A tensor's pieces so far, joined along the first axis.
 struct joined {
@@ -32,31 +20,45 @@ struct joined {
     struct shape shape; // dim[0] grows
     struct buffer bytes;
 };
-static struct {
-    struct joined *item;
-    int count;
-} all;
 
-static bool is_wanted(const char *name) {
-    for (size_t i = 0; i < settings.tensor.count; i++)
-        if (strcmp(settings.tensor.item[i], name) == 0) return true;
-    return settings.tensor.count == 0;
+struct export {
+    char *out, *from;
+    struct strings tensor;
+    bool text;
+    struct joined *item; // [count]
+    int count;
+};
+
+#define FIELD(member) offsetof(struct export, member)
+static const struct option rows[] = {
+    HEADING("Exporting"),
+    TEXT("out", out, "FILE", NULL, "FILE.safetensors, or FILE.npy for one tensor", 0),
+    LIST("tensor", tensor, "NAME", "only this tensor", 0),
+    TEXT("from", from, "ROLE", NULL, "only messages of this stage", 0),
+    FLAG("text", text,
+         "print a line \"name TAB text\" for each sample, of the tensors `names` (without it: the id) and `text`", 0),
+};
+
+static bool is_wanted(const struct export *export, const char *name) {
+    for (size_t i = 0; i < export->tensor.count; i++)
+        if (strcmp(export->tensor.item[i], name) == 0) return true;
+    return export->tensor.count == 0;
 }
 
-static struct joined *find_or_begin(const struct tensor *tensor) {
-    for (int i = 0; i < all.count; i++)
-        if (strcmp(all.item[i].name, tensor->name) == 0) return &all.item[i];
-    all.item = xrealloc_array(all.item, (size_t)all.count + 1, sizeof *all.item);
-    struct joined *joined = &all.item[all.count++];
+static struct joined *find_or_begin(struct export *export, const struct tensor *tensor) {
+    for (int i = 0; i < export->count; i++)
+        if (strcmp(export->item[i].name, tensor->name) == 0) return &export->item[i];
+    export->item = xrealloc_array(export->item, (size_t) export->count + 1, sizeof *export->item);
+    struct joined *joined = &export->item[export->count++];
     *joined = (struct joined){.dtype = tensor->dtype, .shape = tensor->shape};
     strcpy(joined->name, tensor->name);
     joined->shape.dim[0] = 0;
     return joined;
 }
 
-static int join(const struct message *message, const struct tensor *tensor) {
+static int join(struct export *export, const struct message *message, const struct tensor *tensor) {
     char shape[SHAPE_TEXT];
-    struct joined *joined = find_or_begin(tensor);
+    struct joined *joined = find_or_begin(export, tensor);
     struct shape row = tensor->shape, expected = joined->shape;
     if (row.rank > 0) row.dim[0] = expected.dim[0] = 0;
     if (row.rank == 0 || tensor->dtype != joined->dtype || !shape_equal(row, expected))
@@ -68,10 +70,10 @@ static int join(const struct message *message, const struct tensor *tensor) {
     return 0;
 }
 
-static int join_message(const struct message *message) {
+static int join_message(struct export *export, const struct message *message) {
     int status = 0;
     for (int i = 0; i < message->tensor_count && status == 0; i++)
-        if (is_wanted(message->tensor[i].name)) status = join(message, &message->tensor[i]);
+        if (is_wanted(export, message->tensor[i].name)) status = join(export, message, &message->tensor[i]);
     return status;
 }
 
@@ -89,12 +91,12 @@ static int print_texts(const struct message *message) {
     return 0;
 }
 
-static int read_all(struct recording *recording) {
+static int read_all(struct export *export, struct recording *recording) {
     struct message *message;
     int status;
     while ((status = recording_read(recording, &message)) == 0 && message) {
-        bool speaks = !settings.from || strcmp(message->from, settings.from) == 0;
-        if (speaks) status = settings.text ? print_texts(message) : join_message(message);
+        bool speaks = !export->from || strcmp(message->from, export->from) == 0;
+        if (speaks) status = export->text ? print_texts(message) : join_message(export, message);
         message_free(&message);
         if (status) break;
     }
@@ -106,62 +108,65 @@ static bool ends_with(const char *text, const char *end) {
     return length > tail && strcmp(text + length - tail, end) == 0;
 }
 
-static int write_npy(const struct tensor *tensor) {
-    if (all.count == 1) return npy_write(settings.out, tensor);
-    return error(EXIT_USAGE, "%d tensors do not fit into one .npy; choose with --tensor NAME", all.count);
+static int write_npy(const struct export *export, const struct tensor *tensor) {
+    if (export->count == 1) return npy_write(export->out, tensor);
+    return error(EXIT_USAGE, "%d tensors do not fit into one .npy; choose with --tensor NAME", export->count);
 }
 
-static int write_all(void) {
-    struct tensor *tensor = xcalloc((size_t)all.count, sizeof *tensor);
+static int write_all(const struct export *export) {
+    struct tensor *tensor = xcalloc((size_t) export->count, sizeof *tensor);
     int status;
-    for (int i = 0; i < all.count; i++) {
-        const struct joined *joined = &all.item[i];
+    for (int i = 0; i < export->count; i++) {
+        const struct joined *joined = &export->item[i];
         tensor[i] = (struct tensor){.dtype = joined->dtype, .shape = joined->shape, .data = joined->bytes.bytes};
         strcpy(tensor[i].name, joined->name);
     }
-    if (all.count == 0)
+    if (export->count == 0)
         status = error(EXIT_DATA, "there is nothing to export: no message has such a tensor");
-    else if (ends_with(settings.out, ".npy"))
-        status = write_npy(tensor);
+    else if (ends_with(export->out, ".npy"))
+        status = write_npy(export, tensor);
     else
-        status = safetensors_write(settings.out, tensor, (size_t)all.count, NULL, 0, NULL, NULL);
+        status = safetensors_write(export->out, tensor, (size_t) export->count, NULL, 0, NULL, NULL);
     free(tensor);
     return status;
 }
 
-static void forget_all(void) {
-    for (int i = 0; i < all.count; i++) buffer_release(&all.item[i].bytes);
-    free(all.item);
+static void forget_all(struct export *export) {
+    for (int i = 0; i < export->count; i++) buffer_release(&export->item[i].bytes);
+    free(export->item);
 }
 
-static int check_settings(void) {
-    if (settings.text) return 0;
-    if (!settings.out) return error(EXIT_USAGE, "--out FILE or --text is needed");
-    if (ends_with(settings.out, ".npy") || ends_with(settings.out, ".safetensors")) return 0;
-    return error(EXIT_USAGE, "--out %s: the name ends in .safetensors or .npy", settings.out);
+static int check(const struct export *export) {
+    if (export->text) return 0;
+    if (!export->out) return error(EXIT_USAGE, "--out FILE or --text is needed");
+    if (ends_with(export->out, ".npy") || ends_with(export->out, ".safetensors")) return 0;
+    return error(EXIT_USAGE, "--out %s: the name ends in .safetensors or .npy", export->out);
 }
 
-static int export_recording(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
+    struct export *export = context;
     const char *path = only_operand(operands, "recording");
     struct recording *recording;
-    int status = path ? check_settings() : -EXIT_USAGE;
+    int status = path ? check(export) : -EXIT_USAGE;
     if (status == 0) status = recording_open(&recording, path);
     if (status) return status;
-    status = read_all(recording);
+    status = read_all(export, recording);
     recording_abandon(&recording);
-    if (status == 0 && !settings.text) status = write_all();
-    forget_all();
+    if (status == 0 && !export->text) status = write_all(export);
+    forget_all(export);
     return status;
 }
 
-const struct tool export_tool = {
-    .name = "coca-tap export",
-    .summary = "a recording's tensors as safetensors or npy, or its texts as lines",
-    .manual =
-        "Joins each tensor along its first axis over the messages, in their order: embedding [B,E] of M messages\n"
-        "becomes [M*B,E]. bf16 becomes f32 in .npy.",
-    .tables = tables,
-    .table_count = COUNT(tables),
-    .operands = "RECORDING",
-    .run = export_recording,
-};
+int export_main(const struct command *command, int argc, char **argv) {
+    struct export export = {.count = 0};
+    struct option_table own = OPTION_TABLE(rows, &export);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-tap export",
+                              .summary = command->summary,
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "RECORDING",
+                              .context = &export,
+                              .run = run};
+    return tool_main(&tool, argc, argv);
+}

@@ -4,26 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stage/option_rows.h"
 #include "tap.h"
 #include "tensor/safetensors.h"
 
-static struct settings {
+static const char manual[] =
+    "The edge's tensor ([G,...]) and `ids` (i64 [G]; 0 ... G-1 when the file has none) are cut along G into\n"
+    "M = G / B microbatches, the same for each of S steps. Tokens may be i64 in the file.";
+
+struct import {
     char *edge, *out;
     int64_t microbatch, steps;
-} settings;
-
-#define AT(field) offsetof(struct settings, field)
-static const struct option rows[] = {
-    {.help = "Importing"},
-    {"edge", OPTION_TEXT, AT(edge), "NAME", NULL, 0, 0,
-     "images (pixels), tokens, features, features-grad (d_features), embeddings (embedding), embeddings-grad "
-     "(d_embedding)",
-     0},
-    {"microbatch", OPTION_INT, AT(microbatch), "B", NULL, 1, 1 << 20, "samples of a message; divides G", 0},
-    {"steps", OPTION_INT, AT(steps), "S", "1", 1, INFINITY, "steps, all with the same samples", 0},
-    {"out", OPTION_TEXT, AT(out), "FILE", NULL, 0, 0, "the recording; - is stdout", 0},
 };
-static struct option_table tables[] = {{rows, COUNT(rows), &settings, NULL}};
+
+#define FIELD(member) offsetof(struct import, member)
+static const struct option rows[] = {
+    HEADING("Importing"),
+    TEXT("edge", edge, "NAME", NULL,
+         "images (pixels), tokens, features, features-grad (d_features), embeddings (embedding), embeddings-grad "
+         "(d_embedding)",
+         0),
+    INT("microbatch", microbatch, "B", NULL, 1, 1 << 20, "samples of a message; divides G", 0),
+    INT("steps", steps, "S", "1", 1, INFINITY, "steps, all with the same samples", 0),
+    TEXT("out", out, "FILE", NULL, "the recording; - is stdout", 0),
+};
 
 // What an edge carries, and who sends it. Of two types the first is what travels when the file has neither.
 struct carried {
@@ -41,15 +45,16 @@ static const struct carried edges[] = {
 };
 
 static const struct carried *find_edge(const char *name) {
-    for (int i = 0; name && i < COUNT(edges); i++)
+    for (int i = 0; name && i < (int)(sizeof edges / sizeof *edges); i++)
         if (strcmp(edges[i].edge, name) == 0) return &edges[i];
     error(EXIT_USAGE,
           "--edge NAME is needed, one of images, tokens, features, features-grad, embeddings, embeddings-grad");
     return NULL;
 }
 
-// What is cut: views of the file, or of memory made here.
+// What is cut, and how: views of the file, or of memory made here.
 struct batch {
+    const struct import *import;
     const struct carried *carried;
     struct tensor tensor, ids;
     int64_t G;
@@ -115,7 +120,7 @@ static void add_rows(struct message *message, const struct tensor *tensor, int64
 }
 
 static int write_step(struct recording *out, const struct batch *batch, int64_t step) {
-    int64_t B = settings.microbatch, M = batch->G / B;
+    int64_t B = batch->import->microbatch, M = batch->G / B;
     int status = 0;
     for (int64_t m = 0; m < M && status == 0; m++) {
         struct message *message =
@@ -131,13 +136,14 @@ static int write_step(struct recording *out, const struct batch *batch, int64_t 
 }
 
 static int write_recording(const struct batch *batch) {
+    const struct import *import = batch->import;
     struct recording *out;
-    if (batch->G == 0 || batch->G % settings.microbatch)
-        return error(EXIT_USAGE, "--microbatch %" PRId64 " does not divide the %" PRId64 " samples",
-                     settings.microbatch, batch->G);
-    int status = recording_create(&out, settings.out);
+    if (batch->G == 0 || batch->G % import->microbatch)
+        return error(EXIT_USAGE, "--microbatch %" PRId64 " does not divide the %" PRId64 " samples", import->microbatch,
+                     batch->G);
+    int status = recording_create(&out, import->out);
     if (status) return status;
-    for (int64_t step = 0; step < settings.steps && status == 0; step++) status = write_step(out, batch, step);
+    for (int64_t step = 0; step < import->steps && status == 0; step++) status = write_step(out, batch, step);
     if (status == 0) status = recording_close(&out);
     if (out) recording_abandon(&out);
     return status == RECORDING_BROKEN ? 0 : status;
@@ -156,22 +162,26 @@ static int import_file(const char *path, struct batch *batch) {
     return status;
 }
 
-static int import_tensors(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
+    const struct import *import = context;
     const char *path = only_operand(operands, "safetensors file");
-    struct batch batch = {.carried = path ? find_edge(settings.edge) : NULL};
+    struct batch batch = {.import = import, .carried = path ? find_edge(import->edge) : NULL};
     if (!batch.carried) return -EXIT_USAGE;
-    if (!settings.out) return error(EXIT_USAGE, "--out FILE is needed");
-    if (!settings.microbatch) return error(EXIT_USAGE, "--microbatch B is needed");
+    if (!import->out) return error(EXIT_USAGE, "--out FILE is needed");
+    if (!import->microbatch) return error(EXIT_USAGE, "--microbatch B is needed");
     return import_file(path, &batch);
 }
 
-const struct tool import_tool = {
-    .name = "coca-tap import",
-    .summary = "cuts the tensors of a safetensors file into an edge's microbatches",
-    .manual = "The edge's tensor ([G,...]) and `ids` (i64 [G]; 0 ... G-1 when the file has none) are cut along G into\n"
-              "M = G / B microbatches, the same for each of S steps. Tokens may be i64 in the file.",
-    .tables = tables,
-    .table_count = COUNT(tables),
-    .operands = "FILE.safetensors",
-    .run = import_tensors,
-};
+int import_main(const struct command *command, int argc, char **argv) {
+    struct import import = {.edge = NULL};
+    struct option_table own = OPTION_TABLE(rows, &import);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-tap import",
+                              .summary = command->summary,
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "FILE.safetensors",
+                              .context = &import,
+                              .run = run};
+    return tool_main(&tool, argc, argv);
+}

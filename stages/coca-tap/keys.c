@@ -2,7 +2,12 @@
 #include "wire/keys.h"
 #include "tap.h"
 
-static int make_keys(const struct strings *operands) {
+static const char manual[] = "DIR/server.public, server.secret    of every stage that binds a tcp address\n"
+                             "DIR/client.public, client.secret    of every stage that connects to one\n"
+                             "DIR/clients/*.public                whom binding stages let in";
+
+static int run(void *context, const struct strings *operands) {
+    (void)context;
     const char *folder = only_operand(operands, "DIR");
     if (!folder) return -EXIT_USAGE;
     int status = keys_create(folder);
@@ -13,12 +18,8 @@ static int make_keys(const struct strings *operands) {
     return status;
 }
 
-const struct tool keys_tool = {
-    .name = "coca-tap keys",
-    .summary = "makes a folder of CURVE keys for --keys",
-    .manual = "DIR/server.public, server.secret    of every stage that binds a tcp address\n"
-              "DIR/client.public, client.secret    of every stage that connects to one\n"
-              "DIR/clients/*.public                whom binding stages let in",
-    .operands = "DIR",
-    .run = make_keys,
-};
+int keys_main(const struct command *command, int argc, char **argv) {
+    const struct tool tool = {
+        .name = "coca-tap keys", .summary = command->summary, .manual = manual, .operands = "DIR", .run = run};
+    return tool_main(&tool, argc, argv);
+}

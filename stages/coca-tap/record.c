@@ -1,28 +1,39 @@
 // coca-tap record: writes down what the workers of a pulled edge make.
+#include "stage/option_rows.h"
 #include "stage/progress.h"
 #include "tap.h"
 
-static struct { char *out; } settings;
-static const char *operand;
+static const char manual[] =
+    "Stands in for the consumer at ADDRESS: workers that connect there are asked for --steps training steps of\n"
+    "--batch-size samples in microbatches of --microbatch, or without --steps until their data end:\n"
+    "  coca-decode ... --images ipc://x & coca-tap record --edge images --steps 3 --batch-size 32 \\\n"
+    "      --microbatch 8 --out images.rec ipc://x";
 
-static const struct option rows[] = {
-    {.help = "Recording"},
-    {"out", OPTION_TEXT, 0, "FILE", NULL, 0, 0, "the recording; - is stdout", 0},
+struct record {
+    const char *operand;
+    char *out;
+    struct source_options options;
+    struct source source;
 };
-static struct option_table tables[] = {{rows, COUNT(rows), &settings, NULL},
-                                       {source_rows, SOURCE_ROWS, &source_settings, NULL}};
 
-static int prepare(const struct strings *operands) {
-    operand = only_operand(operands, "ADDRESS");
-    if (!operand) return -EXIT_USAGE;
-    return settings.out ? 0 : error(EXIT_USAGE, "--out FILE is needed");
+#define FIELD(member) offsetof(struct record, member)
+static const struct option rows[] = {
+    HEADING("Recording"),
+    TEXT("out", out, "FILE", NULL, "the recording; - is stdout", 0),
+};
+
+static int prepare(void *context, const struct strings *operands) {
+    struct record *record = context;
+    record->operand = only_operand(operands, "ADDRESS");
+    if (!record->operand) return -EXIT_USAGE;
+    return record->out ? 0 : error(EXIT_USAGE, "--out FILE is needed");
 }
 
-static int copy_all(struct recording *out) {
-    struct progress *progress = progress_new("record", source_total(), "messages");
+static int copy_all(struct source *source, struct recording *out) {
+    struct progress *progress = progress_new("record", source_total(source), "messages");
     struct message *message;
     int status;
-    for (int64_t count = 1; (status = source_next(&message)) == 0; count++) {
+    for (int64_t count = 1; (status = source_next(source, &message)) == 0; count++) {
         status = recording_write(out, message);
         message_free(&message);
         if (status) break;
@@ -33,13 +44,11 @@ static int copy_all(struct recording *out) {
 }
 
 // A recording that was ended by a signal is whole; one that failed stays cut.
-static int record(struct hub *hub) {
+static int write_all(struct record *record) {
     struct recording *out;
-    int status = source_open(hub, operand);
-    stage_ready();
-    if (status == 0) status = recording_create(&out, settings.out);
+    int status = recording_create(&out, record->out);
     if (status) return status;
-    status = copy_all(out);
+    status = copy_all(&record->source, out);
     if (status < 0) {
         recording_abandon(&out);
         return status;
@@ -48,18 +57,27 @@ static int record(struct hub *hub) {
     return closed == RECORDING_BROKEN ? 0 : closed;
 }
 
-const struct stage record_stage = {
-    .name = "coca-tap record",
-    .role = "tap",
-    .summary = "asks the workers of a pulled edge and writes what they answer to a file",
-    .manual =
-        "Stands in for the consumer at ADDRESS: workers that connect there are asked for --steps training steps of\n"
-        "--batch-size samples in microbatches of --microbatch, or without --steps until their data end:\n"
-        "  coca-decode ... --images ipc://x & coca-tap record --edge images --steps 3 --batch-size 32 \\\n"
-        "      --microbatch 8 --out images.rec ipc://x",
-    .tables = tables,
-    .table_count = COUNT(tables),
-    .operands = "ADDRESS",
-    .prepare = prepare,
-    .run = record,
-};
+static int run(void *context, struct hub *hub) {
+    struct record *record = context;
+    int status = source_open(&record->source, &record->options, hub, record->operand);
+    stage_ready();
+    if (status == 0) status = write_all(record);
+    source_close(&record->source);
+    return status;
+}
+
+int record_main(const struct command *command, int argc, char **argv) {
+    struct record record = {.out = NULL};
+    struct option_table own = OPTION_TABLE(rows, &record), options = source_options_table(&record.options);
+    struct option_table *const tables[] = {&own, &options, NULL};
+    const struct stage stage = {.name = "coca-tap record",
+                                .role = "tap",
+                                .summary = command->summary,
+                                .manual = manual,
+                                .tables = tables,
+                                .operands = "ADDRESS",
+                                .context = &record,
+                                .prepare = prepare,
+                                .run = run};
+    return stage_main(&stage, argc, argv);
+}

@@ -2,29 +2,39 @@
 #pragma once
 
 #include "stage/command.h"
+#include "wire/ahead.h"
 #include "wire/recording.h"
 
-extern const struct stage watch_stage, record_stage;
-extern struct stage replay_stage; // its role is an option
-extern const struct tool diff_tool, export_tool, import_tool, keys_tool;
-
-#define COUNT(array) (int)(sizeof(array) / sizeof *(array))
+int watch_main(const struct command *command, int argc, char **argv);
+int record_main(const struct command *command, int argc, char **argv);
+int replay_main(const struct command *command, int argc, char **argv);
+int diff_main(const struct command *command, int argc, char **argv);
+int export_main(const struct command *command, int argc, char **argv);
+int import_main(const struct command *command, int argc, char **argv);
+int keys_main(const struct command *command, int argc, char **argv);
 
 // --- source.c: an edge's messages, read from a recording or asked of workers
 
-struct source_settings {
+struct source_options {
     char *edge;
     int64_t steps, first_step, first_sample, batch, microbatch;
 };
-extern struct source_settings source_settings;
-#define SOURCE_ROWS 7
-extern const struct option source_rows[SOURCE_ROWS];
+struct option_table source_options_table(struct source_options *options);
+
+struct source {
+    const struct source_options *options;
+    struct ahead ahead;           // points back: where the source lies when it is opened, it stays
+    int64_t wanted, microbatches; // so far, M
+};
+// 0 or -exit_code; source_close in any case
+int source_open(struct source *source, const struct source_options *options, struct hub *hub, const char *operand);
+int64_t source_total(const struct source *source);                // messages that will come; 0 when unknown
+int source_next(struct source *source, struct message **message); // 0, HUB_END, what a wait returned, -exit_code
+
+void source_close(struct source *source);
 
 // An operand as an address: a plain path means file:PATH. The caller frees it.
 char *source_address(const char *operand);
-int source_open(struct hub *hub, const char *operand); // 0 or -exit_code
-int64_t source_total(void);                            // messages that will come; 0 when unknown
-int source_next(struct message **message);             // 0, HUB_END, what a wait returned, -exit_code
 
 // The one operand that a command takes. NULL after a report.
 const char *only_operand(const struct strings *operands, const char *what);

@@ -6,11 +6,21 @@
 
 #include "tap.h"
 
-static const char *operand;
+static const char manual[] =
+    "Reads a recording (FILE, file:FILE or -), or stands in for the consumer of a pulled edge at ADDRESS\n"
+    "(ipc://PATH or tcp://HOST:PORT) and asks the workers that connect there. Each line names kind, step,\n"
+    "microbatch, sender, first sample and number of samples, fields, and each tensor with type, shape and\n"
+    "the least, mean and largest of its finite values.";
 
-static int prepare(const struct strings *operands) {
-    operand = only_operand(operands, "FILE, ADDRESS or -");
-    return operand ? 0 : -EXIT_USAGE;
+struct watch {
+    const char *operand;
+    struct source_options options;
+};
+
+static int prepare(void *context, const struct strings *operands) {
+    struct watch *watch = context;
+    watch->operand = only_operand(operands, "FILE, ADDRESS or -");
+    return watch->operand ? 0 : -EXIT_USAGE;
 }
 
 static void add_statistics(struct buffer *line, const struct tensor *tensor) {
@@ -54,30 +64,32 @@ static int print(const struct message *message) {
     return fflush(stdout) == EOF ? HUB_END : 0; // its reader has seen enough
 }
 
-static int watch(struct hub *hub) {
+static int run(void *context, struct hub *hub) {
+    const struct watch *watch = context;
+    struct source source;
     struct message *message;
-    int status = source_open(hub, operand);
+    int status = source_open(&source, &watch->options, hub, watch->operand);
     stage_ready();
-    while (status == 0 && (status = source_next(&message)) == 0) {
+    while (status == 0 && (status = source_next(&source, &message)) == 0) {
         status = print(message);
         message_free(&message);
     }
+    source_close(&source);
     return status;
 }
 
-static struct option_table tables[] = {{source_rows, SOURCE_ROWS, &source_settings, NULL}};
-
-const struct stage watch_stage = {
-    .name = "coca-tap watch",
-    .role = "tap",
-    .summary = "prints a line for each message of a recording, a pipe or an edge",
-    .manual = "Reads a recording (FILE, file:FILE or -), or stands in for the consumer of a pulled edge at ADDRESS\n"
-              "(ipc://PATH or tcp://HOST:PORT) and asks the workers that connect there. Each line names kind, step,\n"
-              "microbatch, sender, first sample and number of samples, fields, and each tensor with type, shape and\n"
-              "the least, mean and largest of its finite values.",
-    .tables = tables,
-    .table_count = COUNT(tables),
-    .operands = "FILE|ADDRESS|-",
-    .prepare = prepare,
-    .run = watch,
-};
+int watch_main(const struct command *command, int argc, char **argv) {
+    struct watch watch = {.operand = NULL};
+    struct option_table options = source_options_table(&watch.options);
+    struct option_table *const tables[] = {&options, NULL};
+    const struct stage stage = {.name = "coca-tap watch",
+                                .role = "tap",
+                                .summary = command->summary,
+                                .manual = manual,
+                                .tables = tables,
+                                .operands = "FILE|ADDRESS|-",
+                                .context = &watch,
+                                .prepare = prepare,
+                                .run = run};
+    return stage_main(&stage, argc, argv);
+}

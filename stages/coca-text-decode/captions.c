@@ -1,69 +1,54 @@
-// --generate: features to captions, microbatch by microbatch. On a socket a consumer asks for them; on a recording it
-// goes on until the features end.
+// --generate: features to captions, one phase of the follower, which serves a consumer on a socket or, writing a
+// recording, goes on until the features end. How captions are searched for is model/generate's.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/run_options.h"
-#include "stage/progress.h"
 #include "text_decode.h"
 #include "train/outputs.h"
 
-struct caption_options caption_options;
-
-enum { ASKED = 64 };
-
-struct captioner {
-    struct generator *generator;
-    struct progress *progress;
-    struct unit asked[ASKED]; // and not answered, in order; their features are asked for
-    int asked_count;
-    int32_t next; // microbatch to ask for without a consumer
-    int64_t captions;
-    struct slot_reader reader; // of features
-};
-
 // The tokens of --prompt, BOS first. One more than a caption holds would be too many, which is said elsewhere.
-static void read_prompt(struct generate_options *options) {
-    const struct text_config *text = &text_decode.part.config.text;
+static void read_prompt(struct text_decode *self) {
+    const struct text_config *text = &self->part.config.text;
+    const char *prompt = self->captions_said.prompt;
     int room = text->context_length + 2, length = 0;
     int32_t *tokens = xcalloc((size_t)room, sizeof *tokens);
-    tokenizer_encode(text_decode.tokenizer, caption_options.prompt, strlen(caption_options.prompt), tokens, room);
+    tokenizer_encode(self->tokenizer, prompt, strlen(prompt), tokens, room);
     while (tokens[length] != text->eos_id) length++;
-    options->prompt = tokens;
-    options->prompt_length = length;
+    self->generate.prompt = tokens;
+    self->generate.prompt_length = length;
 }
 
-int captions_options(struct generate_options *options) {
-    const struct caption_options *o = &caption_options;
-    *options = (struct generate_options){.max_length = (int)o->max_length,
-                                         .min_length = (int)o->min_length,
-                                         .temperature = o->temperature,
-                                         .top_k = (int)o->top_k,
-                                         .top_p = o->top_p,
-                                         .repetition_penalty = o->repetition_penalty,
-                                         .sample = o->sample,
-                                         .seed = (uint64_t)run_options.seed,
-                                         .num_beams = (int)o->num_beams,
-                                         .num_beam_groups = (int)o->num_beam_groups,
-                                         .diversity_penalty = o->diversity_penalty};
-    if (o->prompt) read_prompt(options);
-    return generate_options_check(&text_decode.part.config, options);
+int captions_options(struct text_decode *self) {
+    const struct caption_options *o = &self->captions_said;
+    self->generate = (struct generate_options){.max_length = (int)o->max_length,
+                                               .min_length = (int)o->min_length,
+                                               .temperature = o->temperature,
+                                               .top_k = (int)o->top_k,
+                                               .top_p = o->top_p,
+                                               .repetition_penalty = o->repetition_penalty,
+                                               .sample = o->sample,
+                                               .seed = (uint64_t)self->run.options.seed,
+                                               .num_beams = (int)o->num_beams,
+                                               .num_beam_groups = (int)o->num_beam_groups,
+                                               .diversity_penalty = o->diversity_penalty};
+    if (o->prompt) read_prompt(self);
+    return generate_options_check(&self->part.config, &self->generate);
 }
 
 // open_clip's captions may end with padding instead of EOS, which is no word of theirs although it has a text ("!").
-static int words_end(const int32_t *tokens, int T) {
-    while (T > 0 && tokens[T - 1] == text_decode.part.config.text.pad_id) T--;
+static int words_end(const struct text_decode *self, const int32_t *tokens, int T) {
+    while (T > 0 && tokens[T - 1] == self->part.config.text.pad_id) T--;
     return T;
 }
 
-static void add_texts(struct message *captions, const int32_t *tokens, int B, int T) {
+static void add_texts(const struct text_decode *self, struct message *captions, const int32_t *tokens, int B, int T) {
     struct strings texts = {0};
     struct buffer text = {0};
     for (int i = 0; i < B; i++) {
         buffer_clear(&text);
         const int32_t *caption = tokens + (int64_t)i * T;
-        tokenizer_decode(text_decode.tokenizer, caption, words_end(caption, T), &text);
+        tokenizer_decode(self->tokenizer, caption, words_end(self, caption, T), &text);
         strings_add(&texts, text.bytes ? text.bytes : "", text.size);
     }
     message_add_strings(captions, TENSOR_TEXT, (const char *const *)texts.item, B);
@@ -71,94 +56,48 @@ static void add_texts(struct message *captions, const int32_t *tokens, int B, in
     strings_release(&texts);
 }
 
-static int caption(struct captioner *captioner, const struct message *input) {
-    const struct model_config *config = &text_decode.part.config;
-    const struct work work = {.step = input->unit.step, .microbatch = input->unit.microbatch};
-    int B = input->unit.samples, T = config->text.context_length;
+// One microbatch of features to one of captions. Nothing is sent for an empty one.
+static int caption(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
+    struct text_decode *self = context;
+    struct captioner *captioner = &self->captioner;
+    const struct model_config *config = &self->part.config;
+    int B = taken[0]->unit.samples, T = config->text.context_length;
     const void *features, *ids;
     int status =
-        input_rows(&work, input, TENSOR_FEATURES, text_decode.part.ops->dtype,
-                   SHAPE(B, config_feature_tokens(config), config->decoder.width), &captioner->reader, &features);
-    if (!status) status = message_tensor(input, TENSOR_IDS, DT_I64, SHAPE(B), &ids);
+        input_rows(work, taken[0], TENSOR_FEATURES, self->part.ops->dtype,
+                   SHAPE(B, config_feature_tokens(config), config->decoder.width), &captioner->features, &features);
+    if (!status) status = message_tensor(taken[0], TENSOR_IDS, DT_I64, SHAPE(B), &ids);
     if (status || !B) return status;
-    struct message *captions = output_new(&work, input);
+    struct message *captions = output_new(work, taken[0]);
     int32_t *tokens = message_add(captions, TENSOR_TOKENS, DT_I32, SHAPE(B, T));
     generator_run(captioner->generator, B, features, ids, tokens);
-    slot_give_back(&captioner->reader);
-    add_texts(captions, tokens, B, T);
+    slot_give_back(&captioner->features);
+    add_texts(self, captions, tokens, B, T);
     captioner->captions += B;
-    return edge_send(text_decode.captions, ANYBODY, &captions);
-}
-
-// ---- the units
-
-static void want(struct captioner *captioner, struct unit unit) {
-    if (!edge_is_recording(text_decode.features)) edge_want(text_decode.features, ANYBODY, unit);
-    captioner->asked[captioner->asked_count++] = unit;
-}
-
-// Without a consumer to ask: the next ones, as far ahead as the window goes.
-static void want_all(struct captioner *captioner) {
-    int64_t B = run_options.microbatch, ahead = run_options.window < ASKED ? run_options.window + 1 : ASKED;
-    for (; captioner->asked_count < ahead; captioner->next++)
-        want(captioner, (struct unit){0, captioner->next, captioner->next * B, (int32_t)B});
-}
-
-// Waits for a unit when there is none, and takes along what else was asked.
-static int want_asked(struct captioner *captioner) {
-    struct edge *captions = text_decode.captions;
-    while (captioner->asked_count < ASKED && (!captioner->asked_count || edge_ready(captions, wanted_ask()))) {
-        struct unit unit;
-        int status = edge_next_ask(captions, &unit);
-        if (status) return status;
-        want(captioner, unit);
-    }
-    return 0;
-}
-
-static int take_features(struct captioner *captioner, struct message **features) {
-    struct edge *edge = text_decode.features;
-    struct unit unit = captioner->asked[0];
-    bool recorded = edge_is_recording(edge), served = !edge_is_recording(text_decode.captions);
-    memmove(captioner->asked, captioner->asked + 1, (size_t)--captioner->asked_count * sizeof unit);
-    int status = edge_take(
-        edge, recorded ? wanted_next_data(ANYBODY) : wanted_data(ANYBODY, unit.step, unit.microbatch), features);
-    if (status != HUB_END || !served) return status;
-    *features = message_new(MESSAGE_END, unit);
-    return 0;
-}
-
-static int answer(struct captioner *captioner, struct message **features) {
-    if ((*features)->kind == MESSAGE_END) return edge_send(text_decode.captions, ANYBODY, features);
-    int status = caption(captioner, *features);
     progress_set(captioner->progress, captioner->captions, NULL);
-    return status;
+    return channel_send(&self->captions, work->microbatch, work->microbatches, &captions);
 }
 
-static int make_captions(struct captioner *captioner) {
-    const bool served = !edge_is_recording(text_decode.captions);
-    int status = 0;
-    while (!status) {
-        struct message *features = NULL;
-        if (served)
-            status = want_asked(captioner);
-        else
-            want_all(captioner);
-        if (!status) status = take_features(captioner, &features);
-        if (!status) status = answer(captioner, &features);
-        message_free(&features);
-    }
-    return status;
+void captions_open(struct text_decode *self) {
+    self->captioner.generator =
+        generator_new(&self->part.config, self->part.params, (int)self->run.options.microbatch, &self->generate);
+    self->captioner.features.ops = self->part.ops;
 }
 
-int captions_run(void) {
-    struct captioner captioner = {.progress = progress_new("caption", 0, "pictures"),
-                                  .reader = {.ops = text_decode.part.ops}};
-    captioner.generator = generator_new(&text_decode.part.config, text_decode.part.params, (int)run_options.microbatch,
-                                        &text_decode.generate);
-    int status = make_captions(&captioner);
-    progress_done(&captioner.progress);
-    slot_reader_close(&captioner.reader);
-    generator_free(&captioner.generator);
-    return status;
+void captions_close(struct text_decode *self) {
+    if (!self->captioner.generator) return;
+    progress_done(&self->captioner.progress);
+    slot_reader_close(&self->captioner.features);
+    generator_free(&self->captioner.generator);
+}
+
+void captions_describe(struct text_decode *self, struct follower *follower) {
+    self->phase[0] = (struct phase){.name = "caption",
+                                    .take = {edges_channel(&self->edges, "features")},
+                                    .pulls = true,
+                                    .enabled = true,
+                                    .run = caption};
+    follower->phases = 1;
+    follower->window = (int)self->run.options.window;
+    self->captioner.progress = progress_new("caption", 0, "pictures");
 }

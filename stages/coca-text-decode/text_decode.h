@@ -3,28 +3,10 @@
 
 #include "model/generate/generate.h"
 #include "model/towers/towers.h"
+#include "stage/progress.h"
 #include "text/tokenizer.h"
 #include "train/follower.h"
-
-struct text_decode {
-    struct part part;
-    struct tokenizer *tokenizer; // NULL when tokens come from a recording and no vocabulary is known
-    struct edge *tokens, *features, *features_grad, *embeddings, *embeddings_grad, *captions, *control;
-    struct generate_options generate;
-    bool train;
-};
-extern struct text_decode text_decode;
-
-// ---- passes.c: both halves over microbatches, under the follower
-
-int passes_sets(int recompute, int64_t microbatch); // activation sets of the tower
-// Adds those of tower and messages.
-void passes_add_bytes(struct memory_bytes *bytes, int recompute, int64_t microbatch, int ahead);
-void passes_open(void);                     // after the parameters are loaded
-int passes_run(struct hub *hub, int ahead); // 0 or -exit_code
-void passes_close(void);
-
-// ---- captions.c: --generate
+#include "train/slots.h"
 
 struct caption_options {
     bool embed, generate, sample;
@@ -32,9 +14,58 @@ struct caption_options {
     double temperature, top_p, repetition_penalty, diversity_penalty;
     const char *prompt;
 };
-extern struct caption_options caption_options;
+
+// What the passes over microbatches keep.
+struct passes {
+    struct text_tower *tower;
+    int sets;
+    struct message **tokens; // [M] of the step
+    void **state_gradient;   // [M] with one set: from the multimodal to the unimodal backward pass
+    int held;                // with one set: whose activations are in it
+    int64_t targets;         // of the step's own microbatches
+    double scale;            // λ_cap / targets
+    float *logits;           // [own microbatches · B,T-1,V] of a dumped step
+    struct slots *slots;     // of d_features, or NULL
+    struct slot_reader features;
+};
+
+// What generation keeps.
+struct captioner {
+    struct generator *generator;
+    struct progress *progress;
+    int64_t captions;
+    struct slot_reader features;
+};
+
+enum { TEXT_PHASES = 3 };
+struct text_decode {
+    struct run run;
+    struct caption_options captions_said; // on the command line
+    struct part part;
+    struct topology topology;
+    struct edges edges;
+    struct channel embeddings, features_grad, captions, control;
+    struct tokenizer *tokenizer; // NULL when tokens come from a recording and no vocabulary is known
+    struct generate_options generate;
+    bool train;
+    struct phase phase[TEXT_PHASES];
+    struct passes passes;       // all zero with --generate
+    struct captioner captioner; // all zero without
+};
+
+// ---- passes.c: both halves over microbatches
+
+// Adds those of tower and messages.
+void passes_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int recompute, int64_t microbatch);
+void passes_open(struct text_decode *self); // after the parameters are loaded
+void passes_close(struct text_decode *self);
+// Fills in the phases and what belongs to them; the edges are open.
+void passes_describe(struct text_decode *self, struct follower *follower);
+
+// ---- captions.c: --generate
 
 // What the options say of captions; the tokenizer is open. 0 or -exit_code.
-int captions_options(struct generate_options *options);
-// Asks for features until their end and writes captions. 0 or -exit_code.
-int captions_run(void);
+int captions_options(struct text_decode *self);
+void captions_open(struct text_decode *self); // after the parameters are loaded
+void captions_close(struct text_decode *self);
+void captions_describe(struct text_decode *self, struct follower *follower); // as passes_describe

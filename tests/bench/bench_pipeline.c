@@ -21,15 +21,13 @@
 #include "model/towers/towers.h"
 #include "optim/schedule.h"
 #include "run/run_model.h"
-#include "run/run_options.h"
-#include "run/run_start.h"
 #include "stage/command.h"
 #include "text/tokenizer.h"
 #include "train/temperature.h"
 
 enum { WARM_UP = 5, WORKERS = 64 }; // steps left out of the rate, as in bench_pipeline.sh; threads that decode, at most
 
-static struct option_table tables[1];
+static struct run run;
 static struct part image, text, loss;
 static struct image_tower *image_tower;
 static struct text_tower *text_tower;
@@ -54,24 +52,24 @@ static double seconds_making, seconds_training;
 // ---- before the steps
 
 static int open_data(void) {
-    const struct sources_options options = {.directories = run_options.train_data,
-                                            .weights = run_options.train_data_weights,
-                                            .seed = (uint64_t)run_options.seed,
+    const struct sources_options options = {.directories = run.options.train_data,
+                                            .weights = run.options.train_data_weights,
+                                            .seed = (uint64_t)run.options.seed,
                                             .order = SOURCES_SHUFFLED,
                                             .needs = (const char *const[]){"image", NULL}};
-    char *vocabulary = run_tokenizer();
+    char *vocabulary = run_tokenizer(&run);
     int status = tokenizer_open(&tokenizer, vocabulary);
     free(vocabulary);
-    if (!status) status = templates_read(&prompts, run_options.prompts);
+    if (!status) status = templates_read(&prompts, run.options.prompts);
     workers = omp_get_max_threads() < WORKERS ? omp_get_max_threads() : WORKERS;
     for (int i = 0; i < workers && !status; i++) status = sources_open(&sources[i], &options);
     view = (struct view_options){.kind = VIEW_RANDOM_CROP,
                                  .size = image.config.vision.image_size,
-                                 .scale_low = run_options.crop_scale_low,
-                                 .scale_high = run_options.crop_scale_high,
+                                 .scale_low = run.options.crop_scale_low,
+                                 .scale_high = run.options.crop_scale_high,
                                  .ratio_low = 3.0 / 4,
                                  .ratio_high = 4.0 / 3,
-                                 .flip = run_options.flip};
+                                 .flip = run.options.flip};
     return status;
 }
 
@@ -81,7 +79,7 @@ static int open_parts(void) {
         const struct model_part *which;
     } const parts[] = {{&image, &image_part}, {&text, &text_part}, {&loss, &loss_part}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        int status = part_open(parts[i].part, parts[i].which, &tables[0]);
+        int status = part_open(parts[i].part, parts[i].which, &run);
         if (!status) status = part_load(parts[i].part, true);
         if (status) return status;
     }
@@ -91,12 +89,12 @@ static int open_parts(void) {
 static void open_batch(void) {
     const struct model_config *config = &image.config;
     struct batch *b = &batch;
-    *b = (struct batch){.G = run_options.batch_size,
-                        .B = run_options.microbatch,
+    *b = (struct batch){.G = run.options.batch_size,
+                        .B = run.options.microbatch,
                         .S = config->vision.image_size,
                         .T = config->text.context_length,
                         .E = config->embed_dim,
-                        .M = run_microbatches()};
+                        .M = run_microbatches(&run)};
     b->features = b->B * config_feature_tokens(config) * config->decoder.width * (int64_t)dtype_size(image.ops->dtype);
     b->pixels = xaligned((size_t)(b->G * b->S * b->S * 3));
     b->tokens = xaligned((size_t)(b->G * b->T) * sizeof *b->tokens);
@@ -160,7 +158,7 @@ static void update(double lr) {
     struct part *const parts[] = {&image, &text, &loss};
     double squares = 0;
     for (int i = 0; i < 3; i++) squares += part_gradient_squares(parts[i]);
-    double limit = run_options.clip_norm, clip = limit > 0 ? fmin(1, limit / (sqrt(squares) + 1e-6)) : 1;
+    double limit = run.options.clip_norm, clip = limit > 0 ? fmin(1, limit / (sqrt(squares) + 1e-6)) : 1;
     optimizer_step(image.optimizer, lr, clip);
     optimizer_step(text.optimizer, lr, clip);
     temperature_step(&loss, lr, clip);
@@ -173,18 +171,18 @@ static double train_step(double lr) {
     int64_t targets = text_targets(&text.config, b->tokens, (int)b->G);
     for (int m = 0; m < b->M; m++) forward(m);
     struct contrastive_result result =
-        contrastive_run(contrastive, b->image, b->text, temperature_read(&loss), run_options.contrastive_weight,
-                        (enum contrastive_convention)run_options.contrastive, b->d_image, b->d_text);
+        contrastive_run(contrastive, b->image, b->text, temperature_read(&loss), run.options.contrastive_weight,
+                        (enum contrastive_convention)run.options.contrastive, b->d_image, b->d_text);
     temperature_set_gradient(&loss, result.d_logit_scale);
-    for (int m = 0; m < b->M; m++) nll += backward(m, run_options.caption_weight / (double)targets);
+    for (int m = 0; m < b->M; m++) nll += backward(m, run.options.caption_weight / (double)targets);
     update(lr);
     seconds_training += clock_seconds() - begun;
-    return run_options.contrastive_weight * result.loss + run_options.caption_weight * nll / (double)targets;
+    return run.options.contrastive_weight * result.loss + run.options.caption_weight * nll / (double)targets;
 }
 
 static void run_steps(void) {
     const struct schedule schedule = {
-        .kind = run_options.schedule, .base = run_options.lr, .warmup = run_options.warmup, .steps = run_start.steps};
+        .kind = run.options.schedule, .base = run.options.lr, .warmup = run.options.warmup, .steps = run.start.steps};
     double last = 0;
     for (int64_t step = 0; step < schedule.steps; step++) {
         if (step == WARM_UP) seconds_making = seconds_training = 0;
@@ -196,24 +194,25 @@ static void run_steps(void) {
            seconds_making / seconds);
 }
 
-static int run(const struct strings *operands) {
+static int bench(void *context, const struct strings *operands) {
+    (void)context;
     (void)operands;
     int status = open_parts();
     if (!status) status = open_data();
     if (status) return status;
-    if (run_start.steps <= WARM_UP) return error(EXIT_USAGE, "the run has no more than %d steps", WARM_UP);
+    if (run.start.steps <= WARM_UP) return error(EXIT_USAGE, "the run has no more than %d steps", WARM_UP);
     open_batch();
     run_steps();
     return 0;
 }
 
 int main(int argc, char **argv) {
-    static const struct tool tool = {.name = "bench_pipeline",
-                                     .summary = "the steps of a run in one process",
-                                     .manual = "Prints samples a second, the last loss and the share of making data.",
-                                     .tables = tables,
-                                     .table_count = 1,
-                                     .run = run};
-    tables[0] = run_options_table;
+    struct option_table *const tables[] = {&run.table, NULL};
+    const struct tool tool = {.name = "bench_pipeline",
+                              .summary = "the steps of a run in one process",
+                              .manual = "Prints samples a second, the last loss and the share of making data.",
+                              .tables = tables,
+                              .run = bench};
+    run_init(&run);
     return tool_main(&tool, argc, argv);
 }

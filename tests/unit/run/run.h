@@ -1,23 +1,28 @@
-// Run options as if typed, in a folder of its own for each test.
+// A run with options as if typed, in a folder of its own for each test.
 #pragma once
 
 #include "../base/folder.h"
 
-#include "run/run_options.h"
+#include "run/run.h"
+
+static struct run typed;
+static struct option_table *const typed_tables[] = {&typed.table, NULL};
 
 static inline void release_options(void) {
-    options_release(&run_options_table, run_options_table.given ? 1 : 0);
+    if (typed.table.given) options_release(typed_tables);
 }
 
-// Sets every run option as a command line of these words would; returns what options_parse does.
+// Begins the run anew, with every option as a command line of these words would set it; returns what options_parse
+// does.
 static inline int type_options(const char *words) {
     char *line = xformat("test %s", words), *argument[64], *rest = line;
     int count = 0;
     for (char *word; (word = strtok_r(rest, " ", &rest));) argument[count++] = word;
     before_leaving = release_options;
     release_options();
-    options_defaults(&run_options_table, 1);
-    int status = options_parse(&run_options_table, 1, count, argument, NULL);
+    run_init(&typed);
+    options_defaults(typed_tables);
+    int status = options_parse(typed_tables, count, argument, NULL);
     free(line);
     return status;
 }

@@ -18,17 +18,19 @@ static void numbers_read_back_to_the_same_bits(void **state) {
                               .samples = 1LL << 50,
                               .loss = 1.0 / 3,
                               .contrastive_loss = nextafter(2.5, 3),
-                              .caption_loss = 5e-324,
+                              .reported = {{"caption", "targets", 5e-324, 91}, {"head", NULL, NAN, 4}},
+                              .reported_count = 2,
                               .logit_scale = 1e300,
                               .lr = 0.1f,
-                              .grad_norm = 3,
-                              .targets = 91};
+                              .grad_norm = 3};
     char *text = metrics_format(&metrics);
     json_t *line = json_loads(text, 0, NULL);
     assert_non_null(line);
     assert_true(number(line, "loss") == metrics.loss);
     assert_true(number(line, "contrastive_loss") == metrics.contrastive_loss);
-    assert_true(number(line, "caption_loss") == metrics.caption_loss);
+    assert_true(number(line, "caption_loss") == metrics.reported[0].loss);
+    assert_int_equal(json_integer_value(json_object_get(line, "targets")), 91);
+    assert_true(json_is_null(json_object_get(line, "head_loss")));
     assert_true(number(line, "logit_scale") == metrics.logit_scale);
     assert_true(number(line, "lr") == metrics.lr);
     assert_true(json_is_real(json_object_get(line, "grad_norm")));

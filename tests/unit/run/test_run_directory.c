@@ -5,22 +5,23 @@
 #include "base/json.h"
 #include "run/checkpoint.h"
 #include "run/run_directory.h"
+#include "run/run_json.h"
 
 static struct run_place place_of(const char *resume) {
     return (struct run_place){.name = (char *)"one", .runs = (char *)"runs", .resume = (char *)resume};
 }
 
-// What --prepare does, with made-up versions.
-static int prepare(const char *words, const char *resume, json_t *versions, struct run_start *start) {
-    struct run_directory run;
+// What --prepare does, with made-up versions; `typed` is the run then.
+static int prepare(const char *words, const char *resume, json_t *versions) {
+    struct run_directory directory = {.lock = -1};
     struct run_place place = place_of(resume);
     const struct run_sources sources = {"model-source.json", "tokenizer-source"};
     int status = type_options(words);
-    if (!status) status = run_directory_open(&run, &place);
-    if (!status) status = run_directory_compare(&run, versions);
-    snprintf(start->id, sizeof start->id, "an-id");
-    if (!status) status = run_directory_write(&run, start, versions, &sources);
-    run_directory_close(&run);
+    typed.start = (struct run_start){.id = "an-id", .steps = 100};
+    if (!status) status = run_directory_open(&directory, &typed, &place);
+    if (!status) status = run_directory_compare(&directory, versions);
+    if (!status) status = run_directory_write(&directory, versions, &sources);
+    run_directory_close(&directory);
     json_decref(versions);
     return status;
 }
@@ -30,8 +31,7 @@ static json_t *versions_of(const char *data) {
 }
 
 static int begin(const char *words, const char *resume) {
-    struct run_start start = {.steps = 100};
-    return prepare(words, resume, versions_of("d"), &start);
+    return prepare(words, resume, versions_of("d"));
 }
 
 static void write_text(const char *path, const char *text) {
@@ -78,12 +78,12 @@ static void a_new_run_is_made(void **state) {
     assert_true(file_exists("runs/one/model.json") && file_exists("runs/one/tokenizer.model"));
     assert_done(chdir("runs/one"));
     assert_done(type_options("--lr 0.5"));
-    assert_done(run_start_read());
-    assert_string_equal(run_start.id, "an-id");
-    assert_string_equal(run_start.checkpoint, "");
-    assert_int_equal(run_start.steps, 100);
-    assert_int_equal(run_options.steps, 100);
-    assert_true(run_options.lr == 0.5);
+    assert_done(run_json_read(&typed));
+    assert_string_equal(typed.start.id, "an-id");
+    assert_string_equal(typed.start.checkpoint, "");
+    assert_int_equal(typed.start.steps, 100);
+    assert_int_equal(typed.options.steps, 100);
+    assert_true(typed.options.lr == 0.5);
 }
 
 static void an_existing_run_names_two_remedies(void **state) {
@@ -95,12 +95,12 @@ static void an_existing_run_names_two_remedies(void **state) {
 
 static void a_name_that_is_no_folder_is_refused(void **state) {
     (void)state;
-    struct run_directory run;
+    struct run_directory directory;
     static const char *const names[] = {NULL, "", "a/b"};
     for (int i = 0; i < 3; i++) {
         struct run_place place = {.name = (char *)names[i], .runs = (char *)"runs"};
-        assert_refused(EXIT_USAGE, "--name", run_directory_open(&run, &place));
-        run_directory_close(&run);
+        assert_refused(EXIT_USAGE, "--name", run_directory_open(&directory, &typed, &place));
+        run_directory_close(&directory);
     }
 }
 
@@ -131,15 +131,14 @@ static void a_checkpoint_without_a_run_is_refused(void **state) {
 
 static void resuming_cuts_back_and_takes_the_options(void **state) {
     (void)state;
-    struct run_start start = {.steps = 100};
     assert_done(begin("--steps 100 --lr 0.01", NULL));
     commit(2);
     write_text("runs/one/metrics.jsonl", "{\"step\": 0}\n{\"step\": 1}\n{\"step\": 2}\n{\"st");
     write_text("runs/one/drops.jsonl", "{\"id\": 1, \"step\": 1}\n{\"id\": 2, \"step\": 2}\n");
     assert_done(directory_make("runs/one/checkpoints/.step-3"));
-    assert_done(prepare("", "latest", versions_of("d"), &start));
-    assert_string_equal(start.checkpoint, "checkpoints/step-2");
-    assert_true(run_options.lr == 0.01 && run_options.steps == 100);
+    assert_done(prepare("", "latest", versions_of("d")));
+    assert_string_equal(typed.start.checkpoint, "checkpoints/step-2");
+    assert_true(typed.options.lr == 0.01 && typed.options.steps == 100);
     assert_lines("runs/one/metrics.jsonl", 2);
     assert_lines("runs/one/drops.jsonl", 1);
     assert_false(directory_exists("runs/one/checkpoints/.step-3"));
@@ -147,13 +146,12 @@ static void resuming_cuts_back_and_takes_the_options(void **state) {
 
 static void a_checkpoint_may_be_named(void **state) {
     (void)state;
-    struct run_start start = {0};
     assert_done(begin("--steps 100", NULL));
     commit(2);
     static const char *const ways[] = {"step-2", "runs/one/checkpoints/step-2", "latest"};
     for (int i = 0; i < 3; i++) {
-        assert_done(prepare("", ways[i], versions_of("d"), &start));
-        assert_string_equal(start.checkpoint, "checkpoints/step-2");
+        assert_done(prepare("", ways[i], versions_of("d")));
+        assert_string_equal(typed.start.checkpoint, "checkpoints/step-2");
     }
     assert_refused(EXIT_USAGE, "say latest", begin("", "runs/other/checkpoints/step-2"));
     assert_refused(EXIT_USAGE, "say latest", begin("", "newest"));
@@ -197,7 +195,7 @@ static void other_differences_are_noted(void **state) {
     assert_int_equal(status, 0);
     assert_has(said, "--steps is 200 and was 100");
     assert_has(said, "--workers is 7 and was 2");
-    assert_int_equal(run_options.steps, 200);
+    assert_int_equal(typed.options.steps, 200);
 }
 
 static void another_kind_of_length_takes_the_place_of_the_first(void **state) {
@@ -208,27 +206,25 @@ static void another_kind_of_length_takes_the_place_of_the_first(void **state) {
     int status = begin("--seconds 60", "latest");
     heard();
     assert_int_equal(status, 0);
-    assert_int_equal(run_options.steps, 0);
-    assert_done(run_options_check_length());
+    assert_int_equal(typed.options.steps, 0);
+    assert_done(run_check_length(&typed));
 }
 
 static void changed_data_are_refused(void **state) {
     (void)state;
-    struct run_start start = {0};
     assert_done(begin("--steps 100", NULL));
     commit(2);
-    assert_refused(EXIT_USAGE, "the data changed", prepare("", "latest", versions_of("e"), &start));
+    assert_refused(EXIT_USAGE, "the data changed", prepare("", "latest", versions_of("e")));
 }
 
 static void another_version_of_the_code_is_noted(void **state) {
     (void)state;
-    struct run_start start = {0};
     assert_done(begin("--steps 100", NULL));
     commit(2);
     json_t *versions = versions_of("d");
     json_object_set_new(versions, "code", json_string("2"));
     listen_in();
-    int status = prepare("", "latest", versions, &start);
+    int status = prepare("", "latest", versions);
     assert_has(heard(), "begun by version 1");
     assert_int_equal(status, 0);
 }
@@ -238,17 +234,17 @@ static void paths_become_absolute(void **state) {
     char here[256];
     assert_non_null(getcwd(here, sizeof here));
     assert_done(type_options("--model coca_tiny --train-data a::/b::c/d --images file:x --tokens ipc://y --dump z"));
-    run_options_absolute();
+    run_make_absolute(&typed);
     char *data = xformat("%s/a::/b::%s/c/d", here, here), *images = xformat("file:%s/x", here),
          *dump = xformat("%s/z", here), *model = xformat("%s/m.json", here);
-    assert_string_equal(run_options.model, "coca_tiny");
-    assert_string_equal(run_options.train_data, data);
-    assert_string_equal(run_options.images, images);
-    assert_string_equal(run_options.tokens, "ipc://y");
-    assert_string_equal(run_options.dump, dump);
+    assert_string_equal(typed.options.model, "coca_tiny");
+    assert_string_equal(typed.options.train_data, data);
+    assert_string_equal(typed.options.images, images);
+    assert_string_equal(typed.options.tokens, "ipc://y");
+    assert_string_equal(typed.options.dump, dump);
     assert_done(type_options("--model m.json"));
-    run_options_absolute();
-    assert_string_equal(run_options.model, model);
+    run_make_absolute(&typed);
+    assert_string_equal(typed.options.model, model);
     free(data);
     free(images);
     free(dump);
@@ -258,15 +254,13 @@ static void paths_become_absolute(void **state) {
 static void options_that_contradict_are_refused(void **state) {
     (void)state;
     assert_done(type_options("--batch-size 10 --microbatch 4"));
-    assert_refused(EXIT_USAGE, "no multiple", run_options_check_batch());
-    assert_done(type_options("--coca-caption-loss-weight 0 --coca-contrastive-loss-weight 0"));
-    assert_refused(EXIT_USAGE, "nothing to train", run_options_check());
+    assert_refused(EXIT_USAGE, "no multiple", run_check_batch(&typed));
     assert_done(type_options("--steps 3 --epochs 2"));
-    assert_refused(EXIT_USAGE, "several were given", run_options_check_length());
+    assert_refused(EXIT_USAGE, "several were given", run_check_length(&typed));
     assert_done(type_options(""));
-    assert_refused(EXIT_USAGE, "none was given", run_options_check_length());
+    assert_refused(EXIT_USAGE, "none was given", run_check_length(&typed));
     assert_done(type_options("--seconds 60 --warmup 10"));
-    assert_refused(EXIT_USAGE, "share of the time", run_options_check());
+    assert_refused(EXIT_USAGE, "share of the time", run_check(&typed));
 }
 
 int main(void) {

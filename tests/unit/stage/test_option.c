@@ -35,27 +35,28 @@ static const struct option more[] = {
     {"mode", OPTION_CHOICE, FIELD(mode), "mean|sum", "sum", 0, 0, "of the two directions", 0},
     {"train-data", OPTION_LIST, FIELD(data), "DIR", NULL, 0, 0, "a dataset", 0},
 };
-static struct option_table tables[2];
+static struct option_table table[2];
+static struct option_table *const tables[] = {&table[0], &table[1], NULL};
 
 static int setup(void **state) {
     (void)state;
     memset(&settings, 0x55, sizeof settings); // defaults must not depend on what was there
-    tables[0] = (struct option_table){rows, 6, &settings, NULL};
-    tables[1] = (struct option_table){more, 3, &settings, NULL};
-    options_defaults(tables, 2);
+    table[0] = OPTION_TABLE(rows, &settings);
+    table[1] = OPTION_TABLE(more, &settings);
+    options_defaults(tables);
     return 0;
 }
 
 static int teardown(void **state) {
     (void)state;
-    options_release(tables, 2);
+    options_release(tables);
     return 0;
 }
 
 static int parse(struct strings *operands, const char *const *argv) {
     int argc = 0;
     while (argv[argc]) argc++;
-    return options_parse(tables, 2, argc, (char **)argv, operands);
+    return options_parse(tables, argc, (char **)argv, operands);
 }
 #define PARSE(operands, ...) parse(operands, (const char *const[]){"program", __VA_ARGS__, NULL})
 
@@ -69,7 +70,7 @@ static void test_defaults(void **state) {
     assert_int_equal(settings.memory, 0);
     assert_int_equal(settings.mode, 1);
     assert_int_equal(settings.data.count, 0);
-    assert_false(option_given(&tables[0], &settings.steps));
+    assert_false(option_given(tables[0], &settings.steps));
 }
 
 static void test_command_line(void **state) {
@@ -89,8 +90,8 @@ static void test_command_line(void **state) {
     assert_string_equal(settings.data.item[1], "b");
     assert_int_equal(operands.count, 3);
     assert_string_equal(operands.item[2], "--lr");
-    assert_true(option_given(&tables[0], &settings.steps));
-    assert_true(option_given(&tables[0], &settings.augment));
+    assert_true(option_given(tables[0], &settings.steps));
+    assert_true(option_given(tables[0], &settings.augment));
     strings_release(&operands);
 }
 
@@ -123,14 +124,14 @@ static void test_json_and_back(void **state) {
     (void)state;
     const char *text = "{\"steps\":7,\"lr\":0.1,\"augment\":false,\"quick\":true}";
     json_t *object = json_loads(text, 0, NULL);
-    assert_int_equal(options_from_json(&tables[0], object, "run.json"), 0);
-    json_t *back = options_to_json(&tables[0]);
+    assert_int_equal(options_from_json(tables[0], object, "run.json"), 0);
+    json_t *back = options_to_json(tables[0]);
     assert_true(json_equal(object, back)); // the local --name is left out
-    assert_false(option_given(&tables[0], &settings.steps));
+    assert_false(option_given(tables[0], &settings.steps));
     json_decref(object);
     json_decref(back);
     object = json_loads("{\"memory\":null,\"mode\":\"mean\",\"train-data\":[\"x\",\"y\"]}", 0, NULL);
-    assert_int_equal(options_from_json(&tables[1], object, "run.json"), 0);
+    assert_int_equal(options_from_json(tables[1], object, "run.json"), 0);
     assert_int_equal(settings.mode, 0);
     assert_int_equal(settings.data.count, 2);
     json_decref(object);
@@ -146,18 +147,18 @@ static void test_json_refused(void **state) {
                                         "{\"lr\":\"fast\"}", "{\"lr\":-1}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         json_t *object = json_loads(wrong[i], 0, NULL);
-        assert_int_equal(options_from_json(&tables[0], object, "run.json"), -EXIT_DATA);
+        assert_int_equal(options_from_json(tables[0], object, "run.json"), -EXIT_DATA);
         json_decref(object);
     }
     json_t *list = json_loads("{\"train-data\":[1]}", 0, NULL);
-    assert_int_equal(options_from_json(&tables[1], list, "run.json"), -EXIT_DATA);
+    assert_int_equal(options_from_json(tables[1], list, "run.json"), -EXIT_DATA);
     json_decref(list);
 }
 
 static void test_help(void **state) {
     (void)state;
     struct buffer text = {0};
-    options_help(tables, 2, &text);
+    options_help(tables, &text);
     assert_string_equal(text.bytes, "\nTraining:\n"
                                     "  --name RUN                  of the run\n"
                                     "  --steps N                   how many (default 10; 1 to 64)\n"
@@ -175,10 +176,10 @@ static void test_help_wraps(void **state) {
     (void)state;
     static const char long_help[] = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
                                     "fifteen sixteen seventeen eighteen nineteen twenty";
-    const struct option row = {"a-name-that-is-rather-long", OPTION_INT, 0, "NUMBER", NULL, 0, 0, long_help, 0};
-    struct option_table table = {&row, 1, &settings, NULL};
+    const struct option row[] = {{"a-name-that-is-rather-long", OPTION_INT, 0, "NUMBER", NULL, 0, 0, long_help, 0}};
+    struct option_table one = OPTION_TABLE(row, &settings), *const alone[] = {&one, NULL};
     struct buffer text = {0};
-    options_help(&table, 1, &text);
+    options_help(alone, &text);
     int lines = 0, widest = 0, column = 0;
     for (size_t i = 0; i < text.size; i++) {
         column = text.bytes[i] == '\n' ? 0 : column + 1;

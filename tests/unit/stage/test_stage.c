@@ -42,9 +42,11 @@ static const struct option rows[] = {
     {"code", OPTION_INT, 0, "N", "0", 0, 100, "exit code", 0},
     {"input", OPTION_TEXT, offsetof(struct settings, address), "ADDRESS", "ipc://input", 0, 0, "edge", 0},
 };
-static struct option_table table = {rows, 2, &settings, NULL};
+static struct option_table table = {.option = rows, .count = 2, .settings = &settings};
+static struct option_table *const tables[] = {&table, NULL};
 
-static int leave_with_code(struct hub *hub) {
+static int leave_with_code(void *context, struct hub *hub) {
+    (void)context;
     (void)hub;
     stage_ready();
     stage_announce_memory(12345);
@@ -61,7 +63,8 @@ static struct edge *open_input(struct hub *hub) {
 }
 
 // Waits for what never comes.
-static int wait_forever(struct hub *hub) {
+static int wait_forever(void *context, struct hub *hub) {
+    (void)context;
     struct message *message;
     struct edge *edge = open_input(hub);
     stage_ready();
@@ -77,7 +80,8 @@ static int pass_on(void *context, int signal) {
     return 77;
 }
 
-static int request(struct hub *hub) {
+static int request(void *context, struct hub *hub) {
+    (void)context;
     struct message *message;
     int seen = 0;
     stage_signal_policy(STAGE_REQUEST, pass_on, &seen);
@@ -88,7 +92,8 @@ static int request(struct hub *hub) {
     return asked == 1 ? 0 : -97;
 }
 
-static int ignore(struct hub *hub) {
+static int ignore(void *context, struct hub *hub) {
+    (void)context;
     struct message *message;
     stage_signal_policy(STAGE_IGNORE, NULL, NULL);
     struct edge *edge = open_input(hub);
@@ -96,7 +101,8 @@ static int ignore(struct hub *hub) {
     return edge_take(edge, wanted_data(ANYBODY, 0, 0), &message);
 }
 
-static int compute(struct hub *hub) {
+static int compute(void *context, struct hub *hub) {
+    (void)context;
     (void)hub;
     volatile double x = 1;
     stage_ready();
@@ -104,9 +110,8 @@ static int compute(struct hub *hub) {
     return 0;
 }
 
-static pid_t launch(int (*run)(struct hub *hub), const char *const *argv) {
-    const struct stage stage = {
-        .name = "coca-test", .summary = "a test", .tables = &table, .table_count = 1, .run = run};
+static pid_t launch(int (*run)(void *context, struct hub *hub), const char *const *argv) {
+    const struct stage stage = {.name = "coca-test", .summary = "a test", .tables = tables, .run = run};
     int argc = 0;
     while (argv[argc]) argc++;
     pid_t pid = fork();
@@ -240,17 +245,31 @@ static void test_run_dir(void **state) {
 
 // --- Programs with commands
 
-static int show(const struct strings *operands) {
-    return operands->count == 2 && strcmp(operands->item[1], "b") == 0 ? -(int)settings.code : -50;
+static int show(void *context, const struct strings *operands) {
+    const struct settings *given = context;
+    return operands->count == 2 && strcmp(operands->item[1], "b") == 0 ? -(int)given->code : -50;
 }
-static const struct tool show_tool = {"coca-test show", "shows", NULL, &table, 1, "FILE...", show};
-static const struct stage wait_stage = {.name = "coca-test wait",
-                                        .role = "test",
-                                        .summary = "waits",
-                                        .tables = &table,
-                                        .table_count = 1,
-                                        .run = leave_with_code};
-static const struct command commands[] = {{"show", &show_tool, NULL}, {"wait", NULL, &wait_stage}, {0}};
+
+static int show_main(const struct command *command, int argc, char **argv) {
+    const struct tool tool = {.name = "coca-test show",
+                              .summary = command->summary,
+                              .tables = tables,
+                              .operands = "FILE...",
+                              .context = &settings,
+                              .run = show};
+    return tool_main(&tool, argc, argv);
+}
+
+static int wait_main(const struct command *command, int argc, char **argv) {
+    const struct stage stage = {.name = "coca-test wait",
+                                .role = "test",
+                                .summary = command->summary,
+                                .tables = tables,
+                                .run = leave_with_code};
+    return stage_main(&stage, argc, argv);
+}
+
+static const struct command commands[] = {{"show", "shows", show_main}, {"wait", "waits", wait_main}, {0}};
 static const struct program program = {"coca-test", "tests", NULL, commands};
 
 static int run_program(const char *const *argv) {

@@ -7,17 +7,9 @@
 #include "run/checkpoint.h"
 #include "run/export.h"
 #include "run/pretrained.h"
-#include "run/run_start.h"
 #include "stage/stage.h"
 #include "train/memory.h"
 #include "train/part.h"
-
-static int enter(void **state) {
-    run_start = (struct run_start){.id = ""};
-    return enter_folder(state);
-}
-
-#define IN_RUN(test) cmocka_unit_test_setup_teardown(test, enter, leave_folder)
 
 static char *golden(const char *model, const char *file) {
     return xformat("%s/parity/%s/%s", tests_folder, model, file);
@@ -32,8 +24,8 @@ static int type_for(const char *model, const char *more) {
     return status;
 }
 
-static int open_part(struct part *part, const struct model_part *which, bool train) {
-    int status = part_open(part, which, &run_options_table);
+static int open_part(struct part *part, const struct stage_row *row, bool train) {
+    int status = part_open(part, row, &typed);
     return status ? status : part_load(part, train);
 }
 
@@ -46,10 +38,10 @@ static void the_seed_decides(void **state) {
     (void)state;
     struct part one, same, other;
     assert_done(type_for("narrow_vision", "--seed 3"));
-    assert_done(open_part(&one, &text_part, false));
-    assert_done(open_part(&same, &text_part, true));
+    assert_done(open_part(&one, &text_row, false));
+    assert_done(open_part(&same, &text_row, true));
     assert_done(type_for("narrow_vision", "--seed 4"));
-    assert_done(open_part(&other, &text_part, false));
+    assert_done(open_part(&other, &text_row, false));
     assert_same_weights(&one, &same);
     assert_memory_not_equal(one.params->master, other.params->master, 64 * sizeof(real));
     struct part *all[] = {&one, &same, &other};
@@ -71,7 +63,7 @@ static void write_checkpoint(struct part part[3]) {
     char *aside = checkpoint_aside(1);
     assert_done(directory_make(aside));
     for (int i = 0; i < 3; i++) {
-        assert_done(open_part(&part[i], model_parts[i], true));
+        assert_done(open_part(&part[i], stage_rows[i], true));
         update(&part[i]);
         assert_done(part_write(&part[i], aside, &checkpoint.written));
     }
@@ -90,9 +82,9 @@ static void a_checkpoint_goes_on_as_if_nothing_was(void **state) {
     struct part part[3], resumed;
     assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
     write_checkpoint(part);
-    strcpy(run_start.checkpoint, "checkpoints/step-1");
+    strcpy(typed.start.checkpoint, "checkpoints/step-1");
     for (int i = 0; i < 3; i++) {
-        assert_done(open_part(&resumed, model_parts[i], true));
+        assert_done(open_part(&resumed, stage_rows[i], true));
         assert_same_weights(&resumed, &part[i]);
         assert_int_equal(optimizer_updates(resumed.optimizer), 1);
         update(&part[i]);
@@ -110,9 +102,9 @@ static void the_checkpoint_of_another_model_is_refused(void **state) {
     struct part part[3], other;
     assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
     write_checkpoint(part);
-    strcpy(run_start.checkpoint, "checkpoints/step-1");
     assert_done(type_for("wide_vision", ""));
-    assert_done(part_open(&other, &image_part, &run_options_table));
+    strcpy(typed.start.checkpoint, "checkpoints/step-1");
+    assert_done(part_open(&other, &image_row, &typed));
     assert_refused(EXIT_USAGE, "another model", part_load(&other, true));
     part_close(&other);
     close_all(part);
@@ -124,10 +116,10 @@ static void inference_takes_the_average_and_training_the_masters(void **state) {
     assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
     write_checkpoint(part);
     assert_done(type_for("narrow_vision", "--pretrained checkpoints/step-1"));
-    assert_done(open_part(&found, &text_part, true));
+    assert_done(open_part(&found, &text_row, true));
     assert_same_weights(&found, &part[1]);
     part_close(&found);
-    assert_done(open_part(&found, &text_part, false));
+    assert_done(open_part(&found, &text_row, false));
     assert_memory_equal(found.params->master, optimizer_average(part[1].optimizer),
                         (size_t)found.params->elements * sizeof(real));
     part_close(&found);
@@ -143,7 +135,7 @@ static void a_file_of_weights_fills_each_part(void **state) {
         struct part part;
         struct safetensors file;
         assert_done(type_for("narrow_vision", words));
-        assert_done(open_part(&part, model_parts[i], false));
+        assert_done(open_part(&part, stage_rows[i], false));
         assert_done(safetensors_open(&file, weights));
         const struct param *last = &part.params->item[part.params->count - 1];
         assert_memory_equal(part.params->master + last->offset, safetensors_find(&file, last->name)->data,
@@ -162,13 +154,13 @@ static void weights_that_do_not_fit_are_refused(void **state) {
     struct part part;
     assert_done(directory_make("empty"));
     assert_done(type_for("narrow_vision", words));
-    assert_done(part_open(&part, &image_part, &run_options_table));
+    assert_done(part_open(&part, &image_row, &typed));
     assert_refused(EXIT_USAGE, "visual.conv1.weight", part_load(&part, false));
     part_close(&part);
     for (int i = 0; i < 3; i++) {
         char *more = xformat("--pretrained %s", wrong[i]);
         assert_done(type_for("narrow_vision", more));
-        assert_done(part_open(&part, &image_part, &run_options_table));
+        assert_done(part_open(&part, &image_row, &typed));
         assert_refused(EXIT_USAGE, wrong[i], part_load(&part, false));
         part_close(&part);
         free(more);
@@ -228,11 +220,12 @@ static void the_exported_model_is_the_averaged_one(void **state) {
     assert_done(file_write("tokenizer.model", "words", 5));
     assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
     write_checkpoint(part);
-    assert_done(export_model("checkpoints/step-1", "model"));
+    assert_done(export_model("checkpoints/step-1", "model",
+                             (const struct model_part *const[]){&image_part, &text_part, &loss_part}, 3));
     assert_true(file_exists("model/tokenizer.model"));
     assert_done(type_options("--device reference --pretrained model")); // with its own configuration
     for (int i = 0; i < 3; i++) {
-        assert_done(open_part(&found, model_parts[i], false));
+        assert_done(open_part(&found, stage_rows[i], false));
         assert_true(found.config.fingerprint == part[i].config.fingerprint);
         assert_memory_equal(found.params->master, optimizer_average(part[i].optimizer),
                             (size_t)found.params->elements * sizeof(real));
@@ -248,7 +241,7 @@ static void the_first_gradient_that_is_not_finite_is_named(void **state) {
     (void)state;
     struct part part;
     assert_done(type_for("narrow_vision", ""));
-    assert_done(open_part(&part, &image_part, true));
+    assert_done(open_part(&part, &image_row, true));
     for (int64_t i = 0; i < 10; i++) part.params->gradient[i] = 3;
     assert_true(part_gradient_squares(&part) == 90);
     assert_string_equal(part_bad_gradient(&part), "");
@@ -277,9 +270,9 @@ static void made_up_free_memory(struct ops *ops, int64_t *bytes) {
 
 static int announce(const char *words) {
     assert_done(type_options(words));
-    assert_done(run_options_check());
+    assert_done(run_check(&typed));
     struct ops ops = {.free_memory = made_up_free_memory};
-    return memory_announce(&ops, made_up_need, NULL);
+    return memory_announce(&typed, &ops, made_up_need, NULL);
 }
 
 static void too_little_memory_names_what_fits(void **state) {
@@ -314,18 +307,18 @@ static void too_small_a_gpu_names_what_fits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_RUN(the_seed_decides),
-        IN_RUN(a_checkpoint_goes_on_as_if_nothing_was),
-        IN_RUN(the_checkpoint_of_another_model_is_refused),
-        IN_RUN(inference_takes_the_average_and_training_the_masters),
-        IN_RUN(a_file_of_weights_fills_each_part),
-        IN_RUN(weights_that_do_not_fit_are_refused),
-        IN_RUN(a_model_is_found_by_file_or_beside_its_weights),
-        IN_RUN(a_vocabulary_is_found_beside_the_weights),
-        IN_RUN(the_exported_model_is_the_averaged_one),
-        IN_RUN(the_first_gradient_that_is_not_finite_is_named),
-        IN_RUN(too_little_memory_names_what_fits),
-        IN_RUN(too_small_a_gpu_names_what_fits),
+        IN_FOLDER(the_seed_decides),
+        IN_FOLDER(a_checkpoint_goes_on_as_if_nothing_was),
+        IN_FOLDER(the_checkpoint_of_another_model_is_refused),
+        IN_FOLDER(inference_takes_the_average_and_training_the_masters),
+        IN_FOLDER(a_file_of_weights_fills_each_part),
+        IN_FOLDER(weights_that_do_not_fit_are_refused),
+        IN_FOLDER(a_model_is_found_by_file_or_beside_its_weights),
+        IN_FOLDER(a_vocabulary_is_found_beside_the_weights),
+        IN_FOLDER(the_exported_model_is_the_averaged_one),
+        IN_FOLDER(the_first_gradient_that_is_not_finite_is_named),
+        IN_FOLDER(too_little_memory_names_what_fits),
+        IN_FOLDER(too_small_a_gpu_names_what_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,12 +33,13 @@ static void a_step_that_cannot_be_cut_is_refused(void **state) {
     }
 }
 
-static void a_caption_report_comes_back(void **state) {
+static void a_loss_report_comes_back(void **state) {
     (void)state;
-    struct caption_report report = {.nll = 1.0 / 3, .targets = 91}, found;
-    struct message *message = caption_pack(&report, (struct unit){.step = 3, .microbatch = 2, .samples = 8});
-    assert_done(caption_unpack(message, &found));
-    assert_true(found.nll == report.nll && found.targets == 91);
+    struct loss_report report = {.name = "caption", .sum = 1.0 / 3, .count = 91}, found;
+    struct message *message = report_pack(&report, (struct unit){.step = 3, .microbatch = 2, .samples = 8});
+    assert_done(report_unpack(message, &found));
+    assert_true(found.sum == report.sum && found.count == 91);
+    assert_string_equal(found.name, "caption");
     assert_int_equal(message->unit.microbatch, 2);
     assert_int_equal(message->unit.samples, 8);
     message_free(&message);
@@ -134,10 +135,10 @@ static void a_message_without_its_fields_is_refused(void **state) {
     (void)state;
     struct message *message = message_tell(WORD_SCALE, (struct unit){0});
     struct scale_order scale;
-    struct caption_report caption;
+    struct loss_report loss;
     struct norm_report norm;
     assert_refused(EXIT_RUN, "clip", scale_unpack(message, &scale));
-    assert_refused(EXIT_RUN, "nll", caption_unpack(message, &caption));
+    assert_refused(EXIT_RUN, "sum", report_unpack(message, &loss));
     assert_refused(EXIT_RUN, "squares", norm_unpack(message, &norm));
     message_free(&message);
 }
@@ -168,7 +169,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_comes_back),
         cmocka_unit_test(a_step_that_cannot_be_cut_is_refused),
-        cmocka_unit_test(a_caption_report_comes_back),
+        cmocka_unit_test(a_loss_report_comes_back),
         cmocka_unit_test(a_norm_carries_what_is_not_finite),
         cmocka_unit_test(a_scale_comes_back),
         cmocka_unit_test(files_come_back),

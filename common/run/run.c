@@ -1,0 +1,87 @@
+// What the options of a run mean together: what contradicts, and what follows from several of them. A stage joins the
+// run here in its `prepare`; the rows of the options stand in run_options.c, run.json is read in run_json.c.
+#include "run/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "run/run_json.h"
+#include "run/run_model.h"
+#include "stage/stage.h"
+
+void run_init(struct run *run) {
+    *run = (struct run){.table = run_options_table(&run->options)};
+}
+
+int run_join(struct run *run, struct model_config *config) {
+    int status = run_json_read(run);
+    if (!status) status = run_check(run);
+    if (!status) status = run_model_read(run, config);
+    if (!status) stage_identify(run->start.id, config->fingerprint);
+    return status;
+}
+
+int run_check(struct run *run) {
+    struct run_options *o = &run->options;
+    if (o->microbatch == 0) o->microbatch = o->batch_size;
+    if (o->crop_scale_low > o->crop_scale_high) return error(EXIT_USAGE, "--aug-scale-low is above --aug-scale-high");
+    if (o->seconds > 0 && o->warmup >= 1)
+        return error(EXIT_USAGE, "with --seconds, --warmup is a share of the time: below 1, not %g", o->warmup);
+    return 0;
+}
+
+int run_check_batch(const struct run *run) {
+    const struct run_options *o = &run->options;
+    if (o->batch_size % o->microbatch)
+        return error(EXIT_USAGE, "--batch-size %lld is no multiple of --microbatch %lld", (long long)o->batch_size,
+                     (long long)o->microbatch);
+    return 0;
+}
+
+int run_check_length(const struct run *run) {
+    const struct run_options *o = &run->options;
+    int given = (o->steps > 0) + (o->seconds > 0) + (o->epochs > 0);
+    if (given == 1) return 0;
+    return error(EXIT_USAGE, "give one of --steps, --seconds and --epochs (%s)",
+                 given ? "several were given" : "none was given");
+}
+
+bool run_trains(const struct run *run) {
+    const struct run_options *o = &run->options;
+    return !o->evaluate && (o->control || o->features_grad || o->embeddings_grad);
+}
+
+int run_microbatches(const struct run *run) {
+    const struct run_options *o = &run->options;
+    return o->batch_size > o->microbatch ? (int)(o->batch_size / o->microbatch) : 1;
+}
+
+// Element `place` of "A,B,…"; of a shorter list the last, so that one value is for all. The caller frees.
+static char *element_of(const char *list, int place) {
+    const char *comma;
+    for (; place > 0 && (comma = strchr(list, ',')); place--) list = comma + 1;
+    comma = strchr(list, ',');
+    return xstrndup(list, comma ? (size_t)(comma - list) : strlen(list));
+}
+
+char *run_device(const struct run *run, int place) {
+    return element_of(run->options.device, place);
+}
+
+int run_threads(const struct run *run, int place) {
+    if (!run->options.threads) return 0;
+    char *threads = element_of(run->options.threads, place);
+    int count = atoi(threads);
+    free(threads);
+    return count;
+}
+
+const char *run_address(const struct run *run, const char *edge) {
+    for (int i = 0; i < run->table.count; i++) {
+        const struct option *option = &run->table.option[i];
+        if (option->name && option->marks & RUN_ADDRESS && !strcmp(option->name, edge))
+            return *(char *const *)(const void *)((const char *)&run->options + option->offset);
+    }
+    bug("no option gives the address of edge %s", edge);
+}

@@ -1,0 +1,148 @@
+// The table itself. Each row is read by several files of this room and by coca-loss --prepare, so that a stage is added
+// without touching any of them. What a stage computes is its own file's.
+#include "train/stages.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static bool captions(const struct run_options *o) {
+    return o->caption_weight > 0;
+}
+
+static bool contrasts(const struct run_options *o) {
+    return o->contrastive_weight > 0;
+}
+
+// ---- image-encode
+
+static struct tuning image_tuning(const struct run_options *o) {
+    return (struct tuning){o->lock_image, (int)o->lock_image_unlocked_groups, o->layer_decay};
+}
+
+static const struct stage_edge image_edges[] = {
+    {"images", EDGE_PULL, EDGE_IN, NULL, false},
+    {"features", EDGE_BIND, EDGE_OUT, NULL, false},
+    {"features-grad", EDGE_BIND, EDGE_IN, NULL, false},
+    {"embeddings", EDGE_CONNECT, EDGE_OUT, contrasts, false},
+    {"embeddings-grad", EDGE_CONNECT, EDGE_IN, contrasts, true},
+    {"control", EDGE_CONNECT, EDGE_BOTH, NULL, false},
+};
+
+const struct stage_row image_row = {
+    .role = ROLE_IMAGE,
+    .part = &image_part,
+    .device = 0,
+    .threads = 0,
+    .tuning = image_tuning,
+    .edges = image_edges,
+    .edge_count = sizeof image_edges / sizeof *image_edges,
+};
+
+// ---- text-decode
+
+static struct tuning text_tuning(const struct run_options *o) {
+    return (struct tuning){o->lock_text, (int)o->lock_text_unlocked_layers, o->layer_decay};
+}
+
+static bool reads_texts(const struct run_options *o) {
+    return captions(o) || contrasts(o);
+}
+
+static double caption_weight(const struct run_options *o) {
+    return o->caption_weight;
+}
+
+static double caption_chance(const struct model_config *config) {
+    return log(config->text.vocab_size);
+}
+
+static const struct stage_edge text_edges[] = {
+    {"tokens", EDGE_PULL, EDGE_IN, NULL, false},
+    {"features", EDGE_CONNECT, EDGE_IN, captions, false},
+    {"features-grad", EDGE_CONNECT, EDGE_OUT, captions, true},
+    {"embeddings", EDGE_CONNECT, EDGE_OUT, contrasts, false},
+    {"embeddings-grad", EDGE_CONNECT, EDGE_IN, contrasts, true},
+    {"control", EDGE_CONNECT, EDGE_BOTH, NULL, false},
+};
+
+static const struct stage_loss text_losses[] = {
+    {"caption", "targets", caption_weight, caption_chance},
+};
+
+const struct stage_row text_row = {
+    .role = ROLE_TEXT,
+    .part = &text_part,
+    .device = 1,
+    .threads = 1,
+    .takes_part = reads_texts,
+    .tuning = text_tuning,
+    .edges = text_edges,
+    .edge_count = sizeof text_edges / sizeof *text_edges,
+    .losses = text_losses,
+    .loss_count = sizeof text_losses / sizeof *text_losses,
+};
+
+// ---- loss: it computes beside text-decode, with image-encode's number of threads
+
+static const struct stage_edge loss_edges[] = {
+    {"embeddings", EDGE_BIND, EDGE_IN, NULL, false},
+    {"embeddings-grad", EDGE_BIND, EDGE_OUT, NULL, false},
+    {"control", EDGE_BIND, EDGE_BOTH, NULL, false},
+};
+
+const struct stage_row loss_row = {
+    .role = ROLE_LOSS,
+    .conducts = true,
+    .part = &loss_part,
+    .device = 1,
+    .threads = 0,
+    .edges = loss_edges,
+    .edge_count = sizeof loss_edges / sizeof *loss_edges,
+};
+
+__attribute__((weak)) const struct stage_row *const stage_rows[] = {&image_row, &text_row, &loss_row, NULL};
+
+// ---- looking things up
+
+const struct stage_row *stage_find(const char *role) {
+    for (const struct stage_row *const *row = stage_rows; *row; row++)
+        if (!strcmp((*row)->role, role)) return *row;
+    return NULL;
+}
+
+const struct stage_edge *stage_edge(const struct stage_row *row, const char *name) {
+    for (int i = 0; i < row->edge_count; i++)
+        if (!strcmp(row->edges[i].name, name)) return &row->edges[i];
+    return NULL;
+}
+
+bool stage_uses(const struct stage_edge *edge, const struct run_options *options, bool trains) {
+    return (trains || !edge->gradients) && (!edge->used || edge->used(options));
+}
+
+static int64_t decoders(const struct run_options *o) {
+    return o->workers;
+}
+
+static int64_t tokenizers(const struct run_options *o) {
+    return o->tokenize_workers;
+}
+
+const struct worker_row *worker_of(const char *edge) {
+    static const struct worker_row rows[] = {{"images", "decode", decoders}, {"tokens", "tokenize", tokenizers}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!strcmp(rows[i].edge, edge)) return &rows[i];
+    bug("no worker makes what edge %s carries", edge);
+}
+
+const struct model_part **stage_parts(int *count) {
+    const struct model_part **parts = NULL;
+    *count = 0;
+    for (const struct stage_row *const *row = stage_rows; *row; row++) {
+        parts = xrealloc_array(parts, (size_t)*count + 1, sizeof *parts);
+        parts[(*count)++] = (*row)->part;
+    }
+    return parts;
+}

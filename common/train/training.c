@@ -1,0 +1,16 @@
+// What several of the conductor's files ask about the run's length: it has steps, or the clock's seconds, never both.
+#include "train/training.h"
+
+#include "base/clock.h"
+
+double training_elapsed(const struct training *training) {
+    return training->elapsed_before + clock_seconds() - training->begun;
+}
+
+int64_t training_done(const struct training *t) {
+    return t->schedule.steps ? t->step : (int64_t)training_elapsed(t);
+}
+
+bool training_is_over(const struct training *t, int64_t steps) {
+    return t->schedule.steps ? steps >= t->schedule.steps : training_elapsed(t) >= t->schedule.seconds;
+}

@@ -1,0 +1,37 @@
+// The table of the test's programs: every stage and the probe's row.
+#include <math.h>
+
+#include "model/params/layout.h"
+#include "probe.h"
+
+static const char *const prefixes[] = {"probe.", NULL};
+
+static void layout(struct params *params, const struct model_config *config) {
+    int64_t D = config->decoder.width;
+    params_layout_add_linear(params, SHAPE(PROBE_CLASSES, D), 0.02, "probe.weight");
+    params_layout_add(params, SHAPE(PROBE_CLASSES), 0, 0, "probe.bias");
+}
+
+static const struct model_part part = {"probe", prefixes, layout};
+
+static double weight(const struct run_options *options) {
+    (void)options;
+    return 1;
+}
+
+static double chance(const struct model_config *config) {
+    (void)config;
+    return log(PROBE_CLASSES);
+}
+
+static const struct stage_loss losses[] = {{"probe", NULL, weight, chance}};
+static const struct stage_edge edges[] = {
+    {"features", EDGE_CONNECT, EDGE_IN, NULL, false},
+    {"features-grad", EDGE_CONNECT, EDGE_OUT, NULL, true},
+    {"control", EDGE_CONNECT, EDGE_BOTH, NULL, false},
+};
+
+const struct stage_row probe_row = {
+    .role = "probe", .part = &part, .edges = edges, .edge_count = 3, .losses = losses, .loss_count = 1};
+
+const struct stage_row *const stage_rows[] = {&image_row, &text_row, &probe_row, &loss_row, NULL};
