@@ -1,3 +1,6 @@
+// What this process has used of time and of memory. Waits, the progress line, the profile and the thread team ask for
+// the time, which therefore comes from a clock that nobody sets. Stages ask for their peak of memory when they announce
+// what they will take and when they write their counters.
 #include "base/clock.h"
 
 #include <stdio.h>
@@ -17,6 +20,8 @@ static int64_t status_bytes(const char *status, const char *field) {
     return line ? (int64_t)strtoll(line + strlen(field), NULL, 10) << 10 : 0;
 }
 
+// The kernel keeps a high-water mark of the whole resident set (VmHWM) and tells its parts (RssFile, RssShmem) only as
+// they are now. So the answer is exact while mappings only grow, and too low by what was mapped after the peak.
 int64_t memory_peak_bytes(void) {
     char status[4096];
     FILE *file = fopen("/proc/self/status", "r");

@@ -1,3 +1,5 @@
+// Seconds for intervals (not the time of day), and the memory that this process has had: what progress, profiles and
+// counters print.
 #pragma once
 
 #include <stdint.h>

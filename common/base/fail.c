@@ -1,9 +1,13 @@
+// The one place where this program talks to people. Everything reports through the five words, so that a line looks the
+// same whichever process it comes from, and supervision and tests can read it. Nothing here allocates: the words must
+// work when memory is what ran out, so a text is cut where the line ends.
 #include "base/fail.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+// The one global of the room: the name belongs to the process, and every caller would have to be given it otherwise.
 static const char *program = "cocaflow";
 
 void fail_name(const char *name) {
@@ -48,6 +52,7 @@ void die(enum exit_code code, const char *format, ...) {
     exit(code);
 }
 
+// Aborts, where die exits: the core and the sanitizers' report are of the place where the inconsistency was found.
 void bug_at(const char *file, int line, const char *format, ...) {
     char place[256];
     snprintf(place, sizeof place, "bug: %s:%d", file, line);

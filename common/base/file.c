@@ -1,3 +1,7 @@
+// Files and directories for everybody who touches a disk: run directories, checkpoints, stores, configurations. It
+// knows paths and bytes and nothing of formats. What it adds to the C library: an error names the path, the reason and
+// a remedy; nothing is ever half there under its name; what is read is bounded by a limit that the caller has to name.
+// Who may write where at all, and against whom it must be locked, is the callers' affair.
 #include "base/file.h"
 
 #include <errno.h>
@@ -32,6 +36,8 @@ static int fail(enum exit_code code, const char *path, const char *what) {
     return error(code, "%s: %s: %s%s", path, what, strerror(failure), remedy(failure));
 }
 
+// Reads until there is no more, not as much as fstat says: a pipe and a file of /proc have no size. The limit is looked
+// at after each block, so a file that is too large costs one block more than the limit and not its size.
 static int read_all(FILE *file, const char *path, size_t limit, struct buffer *buffer) {
     size_t start = buffer->size, got;
     do {
@@ -54,6 +60,9 @@ int file_read(const char *path, size_t limit, struct buffer *buffer) {
     return status;
 }
 
+// The map outlives the descriptor. Zero bytes cannot be mapped, so an empty file is a map of none. A file that shrinks
+// while it is mapped ends its reader by SIGBUS: what others may map is replaced by aside_commit, never written in
+// place.
 static int map_descriptor(struct file_map *map, int fd, const char *path) {
     struct stat info;
     if (fstat(fd, &info)) return fail(EXIT_DATA, path, "cannot be read");
@@ -90,11 +99,14 @@ bool directory_exists(const char *path) {
     return !stat(path, &info) && S_ISDIR(info.st_mode);
 }
 
+// Two processes may make the same directory at the same time, so one that is there already is no error, but a file of
+// its name is.
 static int make_one(const char *path) {
     if (!mkdir(path, 0777) || (errno == EEXIST && directory_exists(path))) return 0;
     return fail(EXIT_RUN, path, "the directory cannot be made");
 }
 
+// Ends the path at each of its slashes in turn, to make the parents first; behind the first byte, so that "/" is none.
 int directory_make(const char *path) {
     if (!*path) return error(EXIT_RUN, "a directory without a name cannot be made");
     char *copy = xstrdup(path);
@@ -117,6 +129,8 @@ int directory_sync(const char *path) {
     return status;
 }
 
+// nftw tells of a directory after what is in it (FTW_DEPTH), and of links themselves, not of what they lead to
+// (FTW_PHYS): a link in a run directory must not take the data away to which it points.
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
     (void)info, (void)type, (void)walk;
     return remove(path);
@@ -128,6 +142,18 @@ int directory_remove(const char *path) {
     if (!nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS)) return 0;
     return fail(EXIT_RUN, path, "cannot be removed");
 }
+
+// A file comes to its name in four steps. Between any two of them the power may fail, and then the name leads to the
+// old file or to the new one, whole.
+//
+// 1. PATH.tmp is written, in the same directory, since rename works within one file system only. The name is fixed:
+// what a killed process left behind is overwritten and does not pile up.
+// 2. It is fsynced. A rename may reach the disk before the data do, and would then show a file of zeros.
+// 3. It is renamed, which replaces the old file at once for whoever opens the name. Who has the old one open or mapped
+// keeps it.
+// 4. The directory is fsynced, since the new name is its content. What has been reported as done stays done.
+//
+// Callers need not look at single writes: stdio remembers in the stream that one failed, and step 2 begins with asking.
 
 static void aside_release(struct aside *aside) {
     free(aside->path);
@@ -152,7 +178,8 @@ static int sync_parent(const char *path) {
     return status;
 }
 
-// Closes, with all that was written on the disk. False, with errno, when any write failed.
+// Closes, with all that was written on the disk. False, with errno, when any write failed; the reason is the first
+// one's. A file on a network may tell of a failed write as late as in fclose.
 static bool settle(FILE *file) {
     bool whole = !ferror(file) && !fflush(file) && !fsync(fileno(file));
     int failure = errno;
@@ -161,6 +188,7 @@ static bool settle(FILE *file) {
     return whole && closed;
 }
 
+// A directory that cannot be synced is an error too, though the file is there: nobody can promise that it stays.
 int aside_commit(struct aside *aside) {
     int status = 0;
     if (!settle(aside->file) || rename(aside->temporary, aside->path)) {

@@ -1,3 +1,12 @@
+// XXH64, written out from its specification. Checkpoints, data fingerprints and the keys of random numbers stand on it,
+// and their values lie in files: so it can never become another function, and does not depend on a library's version.
+// It reads memory about as fast as memory delivers it. It is no protection against anybody who wants a collision.
+//
+// Long inputs go through four lanes, 8 bytes each of every 32, so that four multiplications are under way at a time;
+// the lanes are merged by rotations, each by its own, so that lanes which change places change the result. What is
+// left, fewer than 32 bytes, is taken by eights, fours and ones. The end shifts and multiplies until each bit of the
+// input has reached each bit of the result. Numbers are read little-endian, as this house's machines and the
+// specification have them.
 #include "base/hash.h"
 
 #include <stdio.h>
@@ -5,6 +14,7 @@
 
 #include "base/file.h"
 
+// The specification's primes. Odd factors lose nothing: multiplication by them can be undone modulo 2^64.
 #define P1 0x9E3779B185EBCA87u
 #define P2 0xC2B2AE3D27D4EB4Fu
 #define P3 0x165667B19E3779F9u
@@ -15,6 +25,7 @@ static uint64_t rotate(uint64_t value, int bits) {
     return value << bits | value >> (64 - bits);
 }
 
+// By memcpy, since the bytes may lie at any address; it becomes one instruction.
 static uint64_t read64(const unsigned char *bytes) {
     uint64_t value;
     memcpy(&value, bytes, sizeof value);
@@ -31,7 +42,7 @@ static uint64_t lane_round(uint64_t lane, uint64_t input) {
     return rotate(lane + input * P2, 31) * P1;
 }
 
-// The 32-byte stripes, and their lanes merged.
+// The 32-byte stripes, and their lanes merged. Moves on behind them.
 static uint64_t stripes(const unsigned char **bytes, size_t *size, uint64_t seed) {
     uint64_t lane[4] = {seed + P1 + P2, seed + P2, seed, seed - P1};
     for (; *size >= 32; *bytes += 32, *size -= 32)

@@ -1,3 +1,6 @@
+// JSON for configurations, manifests and run.json, above jansson: documents to and from files with errors that name the
+// place, and objects read strictly. Strictly, because a key that is misspelt and passed over in silence trains another
+// model than the one that was asked for, and nobody notices. What keys mean, and what must be there, callers know.
 #include "base/json.h"
 
 #include <string.h>
@@ -16,6 +19,7 @@ json_t *json_read(const char *path, size_t limit) {
     return document;
 }
 
+// 17 digits bring every double back to the same bits.
 int json_write(const char *path, const json_t *document) {
     struct aside aside;
     int status = aside_open(&aside, path);
@@ -94,6 +98,7 @@ void json_fields_ignore(struct json_fields *fields, const char *key) {
     look_up(fields, key);
 }
 
+// Keys are refused here and not where they are met, since only at the end is it known which ones nobody asked for.
 int json_fields_end(struct json_fields *fields) {
     const char *key;
     json_t *value;

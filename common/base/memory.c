@@ -1,3 +1,6 @@
+// Allocation for everybody, and two things that grow. It succeeds or ends the process: the stages plan what they take
+// before they begin, no caller could go on with less, and so no caller has a path for it that would never be tested.
+// Products of counts and sizes are checked here, since counts may come from a file. Device memory is the backends'.
 #include "base/memory.h"
 
 #include <stdarg.h>
@@ -6,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+// Memory that is large is laid out for pages of 2 MiB.
 #define HUGE_PAGE ((size_t)2 << 20)
 #define HUGE_FROM (4 * HUGE_PAGE) // rounding up wastes little of so much
 
@@ -69,6 +73,9 @@ char *xformat(const char *format, ...) {
     return text;
 }
 
+// After it the capacity is larger than size + more, by the NUL that ends the bytes. Doubling makes the copying of n
+// bytes that are appended one by one cost O(n) altogether; near the top of the address space it asks for no more than
+// it needs.
 void buffer_reserve(struct buffer *buffer, size_t more) {
     size_t need;
     if (__builtin_add_overflow(buffer->size, more, &need) || need == SIZE_MAX) die(EXIT_RUN, "a buffer grew too large");
@@ -90,6 +97,7 @@ void buffer_text(struct buffer *buffer, const char *text) {
     buffer_append(buffer, text, strlen(text));
 }
 
+// Prints twice, first to learn the length: a list can be walked once, hence the copy of it.
 void buffer_format(struct buffer *buffer, const char *format, ...) {
     va_list list, again;
     va_start(list, format);

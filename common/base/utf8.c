@@ -1,7 +1,10 @@
+// Is it UTF-8, where may it be cut, and what stands for what is not: asked where text comes from a foreign file or a
+// message, before any other code sees it. What characters mean (classes, folding, normal forms) is text/'s.
 #include "base/utf8.h"
 
-// How many bytes at `text` a well-formed character begins with, at least 1; `*whole` when they are one
-// (Unicode 15, table 3-7).
+// How many bytes at `text` a well-formed character begins with, at least 1; `*whole` when they are one (Unicode 15,
+// table 3-7). Only the second byte's range depends on the lead: after E0 and F0 it leaves out forms that are longer
+// than needed, after ED the surrogates, after F4 what lies above U+10FFFF. Leads C0 and C1 would be such forms too.
 static size_t character(const unsigned char *text, size_t size, bool *whole) {
     unsigned char lead = text[0];
     *whole = lead < 0x80;
@@ -20,6 +23,7 @@ bool utf8_valid(const char *text, size_t size) {
     return whole;
 }
 
+// Bytes 10xxxxxx continue a character: the cut moves back to where one begins.
 size_t utf8_cut(const char *text, size_t size, size_t limit) {
     if (size <= limit) return size;
     while (limit && ((unsigned char)text[limit] & 0xC0) == 0x80) limit--;

@@ -1,3 +1,5 @@
+// UTF-8 as bytes: whether it is well-formed, where it may be cut, how it is repaired. Sizes are in bytes and no NUL is
+// needed; a NUL is a character like others.
 #pragma once
 
 #include <stdbool.h>

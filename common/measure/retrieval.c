@@ -1,3 +1,6 @@
+// Recall between pictures and texts for coca-score. Places are counted, not sorted: a query's rank is one more than the
+// others that come before its own, so one pass over the pairs gives both directions and the matrix of similarities is
+// never held. Cost is images·texts·E multiplications; tables and names are coca-score's.
 #include "measure/retrieval.h"
 
 #include <math.h>
@@ -13,6 +16,7 @@ struct own {
     float *text, *image; // [texts], [images]
 };
 
+// First of all, since every pair is then compared with the similarity of the query's own.
 static void find_own(const struct retrieval *r, struct own *own) {
     own->text = xmalloc((size_t)r->texts * sizeof *own->text);
     own->image = xmalloc((size_t)r->images * sizeof *own->image);
@@ -32,6 +36,9 @@ static void begin_ranks(const struct retrieval *r, int64_t *image_rank, int64_t 
     }
 }
 
+// One pair that does not belong together: does the picture come before the text's own, and the text before the best of
+// the picture's own? Own texts do not count against each other, so the best one's place among the others alone says
+// whether any of them is among the first k: whatever comes before the best is not own.
 static void count_pair(const struct retrieval *r, const struct own *own, int64_t i, int64_t t, int64_t *image_rank,
                        int64_t *text_rank) {
     if (r->owner[t] == i) return;
@@ -74,6 +81,7 @@ static double probability_of_none(int64_t others, int64_t own, int64_t k) {
     return none;
 }
 
+// Averaged over the images that have texts, as recall_at does.
 double retrieval_chance_text(const struct retrieval *r, int64_t k) {
     int64_t *own = xcalloc((size_t)r->images, sizeof *own), queries = 0;
     double found = 0;

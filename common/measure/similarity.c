@@ -1,3 +1,6 @@
+// The inner product that retrieval and zero-shot ranks compare. A rank asks which of two numbers is larger, and equal
+// embeddings must tie wherever they lie: so the order of additions is written out and no library's, whose blocking may
+// differ from row to row. Embeddings come normalised, so it is their cosine.
 #include "measure/similarity.h"
 
 #include <math.h>

@@ -1,3 +1,6 @@
+// Zero-shot classification for coca-score: class vectors from the embeddings of prompts, a picture's rank among them,
+// and accuracies from ranks. Embeddings come from elsewhere; names of classes and prompts are coca-score's. Memory is
+// O(C), whatever the number of pictures.
 #include "measure/zero_shot.h"
 
 #include <stdlib.h>
@@ -5,6 +8,7 @@
 #include "base/memory.h"
 #include "measure/similarity.h"
 
+// The mean's 1/K is left out: the result is brought to length 1 in any case.
 static void average(float *mean, float *scratch, const float *prompts, int64_t K, int64_t E) {
     for (int64_t e = 0; e < E; e++) mean[e] = 0;
     for (int64_t k = 0; k < K; k++) {
@@ -20,6 +24,7 @@ void zero_shot_classes(float *classes, const float *prompts, const int64_t *K, i
     free(scratch);
 }
 
+// Asked as "not less" and not as "greater or equal": that is true of NaN as well, which so counts against the truth.
 int64_t zero_shot_rank(const float *image, const float *classes, int64_t C, int64_t E, int64_t truth) {
     const float own = similarity(image, classes + truth * E, E);
     int64_t rank = 1;

@@ -1,3 +1,6 @@
+// Finds and loads the CUDA backend when a stage asks for it, so that executables need no CUDA to start. The object
+// takes the failure words from the executable (-rdynamic), and what it was built for is compared before anything is
+// called: a table of operations that has moved on would call the wrong ones.
 #include "ops/cuda_object.h"
 
 #include <dlfcn.h>
@@ -50,6 +53,7 @@ static int load(cuda_object_open **open, const char *path) {
     void *entry = dlsym(object, CUDA_OBJECT_ENTRY);
     if (!abi || !entry || strcmp(*abi, cuda_object_signature) != 0)
         return error(EXIT_USAGE, "--device cuda: %s belongs to another build; run make", path);
+    // C has no conversion from an object's address to a function's; POSIX says that they are alike.
     memcpy(open, &entry, sizeof entry);
     return 0;
 }

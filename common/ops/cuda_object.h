@@ -1,6 +1,5 @@
 // The CUDA backend is a shared object, so that one build runs on machines with and without CUDA: cuda_object.c loads it
-// when
-// --device cuda:N asks for it, and calls what it exports.
+// when --device cuda:N asks for it, and calls what it exports.
 #pragma once
 
 #include "ops/ops.h"

@@ -1,3 +1,12 @@
+// Shared memory, and what is trivial, for the backends that compute in host memory. Slots of tensors between two stages
+// of one host lie in it (train/slots.c), so that a message carries a handle and no bytes.
+//
+// A file without a name (memfd) is made by one process, which keeps its descriptor; the handle says process and
+// descriptor, and the other opens /proc/PROCESS/fd/FILE, for which the kernel asks that it may look into the process:
+// the same user. No name is left behind, whoever dies first. Since a handle comes from outside, its size is bounded
+// before it is added to, the file must be of that size and sealed against shrinking (a reader of what was cut off would
+// die of SIGBUS), and the cookie in it must be the handle's: in another process namespace the numbers name another
+// file.
 #include "ops/host_memory.h"
 
 #include <fcntl.h>
@@ -50,6 +59,8 @@ static void write_handle(struct shared_memory *memory, const struct head *head) 
     memcpy(memory->handle, &handle, sizeof handle);
 }
 
+// The maker stays the owner of the descriptor until host_close_shared: until then others may open it by the handle. Any
+// process of this user can, so the reader's device does not matter. A file begins as zeros.
 void host_share(struct ops *ops, struct shared_memory *memory, size_t bytes, int reader) {
     (void)ops;
     (void)reader;
@@ -72,6 +83,7 @@ static bool is_whole(int file, const struct host_handle *handle) {
            (fcntl(file, F_GET_SEALS) & F_SEAL_SHRINK);
 }
 
+// The descriptor is not needed once the file is mapped. The cookie can be compared only then.
 static struct head *open_file(const struct host_handle *handle) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)handle->process, (int)handle->file);
@@ -105,6 +117,8 @@ void host_close_shared(struct ops *ops, struct shared_memory *memory) {
     memory->at = NULL;
 }
 
+// Host memory has no way to go ahead on, and nothing is queued: the two are an upload and a copy, and graphs keep
+// nothing.
 void host_upload_ahead(struct ops *ops, void *device, const void *host, size_t bytes) {
     ops->upload(ops, device, host, bytes);
 }

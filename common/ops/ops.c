@@ -1,3 +1,6 @@
+// Opens a backend by the value of --device and hands out its table of operations. Parts of a model, the optimizer and
+// the losses call through that table alone, so a backend is added here, by one row, and nowhere else. What a device is,
+// and what it takes, each backend's open() says; this file reads the name.
 #include "ops/ops.h"
 
 #include <sched.h>
@@ -42,6 +45,7 @@ static const struct backend *find_backend(const char *name, size_t length) {
     return NULL;
 }
 
+// Those that this process may use, which is fewer than there are where a job was given some.
 static int cores(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
@@ -74,6 +78,8 @@ void ops_close(struct ops **ops) {
     *ops = NULL;
 }
 
+// Forward a weight is read by its inputs, backward by its outputs: a backend that lays weights out for its products
+// keeps a copy for each.
 int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool train) {
     return ops->scratch_bytes + (train ? 2 : 1) * weights * ops->copy_bytes;
 }

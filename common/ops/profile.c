@@ -1,4 +1,7 @@
-// Profiling by decoration: every operation in the table is replaced by one that times the backend's own.
+// Profiling by decoration, for COCA_PROFILE: every operation in the table is replaced by one that times the backend's
+// own, so that no backend knows of it, and it costs nothing where it is off. An operation is over when `finish`
+// returns: a queued backend's calls are then timed by what they do and not by how long they take to issue, at the price
+// of the overlap between them.
 #include "ops/profile.h"
 
 #include <stdio.h>

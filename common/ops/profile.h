@@ -1,3 +1,4 @@
+// What ops.c must undo of a profile; the rest of it is in ops.h.
 #pragma once
 
 #include "ops/ops.h"

@@ -1,14 +1,22 @@
+// The element types as a table, and how they become each other. Messages, two file formats and the backends spell and
+// measure types by it alone. f32 is the middle: every type converts to and from it, and two others meet through it (f64
+// to bf16 so rounds twice, once to f32). Fast conversions of large arrays are the backends' operation `convert`.
 #include "tensor/dtype.h"
 
 #include "base/fail.h"
 
+// By type: its name here, safetensors' and NumPy's, its bytes.
 static const struct {
     const char *name, *safetensors, *numpy;
     size_t size;
 } table[DTYPE_COUNT] = {
-    [DT_U8] = {"u8", "U8", "|u1", 1},    [DT_I32] = {"i32", "I32", "<i4", 4},   [DT_I64] = {"i64", "I64", "<i8", 8},
-    [DT_F32] = {"f32", "F32", "<f4", 4}, [DT_BF16] = {"bf16", "BF16", NULL, 2}, [DT_F16] = {"f16", "F16", "<f2", 2},
-    [DT_F64] = {"f64", "F64", "<f8", 8},
+    [DT_U8] = {"u8", "U8", "|u1", 1},      // pixels, text
+    [DT_I32] = {"i32", "I32", "<i4", 4},   // tokens
+    [DT_I64] = {"i64", "I64", "<i8", 8},   // ids of samples
+    [DT_F32] = {"f32", "F32", "<f4", 4},   // masters, gradients, losses; may be computed in
+    [DT_BF16] = {"bf16", "BF16", NULL, 2}, // may be computed in
+    [DT_F16] = {"f16", "F16", "<f2", 2},   // foreign weights
+    [DT_F64] = {"f64", "F64", "<f8", 8},   // `real` of the tests' double build; files that coca-tap compares
 };
 
 size_t dtype_size(enum dtype type) {
@@ -37,6 +45,8 @@ int dtype_from_name(const char *name, enum dtype *type) {
     return -1;
 }
 
+// f16 is sign, 5 bits of exponent (bias 15), 10 of fraction; f32 has 8 (bias 127) and 23. So a normal number moves its
+// fraction up by 13 and adds 127 − 15 = 112 to the exponent. All of f16 is exact in f32.
 float f16_to_f32(uint16_t bits) {
     uint32_t sign = (uint32_t)(bits & 0x8000u) << 16, exponent = (bits >> 10) & 31, fraction = bits & 0x3ffu;
     uint32_t wide;
@@ -59,6 +69,9 @@ static uint32_t round_shift(uint32_t value, int count) {
     return kept + (rest > half || (rest == half && (kept & 1)));
 }
 
+// With e the biased exponent less 112 and m the significand, 24 bits with the hidden one, the value is m·2^(e − 14) in
+// units of 2^−24, the smallest f16. e > 0: normal, and the two fields are rounded as one number, since a carry out of
+// the fraction is the next exponent. e <= 0: subnormal, a shift by 14 − e. Below e = −10 less than half a unit is left.
 uint16_t f32_to_f16(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);

@@ -21,7 +21,10 @@ static inline float bf16_to_f32(uint16_t bits) {
     return value;
 }
 
-// Round to nearest even; a NaN stays a NaN. A choice, no branch, so that loops over it become vector code.
+// Round to nearest even; a NaN stays a NaN. The upper 16 bits stay. With r the lower ones and b the last bit that
+// stays, adding 0x7fff + b carries exactly if r + b > 0x8000: if r is more than half a unit, or half and b is odd. The
+// carry may run on into the exponent, up to infinity. A NaN whose bits all lie in r would become infinity, hence the
+// quiet bit. A choice, no branch, so that loops over it become vector code.
 static inline uint16_t f32_to_bf16(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);

@@ -1,3 +1,7 @@
+// NumPy's arrays in and out, for what people look at in Python: coca-tap exports tensors of an edge, coca-score
+// embeddings. The file is the magic bytes with the version, the header's length (16 bits, little-endian), the header
+// padded so that the data begin at a multiple of 64, then the elements. NumPy evaluates the header, a Python
+// dictionary; here a parser reads the one form that NumPy writes, and refuses all else.
 #include "tensor/npy.h"
 
 #include <ctype.h>
@@ -25,6 +29,7 @@ static void header_text(struct buffer *text, const struct tensor *tensor, enum d
     buffer_text(text, "\n");
 }
 
+// A type that NumPy lacks (bf16) becomes f32, block by block: no second copy of the tensor.
 static void write_elements(FILE *file, const struct tensor *tensor, enum dtype type) {
     size_t count = (size_t)shape_count(tensor->shape), size = dtype_size(type);
     if (type == tensor->dtype) {
@@ -93,6 +98,7 @@ static bool read_dtype(const char **at, struct tensor *tensor) {
     return spelling && !strcmp(spelling, name);
 }
 
+// strtoll answers the largest number to what is too large; no file has the size that follows from it.
 static bool read_shape(const char **at, struct shape *shape) {
     if (!accept(at, '(')) return false;
     for (shape->rank = 0; !accept(at, ')');) {
@@ -139,6 +145,7 @@ static int take_data(struct tensor *tensor, struct buffer *file, size_t start, c
     return error(EXIT_DATA, "%s: %zu bytes of data do not fit its shape; is it cut short?", path, file->size);
 }
 
+// The header is copied to end it with a NUL, where every reader below stops; one that holds a NUL itself is refused.
 static int parse(struct tensor *tensor, struct buffer *file, const char *path) {
     const unsigned char *bytes = (const unsigned char *)file->bytes;
     if (file->size < PREFIX || memcmp(bytes, magic, sizeof magic))

@@ -1,3 +1,8 @@
+// Reads safetensors: 8 bytes with the header's length, a JSON header that gives each tensor's dtype, shape and place,
+// then the data. Pretrained weights, checkpoints and what coca-tap compares or imports come through here, so the file
+// is a stranger's: all that the header says is checked against the bytes that are there before any of them is used, and
+// a fuzz target drives the parser. The data stay in the map. Which tensors there should be, and what they mean, callers
+// check.
 #include "tensor/safetensors.h"
 
 #include <inttypes.h>
@@ -42,7 +47,7 @@ static int read_shape(struct tensor *tensor, const json_t *list, const char *wha
     return 0;
 }
 
-// `data` and `size`: what lies behind the header.
+// `data` and `size`: what lies behind the header. tensor_bytes is −1 for a shape that overflows, which no place equals.
 static int read_place(struct tensor *tensor, const json_t *offsets, unsigned char *data, size_t size,
                       const char *what) {
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
@@ -78,6 +83,8 @@ static int read_metadata(struct safetensors *file, const json_t *metadata, const
     return 0;
 }
 
+// Ascending by where the data begin; of tensors at one place the empty ones first, so that each begins where the one
+// before it ends.
 static int by_place(const void *a, const void *b) {
     const struct tensor *x = a, *y = b;
     if (x->data != y->data) return (uintptr_t)x->data < (uintptr_t)y->data ? -1 : 1;
@@ -86,7 +93,8 @@ static int by_place(const void *a, const void *b) {
     return strcmp(x->name, y->name);
 }
 
-// The format wants the tensors to cover the data without holes or overlaps.
+// The format wants the tensors to cover the data without holes or overlaps. Holes could hide anything, and two names
+// for the same bytes would make one weight of two. In the order of their places it is one comparison for each.
 static int check_cover(const struct safetensors *file, const unsigned char *data, size_t size, const char *what) {
     const unsigned char *at = data;
     for (size_t i = 0; i < file->count; i++) {
@@ -105,6 +113,7 @@ static size_t askew_bytes(const struct tensor *tensor) {
     return askew ? ((size_t)tensor_bytes(tensor) + 8) & ~(size_t)7 : 0;
 }
 
+// Only these are copied, and together: elsewhere a load of the type at an odd address is undefined, and slow.
 static void copy_askew(struct safetensors *file) {
     size_t need = 0;
     for (size_t i = 0; i < file->count; i++) need += askew_bytes(&file->tensor[i]);
@@ -144,7 +153,8 @@ static void release(struct safetensors *file) {
     *file = (struct safetensors){.map = file->map};
 }
 
-// The header as an object that the caller owns, or NULL, reported.
+// The header as an object that the caller owns, or NULL, reported. The format wants "{" as its first byte; jansson
+// would take white space and arrays too. Of a key that is there twice readers would see one or the other.
 static json_t *load_header(const char *text, size_t length, const char *what) {
     json_error_t failure = {.text = "it does not begin with {"};
     json_t *header = NULL;

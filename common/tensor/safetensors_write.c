@@ -1,3 +1,6 @@
+// Writes safetensors: checkpoints, exported models, tensors of an edge. Sizes are known before the data are written, so
+// the header comes first and the tensors follow from where they lie; nothing is held twice. The file is written aside
+// (base/file.c). Names and metadata may come from elsewhere and are checked; shapes are the caller's own.
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +37,7 @@ static int add_metadata(json_t *header, const char *const *metadata, size_t coun
     return status;
 }
 
+// Places count from the end of the header and follow each other without holes, as the format wants them.
 static int add_entries(json_t *header, const struct tensor *tensor, size_t count, const char *path) {
     int64_t at = 0;
     for (size_t i = 0; i < count; i++) {

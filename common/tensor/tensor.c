@@ -1,3 +1,6 @@
+// Shapes: how many elements and bytes they are, for messages, files and whoever lays memory out. Sizes that come from
+// outside go through shape_bytes, the one place where products of dimensions are checked; behind it shape_count may
+// multiply without asking. A tensor owns nothing, so there is nothing to release.
 #include "tensor/tensor.h"
 
 #include <inttypes.h>
@@ -22,6 +25,8 @@ int64_t shape_count(struct shape shape) {
     return count;
 }
 
+// Zeros are left out of the product, so that the other dimensions are checked beside them too: shape_count multiplies
+// in the order of the dimensions and would overflow before it comes to a zero.
 int64_t shape_bytes(struct shape shape, enum dtype dtype) {
     if (shape.rank < 0 || shape.rank > TENSOR_DIMS) return -1;
     int64_t bytes = (int64_t)dtype_size(dtype);

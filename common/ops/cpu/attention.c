@@ -1,4 +1,6 @@
-// Attention by heads of samples: thread t has the t-th part of them.
+// Attention by heads of samples: thread t has the t-th part of them, and a head is one thread's from its scores to its
+// gradients. So no sum crosses threads, and results have the same bits for any number of them. What a head is, rows of
+// q, k, v and out that may lie anywhere and be shared, is worked out here; kernels/attention.inc computes.
 #include "base/fail.h"
 #include "ops/cpu/cpu.h"
 
@@ -67,6 +69,8 @@ static void backward_heads(const void *context, struct share share) {
     }
 }
 
+// Counts beyond the maxima would overrun the scratch memory, which is made for the largest head. The work is counted in
+// scores and in the queries' rows.
 static void run(struct cpu *cpu, struct attention *job, void (*heads)(const void *context, struct share share)) {
     const struct attention_shape *s = job->shape;
     job->cpu = cpu;

@@ -1,3 +1,5 @@
+// Chooses the kernels once, when the backend opens: one executable runs on any x86-64 and is as fast as this one can
+// be. Each table comes from the same sources, compiled for other instructions (kernels_*.c).
 #include "ops/cpu/kernels.h"
 
 #include <stdbool.h>

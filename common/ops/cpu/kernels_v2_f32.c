@@ -1,3 +1,4 @@
+// f32 on any x86-64, with vectors of 4: what runs where a CPU has no AVX2.
 #include "ops/cpu/kernels/v2.inc"
 
 #include "ops/cpu/kernels/f32.inc"

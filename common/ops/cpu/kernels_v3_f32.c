@@ -1,3 +1,5 @@
+// f32 with AVX2 and FMA. The pragma comes before all includes, so that the intrinsics' headers and every function below
+// are compiled for those instructions, and nothing else of the program is.
 #pragma GCC target("arch=x86-64-v3")
 
 #include "ops/cpu/kernels/v3.inc"

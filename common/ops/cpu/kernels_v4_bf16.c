@@ -1,3 +1,6 @@
+// bf16 with AVX-512 where bf16's own instructions are slow: elements become f32 when they are packed or loaded,
+// products are those of f32. The pragma leaves avx512bf16 out, so this table could run without it; kernels.c does not
+// ask it to.
 #pragma GCC target("arch=x86-64-v4")
 
 #include "ops/cpu/kernels/v4.inc"

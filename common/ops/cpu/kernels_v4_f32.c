@@ -1,3 +1,4 @@
+// f32 with AVX-512: vectors of 16, and 32 registers for them, which hold a tile of products twice as wide.
 #pragma GCC target("arch=x86-64-v4")
 
 #include "ops/cpu/kernels/v4.inc"

@@ -1,5 +1,14 @@
 // Linear maps as products of blocks that fit the caches. What follows a product (bias, residual, activation and its
 // slope) is done on the block's sums before they leave the cache.
+//
+// The kernel (kernels/product.inc) keeps a tile of sums in registers. A product takes a block of weights, 128 columns
+// by 1024 operands: 512 KiB, half of a small second cache, from which it is read for every 6 rows of a chunk. A chunk
+// is at most 96 rows: so often is a weight used for once that it comes from the third cache or from memory, and the
+// chunk's operands (384 KiB) and sums (48 KiB) still fit beside the block.
+//
+// However a map is cut, an output element is one chain of additions along K, in ascending order: a product that goes on
+// with stored f32 sums goes on with the same bits. So results depend neither on R nor on threads. An element of a
+// weight's gradient is one chain along R in the same way, added to what is there at its end.
 #include <string.h>
 
 #include "ops/cpu/cpu.h"
@@ -60,7 +69,9 @@ struct forward_scratch {
     int64_t packed; // the chunk whose operands `left` holds whole, or −1
 };
 
-// Operands of the m rows of chunk r from depth l on: where they lie, and from row to row.
+// Operands of the m rows of chunk r from depth l on: where they lie, and from row to row. Where elements are not
+// operands (bf16 that is multiplied as f32) they are packed; a chunk that fits whole is packed once for all blocks of
+// columns, else a piece for each.
 static const float *left_operands(const struct forward *job, struct forward_scratch *scratch, int64_t r, int64_t m,
                                   int64_t l, int64_t k, int64_t *row) {
     int64_t depth = job->cpu->kernels->operand_depth, column = l * depth;
@@ -98,6 +109,13 @@ static void forward_blocks(const void *context, struct share share) {
 }
 
 // Rows in whole chunks for every thread; few rows share the columns out instead, so that weights are read once.
+//
+// With C the fewest chunks of at most 96 rows, rounded up to a multiple of the threads, a chunk is R/C rows, rounded up
+// to whole tiles: all threads end at about the same time. Half a chunk or less would leave threads without rows, or
+// with a tile each that reads all weights; then every thread has a part of the columns, if there are blocks enough. Up
+// to 16 rows, a caption's next token, each weight that memory delivers is used a few times only: products are then cut
+// to 32 operands of depth, 16 KiB of weights that stay in the first cache for the second and third tile, while the
+// first tile asks for the 16 KiB behind them.
 static void cut_forward(struct forward *job, int threads) {
     int64_t chunks = divide_up(divide_up(job->R, CHUNK_ROWS), threads) * threads;
     if (job->R <= CHUNK_ROWS / 2 && job->weight->blocks >= threads) chunks = 1;
@@ -166,7 +184,9 @@ struct gradient {
     int64_t row_blocks, column_blocks;
 };
 
-// One block of sums over all R, packing both operands GRADIENT_DEPTH rows at a time.
+// One block of sums over all R, packing both operands GRADIENT_DEPTH rows at a time. The depth of this product are the
+// rows, so both operands are read from row to row, as pack_right makes them; only then are the sums, which stay in the
+// cache all the while, added to the gradient in memory, once.
 static void gradient_block(const struct gradient *job, float *scratch, int64_t i, int64_t j) {
     const struct kernels *kernels = job->cpu->kernels;
     size_t e = job->cpu->element;
@@ -202,7 +222,9 @@ static void cut_gradient(struct gradient *job, int64_t row_blocks, int64_t colum
     job->column_blocks = divide_up(job->N, job->columns);
 }
 
-// The fewest blocks of rows that fit the cache beside so many columns, and that share out evenly.
+// The fewest blocks of rows that fit the cache beside so many columns, and that share out evenly. With B numbers of
+// cache, r rows and c columns take r·c sums and 256·(r + c) operands, so r <= (B − 256·c)/(c + 256); 16 are left for
+// rounding.
 static int64_t row_blocks_for(const struct gradient *job, int64_t columns, int64_t column_blocks, int threads) {
     int64_t most = (job->cpu->block_numbers - GRADIENT_DEPTH * columns) / (columns + GRADIENT_DEPTH) - 16;
     int64_t row_blocks = divide_up(job->M, most < 6 ? 6 : most);
@@ -211,7 +233,9 @@ static int64_t row_blocks_for(const struct gradient *job, int64_t columns, int64
 }
 
 // Of some cuts the one that packs least: the left operand once for each block of columns, the right one once for each
-// block of rows.
+// block of rows, R·(M·column blocks + N·row blocks) in all. Wide blocks make few of the one and many of the other,
+// since their product is bounded by the cache; at 512 columns the right operand alone is as large as the smallest cache
+// that is counted on, so no wider ones are tried.
 static void plan_gradient(struct gradient *job, int threads) {
     int64_t least_packed = INT64_MAX, best_rows = 1, best_columns = 1;
     for (int64_t width = 64; width <= 512; width += 64) {
@@ -241,6 +265,8 @@ struct column_sum {
     int64_t R, N;
 };
 
+// The bias's gradient: each thread has columns, all rows of them, in parts of 256 rows. A part is summed in scratch
+// memory first, so that small numbers meet small ones before they are added to a large sum.
 static void column_sums(const void *context, struct share share) {
     const struct column_sum *job = context;
     struct range range = share_of(share, job->N, 16);

@@ -1,3 +1,6 @@
+// Losses by rows: a row is one thread's, leaves one f64 number, and these are added up in the order of the rows by the
+// caller. So totals do not depend on the threads. reference/losses.c derives the gradients; kernels/losses.inc computes
+// a row.
 #include <string.h>
 
 #include "ops/cpu/cpu.h"

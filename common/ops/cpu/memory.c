@@ -1,3 +1,6 @@
+// Memory, copies and conversions where the device is the host: the one thing that differs from malloc is that copies of
+// weights (packed.c) must hear of what happens to addresses. Large copies are shared out over the threads, by pages:
+// one core alone does not use all of the memory's bandwidth.
 #include <stdlib.h>
 #include <string.h>
 

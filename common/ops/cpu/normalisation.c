@@ -1,3 +1,6 @@
+// LayerNorm and rows of length 1, by rows (reference/normalisation.c derives them). Rows are independent but for the
+// gradients of weight and bias, which are sums over all rows: those are taken by parts of a fixed number of rows, each
+// one thread's, and the parts are joined in their order.
 #include <string.h>
 
 #include "ops/cpu/cpu.h"

@@ -13,6 +13,7 @@
 // A chunk of a forward pass and its sums.
 #define LEAST_BLOCK_NUMBERS (128 << 10)
 
+// f32 that fill half of a core's second cache: the other half is for what passes through.
 static int64_t block_numbers(void) {
     long cache = sysconf(_SC_LEVEL2_CACHE_SIZE); // 0 where the kernel does not tell
     if (cache <= 0) cache = 1 << 20;

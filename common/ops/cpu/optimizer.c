@@ -1,3 +1,5 @@
+// Updates of parameters, by ranges of them (reference/optimizer.c derives the rules). What is added up over a tensor
+// goes by blocks or lines of a fixed size, whose sums are joined in order: so updates do not depend on the threads.
 #include <math.h>
 #include <string.h>
 
@@ -92,7 +94,8 @@ static int64_t line_length(const struct adafactor *job, int64_t line) {
     return left < job->line ? left : job->line;
 }
 
-// Part by part of PART_ROWS rows of the matrix.
+// New row moments, and sums for the column moments, part by part of PART_ROWS rows of the matrix: a part is one
+// thread's and is cleared by its first row.
 static void moments_of_rows(const void *context, struct share share) {
     const struct adafactor *job = context;
     const struct adafactor_step *step = job->step;
@@ -108,7 +111,8 @@ static void moments_of_rows(const void *context, struct share share) {
     }
 }
 
-// What multiplies the gradient of one matrix by row and by column: u = g·scale / √(row·column / mean(row)).
+// What multiplies the gradient of one matrix by row and by column: u = g·scale / √(row·column / mean(row)), as the
+// product of scale·√(mean/row) and 1/√column. So an element costs two multiplications and no root.
 static void make_factors(const struct adafactor *job) {
     const struct adafactor_step *step = job->step;
     float *row = job->row + job->matrix * step->rows, *column = job->column + job->matrix * step->columns;
@@ -137,6 +141,7 @@ static struct adafactor_factors factors_of(const struct adafactor *job, int64_t 
     return factors;
 }
 
+// Σ u² line by line, for the clipping; where moments are whole, they are brought up to date first, in the same pass.
 static void measure_lines(const void *context, struct share share) {
     const struct adafactor *job = context;
     struct range range = share_of(share, job->lines, 1);

@@ -1,3 +1,12 @@
+// Weights as products read them. A product goes down the depth and reads, at each step, the columns of one block side
+// by side; in a matrix [K,N] these lie N numbers apart from step to step, in [N,K] they do not lie side by side at all.
+// So linear.c asks here for a copy cut into blocks of columns, each a sequence from its first byte to its last: one
+// stream to prefetch, few pages to look up. bf16 becomes operands on the way.
+//
+// Packing costs K·N, a product R·K·N; weights change once a step and are used by all its rows and microbatches, so the
+// copy is kept. It is found by the weight's address and shape, and forward and backward have one each. `fresh` says
+// that it is still what the weight is: weights_changed, and the release of any memory (whose address the next weight
+// may get), take it from all copies, and each is packed anew, in its place, when it is next asked for.
 #include "ops/cpu/packed.h"
 
 #include <stdlib.h>
@@ -9,6 +18,8 @@
 
 #define SLAB_BYTES ((size_t)16 << 20)
 
+// Where the copy stands or would stand. At least half of the slots are empty, so the search ends. Nothing is ever taken
+// out: a weight that is gone leaves its room to the next one of its address and shape.
 static int64_t slot_of(const struct packed_cache *cache, const void *weight, int64_t K, int64_t N, bool turned) {
     uint64_t key[] = {(uint64_t)(uintptr_t)weight, (uint64_t)K, (uint64_t)N, turned};
     int64_t i = (int64_t)(hash_bytes(key, sizeof key, 0) & (uint64_t)(cache->slots - 1));
@@ -44,6 +55,7 @@ static float *take_room(struct packed_cache *cache, size_t bytes) {
     return (float *)(cache->slab_end - cache->slab_left - rounded);
 }
 
+// All blocks but the last are 128 columns; the last is padded with zeros to a whole number of vectors.
 static struct packed *packed_new(struct cpu *cpu, const void *weight, int64_t K, int64_t N, bool turned) {
     struct packed *packed = xcalloc(1, sizeof *packed);
     *packed = (struct packed){.weight = weight, .K = K, .N = N, .turned = turned, .block = PACKED_COLUMNS};
@@ -59,6 +71,7 @@ struct packing {
     const struct packed *packed;
 };
 
+// Blocks are independent, so threads share them out.
 static void pack_blocks(const void *context, struct share share) {
     const struct packing *job = context;
     const struct packed *packed = job->packed;

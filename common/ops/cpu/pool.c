@@ -1,3 +1,21 @@
+// The thread team (pool.h says why it is not OpenMP's). One thread, the caller, gives out loops; the others wait for
+// the next one. Operations call it through cpu_run; it knows nothing of what a share does.
+//
+// A loop has a number, and every share of it one seat. Whoever wants to run a share takes its seat, by an exchange of
+// `taken` from an earlier loop's number to this one's, which only one thread can succeed in. Each thread first tries
+// its own seat and then those of the others, so a thread that the system does not let run is waited for by nobody: its
+// share goes to another, the caller at the latest. The other threads' shares are counted in `finished`; the caller
+// knows how many it ran itself and waits for the rest.
+//
+// Who may touch what, and when. `task` and `context` are the caller's while no loop runs, and everybody's to read while
+// one does. A thread that has taken a seat of loop n holds n open, since the caller waits until that share is counted:
+// so what it reads is loop n's. A thread that comes late, when n is over, finds every seat taken for n or for a later
+// loop (a loop is over only when all its seats are taken), takes nothing, and reads nothing.
+//
+// What orders memory. The caller writes task, context and the loop's data, then adds to `started`; a thread that sees
+// the new value (acquire) sees all of that. A thread writes its results, then adds to `finished`; the caller that sees
+// the last addition sees the results of all of them, since additions to one number form one release sequence. The seats
+// themselves order nothing but who runs what.
 #include "ops/cpu/pool.h"
 
 #include <pmmintrin.h>
@@ -12,7 +30,8 @@
 #include "base/fail.h"
 #include "base/memory.h"
 
-// About what it costs to wake a thread in a virtual machine.
+// About what it costs to wake a thread in a virtual machine: who waits that long before going to sleep never pays more
+// than twice what the better choice would have cost.
 #define SPIN_SECONDS 50e-6
 #define SPINS_BETWEEN_LOOKS_AT_THE_CLOCK 32
 
@@ -31,6 +50,7 @@ struct seat {
     struct pool *pool;
     pthread_t thread;
     int index;
+    // In a cache line of its own, which other threads touch only when they have nothing better to do.
     _Alignas(64) atomic_uint taken; // the newest loop whose share of this number somebody has taken
 };
 
@@ -57,7 +77,9 @@ static void bell_destroy(struct bell *bell) {
     pthread_mutex_destroy(&bell->mutex);
 }
 
-// Sequentially consistent, so that either the sleeper sees the new value or this sees the sleeper.
+// Adds to the value, then asks whether anybody sleeps; a sleeper says so, then looks at the value once more. All four
+// are sequentially consistent, so that either the sleeper sees the new value or this sees the sleeper: with weaker
+// orders both could miss each other, and the sleeper would sleep for ever. Ringing for nobody costs no system call.
 static void bell_ring(struct bell *bell, unsigned times) {
     atomic_fetch_add(&bell->value, times);
     if (!atomic_load(&bell->sleepers)) return;
@@ -66,6 +88,8 @@ static void bell_ring(struct bell *bell, unsigned times) {
     pthread_mutex_unlock(&bell->mutex);
 }
 
+// It holds the mutex from the moment it says that it sleeps until it does, so the ringer, who locks it too, cannot call
+// in between.
 static unsigned bell_sleep(struct bell *bell, unsigned seen) {
     unsigned value;
     pthread_mutex_lock(&bell->mutex);
@@ -90,6 +114,7 @@ static unsigned bell_wait(struct bell *bell, unsigned seen) {
     return value;
 }
 
+// Denormals are flushed in a share alone: the caller's own arithmetic, sums in f64 among it, is as C says.
 static void run_share(const struct pool *pool, int index, int count) {
     unsigned control = _mm_getcsr();
     _mm_setcsr(control | FLUSH_DENORMALS);
@@ -97,7 +122,8 @@ static void run_share(const struct pool *pool, int index, int count) {
     _mm_setcsr(control);
 }
 
-// A thread that comes late, when its loop is long over, finds a newer number and takes nothing.
+// Whether this thread runs the share. A thread that comes late, when its loop is long over, finds a newer number and
+// takes nothing. Numbers wrap around after 2^32 loops, hence the difference.
 static bool take(struct seat *seat, unsigned loop) {
     unsigned taken = atomic_load(&seat->taken);
     return (int)(loop - taken) > 0 && atomic_compare_exchange_strong(&seat->taken, &taken, loop);
@@ -144,6 +170,7 @@ struct pool *pool_new(int threads) {
     bell_init(&pool->started);
     bell_init(&pool->finished);
     block_signals(&before);
+    // Where the system gives fewer threads, those that there are go home again and the caller says so.
     for (int i = 1; i < threads; i++) {
         if (!pthread_create(&pool->seat[i].thread, NULL, work, &pool->seat[i])) continue;
         pool->threads = i;
@@ -163,6 +190,7 @@ void pool_run(struct pool *pool, bool alone, void (*task)(const void *context, s
     pool->task = task;
     pool->context = context;
     if (alone || pool->threads == 1) return run_share(pool, 0, 1);
+    // No share of an earlier loop is open, so `finished` stands still until this loop's shares are counted.
     unsigned finished = atomic_load(&pool->finished.value), loop = ++pool->loop;
     bell_ring(&pool->started, 1);
     unsigned wanted = finished + (unsigned)pool->threads - run_shares(pool, loop, 0);

@@ -1,3 +1,6 @@
+// Operations on rows, mostly one kernel for each row of a thread's part. Sums into tables are the exception: tokens
+// repeat, so two rows may add to one. There threads share the columns out, and each walks all rows in their order: no
+// two write to one number, and each number's additions are in the order of the rows, as many threads as there may be.
 #include <string.h>
 
 #include "ops/cpu/cpu.h"
@@ -106,6 +109,7 @@ struct row_sum {
     int64_t R, N, D;
 };
 
+// Columns of the N·D sums; row n of the table meets rows n, n + N, … in ascending order. The last round may be short.
 static void sum_row_columns(const void *context, struct share share) {
     const struct row_sum *job = context;
     struct range range = share_of(share, job->N * job->D, 16);
@@ -135,6 +139,7 @@ void cpu_gather_rows(struct ops *ops, void *out, const void *in, const int32_t *
     cpu_run(cpu_of(ops), R * D, gather_rows, &job);
 }
 
+// The indices are distinct, so rows may be shared out.
 static void scatter_rows(const void *context, struct share share) {
     const struct row_job *job = context;
     struct range range = share_of(share, job->R, 1);
@@ -180,6 +185,7 @@ static void keep_largest(int32_t *index, float *value, int *count, int k, int32_
     index[at] = column;
 }
 
+// Keeping k in order costs little beside one comparison for most elements: the k-th largest soon is larger than they.
 static void largest_of_rows(const void *context, struct share share) {
     const struct largest *job = context;
     struct range range = share_of(share, job->R, 1);

@@ -13,6 +13,8 @@ void cpu_run(struct cpu *cpu, int64_t work, void (*task)(const void *context, st
     pool_run(cpu->pool, work < PARALLEL_WORK, task, context);
 }
 
+// It grows to the largest that was asked for and stays: nothing is allocated once every operation has run. What it held
+// is lost, so it belongs to one operation at a time, and is asked for before the threads begin.
 void cpu_reserve_scratch(struct cpu *cpu, size_t bytes) {
     size_t rounded = (bytes + 63) & ~(size_t)63;
     if (rounded <= cpu->scratch_bytes) return;

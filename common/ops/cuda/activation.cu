@@ -1,3 +1,6 @@
+// What follows a linear map where cuBLASLt's epilogue does not do it: the activation, its slope, and the sums of rows
+// that are a bias's gradient. linear.cu and product.cu call it; reference/linear.c derives the slopes. A thread has 16
+// bytes of elements, where addresses allow it, since these kernels do little but wait for memory.
 #include "ops/cuda/linear.cuh"
 
 #define THREADS 256
@@ -64,7 +67,9 @@ void cuda_slope(struct cuda_backend *cuda, T *d, const T *pre, int64_t n, enum a
     CUDA_LAUNCHED();
 }
 
-// A warp reads N·32 columns of a row at a time; the block's eight warps take rows in turn.
+// A warp reads N·32 columns of a row at a time; the block's eight warps take rows in turn. Its first warp then adds the
+// eight sums up in order. Element j of a lane's vector lies at j·32 + lane in shared memory, so that lanes use
+// different banks.
 template <typename T, int N> static __global__ void column_sums_kernel(float *parts, const T *x, int64_t R, int64_t O) {
     __shared__ float shared[THREADS / WARP][WARP * N];
     int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
@@ -84,6 +89,8 @@ template <typename T, int N> static __global__ void column_sums_kernel(float *pa
     }
 }
 
+// Two steps, so that many blocks have rows of the same columns and yet the order of additions depends on R alone: each
+// leaves a part of SUM_ROWS rows, and the parts are joined in order.
 template <typename T> void cuda_column_sums(struct cuda_backend *cuda, float *sum, const T *x, int64_t R, int64_t O) {
     constexpr int N = vec_elements<T>;
     unsigned chunks = cuda_blocks(R, SUM_ROWS);

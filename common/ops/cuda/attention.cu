@@ -11,7 +11,8 @@
 
 #define ALONG_WARPS 8
 
-// along = d_out·out by query and head: what softmax's gradient takes off. A warp for each.
+// along = d_out·out by query and head: what softmax's gradient takes off. A warp for each, once, before the kernels for
+// keys and for queries both want it.
 template <typename T>
 static __global__ void along_kernel(float *along, const T *d_out, const T *out, attention_shape shape) {
     int64_t at = (int64_t)blockIdx.x * ALONG_WARPS + threadIdx.x / WARP, per_sample = (int64_t)shape.q_max * shape.H;
@@ -47,6 +48,7 @@ static void check_width(const struct cuda_backend *cuda, const attention_shape *
             shape->width, PLAIN_WIDTH);
 }
 
+// Whether every row of every head begins at 16 bytes, as cp.async and stores of whole words want it.
 static bool pieces_align(const attention_shape *shape) {
     return shape->width % 8 == 0 && shape->q_stride % 8 == 0 && shape->kv_stride % 8 == 0 && shape->out_stride % 8 == 0;
 }
@@ -92,6 +94,8 @@ static void backward(struct cuda_backend *cuda, float *dq, float *dk, float *dv,
     plain_backward(cuda, dq, dk, dv, d_out, q, k, v, lse, along, shape, scale_of(shape));
 }
 
+// Whole heads by the fewest warps that have 32 keys each for all keys: the smaller a block, the more of them a
+// multiprocessor holds. Longer heads go by tiles, whose two kernels compute every score twice.
 template <int W>
 static void tensor_backward(struct cuda_backend *cuda, const gradient_arrays &arrays, const attention_shape *shape,
                             float scale, bool aligned) {

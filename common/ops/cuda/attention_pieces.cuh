@@ -1,6 +1,7 @@
 // What the kernels of attention on tensor cores share. Of a head they hold tiles of 64 rows in shared memory; W is the
-// head's width rounded up to 16, and the columns added are zero. Rows in shared memory are W + 8 elements apart, so
-// that eight of them begin in different banks.
+// head's width rounded up to 16, and the columns added are zero. ldmatrix reads 16 bytes of each of eight rows at a
+// time, which is free of conflicts if they lie in the eight different groups of four banks. Rows in shared memory are W
+// + 8 elements apart: W/8 + 1 pieces of 16 bytes, an odd number, so eight rows that follow each other do.
 #pragma once
 
 #include "ops/cuda/attention_rows.cuh"

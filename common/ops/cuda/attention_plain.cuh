@@ -1,5 +1,6 @@
 // Attention without tensor cores, for f32 and for heads wider than those take: a warp a query, or a key in the gradient
-// of keys and values. Lanes hold the scores of 32 keys (or queries) and then, in turn, the columns of a row.
+// of keys and values. Lanes hold the scores of 32 keys (or queries) and then, in turn, the columns of a row. Softmax
+// goes on the way as in attention_tiles.cuh, 32 keys at a time. No warp waits for another, so there are no barriers.
 #pragma once
 
 #include "ops/cuda/attention_rows.cuh"
@@ -47,6 +48,7 @@ static __global__ void plain_forward_kernel(T *out, float *lse, const T *q, cons
         bool seen = key_is_valid(shape, head, j) && j <= i + head.shift;
         float s = seen ? scale * dot(query, keys + j * shape.kv_stride, width) : -CUDART_INF_F;
         float high = fmaxf(largest, warp_max(s));
+        // None of the keys so far is seen, and −∞ − −∞ is no number.
         if (high == -CUDART_INF_F) continue;
         float p = expf(s - high), shrink = expf(largest - high);
         sum = sum * shrink + warp_sum(p);

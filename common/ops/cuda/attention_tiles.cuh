@@ -1,5 +1,16 @@
 // Attention on tensor cores, bf16, heads of up to 128. A block has 64 rows of one head, a warp 16 of them, and goes
-// through the other side 64 rows at a time; the next 64 come in while it computes.
+// through the other side 64 rows at a time; the next 64 come in while it computes. reference/attention.c derives what
+// is computed.
+//
+// Softmax on the way: of the keys seen so far a row keeps m, the largest score, l = Σ exp(s − m) and mix = Σ exp(s −
+// m)·v. A tile whose largest is m' > m multiplies l and mix by exp(m − m') and adds its own; in the end out = mix/l and
+// lse = m + log l. So scores exist for one tile at a time, in registers. They are counted in units of log 2, since the
+// hardware's exponential is 2^x. The four lanes of a row agree on m for each tile; l each keeps for its own columns.
+//
+// A round: begin to fetch the next tile into the other place; wait until only that is on its way, so this thread's
+// pieces of the present tile are there; a barrier, so everybody's are; compute; a barrier, after which nobody reads
+// this place any more and the next round may fetch into it. What is fetched beyond the last row is zeros. Warps without
+// rows of their own fetch and wait with the others.
 #pragma once
 
 #include "ops/cuda/attention_pieces.cuh"
@@ -129,10 +140,7 @@ static __global__ void __launch_bounds__(TILE_THREADS)
     int end = keys_seen(head, rows.block, TILE);
     bool idle = rows.warp >= head.q_count;
     float mix[W / 8][4] = {};
-    softmax_row soft[2] = {
-        {-CUDART_INF_F, 0},
-        {-CUDART_INF_F, 0}
-    };
+    softmax_row soft[2] = {{-CUDART_INF_F, 0}, {-CUDART_INF_F, 0}};
     fetch_tile<W>(shared->queries, q_rows(q, shape, head), shape.q_stride, rows.block, head.q_count, shape.width,
                   aligned);
     fetch_keys(&shared->keys[0], k, v, shape, head, 0, aligned);

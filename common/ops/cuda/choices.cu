@@ -1,3 +1,7 @@
+// The file of choices (choices.cuh says what it is for). It is read when the backend opens and again under the lock,
+// since another process of the program, a replica or a second run, may have chosen meanwhile; then its choice is taken,
+// and all have the same bits. Lines are only ever appended, so who reads without the lock sees whole ones, and perhaps
+// half of the last, which does not parse and is as good as absent.
 #include "ops/cuda/choices.cuh"
 
 #include <ctype.h>
@@ -16,6 +20,7 @@
 #define KEY_PARTS ((int)(sizeof(choice_key::part) / sizeof(int64_t)))
 #define WORDS ((int)(sizeof(cublasLtMatmulAlgo_t) / sizeof(uint64_t)))
 
+// Any order will do for the map. The parts leave no padding, so bytes may be compared.
 bool choice_key::operator<(const choice_key &other) const {
     return memcmp(part, other.part, sizeof part) < 0;
 }
@@ -34,6 +39,7 @@ static bool make_folder(const std::string &path) {
     return access(path.c_str(), W_OK) == 0;
 }
 
+// Timings hold for one kind of GPU and one version of the library.
 static std::string file_name(int device) {
     struct cudaDeviceProp of;
     CUDA_CHECK(cudaGetDeviceProperties(&of, device));

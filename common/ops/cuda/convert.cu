@@ -1,4 +1,5 @@
-// Between floating types.
+// Between floating types: weights that are loaded and stored, and the compute weights made of masters after an update.
+// A thread has several elements, so that the grid stays small, and writes next to its neighbours.
 #include <cuda_fp16.h>
 
 #include "ops/cuda/device.cuh"

@@ -39,6 +39,7 @@ template <typename T, int N> static __device__ __forceinline__ void store(T *to,
     *(vec<T, N> *)to = v;
 }
 
+// Of a warp, whose lanes all get it, to the same bit: in each round two lanes add the same two numbers.
 static __device__ __forceinline__ float warp_sum(float x) {
 #pragma unroll
     for (int i = WARP / 2; i; i /= 2) x += __shfl_xor_sync(FULL, x, i);
@@ -55,7 +56,8 @@ static __device__ __forceinline__ float warp_max(float x) {
     return x;
 }
 
-// Of all threads of the block, which all get it. `shared` holds a number for each warp; it may be used again at once.
+// Of all threads of the block, which all get it. `shared` holds a number for each warp; it may be used again at once,
+// since the first barrier keeps a call's writes behind the last one's reads.
 template <typename F> static __device__ __forceinline__ F block_sum(F x, F *shared) {
     int warps = blockDim.x / WARP;
     x = warp_sum(x);

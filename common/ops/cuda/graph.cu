@@ -19,7 +19,9 @@ static void forget(struct cuda_backend *cuda, struct ops_graph *graph) {
     *graph = {};
 }
 
-// A profile times operations one by one.
+// A graph holds the addresses of its operations: with another key, or scratch memory made anew, it is forgotten, and
+// has to be issued one by one and recorded again. The capture is thread-local: other threads may call what a capture
+// forbids. A profile times operations one by one, so there are no graphs beside it.
 extern "C" void cuda_graph_begin(struct ops *ops, struct ops_graph *graph, int64_t key, bool *issued) {
     struct cuda_backend *cuda = cuda_of(ops);
     *issued = false;

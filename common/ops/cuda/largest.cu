@@ -11,6 +11,7 @@ struct candidate {
     int32_t column;
 };
 
+// An order of all candidates: of equal values the lower column is better, in whatever order they meet.
 static __device__ __forceinline__ bool better(const candidate &a, const candidate &b) {
     return a.value > b.value || (a.value == b.value && a.column < b.column);
 }

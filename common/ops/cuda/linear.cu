@@ -1,4 +1,10 @@
-// Linear maps, by products.
+// Linear maps, by products of cuBLASLt (product.cu). What is fused with a product is said here: bias, residual (as C),
+// GELU, and the sums that are the bias's gradient.
+//
+// cuBLASLt counts columns first, so our row-major X[R,C] is its C×R matrix, X turned. out[R,O] = in·Wᵀ turned is W·inᵀ:
+// D of m = O by n = R, A the weight, B the input, which lies as inᵀ by itself. W as [O,I] lies turned and must be
+// turned back (turn_a); as [I,O] it lies right. The gradient d_W[O,I] = d_outᵀ·in turned is inᵀ·d_out: A the input,
+// which lies right, and B = d_out turned back; for [I,O] the two change places.
 #include "ops/cuda/linear.cuh"
 #include "ops/cuda/product.cuh"
 
@@ -48,8 +54,9 @@ extern "C" void cuda_linear_backward_input(struct ops *ops, void *d_in, const vo
     product_multiply(cuda_of(ops), &p, &product::n);
 }
 
-// cuBLASLt's own GELU is the one by tanh, which differs from ours by less than bf16 can hold; its pre-activations
-// (aux) must lie in columns of whole 16 bytes.
+// cuBLASLt's own GELU is the one by tanh, which differs from ours by less than bf16 can hold; its pre-activations (aux)
+// must lie in columns of whole 16 bytes. Where it has no algorithm for the fused product, the plain product and a
+// kernel behind it are issued.
 static bool fuses(const struct ops *ops, int64_t width, enum activation activation) {
     return ops->dtype == DT_BF16 && activation == ACTIVATION_GELU && width % 8 == 0;
 }

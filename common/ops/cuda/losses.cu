@@ -1,4 +1,9 @@
 // Softmax over rows: a block a row. Totals are sums of one number per row, taken in the order of the rows.
+// reference/losses.c derives the gradients.
+//
+// A thread reads its elements once and keeps the largest so far, m, and l = Σ exp(x − m): a new largest x makes l·exp(m
+// − x) + 1 of l. Threads' pairs are joined in the same way, by the block's largest. So a row is read once for its
+// denominator and once more for the gradient that takes its place.
 #include "ops/cuda/device.cuh"
 
 #define THREADS 512

@@ -1,4 +1,5 @@
-// Device memory.
+// Device memory: the model's allocations, and the scratch memory of operations, which grows until every shape has been
+// seen. Memory goes only when the stream has nothing queued, since operations that use it may not have run.
 #include "ops/cuda/device.cuh"
 
 #define SCRATCH_UNIT ((size_t)4 << 20) // bytes
@@ -39,6 +40,8 @@ extern "C" void cuda_free_memory(struct ops *ops, int64_t *bytes) {
     *bytes = (int64_t)left;
 }
 
+// It never shrinks. Recorded graphs hold its address, which scratch_made tells to be stale. It comes in units of some
+// MiB, so that shapes which grow little by little do not make it anew each time.
 void *cuda_scratch(struct cuda_backend *cuda, size_t bytes) {
     if (bytes <= cuda->scratch_bytes) return cuda->scratch;
     CUDA_CHECK(cudaStreamSynchronize(cuda->stream));

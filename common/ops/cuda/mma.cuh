@@ -61,9 +61,7 @@ static __device__ __forceinline__ uint32_t pack(float low, float high) {
 
 // The left operand from sums of columns 0–7 and 8–15.
 static __device__ __forceinline__ left left_of(const float c0[4], const float c1[4]) {
-    return {
-        {pack(c0[0], c0[1]), pack(c0[2], c0[3]), pack(c1[0], c1[1]), pack(c1[2], c1[3])}
-    };
+    return {{pack(c0[0], c0[1]), pack(c0[2], c0[3]), pack(c1[0], c1[1]), pack(c1[2], c1[3])}};
 }
 
 // Puts a left operand's 16 rows where load_left finds them.

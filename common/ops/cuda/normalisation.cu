@@ -1,5 +1,6 @@
-// LayerNorm and L2 normalisation, a warp a row. Rows are read again for each pass over them: they lie in the first
-// cache by then.
+// LayerNorm and L2 normalisation, a warp a row (reference/normalisation.c derives the gradients), so that a row's sums
+// take exchanges between lanes and no barrier. Rows of up to HELD vectors a lane, 1,536 bf16 or 768 f32, are held in
+// registers and read once. Others are read again for each pass over them: they lie in the first cache by then.
 #include "ops/cuda/device.cuh"
 
 #define LAYERNORM_EPSILON 1e-5f
@@ -167,7 +168,8 @@ static __global__ void layernorm_backward_kernel(T *d_in, float *parts, const T 
     }
 }
 
-// The same with the row and the lane's sums in registers.
+// The same with the row and the lane's sums in registers: a lane has the same columns of every row, so its sums for
+// weight and bias meet those of other warps in shared memory only once, at the end.
 template <typename T, int N, int K>
 static __global__ void __launch_bounds__(8 * WARP)
     layernorm_backward_held_kernel(T *d_in, float *parts, const T *d_out, const T *in, const float *weight,
@@ -259,6 +261,9 @@ template <typename T>
 static void layernorm_backward(struct cuda_backend *cuda, T *d_in, float *d_weight, float *d_bias, const T *d_out,
                                const T *in, const float *weight, const float *mean, const float *rstd, int64_t R,
                                int64_t D, bool accumulate) {
+    // Each block leaves a part of the sums for weight and bias, and the parts are joined in order. More blocks are more
+    // parts to join, fewer leave multiprocessors idle: at most two for each, with rows enough for every warp. How many
+    // there are depends on the GPU and the shape alone, and so do the bits.
     int warps = backward_warps(cuda, D);
     unsigned blocks = cuda_blocks(R, warps * ROWS_PER_WARP), most = 2 * (unsigned)cuda->multiprocessors;
     if (blocks > most) blocks = most;

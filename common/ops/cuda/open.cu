@@ -1,4 +1,6 @@
-// Opens the backend: what ops.c looks up in the shared object is cuda_backend_open.
+// Opens the backend: what ops.c looks up in the shared object is cuda_backend_open. What can be wrong with a device is
+// an error here, with a remedy, before a run has begun; later on a CUDA call that fails ends the process, since what
+// was queued before it is lost in any case.
 #include "ops/cuda/device.cuh"
 
 extern "C" {
@@ -19,6 +21,7 @@ void cuda_products_free(struct cuda_products *products);
     die(EXIT_RUN, "CUDA: %s (%s:%d, %s)", reason, file, line, call);
 }
 
+// In the reverse order of making, once nothing is queued. Errors are passed over: the device may be what failed.
 static void close_cuda(struct ops *ops) {
     struct cuda_backend *cuda = cuda_of(ops);
     cudaStreamSynchronize(cuda->stream);

@@ -1,4 +1,6 @@
-// Updates of whole parameter blocks, and Adafactor's of one tensor, without a word to the host.
+// Updates of whole parameter blocks, and Adafactor's of one tensor, without a word to the host: what one kernel finds
+// out (Σ u² for the clipping, means of factors) stays on the device for the next, and the queue never runs dry.
+// reference/optimizer.c derives the rules. A sum goes by blocks in a fixed pattern, whose parts are joined in order.
 #include "ops/cuda/device.cuh"
 
 #define THREADS 256
@@ -17,6 +19,7 @@ static __global__ void sum_squares_kernel(double *parts, const float *x, int64_t
     if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 
+// Depends on n alone: the number of blocks decides which numbers a thread adds up, and so the bits.
 static unsigned parts_of(int64_t n) {
     unsigned blocks = cuda_blocks(n, THREADS);
     return blocks < PARTS ? blocks : PARTS;
@@ -33,6 +36,8 @@ extern "C" void cuda_sum_squares(struct ops *ops, double *total, const float *x,
 
 // ---- AdamW
 
+// A step's constants, worked out in f64 on the host: rest = 1 − beta, rate = lr/correction1, and correction2 is the
+// reciprocal of the step's.
 struct adamw_numbers {
     float beta1, rest1, beta2, rest2, decay, rate, correction2, eps, gradient_scale;
 };
@@ -119,7 +124,8 @@ static __global__ void all_moments_kernel(float *row, const float *g, int64_t n,
     if (i < n) row[i] = by.beta2 * row[i] + by.rest2 * square_of(g, i, by);
 }
 
-// The gradient over the root of its second moment; `mean` NULL where every number has a moment of its own.
+// The gradient over the root of its second moment; `mean` NULL where every number has a moment of its own. Two roots of
+// numbers of usual size, since row·column, about g⁴, leaves the range of f32.
 static __device__ __forceinline__ float scaled(const float *g, int64_t i, const float *row, const float *column,
                                                const float *mean, const struct adafactor_numbers &by) {
     float gradient = g[i] * by.gradient_scale;
@@ -128,6 +134,7 @@ static __device__ __forceinline__ float scaled(const float *g, int64_t i, const 
     return gradient / (sqrtf(row[r] / mean[b]) * sqrtf(column[b * by.columns + i % by.columns]));
 }
 
+// Σ u². u is made here to be measured and again to be applied: to keep it would take the memory of a second gradient.
 static __global__ void scaled_squares_kernel(double *parts, const float *g, const float *row, const float *column,
                                              const float *mean, int64_t n, struct adafactor_numbers by) {
     __shared__ double shared[THREADS / WARP];
@@ -148,6 +155,7 @@ static __global__ void adafactor_kernel(float *p, M *momentum, const float *g, c
     if (i >= n) return;
     float divisor = fmaxf(1, (float)sqrt(*squares / (double)n) / by.threshold);
     float u = scaled(g, i, row, column, mean, by) / divisor;
+    // What is applied is the momentum as it is kept, rounded where it is bf16.
     set(&momentum[i], by.beta1 * as_float(momentum[i]) + by.rest1 * u);
     p[i] = p[i] * by.decay - by.lr * as_float(momentum[i]);
 }
@@ -166,6 +174,8 @@ static struct adafactor_memory take_memory(struct cuda_backend *cuda, const stru
     return (struct adafactor_memory){memory, memory + 1, mean, mean + step->batch};
 }
 
+// The stream keeps the order: parts before the columns that join them, rows before their mean. Columns are summed in
+// parts of ROWS_A_PART rows, so that a matrix of few columns has blocks enough.
 static void factored_moments(struct cuda_backend *cuda, float *row, float *column, const float *g,
                              const struct adafactor_step *step, const struct adafactor_numbers &by,
                              const struct adafactor_memory &memory, unsigned row_parts) {

@@ -1,3 +1,9 @@
+// Runs products: describes them to cuBLASLt, issues them by the algorithm that product_choice.cu names, and falls back
+// to a kernel of its own where there is none. linear.cu says what is multiplied.
+//
+// A product with sums (the weight's gradient, and the bias's beside it) is cuBLASLt's epilogue BGRADA or BGRADB, which
+// overwrites: it goes to `sums` and is added from there. Where the two are faster apart, or there is no such algorithm,
+// the sums are a pass of their own over the same operand.
 #include "ops/cuda/linear.cuh"
 #include "ops/cuda/product_private.cuh"
 
@@ -29,6 +35,8 @@ void cuda_products_free(struct cuda_products *products) {
 
 // ---- descriptors
 
+// Layouts of A and B are those in memory, before op() turns them; C has D's. Columns lie close, so the leading
+// dimension is the number of rows.
 void product_describe(struct cuda_backend *cuda, struct descriptors *of, const struct product *p) {
     const void *bias = p->d_bias ? cuda->products->sums : p->bias;
     cublasOperation_t a = p->turn_a ? CUBLAS_OP_T : CUBLAS_OP_N, b = p->turn_b ? CUBLAS_OP_T : CUBLAS_OP_N;

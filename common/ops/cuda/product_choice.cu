@@ -9,7 +9,8 @@
 #define ROW_BUCKET 256 // rows are rounded up to it where an algorithm is chosen
 #define CANDIDATES 8   // answers that are tried
 
-// The largest power of two up to 16 that all addresses and columns are multiples of, in bytes.
+// The largest power of two up to 16 that all addresses and columns are multiples of, in bytes: the lowest bit that is
+// set in any of them. Algorithms with wide loads want 16, so it is part of the key.
 static int64_t alignment_of(const struct product *p) {
     int64_t in = p->in == CUDA_R_16BF ? 2 : 4, out = p->out == CUDA_R_16BF ? 2 : 4;
     uintptr_t all = (uintptr_t)p->a | (uintptr_t)p->b | (uintptr_t)p->c | (uintptr_t)p->d | (uintptr_t)p->aux |
@@ -37,12 +38,12 @@ static int ask(struct cuda_backend *cuda, const struct product *p, int64_t align
         const void *value;
         size_t size;
     } wanted[] = {
-        {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,   &workspace,  sizeof workspace },
+        {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace},
         {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions, sizeof reductions},
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &bytes,      sizeof bytes     },
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &bytes,      sizeof bytes     },
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &bytes,      sizeof bytes     },
-        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &bytes,      sizeof bytes     },
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &bytes, sizeof bytes},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &bytes, sizeof bytes},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &bytes, sizeof bytes},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &bytes, sizeof bytes},
     };
     product_describe(cuda, &of, p);
     CUBLAS_CHECK(cublasLtMatmulPreferenceCreate(&preference));
@@ -157,13 +158,11 @@ const cublasLtMatmulAlgo_t *product_algorithm(struct cuda_backend *cuda, const s
     struct product rounded_up = *p;
     int64_t alignment = alignment_of(p);
     rounded_up.*rows = rounded(p->*rows);
-    const choice_key key = {
-        {rounded_up.m, rounded_up.n, rounded_up.k, alignment, p->turn_a + 2 * p->turn_b, (int64_t)p->in * 256 + p->out,
-         p->epilogue,
-         p->beta == 0   ? 0
-         : p->c == p->d ? 2
-                        : 1}
-    };
+    const choice_key key = {{rounded_up.m, rounded_up.n, rounded_up.k, alignment, p->turn_a + 2 * p->turn_b,
+                             (int64_t)p->in * 256 + p->out, p->epilogue,
+                             p->beta == 0   ? 0
+                             : p->c == p->d ? 2
+                                            : 1}};
     if (products->checked.insert(key).second) {
         bool kept = choices_lock(choices);
         auto known = choices->known.find(key);

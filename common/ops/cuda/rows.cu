@@ -1,5 +1,7 @@
-// Operations on rows: patches, embeddings, sums, gathers. Gradients of tables add up by a stable sort of their rows, so
-// that the order of additions is that of the rows.
+// Operations on rows: patches, embeddings, sums, gathers. Most are one expression for each element, written as a
+// function whose results elements_kernel stores, 16 bytes at a time. Gradients of tables cannot use atomics, whose
+// order differs from run to run: a stable sort of the tokens brings the rows of one token together, in their order, and
+// one thread for each column adds them up. So the order of additions is that of the rows.
 #include <cub/device/device_radix_sort.cuh>
 
 #include "ops/cuda/device.cuh"
@@ -199,6 +201,7 @@ extern "C" void cuda_add(struct ops *ops, void *out, const void *a, const void *
 
 // ---- sums over rows
 
+// One thread for each of the N·D sums; threads side by side have columns side by side.
 template <typename T>
 static __global__ void sum_rows_kernel(float *d_rows, const T *d_out, int64_t R, int64_t N, int64_t D) {
     int64_t e = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, n = e / D; // of [N,D]
@@ -217,13 +220,15 @@ extern "C" void cuda_sum_rows(struct ops *ops, float *d_rows, const void *d_out,
     CUDA_LAUNCHED();
 }
 
+// What the sort carries along with the keys: the rows' own numbers.
 static __global__ void number_kernel(int32_t *number, int R) {
     int r = (int)(blockIdx.x * blockDim.x + threadIdx.x);
     if (r < R) number[r] = r;
 }
 
 // Blocks for each run of equal keys, a thread for each column, add its rows up in their order. key[r] and row[r] are
-// sorted by key, rows of one key ascending.
+// sorted by key, rows of one key ascending. There is a block for every row, since only the device knows how many runs
+// there are; those that are not at a run's beginning leave at once.
 template <typename T>
 static __global__ void add_runs_kernel(float *d_table, float *d_negative, const T *d_out, const int32_t *key,
                                        const int32_t *row, int R, int64_t D) {

@@ -1,4 +1,7 @@
-// Device memory that two processes have open.
+// Device memory that two processes have open, by CUDA's IPC handles: features go from stage to stage without a detour
+// through the host, on one device or between two that see each other. Where they do not, share leaves no memory, and
+// the caller finds another way. An error of these calls is an answer: it is taken out of CUDA's memory of errors, where
+// the next check would find it.
 #include <string.h>
 
 #include "ops/cuda/device.cuh"
@@ -11,6 +14,7 @@ struct cuda_handle {
 };
 static_assert(sizeof(struct cuda_handle) <= SHARED_HANDLE, "a handle does not fit");
 
+// There are few, so a walk will do. Transfers to and from shared memory are copies on the device.
 bool cuda_is_shared(const struct cuda_backend *cuda, const void *pointer) {
     for (const struct shared_memory *memory : cuda->shared) {
         const char *begin = (const char *)memory->at;

@@ -1,4 +1,5 @@
-// Sums over parts that blocks left, in the order of the parts.
+// Sums over parts that blocks left, in the order of the parts: the second step of every sum that is larger than a
+// block. Atomics would save it and give up the same bits.
 #include "ops/cuda/device.cuh"
 
 #define PART_THREADS 256
@@ -16,6 +17,9 @@ void cuda_add_parts(struct cuda_backend *cuda, double *total, const double *part
     CUDA_LAUNCHED();
 }
 
+// A block has 32 columns. Warp y adds parts y, y + 32, … of each, lane x column x, so that a warp reads a whole line;
+// then warp y has column y, and its lanes the 32 sums of it. One column of padding lets the block be read turned
+// without conflicts between banks.
 static __global__ void add_columns_kernel(float *out, float *second, const float *parts, int64_t P, int64_t C) {
     __shared__ float shared[WARP][WARP + 1];
     int64_t all = second ? 2 * C : C, c = (int64_t)blockIdx.x * WARP + threadIdx.x;

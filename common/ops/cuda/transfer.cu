@@ -1,5 +1,7 @@
 // The way to the device: host memory passes through pinned chunks, so that the caller's buffer may be used again as
-// soon as upload returns, while copies wait for their turn on the stream. Shared memory is on the device already.
+// soon as upload returns, while copies wait for their turn on the stream. (From memory that is not pinned CUDA would
+// copy only while the caller waits.) The chunks go round in a ring: one is filled again once the event behind its last
+// copy has come. Shared memory is on the device already.
 #include <string.h>
 
 #include "ops/cuda/device.cuh"
@@ -108,6 +110,9 @@ extern "C" void cuda_download(struct ops *ops, void *host, const void *device, s
 
 // ---- beside the operations
 
+// Transfers beside the operations have a stream of their own, tied to the operations' by two events: `arrived` holds
+// the operations at take_ahead until the bytes are there, and `taken` holds the next transfer until they have been
+// copied on. So at most one is under way, and its memory is never read and written at once.
 struct cuda_ahead {
     cudaStream_t stream;
     cudaEvent_t arrived, taken;

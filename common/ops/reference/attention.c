@@ -1,3 +1,12 @@
+// Attention by the formulas, one pair of query and key at a time; every score is computed anew where it is needed. For
+// one head, with S[i][j] = scale·q[i]·k[j] over the keys j that query i sees, scale = 1/√width:
+//
+//     P[i][j] = exp(S[i][j] − lse[i]),  lse[i] = log Σ_j exp(S[i][j]),  out[i] = Σ_j P[i][j]·v[j]
+//
+// Backward, with d = ∂L/∂out: dv[j] = Σ_i P[i][j]·d[i] and dP[i][j] = d[i]·v[j]. Softmax has ∂P[j]/∂S[l] =
+// P[j]·([j = l] − P[l]), so dS[i][j] = P[i][j]·(dP[i][j] − Σ_l P[i][l]·dP[i][l]), and the sum is d[i]·Σ_l P[i][l]·v[l]
+// = d[i]·out[i]: one number a query, from what the forward pass has kept. At last dq[i] = scale·Σ_j dS[i][j]·k[j] and
+// dk[j] = scale·Σ_i dS[i][j]·q[i]. So lse and out are all that must be kept of P.
 #include <math.h>
 #include <string.h>
 
@@ -42,6 +51,9 @@ static int64_t lse_at(const struct head *head, int i) {
     return (head->out_row + i) * head->shape->H + head->h;
 }
 
+// Causal counts from the ends: the last query is the newest position, the last key too. With as many queries as keys
+// that is the triangle j <= i. A decoder that keeps its keys has one query for k_count of them, at position k_count −
+// 1; in general query i stands at position i + k_count − q_count. Queries before the first key see none.
 static bool sees(const struct head *head, int i, int j) {
     if (head->shape->key_valid && !head->shape->key_valid[head->k_row + j]) return false;
     return !head->shape->causal || j <= i + head->k_count - head->q_count;
@@ -61,7 +73,8 @@ static double score(const struct head *head, const real *q, const real *k, int i
     return head->scale * dot(q + q_at(head, i), k + k_at(head, j), head->shape->width);
 }
 
-// log Σ_j exp(score) over the keys that query i sees, 0 when there are none.
+// log Σ_j exp(score) over the keys that query i sees, 0 when there are none. About the largest score, so that no
+// exponential overflows and one of them is 1. Where no key is seen, no weight is ever formed, and 0 serves.
 static double log_denominator(const struct head *head, const real *q, const real *k, int i) {
     double largest = -INFINITY, sum = 0;
     for (int j = 0; j < head->k_count; j++)
@@ -98,7 +111,7 @@ struct attention_gradient {
     const real *d_out, *q, *k, *v, *out, *lse;
 };
 
-// p = exp(s − lse), dv = pᵀ·d_out, dp = d_out·vᵀ, ds = p ∘ (dp − d_out·out), dq = scale·ds·k, dk = scale·dsᵀ·q.
+// One query's part of the gradients, as above; `along` is d_out·out.
 static void attend_backward(const struct head *head, const struct attention_gradient *at, int i) {
     int width = head->shape->width;
     const real *d_out = at->d_out + out_at(head, i);
@@ -113,6 +126,7 @@ static void attend_backward(const struct head *head, const struct attention_grad
     }
 }
 
+// Only rows that the samples cover are written, and each is written even if no pair reaches it.
 static void clear_gradient(const struct head *head, const struct attention_gradient *at) {
     size_t bytes = (size_t)head->shape->width * sizeof(real);
     for (int i = 0; i < head->q_count; i++) memset(at->dq + dq_at(head, i), 0, bytes);

@@ -1,3 +1,11 @@
+// Linear maps and activations. With rows in[r], out[r][o] = Σ_i in[r][i]·W[o][i] + bias[o]. Backward, d stands for
+// ∂L/∂out:
+//
+//     ∂L/∂in[r][i]  = Σ_o d[r][o]·W[o][i]       (linear_transposed)
+//     ∂L/∂W[o][i]   = Σ_r d[r][o]·in[r][i],   ∂L/∂bias[o] = Σ_r d[r][o]
+//
+// W and bias serve all rows and several microbatches, hence their "+=". An input serves several maps where a block
+// branches, hence `accumulate`. The layout only says where W[o][i] lies.
 #include <math.h>
 
 #include "ops/reference/reference.h"
@@ -24,6 +32,7 @@ static double normal_cdf(double x) {
     return 0.5 * (1 + erf(x * M_SQRT1_2));
 }
 
+// φ(x) = exp(−x²/2)/√(2π), and 1/√(2π) = ½·(2/√π)·(1/√2), the constants that there are.
 static double normal_density(double x) {
     return exp(-0.5 * x * x) * 0.5 * M_2_SQRTPI * M_SQRT1_2;
 }
@@ -36,6 +45,8 @@ static double activate(double x, enum activation activation) {
     return activation == ACTIVATION_GELU ? x * normal_cdf(x) : x * sigmoid(1.702 * x);
 }
 
+// By the product rule, with Φ' = φ: (x·Φ(x))' = Φ(x) + x·φ(x). With s = sigmoid(ax) and s' = a·s·(1 − s): (x·s)' = s +
+// a·x·s·(1 − s), a = 1.702.
 static double activation_slope(double x, enum activation activation) {
     if (activation == ACTIVATION_GELU) return normal_cdf(x) + x * normal_density(x);
     double s = sigmoid(1.702 * x);
@@ -54,6 +65,8 @@ void reference_linear_forward(struct ops *ops, void *out_, const void *in_, cons
         }
 }
 
+// The activation is of `pre` as it is stored: the backward pass takes the slope there, where a bf16 backend has
+// rounded.
 void reference_linear_activation_forward(struct ops *ops, void *out_, void *pre_, const void *in_, const void *weight,
                                          const void *bias, struct linear_shape shape, enum activation activation) {
     (void)ops;

@@ -1,3 +1,15 @@
+// Losses of rows, and their gradients in the place of what they were computed from, since nobody needs that again.
+//
+// Cross entropy of logits x and target t: lse = log Σ_c exp(x[c]), L = lse − x[t]. ∂lse/∂x[c] = exp(x[c] − lse) is the
+// softmax, so ∂L/∂x[c] = softmax[c] − [c = t].
+//
+// Contrastive (CLIP's), of cosines x whose pairs lie on the diagonal, with logits z = s·x: each row's cross entropy
+// with its own column as target, plus each column's with its own row, Σ_r (row_lse[r] − z[r][r]) + Σ_c (column_lse[c] −
+// z[c][c]). So ∂L/∂z[r][c] = exp(z − row_lse[r]) + exp(z − column_lse[c]) − 2·[r = c], and ∂L/∂s = Σ ∂L/∂z·x. Both
+// denominators come from passes of their own (row_logsumexp), which is why a block of rows is enough at a time; what
+// else multiplies the loss is in `weight`.
+//
+// A log Σ exp is taken about the largest, so that no exponential overflows and one of them is 1.
 #include <math.h>
 #include <string.h>
 

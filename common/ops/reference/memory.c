@@ -1,3 +1,5 @@
+// Memory and transfers where device and host are the same: copies, and two operations that have nothing to do. Copies
+// of weights are never kept, and when a call returns its work is done.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,3 +1,14 @@
+// LayerNorm and rows of length 1. LayerNorm of a row of D numbers, with mean m and r = (variance + ε)^−½:
+//
+//     x̂[i] = (x[i] − m)·r,   out[i] = x̂[i]·weight[i] + bias[i]
+//
+// m and r depend on every x: ∂m/∂x[i] = 1/D and ∂r/∂x[i] = −½r³·2(x[i] − m)/D = −r²·x̂[i]/D, so ∂x̂[j]/∂x[i] =
+// r·([i = j] − 1/D − x̂[j]·x̂[i]/D). With d = ∂L/∂out and g = d ∘ weight = ∂L/∂x̂, the sum over j is
+//
+//     ∂L/∂x[i] = r·(g[i] − mean(g) − x̂[i]·mean(g ∘ x̂))
+//
+// what is left of g without its parts along the constant and along x̂, to which LayerNorm is blind (to the second but
+// for ε). Over rows, d_weight[i] = Σ d[i]·x̂[i] and d_bias[i] = Σ d[i].
 #include <math.h>
 
 #include "ops/reference/reference.h"
@@ -11,6 +22,7 @@ static double mean_of(const real *x, int64_t D) {
     return sum / (double)D;
 }
 
+// About the mean, in a second pass: E[x²] − m² would lose every digit where the mean is large.
 static double variance_of(const real *x, double mean, int64_t D) {
     double sum = 0;
     for (int64_t i = 0; i < D; i++) sum += (x[i] - mean) * (x[i] - mean);
@@ -29,7 +41,7 @@ void reference_layernorm_forward(struct ops *ops, void *out_, real *mean, real *
     }
 }
 
-// With x̂ = (x − mean)·rstd and g = d_out ∘ weight: d_in = rstd·(g − mean(g) − x̂·mean(g ∘ x̂)).
+// The formula above, for one row.
 static void layernorm_backward_row(real *d_in, const real *d_out, const real *in, const real *weight, double mean,
                                    double rstd, int64_t D, bool accumulate) {
     double sum_g = 0, sum_gx = 0;
@@ -75,7 +87,8 @@ void reference_normalize_forward(struct ops *ops, real *out, real *norm, const v
     }
 }
 
-// y = x/‖x‖: d_x = (d_y − y·(y·d_y)) / ‖x‖.
+// y = x/n with n = ‖x‖ and ∂n/∂x[i] = y[i]: ∂y[j]/∂x[i] = ([i = j] − y[j]·y[i])/n, so d_x = (d_y − y·(y·d_y))/n. A
+// vector's length does not reach y, and so gets no gradient.
 void reference_normalize_backward(struct ops *ops, void *d_in_, const real *d_out, const real *out, const real *norm,
                                   int64_t R, int64_t D) {
     (void)ops;

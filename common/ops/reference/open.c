@@ -1,3 +1,5 @@
+// --device reference: serial, slow, and what all other backends are held to by the tests. It is there for them and for
+// whoever doubts a result; it computes in `real` alone, since rounding of activations is what others add to it.
 #include "base/fail.h"
 #include "ops/backend.h"
 #include "ops/host_memory.h"

@@ -1,3 +1,12 @@
+// Updates of parameters. AdamW keeps averages m of g and v of g². After t updates from 0 they are sums with weights
+// (1 − β)·β^(t−i), which add up to 1 − β^t and not to 1: hence the division by correction1 and correction2. Weight
+// decay works on p itself and not through g, where v would scale it (AdamW's point).
+//
+// Adafactor keeps no v of a matrix [rows, columns] but the means of its rows, R, and of its columns, C. R·Cᵀ/mean(R) is
+// the one matrix of rank 1 with these means: its row r has mean R[r]·mean(C)/mean(R) = R[r], since mean(R) and mean(C)
+// are both the mean of all. So the memory is rows + columns, and u = g/√(R[r]·C[c]/mean(R)) where Adam has g/√v. The
+// update's root mean square is about 1 when moments are up to date; where it is larger, they lag behind, and u is
+// divided down to the threshold. Momentum is of what is left, and what it keeps, rounded, is what is applied.
 #include <math.h>
 #include <stdlib.h>
 
@@ -21,6 +30,7 @@ void reference_adamw(struct ops *ops, real *p, real *m, real *v, const real *g, 
     }
 }
 
+// Added to every g²: rows of zeros then have a moment to be divided by.
 #define ADAFACTOR_EPSILON 1e-30
 
 static double gradient_square(const real *g, const struct adafactor_step *step, int64_t i) {
@@ -46,7 +56,8 @@ static void factored_moments(real *row, real *column, const real *g, const struc
     }
 }
 
-// u = g / √(row·column / mean(row)).
+// u = g / √(row·column / mean(row)). Two roots of numbers of usual size: the product of two moments, about g⁴, leaves
+// the range of f32.
 static void factored_update(double *u, const real *row, const real *column, const real *g,
                             const struct adafactor_step *step) {
     double mean = 0;
@@ -58,6 +69,7 @@ static void factored_update(double *u, const real *row, const real *column, cons
         }
 }
 
+// u for the whole tensor, matrix by matrix; without factors `row` holds a second moment for each element.
 static void scaled_gradient(double *u, real *row, real *column, const real *g, const struct adafactor_step *step) {
     int64_t matrix = step->rows * step->columns;
     for (int64_t b = 0; b < step->batch; b++) {

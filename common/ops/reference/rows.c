@@ -1,5 +1,10 @@
+// Operations that move or add whole rows: patches of pictures, embeddings, tokens added to or taken from other rows.
+// Gradients are the transposes: what was gathered is scattered, what was added to many is summed over them. Rows are
+// taken in ascending order, which is the order that other backends must keep too.
 #include "ops/reference/reference.h"
 
+// A patch embedding is a convolution whose stride is its size, so it is a matrix product once each patch is a row with
+// its elements in the weight's order: channel, then y, then x. Pictures come as [y][x][channel].
 void reference_patches(struct ops *ops, void *out_, const uint8_t *pixels, const float mean[3], const float std[3],
                        int64_t B, int64_t S, int64_t P) {
     (void)ops;
@@ -50,6 +55,7 @@ void reference_add_rows(struct ops *ops, void *out_, const void *in_, const void
         for (int64_t i = 0; i < D; i++) out[r * D + i] = (in ? in[r * D + i] : 0) + rows[r % N * D + i];
 }
 
+// row[n] was added to out[n], out[n + N], …: its gradient is the sum of theirs.
 void reference_sum_rows(struct ops *ops, real *d_rows, const void *d_out_, int64_t R, int64_t N, int64_t D) {
     (void)ops;
     const real *d_out = d_out_;
@@ -97,6 +103,8 @@ static int32_t next_largest(const real *row, int64_t C, const int32_t *taken, in
     return best;
 }
 
+// By k passes over the row, each blind to what the earlier ones took: plain, and the first of equal ones wins by
+// itself.
 void reference_largest_columns(struct ops *ops, int32_t *index, const void *x, int64_t R, int64_t C, int k) {
     (void)ops;
     for (int64_t r = 0; r < R; r++)
