@@ -73,7 +73,7 @@ static int open_channel(struct edges *edges, const struct stage_edge *edge, stru
     free(first);
     for (int rank = 1; rank < ranks && edge->manner == EDGE_CONNECT && !status; rank++) {
         char *more = address_of_rank(address, rank, ranks);
-        status = -EXIT_RUN; // edge_connect
+        status = edge_connect(channel->edge, more);
         free(more);
     }
     return status;

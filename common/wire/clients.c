@@ -1,8 +1,9 @@
-// A socket for clients that are no stages.
+// A socket for clients that are no stages (coca-serve's): the hub gives it its keys and an address like an edge's, the
+// stage reads and answers it itself.
 #include <errno.h>
 
 #include "base/fail.h"
-#include "wire/hub_private.h"
+#include "wire/link.h"
 
 enum { WAITING_MESSAGES = 4 }; // of one client, each way: the rest waits where it is
 

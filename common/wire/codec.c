@@ -1,3 +1,6 @@
+// A header's bytes from a message and back. Plain keys stand in one table for both ways; fields and tensors are read by
+// hand, and whatever a peer could lie about is compared before it is believed: lengths, ranges, names, shapes against
+// bytes. frames.c and recording.c call it, with scan.c in front of msgpack-c.
 #include "wire/codec.h"
 
 #include <inttypes.h>

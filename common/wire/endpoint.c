@@ -1,3 +1,5 @@
+// Addresses of edges, parsed and checked before a socket or a file is opened, so that the error names the option. Also
+// keeps a bind from stealing a living process's ipc socket, which libzmq would do silently.
 #include "wire/endpoint.h"
 
 #include <errno.h>

@@ -58,7 +58,7 @@ enum edge_manner {
     EDGE_PULL,    // consumer of a stateless edge: binds and asks
     EDGE_SERVE,   // worker: connects and answers
     EDGE_BIND,    // stateful: waits for its peers
-    EDGE_CONNECT, // stateful: its peers bind
+    EDGE_CONNECT, // stateful: its peers bind, each at an address of its own (edge_connect)
 };
 enum edge_direction { EDGE_IN = 1, EDGE_OUT = 2, EDGE_BOTH = 3 };
 
@@ -74,16 +74,19 @@ struct edge_options {
     enum edge_manner manner;
     enum edge_direction direction; // recordings go one way only
     int window;                    // of EDGE_PULL: requests with one worker at a time, >= 1
-    // Who is awaited; none: anybody, once. Of EDGE_BIND and EDGE_CONNECT each rank of each role. Of EDGE_PULL a role
-    // for each kind of worker that must answer (embeddings of evaluation come from two), any number of them, `ranks`
-    // unused.
+    // Who is awaited; none: anybody, one at each address. Of EDGE_BIND and EDGE_CONNECT each rank of each role. Of
+    // EDGE_PULL a role for each kind of worker that must answer (embeddings of evaluation come from two), any number of
+    // them, `ranks` unused.
     const struct peer_group *peers;
     int peer_count;
 };
 // 0, -EXIT_USAGE (address, port in use), -EXIT_DATA (recording). The hub owns the edge.
 int hub_edge(struct hub *hub, struct edge **edge, const struct edge_options *options);
+// One address more of an EDGE_CONNECT edge, as the peers of one role bind one each: a link of its own, with its own
+// greeting and loss. Before hub_meet. 0 or -EXIT_USAGE.
+int edge_connect(struct edge *edge, const char *address);
 bool edge_is_recording(const struct edge *edge);
-bool edge_is_local(const struct edge *edge); // its peers run on this host: ipc://
+bool edge_is_local(const struct edge *edge); // its peers run on this host: ipc:// at every address
 const char *edge_name(const struct edge *edge);
 
 // Waits until every peer that the stateful edges name has said hello. 0 or -EXIT_PEER. Pulled edges wait in edge_take.
@@ -114,9 +117,9 @@ int edge_next_ask(struct edge *edge, struct unit *unit);
 // Of EDGE_SERVE: the backend of which the last request said so; "" when it did not.
 const char *edge_consumer_shares(const struct edge *edge);
 
-// Sends and nulls the message, filling in run, generation, from, rank. ANYBODY where there is only one peer: a worker's
-// consumer, a recording. 0, -EXIT_PEER (the peer is gone), -EXIT_RUN (recording), HUB_END (the reader of a pipe left).
-// An answer whose consumer is gone is dropped: edge_next_ask deals with that.
+// Sends and nulls the message, filling in run, generation, from, rank. `to` fits one peer: ANYBODY will do at a worker,
+// at a recording, and where only one is expected. 0, -EXIT_PEER (the peer is gone), -EXIT_RUN (recording), HUB_END (the
+// reader of a pipe left). An answer whose consumer is gone is dropped: edge_next_ask deals with that.
 int edge_send(struct edge *edge, struct address to, struct message **message);
 // Says `end` to the peers, or closes the recording.
 int edge_end(struct edge *edge);

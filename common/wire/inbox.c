@@ -1,4 +1,5 @@
-// Arrivals that wait to be taken: few at a time, so a list in order of arrival is looked through.
+// Arrivals that wait to be taken, of one edge. The protocol bounds them to about a step's, so the list is looked
+// through from the oldest on, which also makes "any" the one that came first.
 #include "wire/inbox.h"
 
 #include <stdlib.h>

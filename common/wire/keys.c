@@ -1,3 +1,5 @@
+// CURVE for what leaves the host: making the folder of keys, reading them, setting sockets up, and the thread that says
+// whom a binding process lets in. socket.c asks for it where an address is tcp; coca-tap makes folders.
 #include "wire/keys.h"
 
 #include <dirent.h>

@@ -1,3 +1,5 @@
+// A message in memory: kinds and words, its tensors with the frames that own their bytes, its fields; and reading it
+// with errors that name sender and unit. Bytes on the wire are codec.c's, what the words mean is the protocol's above.
 #include "wire/message.h"
 
 #include <stdio.h>

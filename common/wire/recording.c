@@ -1,3 +1,7 @@
+// Messages in a file or pipe, read and written through plain descriptors. A pipe may block for as long as the other
+// side likes, so before each read or write the owner is asked to wait (edge.c lets the hub serve its sockets
+// meanwhile); tools without a hub just wait. A header read from a pipe may claim any length: memory grows as bytes
+// come.
 #include "wire/recording.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+// A walk over a header's bytes by the format alone, before msgpack-c allocates what they claim. It knows nothing of
+// messages; codec.c, its one caller, reads the values afterwards.
 #include "wire/scan.h"
 
 #include <stdint.h>

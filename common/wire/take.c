@@ -1,12 +1,15 @@
-// Taking messages: from a worker's answers, from the inbox of a stateful edge, or from a recording.
+// Taking messages: from a worker's answers, from the inbox of a stateful edge, or from a recording, whose messages pass
+// through the same inbox; and the requests of a worker. Called by stages; waiting is wait.c's.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
-#include "wire/hub_private.h"
+#include "wire/link.h"
+#include "wire/manner.h"
+#include "wire/wait.h"
 
 void edge_want(struct edge *edge, struct address from, struct unit unit) {
-    if (edge->manner != EDGE_PULL) bug("edge %s is not pulled", edge->name);
+    if (edge->manner->name != EDGE_PULL) bug("edge %s is not pulled", edge->name);
     if (!edge->recording) pull_want(edge, from, unit);
 }
 
@@ -44,12 +47,13 @@ static int take_arrived(struct awaited *awaited, struct message **message) {
 
 // --- Recordings
 
+// A unit's data come once, whichever worker or rank they are of; what is told, once from each rank.
 static int file_message(struct edge *edge, int64_t step, struct message **message) {
     const struct unit unit = (*message)->unit;
     bool is_over = unit.step >= 0 && unit.step < step;
     if (is_over) return 0;
-    const struct wanted same = {
-        (*message)->kind, (*message)->word, {(*message)->from, ANY_RANK}, unit.step, unit.microbatch};
+    const struct address from = {(*message)->from, (*message)->kind == MESSAGE_DATA ? ANY_RANK : (*message)->rank};
+    const struct wanted same = {(*message)->kind, (*message)->word, from, unit.step, unit.microbatch};
     if (inbox_find(&edge->inbox, &same) >= 0)
         return error(EXIT_DATA, "%s: %s (%lld, %d) stands twice", recording_path(edge->recording),
                      message_name(*message), (long long)unit.step, unit.microbatch);
@@ -68,7 +72,7 @@ static int read_on(struct edge *edge, int64_t step) {
         edge->read_out = true;
         return 0;
     }
-    trace_message(edge, "<-", message->from, message);
+    trace_message(edge, "<-", (struct address){message->from, message->rank}, message);
     status = file_message(edge, step, &message);
     message_free(&message);
     return status;
@@ -97,7 +101,7 @@ static int take_recorded(struct awaited *awaited, struct message **message) {
     }
     if (status) return status;
     *message = inbox_take(&edge->inbox, index);
-    count_message(*message, 0, &edge->hub->counters.messages_in, &edge->hub->counters.bytes_in);
+    frames_count(*message, 0, &edge->hub->counters.messages_in, &edge->hub->counters.bytes_in);
     return 0;
 }
 
@@ -116,7 +120,7 @@ static int record(struct edge *edge, const struct message *message) {
 static struct awaited await(struct edge *edge, struct wanted wanted) {
     struct awaited awaited = {.met = is_takeable, .hub = edge->hub, .edge = edge, .wanted = wanted, .fd = -1};
     awaited.account = &edge->hub->counters.waiting;
-    if (edge->manner != EDGE_PULL || edge->recording) return awaited;
+    if (edge->manner->name != EDGE_PULL || edge->recording) return awaited;
     awaited.request = pull_find(edge, wanted.from, wanted.step, wanted.microbatch);
     if (!awaited.request)
         bug("edge %s: unit (%lld, %d) is taken and was not wanted", edge->name, (long long)wanted.step,
@@ -138,7 +142,22 @@ bool edge_ready(struct edge *edge, struct wanted wanted) {
     struct awaited awaited = await(edge, wanted);
     hub_pass(hub, 0, NULL);
     if (hub->failure || hub->interrupt) return true;
-    if (edge->manner == EDGE_SERVE && !edge->recording) return serve_is_asked(edge);
+    if (edge->manner->name == EDGE_SERVE && !edge->recording) return serve_is_asked(edge);
     if (edge->recording) return find(&awaited) >= 0 || edge->read_out || recording_readable(edge->recording);
     return is_takeable(&awaited);
+}
+
+static bool asked_or_ended(const struct awaited *awaited) {
+    return serve_is_asked(awaited->edge);
+}
+
+int edge_next_ask(struct edge *edge, struct unit *unit) {
+    struct hub *hub = edge->hub;
+    if (edge->manner->name != EDGE_SERVE || edge->recording) bug("edge %s is not asked", edge->name);
+    struct awaited awaited = {.met = asked_or_ended, .hub = hub, .edge = edge, .fd = -1, .patient = true};
+    awaited.wanted = wanted_ask();
+    awaited.account = &hub->counters.blocked;
+    int status = hub_wait(&awaited);
+    if (status) return status;
+    return serve_next(edge, unit) ? 0 : HUB_END;
 }

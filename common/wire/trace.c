@@ -1,3 +1,5 @@
+// What is said of messages: a line each for COCA_TRACE, and how often nonsense is complained of. Called wherever
+// messages come and go.
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -20,15 +22,24 @@ bool complaint_due(struct hub *hub) {
     return true;
 }
 
-void trace_message(const struct edge *edge, const char *direction, const char *peer, const struct message *message) {
+// A rank stands behind its role from 1 on: "text-decode.1".
+static void add_address(struct buffer *line, struct address address) {
+    buffer_text(line, address.role);
+    if (address.rank > 0) buffer_format(line, ".%d", address.rank);
+}
+
+void trace_message(const struct edge *edge, const char *direction, struct address peer, const struct message *message) {
+    const struct hub_config *own = &edge->hub->config;
     struct buffer line = {0};
     char shape[SHAPE_TEXT];
     int64_t bytes = 0;
     if (!edge->hub->trace) return;
     for (int i = 0; i < message->tensor_count; i++) bytes += tensor_bytes(&message->tensor[i]);
-    buffer_format(&line, "%s %s %s %s (%lld, %d) %s %lld bytes", edge->hub->config.role, direction, edge->name,
-                  message_name(message), (long long)message->unit.step, message->unit.microbatch, peer,
-                  (long long)bytes);
+    add_address(&line, (struct address){own->role, own->rank});
+    buffer_format(&line, " %s %s %s (%lld, %d) ", direction, edge->name, message_name(message),
+                  (long long)message->unit.step, message->unit.microbatch);
+    add_address(&line, peer);
+    buffer_format(&line, " %lld bytes", (long long)bytes);
     for (int i = 0; i < message->tensor_count; i++)
         buffer_format(&line, " %s %s %s", message->tensor[i].name, dtype_name(message->tensor[i].dtype),
                       shape_format(message->tensor[i].shape, shape));

@@ -1,4 +1,6 @@
-// The poll loop: everything the hub does besides what the stage asked for happens in here.
+// The poll loop: everything the hub does besides what the stage asked for happens in here. A wait passes over all
+// sockets until what it is for is met, a watch interrupts it, or a deadline is over; deadlines count on a clock of its
+// own, which only runs while it waits. Called by take.c, edge.c and stages (hub_meet, hub_look, hub_watch).
 #include <math.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -6,7 +8,9 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
-#include "wire/hub_private.h"
+#include "wire/contact.h"
+#include "wire/manner.h"
+#include "wire/wait.h"
 
 enum { TICK_MS = 200 };
 #define PROBE_SECONDS 1.0
@@ -31,16 +35,18 @@ static int list_items(const struct hub *hub, const struct awaited *awaited, zmq_
     for (int i = 0; i < hub->watch_count; i++)
         item[count++] = (zmq_pollitem_t){NULL, hub->watches[i].fd, ZMQ_POLLIN, 0};
     if (awaited && awaited->fd >= 0) item[count++] = (zmq_pollitem_t){NULL, awaited->fd, awaited->events, 0};
-    for (const struct edge *edge = hub->edges; edge; edge = edge->next) {
-        if (edge->socket) item[count++] = (zmq_pollitem_t){edge->socket, 0, ZMQ_POLLIN, 0};
-        if (edge->monitor) item[count++] = (zmq_pollitem_t){edge->monitor, 0, ZMQ_POLLIN, 0};
-    }
+    for (const struct edge *edge = hub->edges; edge; edge = edge->next)
+        for (int i = 0; i < edge->link_count; i++) {
+            const struct link *link = edge->link[i];
+            if (link->socket) item[count++] = (zmq_pollitem_t){link->socket, 0, ZMQ_POLLIN, 0};
+            if (link->monitor) item[count++] = (zmq_pollitem_t){link->monitor, 0, ZMQ_POLLIN, 0};
+        }
     return count;
 }
 
 static int item_limit(const struct hub *hub) {
     int count = hub->watch_count + 1;
-    for (const struct edge *edge = hub->edges; edge; edge = edge->next) count += 2;
+    for (const struct edge *edge = hub->edges; edge; edge = edge->next) count += 2 * edge->link_count;
     return count;
 }
 
@@ -71,28 +77,22 @@ void hub_pass(struct hub *hub, int timeout_ms, struct awaited *awaited) {
     bool probe = hub->clock - hub->probed >= PROBE_SECONDS;
     if (probe) hub->probed = hub->clock;
     for (struct edge *edge = hub->edges; edge; edge = edge->next) {
-        if (!edge->socket) continue;
-        edge_receive(edge);
-        edge_events(edge);
-        if (probe) edge_probe(edge);
-        if (edge->manner == EDGE_PULL) pull_assign(edge);
+        if (!edge->link_count) continue;
+        arrivals_take(edge);
+        liveness_attend(edge, probe);
     }
 }
 
 // --- Deadlines
 
-// An edge whose other end is not there; `since` is when waiting for it began.
+// An edge whose other end is not there. `began` is when the wait did; it may have been lost later.
 static int check_peer(const struct edge *edge, struct address from, double began) {
     const struct hub *hub = edge->hub;
-    char missing[ADDRESS_TEXT];
-    if (edge->manner == EDGE_PULL)
-        snprintf(missing, sizeof missing, "%s", edge_peer(edge, from) ? "" : from.role ? from.role : "a worker");
-    else if (!edge_misses(edge, from, missing))
-        missing[0] = 0;
+    struct missing missing;
     double since = fmax(began, edge->lonely_since);
-    if (!missing[0] || hub->clock - since < hub->config.peer_timeout) return 0;
+    if (hub->clock - since < hub->config.peer_timeout || !edge->manner->misses(edge, from, &missing)) return 0;
     return error(EXIT_PEER, "edge %s: %s is missing at %s for %g s (--peer-timeout); was it started, and did it fail?",
-                 edge->name, missing, edge->address, hub->config.peer_timeout);
+                 edge->name, missing.who, missing.where, hub->config.peer_timeout);
 }
 
 static int check_peers(const struct awaited *awaited, double began) {
@@ -100,7 +100,7 @@ static int check_peers(const struct awaited *awaited, double began) {
     if (awaited->fd >= 0) return 0; // no peer is waited for
     if (awaited->edge) return check_peer(awaited->edge, awaited->wanted.from, began);
     for (const struct edge *edge = awaited->hub->edges; edge && status == 0; edge = edge->next)
-        if (edge->socket && edge_is_stateful(edge)) status = check_peer(edge, ANYBODY, began);
+        if (edge->link_count && edge->manner->stateful) status = check_peer(edge, ANYBODY, began);
     return status;
 }
 
@@ -182,9 +182,9 @@ int hub_wait_fd(void *context, int fd, short events) {
 }
 
 static bool all_met(const struct awaited *awaited) {
-    char who[ADDRESS_TEXT];
+    struct missing missing;
     for (const struct edge *edge = awaited->hub->edges; edge; edge = edge->next)
-        if (edge->socket && edge_is_stateful(edge) && edge_misses(edge, ANYBODY, who)) return false;
+        if (edge->link_count && edge->manner->stateful && edge->manner->misses(edge, ANYBODY, &missing)) return false;
     return true;
 }
 

@@ -1,4 +1,5 @@
-// Addresses and wishes: what fits, and how it is said. For the inbox and for whoever names a peer.
+// Addresses and wishes: what fits them, and how they are said. One rule for the inbox, for the lists of peers and for
+// errors, so that a rank is told from another everywhere alike.
 #include "wire/wanted.h"
 
 #include <stdio.h>

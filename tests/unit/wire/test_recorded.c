@@ -110,6 +110,30 @@ static void test_unit_twice(void **state) {
     hub_abandon(&hub);
 }
 
+// Two ranks tell the same word of a step; they are told apart.
+static void test_words_of_ranks(void **state) {
+    (void)state;
+    struct recording *recording;
+    assert_int_equal(recording_create(&recording, "file"), 0);
+    for (int i = 0; i < 2; i++) {
+        struct message *norm = message_tell("norm", unit_of(0, 0));
+        strcpy(norm->from, "text-decode");
+        norm->rank = i;
+        assert_int_equal(recording_write(recording, norm), 0);
+        message_free(&norm);
+    }
+    assert_int_equal(recording_close(&recording), 0);
+    open_input("file:file");
+    for (int rank = 2; rank-- > 0;) {
+        struct message *norm;
+        assert_int_equal(edge_take(edge, wanted_word("norm", (struct address){"text-decode", rank}, 0, 0), &norm), 0);
+        assert_int_equal(norm->rank, rank);
+        message_free(&norm);
+    }
+    assert_int_equal(edge_take(edge, wanted_word("scale", ANYBODY, 0, 0), &(struct message *){NULL}), HUB_END);
+    assert_int_equal(hub_close(&hub), 0);
+}
+
 static void test_write(void **state) {
     (void)state;
     hub = hub_of("decode");
@@ -286,6 +310,7 @@ int main(void) {
         IN_FOLDER(test_any_unit),
         IN_FOLDER(test_missing_microbatch),
         IN_FOLDER(test_unit_twice),
+        IN_FOLDER(test_words_of_ranks),
         IN_FOLDER(test_write),
         IN_FOLDER(test_abandoned_output_is_cut),
         IN_FOLDER(test_refused),
