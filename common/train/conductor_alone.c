@@ -22,7 +22,8 @@ static int step(const struct conductor *conductor, struct gather *gather, const 
         return error(EXIT_DATA, "step %" PRId64 " has %" PRId64 " samples and --batch-size is %" PRId64, order->step,
                      samples, order->batch);
     struct contrastive_result result =
-        contrastive_run(gather->contrastive, gather->image, gather->text, temperature_read(conductor->part), 1,
+        contrastive_run(gather->contrastive, gather->image, gather->text,
+                        (struct contrastive_scalars){temperature_read(conductor->part), 0}, 1,
                         (enum contrastive_convention)run_options.contrastive, NULL, NULL);
     print(conductor->part, order, result.loss);
     return 0;

@@ -28,10 +28,11 @@ static int on_signal(void *context, int signal) {
 static double contrast(const struct evaluation *evaluation, int64_t samples) {
     const struct part *part = evaluation->conductor->part;
     const struct gather *gather = evaluation->gather;
-    struct contrastive *batch =
-        samples == gather->G ? gather->contrastive : contrastive_new(part->ops, samples, gather->E);
+    struct contrastive *batch = samples == gather->G
+                                    ? gather->contrastive
+                                    : contrastive_new(part->ops, CONTRASTIVE_SOFTMAX, samples, gather->E);
     struct contrastive_result result =
-        contrastive_run(batch, gather->image, gather->text, temperature_read(part), 1,
+        contrastive_run(batch, gather->image, gather->text, (struct contrastive_scalars){temperature_read(part), 0}, 1,
                         (enum contrastive_convention)run_options.contrastive, NULL, NULL);
     if (batch != gather->contrastive) contrastive_free(&batch);
     return result.loss * (double)samples;
@@ -55,8 +56,11 @@ static int batch(struct evaluation *evaluation, const struct step_order *order, 
 // What guessing loses: the logarithm of how many there are to choose from.
 static json_t *chance(const struct evaluation *e) {
     json_t *object = json_object();
-    int scale = run_options.contrastive == CONTRASTIVE_SUM ? 2 : 1;
-    if (e->gather) json_object_set_new(object, "contrastive_loss", json_real(scale * log((double)e->gather->G)));
+    double contrastive = e->gather
+                             ? contrastive_chance(CONTRASTIVE_SOFTMAX,
+                                                  (enum contrastive_convention)run_options.contrastive, e->gather->G)
+                             : 0;
+    if (e->gather) json_object_set_new(object, "contrastive_loss", json_real(contrastive));
     if (e->targets)
         json_object_set_new(object, "caption_loss", json_real(log(e->conductor->part->config.text.vocab_size)));
     return object;

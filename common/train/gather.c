@@ -20,7 +20,7 @@ struct gather *gather_new(struct ops *ops, int64_t G, int64_t E, bool train) {
         gather->d_image = xaligned(rows_bytes(G, E));
         gather->d_text = xaligned(rows_bytes(G, E));
     }
-    gather->contrastive = contrastive_new(ops, G, E);
+    gather->contrastive = contrastive_new(ops, CONTRASTIVE_SOFTMAX, G, E);
     return gather;
 }
 
@@ -37,7 +37,7 @@ void gather_free(struct gather **gather) {
 
 // On the host each row lies here and in the message that brings or takes it.
 struct memory_bytes gather_bytes(int64_t G, int64_t E, bool train) {
-    return (struct memory_bytes){.device = contrastive_bytes(G, E),
+    return (struct memory_bytes){.device = contrastive_bytes(CONTRASTIVE_SOFTMAX, G, E),
                                  .host = 2 * (train ? 4 : 2) * (int64_t)rows_bytes(G, E)};
 }
 

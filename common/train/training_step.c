@@ -54,10 +54,10 @@ static int contrast(struct step *step) {
     int64_t samples;
     int status = gather_take(gather, t->conductor->embeddings, &step->order, &samples);
     if (status) return status;
-    struct contrastive_result result =
-        contrastive_run(gather->contrastive, gather->image, gather->text, temperature_read(t->conductor->part),
-                        run_options.contrastive_weight, (enum contrastive_convention)run_options.contrastive,
-                        gather->d_image, gather->d_text);
+    struct contrastive_result result = contrastive_run(
+        gather->contrastive, gather->image, gather->text,
+        (struct contrastive_scalars){temperature_read(t->conductor->part), 0}, run_options.contrastive_weight,
+        (enum contrastive_convention)run_options.contrastive, gather->d_image, gather->d_text);
     step->metrics.contrastive_loss = result.loss;
     step->metrics.loss += run_options.contrastive_weight * result.loss;
     temperature_set_gradient(t->conductor->part, result.d_logit_scale);
