@@ -23,7 +23,8 @@ static int step(const struct conductor *conductor, struct gather *gather, const 
                      samples, order->batch);
     struct contrastive_result result =
         contrastive_run(gather->contrastive, gather->side[GATHER_IMAGE].row, gather->side[GATHER_TEXT].row,
-                        temperature_read(conductor->part), 1, (enum contrastive_convention)o->contrastive, NULL, NULL);
+                        (struct contrastive_scalars){temperature_read(conductor->part), 0}, 1,
+                        (enum contrastive_convention)o->contrastive, NULL, NULL);
     print(conductor->part, order, result.loss);
     return 0;
 }

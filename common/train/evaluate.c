@@ -35,10 +35,12 @@ static int on_signal(void *context, int signal) {
 static double contrast(const struct evaluation *evaluation, int64_t samples) {
     const struct part *part = evaluation->conductor->part;
     const struct gather *gather = evaluation->gather;
-    struct contrastive *batch =
-        samples == gather->G ? gather->contrastive : contrastive_new(part->ops, samples, gather->E);
+    struct contrastive *batch = samples == gather->G
+                                    ? gather->contrastive
+                                    : contrastive_new(part->ops, CONTRASTIVE_SOFTMAX, samples, gather->E);
     struct contrastive_result result =
-        contrastive_run(batch, gather->side[GATHER_IMAGE].row, gather->side[GATHER_TEXT].row, temperature_read(part), 1,
+        contrastive_run(batch, gather->side[GATHER_IMAGE].row, gather->side[GATHER_TEXT].row,
+                        (struct contrastive_scalars){temperature_read(part), 0}, 1,
                         (enum contrastive_convention)options_of(evaluation)->contrastive, NULL, NULL);
     if (batch != gather->contrastive) contrastive_free(&batch);
     return result.loss * (double)samples;
@@ -79,11 +81,11 @@ static void set_loss(json_t *object, const char *name, double loss) {
     free(key);
 }
 
-// What guessing loses: the logarithm of how many there are to choose from.
+// What guessing loses.
 static json_t *chance(const struct evaluation *e) {
     json_t *object = json_object();
-    int scale = options_of(e)->contrastive == CONTRASTIVE_SUM ? 2 : 1;
-    if (e->gather) set_loss(object, "contrastive", scale * log((double)e->gather->G));
+    enum contrastive_convention convention = (enum contrastive_convention)options_of(e)->contrastive;
+    if (e->gather) set_loss(object, "contrastive", contrastive_chance(CONTRASTIVE_SOFTMAX, convention, e->gather->G));
     for (int i = 0; i < e->totals.count; i++)
         if (e->totals.loss[i].count)
             set_loss(object, e->totals.loss[i].of->name, e->totals.loss[i].of->chance(&e->conductor->part->config));

@@ -26,7 +26,7 @@ struct gather *gather_new(const struct conductor *conductor, bool train) {
         side->row = xaligned(rows_bytes(gather->G, gather->E));
         if (train) side->d = xaligned(rows_bytes(gather->G, gather->E));
     }
-    gather->contrastive = contrastive_new(part->ops, gather->G, gather->E);
+    gather->contrastive = contrastive_new(part->ops, CONTRASTIVE_SOFTMAX, gather->G, gather->E);
     return gather;
 }
 
@@ -43,7 +43,7 @@ void gather_free(struct gather **gather) {
 
 // On the host each row lies here and in the message that brings or takes it.
 struct memory_bytes gather_bytes(int64_t G, int64_t E, bool train) {
-    return (struct memory_bytes){.device = contrastive_bytes(G, E),
+    return (struct memory_bytes){.device = contrastive_bytes(CONTRASTIVE_SOFTMAX, G, E),
                                  .host = 2 * (train ? 4 : 2) * (int64_t)rows_bytes(G, E)};
 }
 

@@ -53,7 +53,8 @@ static int contrast(struct step *step) {
     int status = gather_take(gather, t->conductor, &step->order, &samples);
     if (status) return status;
     struct contrastive_result result =
-        contrastive_run(gather->contrastive, image->row, text->row, temperature_read(t->conductor->part), weight,
+        contrastive_run(gather->contrastive, image->row, text->row,
+                        (struct contrastive_scalars){temperature_read(t->conductor->part), 0}, weight,
                         (enum contrastive_convention)options_of(step)->contrastive, image->d, text->d);
     step->metrics.contrastive_loss = result.loss;
     step->metrics.loss += weight * result.loss;

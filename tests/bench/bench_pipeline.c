@@ -105,7 +105,7 @@ static void open_batch(void) {
     struct tower_plan plan = {(int)b->B, b->M, true};
     image_tower = image_tower_new(config, image.params, plan);
     text_tower = text_tower_new(config, text.params, plan);
-    contrastive = contrastive_new(loss.ops, b->G, b->E);
+    contrastive = contrastive_new(loss.ops, CONTRASTIVE_SOFTMAX, b->G, b->E);
 }
 
 // ---- a step
@@ -170,9 +170,9 @@ static double train_step(double lr) {
     double begun = clock_seconds(), nll = 0;
     int64_t targets = text_targets(&text.config, b->tokens, (int)b->G);
     for (int m = 0; m < b->M; m++) forward(m);
-    struct contrastive_result result =
-        contrastive_run(contrastive, b->image, b->text, temperature_read(&loss), run.options.contrastive_weight,
-                        (enum contrastive_convention)run.options.contrastive, b->d_image, b->d_text);
+    struct contrastive_result result = contrastive_run(
+        contrastive, b->image, b->text, (struct contrastive_scalars){temperature_read(&loss), 0},
+        run.options.contrastive_weight, (enum contrastive_convention)run.options.contrastive, b->d_image, b->d_text);
     temperature_set_gradient(&loss, result.d_logit_scale);
     for (int m = 0; m < b->M; m++) nll += backward(m, run.options.caption_weight / (double)targets);
     update(lr);

@@ -1,5 +1,9 @@
+// Reads a model's configuration, open_clip's layout of JSON, strictly: each section's keys, their defaults, what
+// contradicts what, and the fingerprint by which processes of one run know that they have the same model. Everybody who
+// lays out parameters or towers calls it first; keys that only open_clip knows are config_keys.c's.
 #include "model/params/config.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -14,6 +18,11 @@
 #define VOCABULARY_MAX (1 << 22)
 #define SIDE_MAX (1 << 13) // pixels
 #define MLP_RATIO_MAX 64
+#define LOGIT_MAX 100 // of scale and bias at first, either side of 0
+
+// SigLIP's.
+#define SIGMOID_SCALE 10
+#define SIGMOID_BIAS (-10)
 
 static const float clip_mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
 static const float clip_std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
@@ -204,6 +213,10 @@ static int read_decoder(struct decoder_config *decoder, const json_t *object, co
     return status ? status : check_decoder(&section, decoder, text, context_length, vocab_size);
 }
 
+static double clip_logit_scale(void) {
+    return -log(0.07);
+}
+
 static uint64_t fingerprint(const struct model_config *c) {
     struct buffer text = {0};
     const struct vision_config *v = &c->vision;
@@ -217,6 +230,9 @@ static uint64_t fingerprint(const struct model_config *c) {
                   t->layers, t->mlp_ratio, t->pad_id, t->bos_id, t->eos_id, t->pad_inside, t->correct_cls_mask);
     buffer_format(&text, "%d %d %d %.17g %d;", d->width, d->heads, d->layers, d->mlp_ratio, d->self_mlp);
     buffer_format(&text, "%d %d %d", c->preprocess.resize, c->preprocess.interpolation, c->preprocess.fill);
+    // Fingerprints of models that begin as CLIP does are older than these two.
+    if (c->logit_bias || c->init_logit_scale != clip_logit_scale())
+        buffer_format(&text, ";%.17g %d %.17g", c->init_logit_scale, c->logit_bias, c->init_logit_bias);
     uint64_t hash = hash_bytes(text.bytes, text.size, 0);
     buffer_release(&text);
     return hash;
@@ -258,6 +274,20 @@ static int read_towers(struct model_config *config, struct section *section, con
     return status ? status : check_widths(section, config);
 }
 
+static double read_logit(struct section *section, const char *key, double fallback) {
+    double value = json_fields_real(&section->fields, key, fallback);
+    if (!section->fields.status && !(fabs(value) <= LOGIT_MAX))
+        section->fields.status =
+            error(EXIT_USAGE, "%s: %s %g is not in [-%d, %d]", section->where, key, value, LOGIT_MAX, LOGIT_MAX);
+    return value;
+}
+
+static void read_logits(struct model_config *config, struct section *section) {
+    config->init_logit_scale = read_logit(section, "init_logit_scale", clip_logit_scale());
+    config->logit_bias = json_fields_has(&section->fields, "init_logit_bias");
+    config->init_logit_bias = read_logit(section, "init_logit_bias", 0);
+}
+
 static int read_model(struct model_config *config, const json_t *object, const char *what) {
     struct section section;
     section_begin(&section, object, what, "");
@@ -267,6 +297,7 @@ static int read_model(struct model_config *config, const json_t *object, const c
     config->embed_dim = read_needed(&section, "embed_dim", WIDTH_MAX);
     bool quick = config->family == FAMILY_OPEN_CLIP && json_fields_bool(fields, "quick_gelu", false);
     config->activation = quick ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU;
+    read_logits(config, &section);
     const json_t *vision = json_fields_object(fields, "vision_cfg"), *text = json_fields_object(fields, "text_cfg");
     const json_t *decoder = json_fields_object(fields, "multimodal_cfg");
     status = section_end(&section, SECTION_MODEL, config->family);
@@ -324,6 +355,22 @@ int model_config_read(struct model_config *config, const char *path) {
     if (!status) status = model_config_parse(config, text.bytes ? text.bytes : "", text.size, path);
     buffer_release(&text);
     return status;
+}
+
+void model_config_use_sigmoid(struct model_config *config) {
+    if (config->logit_bias) return;
+    config->init_logit_scale = log(SIGMOID_SCALE);
+    config->logit_bias = true;
+    config->init_logit_bias = SIGMOID_BIAS;
+    config->fingerprint = fingerprint(config);
+}
+
+void model_config_use_sigmoid_json(json_t *document) {
+    json_t *model = json_object_get(document, "model_cfg");
+    if (!json_is_object(model)) model = document;
+    if (json_is_number(json_object_get(model, "init_logit_bias"))) return;
+    json_object_set_new(model, "init_logit_scale", json_real(log(SIGMOID_SCALE)));
+    json_object_set_new(model, "init_logit_bias", json_real(SIGMOID_BIAS));
 }
 
 int config_patches(const struct model_config *config) {

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "ops/ops.h"
 
 enum model_family { FAMILY_PAPER, FAMILY_OPEN_CLIP };
@@ -62,6 +64,9 @@ struct model_config {
     struct text_config text;
     struct decoder_config decoder;
     struct preprocess_config preprocess;
+    double init_logit_scale; // the logarithm of what cosines are multiplied with at first: ln 1/0.07
+    bool logit_bias;         // there is one, and it is learned (the sigmoid loss; model/contrastive.h)
+    double init_logit_bias;
     uint64_t fingerprint; // of every number above; stages compare it in `hello`
 };
 
@@ -71,6 +76,12 @@ struct model_config {
 int model_config_read(struct model_config *config, const char *path);
 // The same from JSON text in memory; `what` names it in errors.
 int model_config_parse(struct model_config *config, const char *text, size_t size, const char *what);
+
+// Makes of a configuration without a logit_bias one for the sigmoid loss: a bias of −10 and a scale of ln 10 at first,
+// as SigLIP has them (arXiv 2303.15343). One with a bias stays as it is.
+void model_config_use_sigmoid(struct model_config *config);
+// The same for a file's JSON document, which model_config_read takes then.
+void model_config_use_sigmoid_json(json_t *document);
 
 int config_patches(const struct model_config *config);        // (image_size / patch_size)²
 int config_image_tokens(const struct model_config *config);   // N, rows of the ViT: patches, and the class token

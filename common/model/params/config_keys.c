@@ -1,3 +1,4 @@
+// The keys of open_clip's configurations that change nothing here: config.c asks for them when it has read its own.
 #include "model/params/config_keys.h"
 
 #include <string.h>
@@ -19,7 +20,6 @@ struct switch_key {
 
 static const struct switch_key switches[] = {
     {MODEL | TEXT, "pad_id", NULL, "captions padded with another token than 0"},
-    {MODEL, "init_logit_bias", NULL, "sigmoid loss"},
     {MODEL, "nonscalar_logit_scale", NULL, "logit_scale of shape [1]"},
     {VISION | TEXT | MULTIMODAL, "ls_init_value", NULL, "layer scale"},
     {VISION | TEXT, "act_kwargs", NULL, "other activations"},

@@ -111,13 +111,15 @@ void params_layout_add_table(struct params *params, struct shape shape, double d
     param->positions = positions;
 }
 
-void params_layout_add(struct params *params, struct shape shape, double mean, double deviation, const char *format,
-                       ...) {
+struct param *params_layout_add(struct params *params, struct shape shape, double mean, double deviation,
+                                const char *format, ...) {
     va_list list;
     va_start(list, format);
     align(params);
-    append(params, shape, deviation, format, list)->mean = mean;
+    struct param *param = append(params, shape, deviation, format, list);
     va_end(list);
+    param->mean = mean;
+    return param;
 }
 
 void params_layout_add_norm(struct params *params, int64_t D, const char *format, ...) {

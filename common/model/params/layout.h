@@ -21,6 +21,7 @@ struct param {
     int64_t offset; // elements from the start of the blocks
     bool decay;     // weight decay applies: to weights of linear maps and to tables
     bool linear;    // the weight of a linear map, which backends keep copies of
+    bool optional;  // a file may be without it: it keeps its initial value then
     enum positions positions;
     int group;              // of its tower, from the bottom (optim/tuning.h), or one of the two above
     int layer;              // of its part, from the bottom
@@ -53,8 +54,8 @@ void params_layout_add_adjacent(struct params *params, struct shape shape, doubl
 // Rows that are looked up or stand for themselves: embeddings, queries.
 void params_layout_add_table(struct params *params, struct shape shape, double deviation, enum positions positions,
                              const char *format, ...) PRINTF_LIKE(5, 6);
-// A bias, a scalar, a single row: without weight decay.
-void params_layout_add(struct params *params, struct shape shape, double mean, double deviation, const char *format,
-                       ...) PRINTF_LIKE(5, 6);
+// A bias, a scalar, a single row: without weight decay. Valid until the next is added.
+struct param *params_layout_add(struct params *params, struct shape shape, double mean, double deviation,
+                                const char *format, ...) PRINTF_LIKE(5, 6);
 // NAME.weight and NAME.bias of a LayerNorm over D.
 void params_layout_add_norm(struct params *params, int64_t D, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -42,6 +42,7 @@ static bool shape_fits(const struct param *param, struct shape found) {
 // Says what is wrong with one tensor, a line each; how many.
 static int name_misfit(const char *path, const struct param *param, const struct tensor *found) {
     char wanted_text[SHAPE_TEXT], found_text[SHAPE_TEXT];
+    if (!found && param->optional) return 0;
     if (!found)
         warn("%s: %s %s is missing", path, param->name, shape_format(param->shape, wanted_text));
     else if (!shape_fits(param, found->shape))
@@ -99,12 +100,26 @@ static void load_tensor(struct params *params, const struct param *param, const 
     free(resampled);
 }
 
+static void keep_initial(struct params *params, const struct param *param, const char *path) {
+    size_t count = (size_t)shape_count(param->shape);
+    real *values = xmalloc(count * sizeof *values);
+    for (size_t i = 0; i < count; i++) values[i] = (real)param->mean;
+    note("%s has no %s; it starts at %g", path, param->name, param->mean);
+    params->ops->upload(params->ops, params->master + param->offset, values, count * sizeof *values);
+    free(values);
+}
+
 int params_load(struct params *params, const struct safetensors *file, const char *path,
                 const struct model_part *const *known, int count) {
     int status = check_file(params, file, path, known, count);
     if (status) return status;
-    for (int i = 0; i < params->count; i++)
-        load_tensor(params, &params->item[i], safetensors_find(file, params->item[i].name));
+    for (int i = 0; i < params->count; i++) {
+        const struct tensor *tensor = safetensors_find(file, params->item[i].name);
+        if (tensor)
+            load_tensor(params, &params->item[i], tensor);
+        else
+            keep_initial(params, &params->item[i], path);
+    }
     params_refresh(params);
     return 0;
 }

@@ -5,15 +5,17 @@
 
 #include "ops/cpu/cpu.h"
 
-// Rows of C numbers, one number kept of each and added up in order.
+enum { SIGMOID_SUMS = 3 };
+
+// Rows of C numbers, one number or more kept of each and added up in order.
 struct loss_rows {
     const struct cpu *cpu;
-    double *row; // [R]
+    double *row; // [R], or [R,SIGMOID_SUMS]
     char *x;
     const int32_t *target;
     float *lse;
     const float *row_lse, *column_lse;
-    float scale, weight;
+    float scale, bias, weight;
     bool gradient;
     int64_t first, R, C;
 };
@@ -83,4 +85,24 @@ void cpu_contrastive_gradient(struct ops *ops, void *x, double *d_scale, const r
     job.C = C;
     cpu_run(cpu, R * C, contrastive_rows, &job);
     *d_scale += total_of(&job);
+}
+
+static void sigmoid_rows(const void *context, struct share share) {
+    const struct loss_rows *job = context;
+    struct range range = share_of(share, job->R, 1);
+    for (int64_t r = range.begin; r < range.end; r++)
+        job->cpu->kernels->sigmoid_loss(&job->row[r * SIGMOID_SUMS], row_of(job, r), job->scale, job->bias, job->weight,
+                                        job->gradient, job->first + r, job->C);
+}
+
+void cpu_sigmoid_loss(struct ops *ops, double *sums, void *x, real scale, real bias, real weight, bool gradient,
+                      int64_t first, int64_t R, int64_t C) {
+    struct cpu *cpu = cpu_of(ops);
+    struct loss_rows job = {.cpu = cpu, .x = x, .scale = scale, .bias = bias, .weight = weight, .gradient = gradient};
+    job.row = cpu_shared(cpu, (size_t)R * SIGMOID_SUMS * sizeof(double));
+    job.first = first;
+    job.R = R;
+    job.C = C;
+    cpu_run(cpu, R * C, sigmoid_rows, &job);
+    for (int64_t i = 0; i < R * SIGMOID_SUMS; i++) sums[i % SIGMOID_SUMS] += job.row[i];
 }

@@ -1,4 +1,4 @@
-// Softmax over rows: a block a row. Totals are sums of one number per row, taken in the order of the rows.
+// Softmax over rows, and the sigmoid loss of pairs: a block a row. Totals are sums of one number per row, taken in the order of the rows.
 // reference/losses.c derives the gradients.
 //
 // A thread reads its elements once and keeps the largest so far, m, and l = Σ exp(x − m): a new largest x makes l·exp(m
@@ -119,4 +119,43 @@ extern "C" void cuda_contrastive_gradient(struct ops *ops, void *x, double *d_sc
                                by_scale, (T *)x, row_lse, column_lse, scale, weight, first, C)));
     CUDA_LAUNCHED();
     cuda_add_parts(cuda, d_scale, by_scale, R);
+}
+
+// parts[3,R]: the row's loss, Σ g·x and Σ g. With `against` = −z·l, the loss −log σ(z·l) = max(against, 0) + log(1 + e),
+// e = exp(−|l|), and its slope by `against` is σ(against).
+template <typename T>
+static __global__ void sigmoid_loss_kernel(double *parts, T *x, float scale, float bias, float weight, bool gradient,
+                                           int64_t first, int64_t C) {
+    __shared__ double shared[THREADS / WARP];
+    int64_t r = blockIdx.x, R = gridDim.x;
+    T *row = x + r * C;
+    double loss = 0, by_scale = 0, by_bias = 0;
+    for (int64_t c = threadIdx.x; c < C; c += THREADS) {
+        float cosine = as_float(row[c]), logit = scale * cosine + bias, z = c == first + r ? 1.0f : -1.0f;
+        float against = -z * logit, e = expf(-fabsf(logit));
+        loss += fmaxf(against, 0) + log1pf(e);
+        if (!gradient) continue;
+        float g = -z * weight * ((against < 0 ? e : 1.0f) / (1 + e));
+        by_scale += (double)g * cosine;
+        by_bias += g;
+        set(&row[c], g);
+    }
+    loss = block_sum(loss, shared);
+    by_scale = block_sum(by_scale, shared);
+    by_bias = block_sum(by_bias, shared);
+    if (threadIdx.x) return;
+    parts[r] = loss;
+    parts[R + r] = by_scale;
+    parts[2 * R + r] = by_bias;
+}
+
+extern "C" void cuda_sigmoid_loss(struct ops *ops, double *sums, void *x, float scale, float bias, float weight,
+                                  bool gradient, int64_t first, int64_t R, int64_t C) {
+    struct cuda_backend *cuda = cuda_of(ops);
+    if (!R) return;
+    double *parts = (double *)cuda_scratch(cuda, 3 * (size_t)R * sizeof(double));
+    CUDA_COMPUTE_TYPE(ops, (sigmoid_loss_kernel<<<(unsigned)R, THREADS, 0, cuda->stream>>>(
+                               parts, (T *)x, scale, bias, weight, gradient, first, C)));
+    CUDA_LAUNCHED();
+    for (int i = 0; i < (gradient ? 3 : 1); i++) cuda_add_parts(cuda, sums + i, parts + i * R, R);
 }

@@ -60,3 +60,24 @@ void reference_contrastive_gradient(struct ops *ops, void *x_, double *d_scale, 
             x[r * C + c] = (real)(weight * both);
         }
 }
+
+// −log σ(x) = log(1 + exp(−x)), for large |x| too.
+static double sigmoid_loss(double x) {
+    return fmax(-x, 0) + log1p(exp(-fabs(x)));
+}
+
+void reference_sigmoid_loss(struct ops *ops, double *sums, void *x_, real scale, real bias, real weight, bool gradient,
+                            int64_t first, int64_t R, int64_t C) {
+    (void)ops;
+    real *x = x_;
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t c = 0; c < C; c++) {
+            double cosine = x[r * C + c], logit = scale * cosine + bias, z = c == first + r ? 1 : -1;
+            sums[0] += sigmoid_loss(z * logit);
+            if (!gradient) continue;
+            double g = -weight * z / (1 + exp(z * logit)); // d/dl −log σ(z·l) = −z·σ(−z·l)
+            sums[1] += g * cosine;
+            sums[2] += g;
+            x[r * C + c] = (real)g;
+        }
+}

@@ -111,7 +111,7 @@ static inline void model_open(struct model *model, const struct golden *golden, 
     model->loss = load_part(model->loss_ops, golden, &loss_part);
     model->image_tower = image_tower_new(&golden->config, model->image, plan);
     model->text_tower = text_tower_new(&golden->config, model->text, plan);
-    model->contrastive = contrastive_new(model->loss_ops, golden->G, golden->E);
+    model->contrastive = contrastive_new(model->loss_ops, CONTRASTIVE_SOFTMAX, golden->G, golden->E);
 }
 
 static inline void model_close(struct model *model) {
@@ -247,7 +247,8 @@ static inline void run_step(struct model *model, struct outcome *outcome) {
         outcome->caption_loss += caption(model, &turn, golden->lambda_caption / (double)targets) / (double)targets;
     }
     struct contrastive_result contrastive =
-        contrastive_run(model->contrastive, outcome->image, outcome->text, scalar_of(model->loss, model->loss->master),
+        contrastive_run(model->contrastive, outcome->image, outcome->text,
+                        (struct contrastive_scalars){scalar_of(model->loss, model->loss->master), 0},
                         golden->lambda_contrastive, golden->convention, outcome->d_image, outcome->d_text);
     set_scalar(model->loss, model->loss->gradient, contrastive.d_logit_scale);
     for (int m = 0; m < M; m++) {

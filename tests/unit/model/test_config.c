@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +114,7 @@ static void test_open_clip_is_read(void **state) {
     static const char *const change[][2] = {
         {"", ""},
         {"\"embed_dim\": 16", "\"embed_dim\": 16, \"init_logit_bias\": null, \"pad_id\": 0"},
+        {"\"embed_dim\": 16", "\"embed_dim\": 16, \"init_logit_bias\": -10, \"init_logit_scale\": 2.3"},
         {"\"layers\": 3", "\"layers\": 3, \"patch_dropout\": 0.0, \"pool_type\": \"tok\""},
         {"\"layers\": 3", "\"layers\": 3, \"timm_model_name\": null, \"timm_pool\": \"avg\""},
         {"\"embed_cls\": true", "\"embed_cls\": true, \"correct_cls_mask\": true"},
@@ -136,7 +138,8 @@ static void test_open_clip_refusals(void **state) {
     static const char *const change[][2] = {
         {"\"embed_dim\": 16", "\"embed_dim\": 16, \"family\": \"open_clip\""},
         {"\"embed_dim\": 16", "\"embed_dim\": 12"},
-        {"\"embed_dim\": 16", "\"embed_dim\": 16, \"init_logit_bias\": -10"},
+        {"\"embed_dim\": 16", "\"embed_dim\": 16, \"init_logit_bias\": \"-10\""},
+        {"\"embed_dim\": 16", "\"embed_dim\": 16, \"init_logit_scale\": 101"},
         {"\"embed_dim\": 16", "\"embed_dim\": 16, \"logit_bias\": null"},
         {"\"quick_gelu\": true", "\"quick_gelu\": 1"},
         {"\"layers\": 3", "\"layers\": 3, \"no_ln_pre\": true"},
@@ -256,6 +259,8 @@ static void test_every_number_counts_in_the_fingerprint(void **state) {
     (void)state;
     static const char *const change[][2] = {
         {"\"embed_dim\": 9", "\"embed_dim\": 8"},
+        {"\"embed_dim\": 9", "\"embed_dim\": 9, \"init_logit_scale\": 2"},
+        {"\"embed_dim\": 9", "\"embed_dim\": 9, \"init_logit_bias\": 0"},
         {"\"image_size\": 8", "\"image_size\": 12"},
         {"\"patch_size\": 4", "\"patch_size\": 2"},
         {"\"width\": 12", "\"width\": 18"},
@@ -281,6 +286,56 @@ static void test_every_number_counts_in_the_fingerprint(void **state) {
         if (other.fingerprint == first.fingerprint) fail_msg("same fingerprint with %s", change[i][1]);
         free(text);
     }
+}
+
+// Checkpoints hold them.
+static void test_fingerprints_are_those_of_old(void **state) {
+    (void)state;
+    struct model_config config;
+    assert_int_equal(model_config_read(&config, "../data/models/coca_tiny.json"), 0);
+    assert_true(config.fingerprint == UINT64_C(0xcbedc2e1ebed9422));
+    assert_int_equal(model_config_read(&config, "../data/models/coca_ViT-B-32.json"), 0);
+    assert_true(config.fingerprint == UINT64_C(0x61e9eb931f23a0e1));
+}
+
+// A configuration that is made for the sigmoid loss in memory is the same as one made so in its file.
+static void test_the_sigmoid_loss(void **state) {
+    (void)state;
+    char *hub = xformat("{\"model_cfg\": %s}", good);
+    const char *const files[] = {good, hub};
+    for (int i = 0; i < 2; i++) {
+        struct model_config config, written;
+        json_t *document = json_loads(files[i], 0, NULL);
+        model_config_use_sigmoid_json(document);
+        char *text = json_dumps(document, JSON_REAL_PRECISION(17));
+        assert_int_equal(parse(&config, files[i]), 0);
+        assert_false(config.logit_bias);
+        model_config_use_sigmoid(&config);
+        assert_int_equal(parse(&written, text), 0);
+        assert_true(config.logit_bias && config.init_logit_bias == -10 && config.init_logit_scale == log(10));
+        assert_true(written.fingerprint == config.fingerprint && written.init_logit_scale == log(10));
+        free(text);
+        json_decref(document);
+    }
+    free(hub);
+}
+
+// What was made for it is left alone.
+static void test_the_sigmoid_loss_of_somebody_else(void **state) {
+    (void)state;
+    struct model_config config;
+    char *text = with("\"embed_dim\": 9", "\"embed_dim\": 9, \"init_logit_bias\": -8");
+    json_t *document = json_loads(text, 0, NULL), *before = json_deep_copy(document);
+    assert_int_equal(parse(&config, text), 0);
+    uint64_t fingerprint = config.fingerprint;
+    model_config_use_sigmoid(&config);
+    model_config_use_sigmoid_json(document);
+    assert_true(config.fingerprint == fingerprint && config.init_logit_bias == -8);
+    assert_true(fabs(exp(-config.init_logit_scale) - 0.07) < 1e-12);
+    assert_true(json_equal(document, before));
+    json_decref(document);
+    json_decref(before);
+    free(text);
 }
 
 static void test_presets(void **state) {
@@ -309,6 +364,9 @@ int main(void) {
         cmocka_unit_test(test_texts_that_are_no_model),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_every_number_counts_in_the_fingerprint),
+        cmocka_unit_test(test_fingerprints_are_those_of_old),
+        cmocka_unit_test(test_the_sigmoid_loss),
+        cmocka_unit_test(test_the_sigmoid_loss_of_somebody_else),
         cmocka_unit_test(test_presets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

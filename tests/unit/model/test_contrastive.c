@@ -1,4 +1,4 @@
-// The tiled contrastive loss against its definition in double precision.
+// Both rules of the tiled contrastive loss against their definitions in double precision.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,10 +13,11 @@
 #include "model/contrastive.h"
 
 struct problem {
+    enum contrastive_kind kind;
+    enum contrastive_convention convention;
     int64_t G, E;
     float *image, *text;
-    double logit_scale;
-    enum contrastive_convention convention;
+    struct contrastive_scalars scalars;
 };
 
 static float *random_rows(int64_t G, int64_t E, const char *name) {
@@ -31,8 +32,9 @@ static float *random_rows(int64_t G, int64_t E, const char *name) {
     return rows;
 }
 
-static struct problem problem_of(int64_t G, int64_t E, enum contrastive_convention convention) {
-    return (struct problem){G, E, random_rows(G, E, "image"), random_rows(G, E, "text"), 1.5, convention};
+static struct problem problem_of(enum contrastive_kind kind, enum contrastive_convention convention, int64_t G,
+                                 int64_t E) {
+    return (struct problem){kind, convention, G, E, random_rows(G, E, "image"), random_rows(G, E, "text"), {1.5, -2}};
 }
 
 static void release(struct problem *problem) {
@@ -40,10 +42,10 @@ static void release(struct problem *problem) {
     free(problem->text);
 }
 
-// Where the loss is taken: the embeddings and the scale, moved by `step` along three directions.
+// Where the loss is taken: the embeddings and the scalars, moved by `step` along four directions.
 struct place {
     const float *along_image, *along_text;
-    double along_scale, step;
+    double along_scale, along_bias, step;
 };
 
 static double cosine(const struct problem *p, const struct place *at, int64_t i, int64_t j) {
@@ -54,8 +56,8 @@ static double cosine(const struct problem *p, const struct place *at, int64_t i,
     return sum;
 }
 
-static double loss_at(const struct problem *p, const struct place *at) {
-    double scale = exp(p->logit_scale + at->step * at->along_scale), sum = 0;
+static double softmax_at(const struct problem *p, const struct place *at) {
+    double scale = exp(p->scalars.logit_scale + at->step * at->along_scale), sum = 0;
     double *column = xcalloc((size_t)p->G, sizeof *column);
     for (int64_t i = 0; i < p->G; i++) {
         double row = 0;
@@ -69,6 +71,18 @@ static double loss_at(const struct problem *p, const struct place *at) {
     for (int64_t j = 0; j < p->G; j++) sum += log(column[j]);
     free(column);
     return sum / (double)p->G * (p->convention == CONTRASTIVE_MEAN ? 0.5 : 1);
+}
+
+static double sigmoid_at(const struct problem *p, const struct place *at) {
+    double scale = exp(p->scalars.logit_scale + at->step * at->along_scale);
+    double bias = p->scalars.logit_bias + at->step * at->along_bias, sum = 0;
+    for (int64_t i = 0; i < p->G; i++)
+        for (int64_t j = 0; j < p->G; j++) sum += log1p(exp((i == j ? -1 : 1) * (scale * cosine(p, at, i, j) + bias)));
+    return sum / (double)p->G;
+}
+
+static double loss_at(const struct problem *p, const struct place *at) {
+    return p->kind == CONTRASTIVE_SOFTMAX ? softmax_at(p, at) : sigmoid_at(p, at);
 }
 
 static double dot(const float *a, const float *b, int64_t n) {
@@ -86,32 +100,32 @@ static void check_direction(const struct problem *p, const struct contrastive_re
                             const float *d_text, double lambda, int which) {
     float *zero = xcalloc((size_t)(p->G * p->E), sizeof *zero);
     float *along = random_rows(p->G, p->E, "direction");
-    struct place at = {which == 0 ? along : zero, which == 1 ? along : zero, which == 2, 1e-4};
+    struct place at = {which == 0 ? along : zero, which == 1 ? along : zero, which == 2, which == 3, 1e-4};
     double forward = loss_at(p, &at);
     at.step = -1e-4;
     double slope = (forward - loss_at(p, &at)) / 2e-4;
     double found = dot(d_image, at.along_image, p->G * p->E) + dot(d_text, at.along_text, p->G * p->E) +
-                   result->d_logit_scale * at.along_scale;
+                   result->d_logit_scale * at.along_scale + result->d_logit_bias * at.along_bias;
     assert_close(found, lambda * slope, 1e-4);
     free(zero);
     free(along);
 }
 
-static void check_problem(const char *device, int64_t G, int64_t E, enum contrastive_convention convention) {
-    struct problem p = problem_of(G, E, convention);
+static void check_problem(const char *device, struct problem p) {
     struct ops *ops;
     assert_int_equal(ops_open(&ops, device, DT_REAL, 2), 0);
-    struct contrastive *contrastive = contrastive_new(ops, G, E);
-    float *d_image = xcalloc((size_t)(G * E), sizeof *d_image), *d_text = xcalloc((size_t)(G * E), sizeof *d_text);
-    struct place here = {p.image, p.text, 0, 0};
+    struct contrastive *contrastive = contrastive_new(ops, p.kind, p.G, p.E);
+    size_t numbers = (size_t)(p.G * p.E);
+    float *d_image = xcalloc(numbers, sizeof *d_image), *d_text = xcalloc(numbers, sizeof *d_text);
+    struct place here = {.along_image = p.image, .along_text = p.text};
     double lambda = 0.75;
     struct contrastive_result alone =
-        contrastive_run(contrastive, p.image, p.text, p.logit_scale, lambda, convention, NULL, NULL);
+        contrastive_run(contrastive, p.image, p.text, p.scalars, lambda, p.convention, NULL, NULL);
     struct contrastive_result result =
-        contrastive_run(contrastive, p.image, p.text, p.logit_scale, lambda, convention, d_image, d_text);
+        contrastive_run(contrastive, p.image, p.text, p.scalars, lambda, p.convention, d_image, d_text);
     assert_close(result.loss, loss_at(&p, &here), 1e-6);
     assert_true(alone.loss == result.loss);
-    for (int which = 0; which < 3; which++) check_direction(&p, &result, d_image, d_text, lambda, which);
+    for (int which = 0; which < 4; which++) check_direction(&p, &result, d_image, d_text, lambda, which);
     contrastive_free(&contrastive);
     ops_close(&ops);
     free(d_image);
@@ -120,10 +134,17 @@ static void check_problem(const char *device, int64_t G, int64_t E, enum contras
 }
 
 static void check_sizes(const char *device) {
-    check_problem(device, 2, 3, CONTRASTIVE_MEAN);
-    check_problem(device, 7, 5, CONTRASTIVE_SUM);
-    check_problem(device, 1024, 6, CONTRASTIVE_MEAN);
-    check_problem(device, 1030, 4, CONTRASTIVE_SUM); // four tiles, the last of six rows and columns
+    static const struct {
+        int64_t G, E;
+        enum contrastive_convention convention; // of the softmax
+    } size[] = {{2, 3, CONTRASTIVE_MEAN},
+                {7, 5, CONTRASTIVE_SUM},
+                {1024, 6, CONTRASTIVE_MEAN},
+                {1030, 4, CONTRASTIVE_SUM}}; // four tiles, the last of six rows and columns
+    for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
+        check_problem(device, problem_of(CONTRASTIVE_SOFTMAX, size[i].convention, size[i].G, size[i].E));
+        check_problem(device, problem_of(CONTRASTIVE_SIGMOID, size[i].convention, size[i].G, size[i].E));
+    }
 }
 
 static void test_reference(void **state) {
@@ -136,16 +157,16 @@ static void test_cpu(void **state) {
     check_sizes("cpu");
 }
 
-// One pair has nothing to be told apart from: no loss, no gradient.
+// One pair has nothing to be told apart from: no loss, no gradient by the softmax.
 static void test_one_pair(void **state) {
     (void)state;
-    struct problem p = problem_of(1, 4, CONTRASTIVE_MEAN);
+    struct problem p = problem_of(CONTRASTIVE_SOFTMAX, CONTRASTIVE_MEAN, 1, 4);
     struct ops *ops;
     float d_image[4], d_text[4];
     assert_int_equal(ops_open(&ops, "reference", DT_REAL, 1), 0);
-    struct contrastive *contrastive = contrastive_new(ops, 1, 4);
-    struct contrastive_result result =
-        contrastive_run(contrastive, p.image, p.text, 4, 1, CONTRASTIVE_MEAN, d_image, d_text);
+    struct contrastive *contrastive = contrastive_new(ops, p.kind, 1, 4);
+    struct contrastive_result result = contrastive_run(contrastive, p.image, p.text, (struct contrastive_scalars){4, 0},
+                                                       1, CONTRASTIVE_MEAN, d_image, d_text);
     assert_true(fabs(result.loss) < 1e-5);
     for (int i = 0; i < 4; i++) assert_true(fabs(d_image[i]) < 1e-4 && fabs(d_text[i]) < 1e-4);
     contrastive_free(&contrastive);
@@ -155,15 +176,37 @@ static void test_one_pair(void **state) {
 
 static void test_memory_of_a_large_batch(void **state) {
     (void)state;
-    assert_true(contrastive_bytes(65536, 512) < 500 * 1000 * 1000);
+    for (int kind = 0; kind <= CONTRASTIVE_SIGMOID; kind++)
+        assert_true(contrastive_bytes((enum contrastive_kind)kind, 65536, 512) < 500 * 1000 * 1000);
+}
+
+// What a model that tells nothing apart loses: cosines of 0, and for the sigmoid the best of all biases.
+static void test_chance(void **state) {
+    (void)state;
+    enum { G = 5, E = 2 };
+    struct ops *ops;
+    const float zero[G * E] = {0};
+    assert_int_equal(ops_open(&ops, "reference", DT_REAL, 1), 0);
+    for (int kind = 0; kind <= CONTRASTIVE_SIGMOID; kind++)
+        for (int convention = 0; convention <= CONTRASTIVE_SUM; convention++) {
+            struct contrastive *contrastive = contrastive_new(ops, (enum contrastive_kind)kind, G, E);
+            const struct contrastive_scalars scalars = {1, -log(G - 1)}; // σ = 1/G
+            struct contrastive_result result = contrastive_run(contrastive, zero, zero, scalars, 1,
+                                                               (enum contrastive_convention)convention, NULL, NULL);
+            assert_close(contrastive_chance((enum contrastive_kind)kind, (enum contrastive_convention)convention, G),
+                         result.loss, 1e-6);
+            contrastive_free(&contrastive);
+        }
+    assert_true(contrastive_chance(CONTRASTIVE_SIGMOID, CONTRASTIVE_MEAN, 1) == 0);
+    assert_string_equal(contrastive_name(CONTRASTIVE_SIGMOID), "sigmoid");
+    ops_close(&ops);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference),
-        cmocka_unit_test(test_cpu),
-        cmocka_unit_test(test_one_pair),
-        cmocka_unit_test(test_memory_of_a_large_batch),
+        cmocka_unit_test(test_reference), cmocka_unit_test(test_cpu),
+        cmocka_unit_test(test_one_pair),  cmocka_unit_test(test_memory_of_a_large_batch),
+        cmocka_unit_test(test_chance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

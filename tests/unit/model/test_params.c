@@ -308,6 +308,35 @@ static void test_scalars_and_strangers(void **state) {
     free(path);
 }
 
+// The bias is a parameter of the loss where the configuration has it; weights of a softmax start it anew.
+static void test_the_bias_of_the_sigmoid_loss(void **state) {
+    (void)state;
+    struct model_config config;
+    struct safetensors file;
+    float number = 3;
+    const struct tensor tensor[] = {{"logit_scale", DT_F32, SHAPE(1), &number}};
+    char *path = path_join(folder, "loss.safetensors");
+    read_preset(&config, "coca_tiny");
+    model_config_use_sigmoid(&config);
+    struct ops *ops = open_reference();
+    struct params *params = params_new(ops, &config, &loss_part, false);
+    real *scale = params_weight(params, "logit_scale").master, *bias = params_weight(params, "logit_bias").master;
+    assert_int_equal(params_count(params), 2);
+    assert_false(params_find(params, "logit_bias")->decay);
+    params_initialize(params, 1);
+    assert_near_number("scale", exp(*scale), 10, 1e-6);
+    assert_true(*bias == -10);
+    *bias = 0;
+    assert_int_equal(safetensors_write(path, tensor, 1, NULL, 0, NULL, NULL), 0);
+    assert_int_equal(safetensors_open(&file, path), 0);
+    assert_int_equal(params_load(params, &file, path, model_parts, MODEL_PARTS), 0);
+    assert_true(*scale == 3 && *bias == -10);
+    safetensors_close(&file);
+    params_free(&params);
+    ops_close(&ops);
+    free(path);
+}
+
 static void layout_head(struct params *params, const struct model_config *config) {
     params_layout_add_linear(params, SHAPE(7, config->embed_dim), 1, "head.%s", "weight");
     params_layout_add(params, SHAPE(7), 0.5, 0, "head.bias");
@@ -385,6 +414,7 @@ int main(void) {
         cmocka_unit_test(test_file_round_trip),
         cmocka_unit_test(test_files_that_do_not_fit),
         cmocka_unit_test(test_scalars_and_strangers),
+        cmocka_unit_test(test_the_bias_of_the_sigmoid_loss),
         cmocka_unit_test(test_a_part_of_somebody_else),
         cmocka_unit_test(test_initial_values_in_any_team),
     };

@@ -358,6 +358,21 @@ static void check_contrastive(struct trial *t) {
     agree(t, d_scale, "contrastive_gradient: d_scale");
 }
 
+static void check_sigmoid_loss(struct trial *t) {
+    int64_t C = 1 + size(t, 130), first = draw(t, -2, C), R = draw(t, 1, C);
+    struct both *x = elements(t, R * C), *sums = doubles(t, 3);
+    real bias = draw(t, 0, 1) ? -10 : 0;
+    scale(t, x, 0.3);
+    // The same as above: these are the sizes of what is added up.
+    write_both(t, sums, (double[]){0, 0.01 * (double)R, 0.01 * (double)R});
+    BOTH(sigmoid_loss, sums->at[s], x->at[s], 14.0f, bias, 0.01f, false, first, R, C);
+    agree(t, sums, "sigmoid_loss: loss alone");
+    agree(t, x, "sigmoid_loss: x untouched");
+    BOTH(sigmoid_loss, sums->at[s], x->at[s], 14.0f, bias, 0.01f, true, first, R, C);
+    agree(t, x, "sigmoid_loss: x");
+    agree(t, sums, "sigmoid_loss: sums");
+}
+
 static void check_sums(struct trial *t) {
     int64_t n = draw(t, 0, 1) ? draw(t, 1, 40000) : size(t, 130);
     struct both *x = reals(t, n), *e = reals(t, n), *total = doubles(t, 1);
@@ -444,6 +459,7 @@ static const struct check {
     {"largest_columns", check_largest_columns},
     {"cross_entropy", check_cross_entropy},
     {"contrastive", check_contrastive},
+    {"sigmoid_loss", check_sigmoid_loss},
     {"sums", check_sums},
     {"adamw", check_adamw},
     {"adafactor", check_adafactor},

@@ -91,6 +91,23 @@ static void test_exponential(void **state) {
     }
 }
 
+// The loss of one pair that does not belong together, log(1 + exp(l)), and of one that does, and their slopes.
+static void test_sigmoid_loss(void **state) {
+    (void)state;
+    for (int t = 0; t < table_count(); t++)
+        for (int i = 0; i <= 400; i++) {
+            double l = -80 + 0.4 * i, sums[3];
+            for (int own = 0; own < 2; own++) {
+                float x = (float)l;
+                tables[t]->sigmoid_loss(sums, &x, 1, 0, 1, true, own - 1, 1);
+                double against = own ? -(double)(float)l : (double)(float)l, sigmoid = 1 / (1 + exp(-against));
+                double loss = fmax(against, 0) + log1p(exp(-fabs(against)));
+                assert_true(fabs(sums[0] / loss - 1) < 4e-7);
+                assert_true(fabs(x / (own ? -sigmoid : sigmoid) - 1) < 4e-7);
+            }
+        }
+}
+
 // What is not a number must reach the end, where the step is skipped for it.
 static void test_not_a_number(void **state) {
     (void)state;
@@ -103,6 +120,9 @@ static void test_not_a_number(void **state) {
         assert_true(isnan(lse));
         tables[t]->cross_entropy(&nll, x, 0, 1, false, 3);
         assert_true(isnan(nll));
+        double sums[3];
+        tables[t]->sigmoid_loss(sums, x, 1, 0, 1, false, 0, 3);
+        assert_true(isnan(sums[0]));
     }
 }
 
@@ -126,10 +146,8 @@ static void test_bf16(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_exponential),
-        cmocka_unit_test(test_not_a_number),
-        cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_activations),  cmocka_unit_test(test_exponential), cmocka_unit_test(test_sigmoid_loss),
+        cmocka_unit_test(test_not_a_number), cmocka_unit_test(test_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

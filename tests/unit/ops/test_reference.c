@@ -138,6 +138,18 @@ static void test_contrastive(void **state) {
     assert_true(fabs(d_scale + 2 * p) < 1e-6);
 }
 
+// Of two orthogonal pairs with logits [s+b b; b s+b]: what belongs together is wanted above 0, the rest below.
+static void test_sigmoid_loss(void **state) {
+    (void)state;
+    float x[] = {1, 0, 0, 1};
+    double sums[3] = {0}, own = 1 / (1 + exp(2 - 1)), other = 1 / (1 + exp(1)); // σ(−l) and σ(l)
+    ops->sigmoid_loss(ops, sums, x, 2, -1, 0.5f, true, 0, 2, 2);
+    assert_near(x, (float[]){(float)(-own / 2), (float)(other / 2), (float)(other / 2), (float)(-own / 2)}, 4);
+    assert_true(fabs(sums[0] + 2 * log(1 - own) + 2 * log(1 - other)) < 1e-6);
+    assert_true(fabs(sums[1] + own) < 1e-6);
+    assert_true(fabs(sums[2] - other + own) < 1e-6);
+}
+
 // A first update moves by lr·sign(g), after the decay.
 static void test_adamw(void **state) {
     (void)state;
@@ -160,10 +172,12 @@ static void test_moving_average(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linear),    cmocka_unit_test(test_activations),    cmocka_unit_test(test_layernorm),
-        cmocka_unit_test(test_normalize), cmocka_unit_test(test_attention),      cmocka_unit_test(test_causal),
-        cmocka_unit_test(test_patches),   cmocka_unit_test(test_cross_entropy),  cmocka_unit_test(test_contrastive),
-        cmocka_unit_test(test_adamw),     cmocka_unit_test(test_moving_average),
+        cmocka_unit_test(test_linear),      cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_layernorm),   cmocka_unit_test(test_normalize),
+        cmocka_unit_test(test_attention),   cmocka_unit_test(test_causal),
+        cmocka_unit_test(test_patches),     cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_contrastive), cmocka_unit_test(test_sigmoid_loss),
+        cmocka_unit_test(test_adamw),       cmocka_unit_test(test_moving_average),
     };
     return cmocka_run_group_tests(tests, open_reference, close_reference);
 }

@@ -88,7 +88,49 @@ static void test_contrastive(void **state) {
     check_contrast(12, 12);
 }
 
+// The sigmoid loss of cosines [R,C] whose own pairs begin at column `first` of row 0.
+struct sigmoid {
+    struct ops *ops;
+    int64_t R, C, first;
+    double *cosine, *scratch;
+    double scale, bias, weight;
+};
+
+static double sigmoid_loss(void *context) {
+    struct sigmoid *c = context;
+    double sums[3] = {0};
+    memcpy(c->scratch, c->cosine, (size_t)(c->R * c->C) * sizeof *c->scratch);
+    c->ops->sigmoid_loss(c->ops, sums, c->scratch, c->scale, c->bias, 1, false, c->first, c->R, c->C);
+    assert_memory_equal(c->scratch, c->cosine, (size_t)(c->R * c->C) * sizeof *c->scratch);
+    assert_true(sums[1] == 0 && sums[2] == 0);
+    return c->weight * sums[0];
+}
+
+static void check_sigmoid(int64_t R, int64_t C, int64_t first, double bias) {
+    struct sigmoid c = {open_ops(), R, C, first, random_array(R * C), zero_array(R * C), 10, bias, 0.3};
+    double *gradient = copy_array(c.cosine, R * C), sums[3] = {0};
+    c.ops->sigmoid_loss(c.ops, sums, gradient, c.scale, c.bias, c.weight, true, first, R, C);
+    assert_true(fabs(c.weight * sums[0] - sigmoid_loss(&c)) < 1e-12);
+    for (int64_t i = 0; i < R * C; i++) gradient[i] *= c.scale; // of the cosines, from that of the logits
+    assert_gradient(sigmoid_loss, &c, c.cosine, gradient, R * C, "d_cosine");
+    assert_gradient(sigmoid_loss, &c, &c.scale, &sums[1], 1, "d_scale");
+    assert_gradient(sigmoid_loss, &c, &c.bias, &sums[2], 1, "d_bias");
+    free(c.cosine);
+    free(c.scratch);
+    free(gradient);
+    ops_close(&c.ops);
+}
+
+static void test_sigmoid(void **state) {
+    (void)state;
+    check_sigmoid(1, 1, 0, -10);
+    check_sigmoid(5, 7, 1, -3);
+    check_sigmoid(6, 4, -2, 0);
+    check_sigmoid(3, 3, 7, -10); // a tile off the diagonal
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_contrastive)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_contrastive),
+                                       cmocka_unit_test(test_sigmoid)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
