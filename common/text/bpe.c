@@ -1,3 +1,9 @@
+// Byte-pair encoding as CLIP has it (after Sennrich et al. 2016): a word begins as its bytes, the last one marked as
+// the word's end; of all neighbours that the vocabulary lists as a pair the one learned first is joined, until none is
+// left. vocabulary_clip.c cuts cleaned text into words and calls bpe_encode for each; clip_files.c reads the files.
+//
+// Token files are texts, so each byte needs a character: printable bytes of Latin-1 are themselves, the 68 others get
+// the characters from U+0100 on, in ascending order (GPT-2's bytes_to_unicode). So "Ġ" is a blank.
 #include "text/bpe.h"
 
 #include <stdio.h>
@@ -42,6 +48,8 @@ void bpe_spell(struct buffer *out, unsigned char byte) {
     unicode_append(out, spelling(byte));
 }
 
+// Open addressing in a table that is at most half full, so a search ends soon; the high bits of the product are the
+// mixed ones.
 static struct pair *pair_slot(const struct bpe *bpe, int32_t first, int32_t second) {
     uint64_t hash = ((uint64_t)(uint32_t)first << 32 | (uint32_t)second) * 0x9E3779B97F4A7C15u;
     for (size_t i = hash >> 32;; i++) {
@@ -75,6 +83,7 @@ static bool add_pairs(struct bpe *bpe, const struct bpe_files *files, char *reas
     return true;
 }
 
+// Every byte must be a token in both forms: so any text at all can be encoded, and nothing is unknown.
 static bool find_byte(struct bpe *bpe, unsigned char byte, char *reason) {
     struct buffer text = {0};
     bpe_spell(&text, byte);
@@ -124,6 +133,11 @@ int bpe_find(const struct bpe *bpe, const char *token) {
 
 // A word on its way: symbols in a list, and the pairs that could join in a heap, lowest rank and then leftmost on top.
 // So a word takes n log n steps, however long. A pair whose symbols have changed since is stale and is passed over.
+//
+// CLIP's own loop looks for the lowest pair and joins all its places from left to right, then looks again. The heap
+// does the same: places of one rank come from left to right, of "aaa" the first two join and the other pair is stale;
+// and a join makes only pairs that were learned after its symbol, so of higher rank, which wait. (So it is where, as in
+// CLIP's list, every token has one pair that makes it.)
 struct symbol {
     int32_t id, before, next; // neighbours' positions, −1 at the ends; id −1 when it was joined to the one before
 };
@@ -170,6 +184,8 @@ static void consider(struct word *word, int at) {
     if (pair->rank >= 0) push(word, (struct chance){pair->rank, at, next, pair->joined, first, second});
 }
 
+// A chance is stale if any of its three facts changed: either symbol, or that they are neighbours. A symbol that was
+// joined to the one before has −1, which no chance names.
 static void join(struct word *word, const struct chance *chance) {
     struct symbol *left = &word->symbol[chance->at], *right = &word->symbol[chance->second_at];
     if (left->id != chance->first || right->id != chance->second || left->next != chance->second_at) return;

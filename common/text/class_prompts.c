@@ -1,3 +1,6 @@
+// What zero-shot classification compares pictures with: names of classes and texts about each. coca-score reads them,
+// from plain lists or from the JSON files that CLIP_benchmark publishes for its data sets, where one file may hold many
+// sets. Templates are filled here (prompt.c); averaging the texts' embeddings by class is measure/'s.
 #include "text/class_prompts.h"
 
 #include <stdbool.h>
@@ -26,6 +29,7 @@ static const json_t *find_set(const json_t *object, const struct strings *sets) 
     return NULL;
 }
 
+// Names what the file does hold, as far as a line has room.
 static int refuse_set(const char *path, const json_t *object, const struct strings *sets) {
     struct buffer keys = {0};
     const char *key;
@@ -40,6 +44,7 @@ static int refuse_set(const char *path, const json_t *object, const struct strin
     return status;
 }
 
+// Each text becomes a line of a list that another process reads, so it may hold no line end and no NUL.
 static int add_texts(struct strings *list, const json_t *array, const char *path, const char *what) {
     size_t i;
     json_t *text;

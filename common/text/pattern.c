@@ -1,3 +1,6 @@
+// Regular expressions for the few places that cannot do without: cutting words as CLIP does, and finding spoiled text.
+// They were written for Python; PCRE2 reads the same syntax, with Unicode's classes for text. Compiled code is shared
+// by threads and read only; what a match writes is made for each call.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "text/pattern.h"
 

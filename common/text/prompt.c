@@ -1,3 +1,6 @@
+// Lists of lines (class names, templates) and the texts made from them. coca-tokenize makes captions of labels with it,
+// sampled anew for each sample, and coca-score the prompts of zero-shot classification. Files are written by hand, so
+// lines may be comments, and an error names its line.
 #include "text/prompt.h"
 
 #include <ctype.h>
@@ -78,6 +81,8 @@ void prompt_fill(struct buffer *text, const char *template, const char *name) {
     buffer_text(text, template);
 }
 
+// Order and template are drawn from subkeys of their own, so that neither changes when the other's number of draws
+// does.
 void prompt_from_labels(struct buffer *text, const struct strings *labels, const struct strings *templates,
                         struct random_key key) {
     struct buffer names = {0};
