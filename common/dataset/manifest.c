@@ -1,3 +1,7 @@
+// dataset.json, read and written. It is what a dataset is known by: the number of records, which the plan divides, the
+// fields, which stages ask for, and fingerprints, by which a run notices that its data changed. Each shard's `meta`
+// repeats its row, so that shards of two datasets, or of two versions, are not mixed up. store.c reads it,
+// store_writer.c writes it last, and a directory without it is no dataset.
 #include "dataset/manifest.h"
 
 #include <jansson.h>
@@ -30,6 +34,8 @@ void manifest_release(struct manifest *manifest) {
     *manifest = (struct manifest){0};
 }
 
+// Little endian by hand, so that the hash is the same everywhere. Cutting a dataset into other shards changes it,
+// though the records are the same.
 uint64_t manifest_fingerprint(const struct manifest *manifest) {
     struct buffer bytes = {0};
     for (int i = 0; i < manifest->shard_count; i++)
@@ -47,7 +53,7 @@ static json_t *fields_to_json(unsigned fields) {
     return names;
 }
 
-// The field's bit; 0 for one that this version does not know.
+// The field's bit; 0 for one that this version does not know, which is then as good as absent.
 static unsigned field_bit(const char *name) {
     for (int i = 0; i < RECORD_FIELDS; i++)
         if (name && !strcmp(name, record_field_name(i))) return 1u << i;
@@ -67,7 +73,7 @@ static json_t *hash_to_json(uint64_t hash) {
     return json_string(text);
 }
 
-// True when `text` is what `hash` is written as.
+// True when `text` is what `hash` is written as: strtoull alone would also take a sign, blanks and what follows.
 static bool hash_is(uint64_t hash, const char *text) {
     char written[HASH_TEXT_SIZE];
     hash_format(written, hash);
@@ -87,6 +93,7 @@ char *manifest_meta(const struct manifest_shard *shard) {
     return text;
 }
 
+// The fields need not be compared: they follow from the records, which the fingerprint is of.
 bool manifest_meta_matches(const struct manifest_shard *shard, const void *meta, size_t size) {
     json_t *object = json_loadb(meta, size, JSON_REJECT_DUPLICATES, NULL);
     json_int_t version, records;
@@ -147,6 +154,8 @@ static int shards_from_json(struct manifest *manifest, const json_t *shards, con
     return status;
 }
 
+// In order of what a reader needs to be told: another kind of file, another version, a damaged row, and sums that do
+// not agree, which is a manifest that was edited or shards that were exchanged.
 static int parse(struct manifest *manifest, json_t *document, const char *path) {
     const char *format, *fingerprint;
     int version;

@@ -1,3 +1,11 @@
+// Which sample stands where (plan.h). It is arithmetic without state: any worker makes sample n without asking anyone,
+// a run resumes at any n, and how many workers, microbatches or replicas there are changes nothing. sources.c asks for
+// each sample; the price of having no list to shuffle is a keyed permutation (random_permute), a few rounds of mixing a
+// draw.
+//
+// Why each source covers itself once an epoch: of any W samples in a row exactly a_j are source j's, so its draws are k
+// = (n div W)·a_j + rank = 0, 1, 2, … without gap or repetition. Draws e·size … (e + 1)·size − 1 are its epoch e, and
+// the permutation keyed by e is one-to-one on 0 … size − 1. Sources end their epochs at different n, and nothing waits.
 #include "dataset/plan.h"
 
 #include <stdlib.h>
@@ -20,6 +28,7 @@ struct plan {
     } pattern[PLAN_WEIGHT_SUM];
 };
 
+// Bounds for what follows: an id has 48 bits for the record, and the pattern is a table of W places.
 static int check(const struct plan_source *source, int count) {
     if (count < 1 || count > PLAN_SOURCES)
         return error(EXIT_USAGE, "%d datasets: there must be 1 to %d", count, PLAN_SOURCES);
@@ -49,6 +58,8 @@ static void interleave(struct plan *plan) {
     }
 }
 
+// All that decides where samples stand but the seed. It keys the permutations: with other data, or other weights, a run
+// with the same seed is another run, not a shifted one.
 static uint64_t fingerprint_of(const struct plan *plan) {
     uint64_t hash = hash_bytes(NULL, 0, plan->shuffle);
     for (int j = 0; j < plan->count; j++) {
@@ -109,6 +120,7 @@ static void place_in_order(const struct plan *plan, int64_t n, struct plan_sampl
         sample->record -= plan->source[sample->source].size;
 }
 
+// The sample's own key depends on n and not on the record: when a record comes again, it is cropped otherwise.
 struct plan_sample plan_at(const struct plan *plan, int64_t n) {
     if (n < 0) bug("sample %lld", (long long)n);
     struct plan_sample sample = {.key = random_subkey(plan->sample, (uint64_t)n)};
@@ -121,6 +133,7 @@ struct plan_sample plan_at(const struct plan *plan, int64_t n) {
 }
 
 // One number of "1::2" at `*text`, moved behind it and its "::".
+// After "::" there must be another number, and without it nothing: hence `more == (**text != 0)`.
 static bool take_weight(const char **text, int *weight) {
     char *end;
     long value = strtol(*text, &end, 10);

@@ -1,3 +1,5 @@
+// A dataset as an array of encoded records: the manifest and its shards, all open at once, and a number mapped to the
+// shard that holds it. sources.c, coca-score and coca-pack read through it. It decodes nothing.
 #include "dataset/store.h"
 
 #include <stdlib.h>
@@ -15,6 +17,8 @@ struct store {
     int64_t *first; // [shards + 1] number of each shard's first record
 };
 
+// All at once, so that a dataset that lacks a shard is refused at the start and not after hours. Maps cost address
+// space, no memory.
 static int open_shards(struct store *store) {
     const struct manifest *manifest = &store->manifest;
     store->shard = xcalloc((size_t)manifest->shard_count, sizeof *store->shard);
@@ -96,6 +100,8 @@ int store_get(struct store *store, int64_t index, struct span *value) {
     return shard_reader_get(store->shard[shard], index - store->first[shard], value);
 }
 
+// The chain of hashes as the writer made it: each value's seed is the hash before, so order counts, and one wrong byte
+// changes all that follow.
 static int verify_shard(const struct store *store, int shard) {
     const struct manifest_shard *expected = &store->manifest.shard[shard];
     struct span value;

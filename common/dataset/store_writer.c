@@ -1,3 +1,6 @@
+// Makes a dataset: shards filled one after the other in DIRECTORY.tmp, then the manifest, then the name. coca-pack
+// calls it. Whoever opens DIRECTORY finds a whole dataset or none, whenever the writer dies; what it leaves is a .tmp,
+// which the next run removes.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,11 +84,13 @@ static int close_shard(struct store_writer *writer) {
     return status;
 }
 
+// By bytes too, so that a shard fits the map of its writer, and copies in reasonable pieces.
 static bool is_full(const struct store_writer *writer) {
     const struct manifest_shard *state = shard_writer_state(writer->shard);
     return state->records >= writer->records_per_shard || state->bytes >= SHARD_BYTES_LIMIT;
 }
 
+// Encoded first: a record that is too large spoils no shard.
 int store_writer_add(struct store_writer *writer, const struct record *record) {
     buffer_clear(&writer->value);
     record_encode(record, &writer->value);
@@ -104,7 +109,7 @@ static int rename_or_report(const char *from, const char *to) {
 }
 
 // Two renames, since a directory cannot be renamed onto one that holds something; the first is undone if the second
-// fails.
+// fails. Between them nothing has the name, for a moment; the old dataset is whole beside it.
 static int swap_in(const struct store_writer *writer) {
     if (!directory_exists(writer->directory)) return rename_or_report(writer->aside, writer->directory);
     char *old = xformat("%s.old.tmp", writer->directory);
@@ -116,6 +121,7 @@ static int swap_in(const struct store_writer *writer) {
     return status;
 }
 
+// A rename is in the parent's pages: without this it may be lost with the power, after the files were synced.
 static int sync_parent(const char *directory) {
     char *parent = xstrdup(directory);
     char *slash = strrchr(parent, '/');
@@ -125,6 +131,7 @@ static int sync_parent(const char *directory) {
     return status;
 }
 
+// The target is looked at again, as packing takes hours and somebody else may have taken the name.
 static int finish(struct store_writer *writer) {
     int status = 0;
     if (!store_writer_count(writer)) status = error(EXIT_DATA, "%s: there is no record to write", writer->directory);

@@ -1,5 +1,6 @@
 // A CLIP_benchmark tar root: train/ and test/, each with nshards.txt (a number) and 0.tar, 1.tar, …; or one of these
-// folders. Of a root, test/ is read.
+// folders. Of a root, test/ is read, as it is evaluated on. The shards are ordinary ones, so tar.c reads them; only
+// names of suffixes differ.
 #include <stdlib.h>
 
 #include "base/fail.h"

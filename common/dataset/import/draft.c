@@ -1,3 +1,6 @@
+// What an importer gathers of one sample before it is given: readers meet its parts in any order, from several files or
+// members, in memory that does not last. So everything is copied in here and given at once. What goes wrong with a part
+// is noted as a defect of the sample, never an end of the import: of a million pictures some are always broken.
 #include "dataset/import/draft.h"
 
 #include <ctype.h>
@@ -78,6 +81,7 @@ static bool is_blank(const char *text, size_t size) {
     return !size;
 }
 
+// The empty text tells the sink "there was a caption, and it was empty", which it counts by name.
 void draft_lines(struct texts *texts, const void *text, size_t size, bool first_only) {
     const int before = texts->count;
     for (size_t at = 0; at < size && !(first_only && texts->count > before);) {
@@ -117,6 +121,7 @@ void draft_picture_file(struct draft *draft, const char *path) {
     draft->picture_key = 0;
 }
 
+// Lists are made by hand and moved about: relative paths are meant from where the list lies, unless a root is given.
 void draft_listed_picture(struct draft *draft, const struct importer *importer, const char *list, const char *path,
                           size_t length) {
     const char *root = importer->options->images_root;

@@ -1,3 +1,5 @@
+// How JSON that describes pictures is read, for coco.c, jsonl.c and tar.c: a value may be a text, an array of texts or
+// null, and several names may stand for the same thing. Anything else is a defect of the sample that has it.
 #include "dataset/import/fields.h"
 
 #include <stdlib.h>

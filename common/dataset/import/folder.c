@@ -1,4 +1,6 @@
-// A folder, walked in the order of its names: each picture with the text files beside it that have its name.
+// A folder, walked in the order of its names, so that the same folder packs to the same dataset: each picture with the
+// text files beside it that have its name. Links are followed. What is no picture and beside none is passed over, its
+// suffix noted for the report if nothing matches.
 #include <ctype.h>
 #include <errno.h>
 #include <fts.h>
@@ -52,6 +54,7 @@ static void add_class(struct walk *walk, const char *stem) {
         if (read_beside(walk, stem, keys->item[i])) draft_class(&walk->draft, walk->text.bytes, walk->text.size);
 }
 
+// The id is the path below the root without suffix: it stays the same when the folder is moved.
 static int give_picture(struct walk *walk, const char *path, size_t stem_length) {
     struct draft *draft = &walk->draft;
     const size_t root_length = strlen(walk->root) + 1;

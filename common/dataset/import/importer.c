@@ -1,3 +1,6 @@
+// The way from every format's reader to the sink, and the guess whether the user named the right keys: if none of the
+// first PROBE_SAMPLES has a picture and a text, the import ends with a list of what was looked for and what is there,
+// instead of packing for hours what nobody can use.
 #include "dataset/import/importer.h"
 
 #include <stdlib.h>
@@ -14,6 +17,7 @@ int importer_key(const struct strings *keys, const char *key, size_t length) {
     return -1;
 }
 
+// Only until something matches: the names are for the report that then never comes.
 void importer_saw(struct importer *importer, const char *key, size_t length) {
     struct strings *keys = &importer->seen.keys;
     if (importer->seen.matched || keys->count == PROBE_KEYS) return;
@@ -81,6 +85,7 @@ int importer_nothing(const struct importer *importer) {
     return status;
 }
 
+// The sink gets samples with defects too, since it is the sink that counts and names what is left out.
 int importer_give(struct importer *importer, const struct import_sample *sample) {
     struct import_sample given = *sample;
     struct span *labels;

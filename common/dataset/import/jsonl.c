@@ -1,4 +1,5 @@
-// JSON lines: an object per picture with its path and its captions, texts or arrays of texts.
+// JSON lines: an object per picture with its path and its captions, texts or arrays of texts. A line that is no object
+// is a defect of that line. Read line by line, as such lists are long.
 #include <jansson.h>
 #include <string.h>
 

@@ -1,3 +1,5 @@
+// A whole file of others into memory, with a reason in words instead of a report, since the caller knows whose picture
+// it was. Only regular files: a FIFO among pictures would wait for ever.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -6,6 +8,8 @@
 
 #include "dataset/import/draft.h"
 
+// As many bytes as the file had when it was looked at: one that grows meanwhile is cut there, one that shrinks is a
+// defect.
 static char *read_all(struct buffer *bytes, int descriptor, size_t size) {
     buffer_reserve(bytes, size);
     while (bytes->size < size) {

@@ -1,4 +1,5 @@
-// A list with a row per picture, comma- or tab-separated: open_clip's CSV and its relatives.
+// A list with a row per picture, comma- or tab-separated: open_clip's CSV and its relatives. Columns are found by the
+// names of the header, or of --columns where there is none, as the key lists ask; csv.c cuts rows into cells.
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct table {
     struct draft draft;
 };
 
+// --columns says that the first row is data already; else it is the header, and is used up.
 static void name_columns(struct table *table) {
     const char *columns = table->importer->options->columns;
     for (const char *rest = columns; rest && *rest;) {
@@ -46,6 +48,7 @@ static struct columns find_columns(const struct table *table, const struct strin
     return columns;
 }
 
+// Told before any row is read: without a picture's column, or any of texts, no row can match.
 static int map_columns(struct table *table) {
     struct importer *importer = table->importer;
     for (size_t i = 0; i < table->names.count; i++)
@@ -73,6 +76,7 @@ static struct span picture_of(const struct table *table) {
     return picture;
 }
 
+// A row with fewer cells than columns has lost a separator or gained a line end: it is not known which cell is which.
 static int give_row(struct table *table) {
     struct draft *draft = &table->draft;
     draft_clear(draft);
