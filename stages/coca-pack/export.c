@@ -1,4 +1,6 @@
-// coca-pack export: a dataset as a tar that webdataset, open_clip and `pack --from tar` read.
+// coca-pack export: a dataset as a tar that webdataset, open_clip and `pack --from tar` read. Members of a sample must
+// be adjacent and have one key, so they are named by the record's number, which no id can spoil. What a tar has no
+// member for (labels, question, answers, the id) goes into json. Pictures travel byte for byte.
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -58,6 +60,7 @@ static int write_member(struct archive *archive, int64_t index, const char *suff
     return written ? 0 : failed(archive);
 }
 
+// By the bytes, as everywhere: what a picture is called never mattered.
 static const char *suffix_of(struct span picture) {
     static const char *const suffixes[] = {
         [IMAGE_UNKNOWN] = "image", [IMAGE_JPEG] = "jpg", [IMAGE_PNG] = "png", [IMAGE_WEBP] = "webp"};

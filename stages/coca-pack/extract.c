@@ -1,4 +1,5 @@
-// coca-pack extract: one picture as it was packed.
+// coca-pack extract: one picture as it was packed, to look at with other programs, above all one that fails to decode.
+// So it is not decoded here, nor turned upright.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// coca-pack formats: what `pack --from` reads.
+// coca-pack formats: what `pack --from` reads. The list is the importers' own table, so it cannot be out of date.
 #include <stdio.h>
 
 #include "commands.h"

@@ -1,4 +1,5 @@
-// coca-pack list: a line per record, or all captions.
+// coca-pack list: a line per record for sort, grep and spm_train. Texts may hold anything, so what would break a line
+// or a column becomes a blank.
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
-// coca-pack pack: pictures with texts in, a dataset out.
+// coca-pack pack: pictures with texts in, a dataset out. It joins what others do: import.c reads samples and hands them
+// to take_sample, pipeline.c runs fitness.c over them in threads, retire writes them in order (output.c). A sample's
+// number in the input decides everything about it (held out or not), so the result does not depend on threads.
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +103,7 @@ static void catch_signal(int number) {
     caught = number;
 }
 
+// A signal ends the import with its own code, between samples: what is under way is finished and thrown away.
 static int take_sample(void *context, const struct import_sample *sample) {
     struct packing *packing = context;
     if (caught) return -(128 + caught);

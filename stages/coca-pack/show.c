@@ -1,4 +1,4 @@
-// coca-pack show: a dataset or one record as JSON.
+// coca-pack show: a dataset or one record as JSON, for people and for jq. Keys keep the order in which they are set.
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>

@@ -1,4 +1,6 @@
-// coca-pack verify: is a dataset whole, and is every record fit?
+// coca-pack verify: is a dataset whole, and is every record fit? First the fingerprints, which tell damage by copying
+// or by hand; then each record through the same judgement as when it is packed, for datasets made with --no-verify or
+// by others. It changes nothing.
 #include <stdlib.h>
 
 #include "base/fail.h"

@@ -1,4 +1,6 @@
-// coca-score captions
+// coca-score captions: the sink of a captioning, and the page that shows what a model sees. It asks text-decode for all
+// captions and writes them in the order of the samples, with the names of a list or of the dataset's records; a picture
+// that could not be read has an empty caption, so that lines and pictures still match.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

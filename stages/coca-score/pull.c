@@ -1,3 +1,6 @@
+// What all commands of coca-score have in common: without training the sink conducts. It asks for microbatches (0, m)
+// ahead of need and takes them in order, until a worker says that the data end; so the encoders in between need no
+// number of samples. Drops, which producers report beside their rows, are gathered on the way.
 #include "pull.h"
 
 #include <inttypes.h>
@@ -68,6 +71,8 @@ int pull_open(struct hub *hub, struct edge **edge, const char *name, const char 
     return status;
 }
 
+// A request says the first sample and how many, so a worker needs to know nothing else. The last may lie beyond the
+// data, which is how the end is found.
 static void ask_ahead(struct edge *edge, struct stream *stream) {
     const int64_t B = run_options.microbatch;
     for (; stream->wanted <= stream->next + run_options.window; stream->wanted++)

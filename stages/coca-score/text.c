@@ -1,3 +1,5 @@
+// Captions and names for a terminal, a TSV or a page. They come from models and from data of others, so anything that
+// would end a line, move a cursor or open a tag is made harmless here, at the way out.
 #include "text.h"
 
 #include "base/utf8.h"
@@ -28,6 +30,7 @@ void text_html(struct buffer *out, const char *text, size_t size) {
     buffer_release(&clean);
 }
 
+// Three bytes are four characters of six bits; what is missing of the last three is said by "=".
 void text_data_uri(struct buffer *out, const char *media_type, const void *bytes, size_t size) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *at = bytes;

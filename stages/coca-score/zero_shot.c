@@ -1,4 +1,6 @@
-// coca-score zero-shot
+// coca-score zero-shot: first the prompts' embeddings, of which measure/zero_shot.c makes one direction a class, then
+// the pictures', each judged as it comes: nothing of them is kept, so a test set may have any size. The right class is
+// looked up in the dataset, by the sample's id; encoders never see it.
 #include <inttypes.h>
 #include <stdlib.h>
 

@@ -1,4 +1,7 @@
-// coca-tap diff: compares two recordings message by message, or two .safetensors by the names of their tensors.
+// coca-tap diff: compares two recordings message by message, or two .safetensors by the names of their tensors. It is
+// how parity with other implementations is shown, and how a change is shown to change nothing. Without --tolerance it
+// wants the same bits. With it two bounds hold: the error of the whole tensor, ‖a−b‖/‖b‖, and max|a−b| against max|b|,
+// since a single wrong element of a large tensor does not move its norm.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

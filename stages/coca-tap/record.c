@@ -1,4 +1,5 @@
-// coca-tap record: writes down what the workers of a pulled edge make.
+// coca-tap record: writes down what the workers of a pulled edge make, by standing in for their consumer. Recordings
+// are how a stage is fed without the ones before it, again and again the same.
 #include "stage/progress.h"
 #include "tap.h"
 

@@ -1,3 +1,4 @@
+// Numbers of any type as double, for statistics and comparison. Exact for all but i64 beyond 2^53.
 #include <inttypes.h>
 
 #include "tap.h"
