@@ -22,6 +22,7 @@ char *manifest_shard_path(const char *directory, int shard) {
     return xformat("%s/%05d.lmdb", directory, shard);
 }
 
+// Sums follow from the shards and are never set apart, so that they cannot disagree with them here.
 void manifest_add(struct manifest *manifest, struct manifest_shard shard) {
     manifest->shard = xrealloc_array(manifest->shard, (size_t)manifest->shard_count + 1, sizeof shard);
     manifest->shard[manifest->shard_count++] = shard;
@@ -85,6 +86,7 @@ static json_t *shard_to_json(const struct manifest_shard *shard) {
                      "fingerprint", hash_to_json(shard->fingerprint));
 }
 
+// Sorted keys: the same shard has the same bytes.
 char *manifest_meta(const struct manifest_shard *shard) {
     json_t *meta = shard_to_json(shard);
     json_object_set_new(meta, "version", json_integer(MANIFEST_VERSION));
@@ -128,6 +130,7 @@ int manifest_write(const struct manifest *manifest, const char *directory) {
     return status;
 }
 
+// Numbers of records are used as array indices and divided by later: what cannot be one is refused here.
 static int shard_from_json(struct manifest *manifest, json_t *object, const char *path) {
     json_int_t records, bytes;
     json_t *fields;
@@ -178,6 +181,7 @@ static int parse(struct manifest *manifest, json_t *document, const char *path) 
     return 0;
 }
 
+// Three mistakes with three remedies: no such directory, a directory of something else, a manifest that cannot be read.
 int manifest_read(struct manifest *manifest, const char *directory) {
     *manifest = (struct manifest){0};
     if (!directory_exists(directory)) return error(EXIT_DATA, "%s: no such dataset directory", directory);

@@ -70,6 +70,7 @@ static uint64_t fingerprint_of(const struct plan *plan) {
     return hash;
 }
 
+// Keys part at each level, plan, order or sample, source: streams of draws of different purpose never meet.
 int plan_new(struct plan **plan, const struct plan_source *source, int count, uint64_t seed, bool shuffle) {
     *plan = NULL;
     int status = check(source, count);

@@ -64,6 +64,7 @@ void record_release(struct record *record) {
     *record = RECORD_EMPTY;
 }
 
+// Empty is absent: a record has no empty fields, so decoding gives what was encoded.
 static bool has_field(const struct record *record, const struct field *field) {
     if (field->is_array) return *count_of(record, field) > 0;
     if (field->kind == PACK_INT) return record->class >= 0;

@@ -74,6 +74,7 @@ static int check_unchanged(const struct sources *sources, const struct sources_o
     return 0;
 }
 
+// Order without shuffling takes the same plan, which then counts through the sources.
 static int make_plan(struct sources *sources, const struct sources_options *options) {
     struct plan_source source[PLAN_SOURCES];
     int weight[PLAN_SOURCES];
@@ -85,7 +86,8 @@ static int make_plan(struct sources *sources, const struct sources_options *opti
     return plan_new(&sources->plan, source, sources->count, options->seed, options->order == SOURCES_SHUFFLED);
 }
 
-// Borrows from the store. A record that makes no sense is a sample with a reason, not an end.
+// Borrows from the store. A record that makes no sense is a sample with a reason, not an end: it keeps its row, empty,
+// and is counted and named.
 static int read_record(struct sources *sources, struct plan_sample place, struct sample *sample) {
     struct span value;
     int status = store_get(sources->store[place.source], place.record, &value);

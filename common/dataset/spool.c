@@ -121,6 +121,8 @@ static int find_start(struct spool *spool, int64_t n, int64_t *start) {
 }
 
 // Reads on until the line ends; the buffer then begins with it. Returns its size with its end.
+// A line is mostly shorter than the first piece read. What was read beyond it is kept in the buffer behind, unused: the
+// next line is read anew, and the kernel has its bytes.
 static int read_line(struct spool *spool, int64_t n, int64_t start, size_t *size) {
     char chunk[4 << 10];
     struct buffer *line = &spool->line;
@@ -139,6 +141,7 @@ static int read_line(struct spool *spool, int64_t n, int64_t start, size_t *size
     return error(EXIT_DATA, "%s: line %" PRId64 " has more than %d bytes", spool->path, n + 1, SPOOL_LINE_LIMIT);
 }
 
+// The line's end becomes its NUL; a last line without an end has one behind its last byte.
 int spool_line(struct spool *spool, int64_t n, const char **line) {
     int64_t start;
     size_t size = 0;

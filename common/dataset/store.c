@@ -65,6 +65,7 @@ int store_shards(const struct store *store) {
     return store->manifest.shard_count;
 }
 
+// From the manifest, whose shards were held to it when they were opened; store_verify reads the data themselves.
 uint64_t store_fingerprint(const struct store *store) {
     return manifest_fingerprint(&store->manifest);
 }

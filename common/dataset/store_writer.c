@@ -41,6 +41,7 @@ static int check_target(const char *directory, bool replace) {
     return 0;
 }
 
+// The target is looked at before hours of work, and again at the end.
 int store_writer_open(struct store_writer **writer, const char *directory, int64_t records_per_shard, bool replace) {
     *writer = NULL;
     char *target = without_slashes(directory);

@@ -37,6 +37,7 @@ void bpe_byte_order(unsigned char order[256]) {
             if (is_printable(byte) == printable) order[count++] = (unsigned char)byte;
 }
 
+// The characters that spell bytes, from U+0100 on: the n-th byte without a character of its own, counted upwards.
 static uint32_t spelling(unsigned char byte) {
     if (is_printable(byte)) return byte;
     uint32_t point = 0x100;
@@ -72,6 +73,7 @@ static bool add_pair(struct bpe *bpe, const char *first, const char *second, int
     return known;
 }
 
+// A pair's rank is its place in the list; an empty line keeps its rank and joins nothing.
 static bool add_pairs(struct bpe *bpe, const struct bpe_files *files, char *reason) {
     for (bpe->pairs = 1; bpe->pairs <= 2 * files->first.count;) bpe->pairs *= 2;
     bpe->pair = xmalloc(bpe->pairs * sizeof *bpe->pair);
@@ -103,6 +105,8 @@ void bpe_files_release(struct bpe_files *files) {
     strings_release(&files->second);
 }
 
+// The tokens are taken over and not copied: a vocabulary is some 50,000 texts. Bytes first: a file that is none of
+// CLIP's mostly fails there, with the plainest reason.
 struct bpe *bpe_new(struct bpe_files *files, char reason[BPE_REASON]) {
     struct bpe *bpe = xcalloc(1, sizeof *bpe);
     bpe->token = files->token;
@@ -176,6 +180,7 @@ static struct chance pop(struct word *word) {
     return top;
 }
 
+// Puts the pair that begins at `at` into the heap, if the vocabulary has it.
 static void consider(struct word *word, int at) {
     const int next = at < 0 ? -1 : word->symbol[at].next;
     if (next < 0) return;
@@ -197,6 +202,8 @@ static void join(struct word *word, const struct chance *chance) {
     consider(word, chance->at);
 }
 
+// The word's last byte has the symbol that ends words, which is how "a" in the middle and "a" at the end are told
+// apart. What does not fit into `capacity` is cut, not the joins: a caption's last word is encoded as a whole.
 int bpe_encode(const struct bpe *bpe, const char *text, size_t size, int32_t *ids, int capacity) {
     enum { SMALL = 64 };
     struct symbol few_symbols[SMALL];
@@ -223,6 +230,8 @@ int bpe_encode(const struct bpe *bpe, const char *text, size_t size, int32_t *id
     return count;
 }
 
+// The way back from characters to bytes. Characters that spell none (in tokens that others added) are given as they
+// are.
 void bpe_decode(const struct bpe *bpe, int32_t id, struct buffer *bytes) {
     const char *token = bpe->token.item[id];
     const size_t size = strlen(token);

@@ -44,6 +44,7 @@ static void append_narrow(struct buffer *out, uint32_t point) {
     for (size_t i = 0; i < count; i++) append_straight(out, part[i]);
 }
 
+// One step of decomposition, from a ligature to the letters it stands for; these go on to the other replacements.
 static void append_plain(struct buffer *out, uint32_t point) {
     ucs4_t part[UC_DECOMPOSITION_MAX_LENGTH];
     int tag, count;

@@ -24,6 +24,7 @@ static int byte_of(const struct charmap *map, uint32_t point) {
     return -1;
 }
 
+// One character that the encoding lacks, and the text was never read in it.
 bool charmap_encode(const struct charmap *map, struct buffer *out, const char *text, size_t size) {
     for (size_t at = 0, length; at < size; at += length) {
         const int byte = byte_of(map, unicode_at(text + at, size - at, &length));

@@ -18,7 +18,7 @@ static bool is_json(const char *path) {
     return length > 5 && !strcmp(path + length - 5, ".json");
 }
 
-// "wds/cifar10" is "cifar10" too.
+// "wds/cifar10" is "cifar10" too: data sets are named with and without the folder that CLIP_benchmark keeps them in.
 static const json_t *find_set(const json_t *object, const struct strings *sets) {
     for (size_t i = 0; i < sets->count; i++) {
         const char *name = sets->item[i], *slash = strrchr(name, '/');
@@ -76,6 +76,7 @@ int class_names_read(struct strings *names, const char *path, const struct strin
     return !status && !names->count ? error(EXIT_DATA, "%s: holds no class name", path) : status;
 }
 
+// Class by class, as each class's embedding is the mean of neighbours.
 static void fill_all(struct class_prompts *prompts, const struct strings *names, const struct strings *templates) {
     struct buffer text = {0};
     for (size_t c = 0; c < names->count; c++) {
@@ -112,6 +113,8 @@ static int read_own(struct class_prompts *prompts, const struct strings *names, 
     return 0;
 }
 
+// A list is templates. Of an object first the set that was named, then the object itself, if it has the first class's
+// name as a key, and last the default.
 static int prompts_from_json(struct class_prompts *prompts, const struct strings *names, const json_t *document,
                              const char *path, const struct strings *sets) {
     const json_t *found = json_is_array(document) ? document : find_set(document, sets);

@@ -45,6 +45,7 @@ static void turn(struct draft *draft) {
     buffer_clear(&draft->next);
 }
 
+// A text that is empty stays so, and steps need not know.
 static void apply(struct draft *draft, step *change) {
     if (!draft->text.size) return;
     change(&draft->next, draft->text.bytes, draft->text.size);
@@ -67,7 +68,8 @@ static void fix_once(const struct cleaner *cleaner, struct draft *draft, bool un
     apply(draft, unicode_compose);
 }
 
-// Again until nothing changes; the bound is for texts made to change for ever.
+// Again until nothing changes: a repair may bring in a character that another step replaces, and spoiled text is often
+// spoiled twice. The bound is for texts made to change for ever.
 static void fix_segment(const struct cleaner *cleaner, struct buffer *out, const char *text, size_t size,
                         bool unescapes) {
     enum { ROUNDS = 100 };
@@ -99,7 +101,8 @@ static void fix_lines(const struct cleaner *cleaner, struct buffer *out, const c
     }
 }
 
-// Most captions: ASCII without references and controls.
+// Most captions: ASCII without references and controls, in which no step would find anything. The line breaks of \r are
+// left to the steps.
 static bool is_plain(const char *text, size_t size) {
     for (size_t i = 0; i < size; i++) {
         const unsigned char c = (unsigned char)text[i];

@@ -105,6 +105,7 @@ static void add_bytes(struct strings *tokens, const char *end) {
     buffer_release(&text);
 }
 
+// The order of tokens is CLIP's code, not its file: bytes, bytes at a word's end, pairs, begin, end.
 static int read_merges(struct bpe_files *files, const char *text, size_t size, char *reason) {
     if (read_lines(files, text, size, CLIP_PAIRS_USED, true, reason)) return -1;
     add_bytes(&files->token, "");
@@ -202,6 +203,8 @@ static bool is_text(const json_t *object, const char *key, const char *expected)
     return text && !strcmp(text, expected);
 }
 
+// A file of the same shape may hold another kind of tokenizer, which would give ids without complaint: the two words
+// that make it CLIP's are asked for.
 static int read_tokenizer_json(struct bpe_files *files, const json_t *document, char *reason) {
     const json_t *model = json_object_get(document, "model"), *merges = json_object_get(model, "merges");
     json_t *vocab = json_object_get(model, "vocab");
@@ -258,6 +261,7 @@ static int read_json(struct bpe_files *files, const char *path, const char *byte
     return status;
 }
 
+// merges.txt alone has no ids: vocab.json beside it does.
 static int read_pairs(struct bpe_files *files, const char *path, const char *bytes, size_t size, struct buffer *more,
                       char *reason) {
     if (read_beside(more, path, "vocab.json", reason)) return -1;

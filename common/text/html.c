@@ -45,7 +45,8 @@ static bool is_noncharacter(uint32_t point) {
     return (point & 0xFFFE) == 0xFFFE || (point >= 0xFDD0 && point <= 0xFDEF);
 }
 
-// What browsers make of a number: Windows-1252 for C1 controls, nothing for other controls but blanks.
+// What browsers make of a number: Windows-1252 for C1 controls, as pages mean that by them; U+FFFD for what is no
+// character; nothing for other controls but blanks.
 static void append_number(struct buffer *out, uint32_t point) {
     if (point >= 0x80 && point < 0xA0)
         unicode_append(out, charmap_windows_1252((uint8_t)point));

@@ -134,6 +134,7 @@ void mojibake_free(struct mojibake *mojibake) {
     free(mojibake);
 }
 
+// Nothing is spoiled in ASCII, which is most lines, and the expression is long.
 static bool is_bad(const struct mojibake *mojibake, const char *text, size_t size) {
     struct match match;
     return !unicode_is_ascii(text, size) && pattern_find(mojibake->bad, text, size, 0, &match);
@@ -287,6 +288,7 @@ static bool fix_step(const struct mojibake *mojibake, struct buffer *text) {
     return fix_parts(mojibake, text) || (is_latin && fix_controls(text, true)) || fix_controls(text, false);
 }
 
+// Undoing a misreading makes one character of several, and controls are replaced for good: so there is a last step.
 void mojibake_fix(const struct mojibake *mojibake, struct buffer *text) {
     while (fix_step(mojibake, text)) continue;
 }

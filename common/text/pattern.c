@@ -41,6 +41,7 @@ bool pattern_find(const struct pattern *pattern, const char *text, size_t size, 
     return found >= 0;
 }
 
+// No pattern of ours matches an empty text, so each turn gets ahead.
 void pattern_replace(const struct pattern *pattern, struct buffer *out, const char *text, size_t size,
                      pattern_replacement *replace, void *context) {
     size_t at = 0;

@@ -18,6 +18,7 @@ static bool is_comment(const char *line, size_t length) {
 }
 
 // Appends one line without the blanks around it.
+// Blanks around a name would become part of prompts.
 static int add_line(struct strings *lines, const char *path, int number, const char *line, size_t length) {
     while (length && isspace((unsigned char)line[length - 1])) length--;
     while (length && isspace((unsigned char)*line)) line++, length--;
@@ -72,6 +73,7 @@ int templates_read(struct strings *templates, const char *path) {
     return status ? status : templates_check(templates, path);
 }
 
+// A template may have several places, and all get the name.
 void prompt_fill(struct buffer *text, const char *template, const char *name) {
     const char *place;
     for (size_t length; (place = find_place(template, &length)); template = place + length) {

@@ -34,6 +34,7 @@ static const struct vocabulary *find_kind(const struct buffer *file) {
     return NULL;
 }
 
+// By content: vocabularies go by many names.
 static int open_bytes(struct tokenizer **tokenizer, const char *path, const struct buffer *file) {
     const struct vocabulary *kind = find_kind(file);
     if (!kind)

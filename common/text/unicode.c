@@ -32,6 +32,7 @@ bool unicode_is_space(uint32_t point) {
     return (point >= 0x1C && point <= 0x1F) || uc_is_property_white_space(point);
 }
 
+// libunistring gives NULL only for lack of memory, as texts are valid here.
 static void take(struct buffer *out, uint8_t *made, size_t size) {
     if (!made) die(EXIT_RUN, "out of memory");
     buffer_append(out, made, size);
@@ -113,6 +114,7 @@ void unicode_compose(struct buffer *out, const char *text, size_t size) {
     take(out, made, length);
 }
 
+// A blank is owed until a word comes: so none is left at the end.
 void unicode_single_blanks(struct buffer *out, const char *text, size_t size) {
     const size_t start = out->size;
     bool blank = false;

@@ -87,6 +87,7 @@ static int encode_word(const struct clip *clip, const char *word, size_t size, i
     return bpe_encode(clip->bpe, word, size, ids, capacity);
 }
 
+// Stops as soon as the caption is full: long texts cost no more than their beginning, but for the cleaning.
 static int encode(const void *state, const char *text, size_t size, int32_t *ids, int capacity) {
     const struct clip *clip = state;
     struct buffer clean = {0};

@@ -9,7 +9,8 @@
 
 #include "base/hash.h"
 
-// The slot that holds the text, or the free one that would.
+// The slot that holds the text, or the free one that would. Texts of the list end in NUL, the one that is looked for
+// need not.
 static int32_t *slot_of(const struct words *words, const char *text, size_t size) {
     for (size_t i = hash_bytes(text, size, 0);; i++) {
         int32_t *slot = &words->slot[i & (words->slots - 1)];

@@ -25,6 +25,7 @@ static int read_count(const char *folder, long *count) {
     return status;
 }
 
+// The first shard that cannot be read ends the import: the number says that it must be there.
 static int read_shards(struct importer *importer, const char *folder, long count) {
     int status = 0;
     for (long i = 0; i < count && !status; i++) {

@@ -78,6 +78,7 @@ static int give_image(struct coco *coco, const json_t *image, size_t place) {
     return draft_give(draft, coco->importer);
 }
 
+// The document's keys are what is seen, for the report when it is some other JSON.
 static int give_all(struct coco *coco, const json_t *document) {
     const json_t *images = json_object_get(document, "images");
     const char *key;

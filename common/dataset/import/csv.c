@@ -63,6 +63,7 @@ static int read_quoted(struct csv *csv) {
 }
 
 // Appends one cell that begins with `byte`; gives the byte that ends it: the separator, '\n' or STREAM_END.
+// A quoted cell may go on behind its closing quote, as some programs write it: what follows is added as it stands.
 static int read_cell(struct csv *csv, int byte) {
     const size_t start = csv->bytes.size;
     if (byte == '"') byte = read_quoted(csv);

@@ -93,6 +93,7 @@ void draft_lines(struct texts *texts, const void *text, size_t size, bool first_
     if (texts->count == before) texts_add(texts, "", 0);
 }
 
+// strtoll takes a sign and stops anywhere, so what is left must be blank and the value no less than 0.
 void draft_class(struct draft *draft, const void *text, size_t size) {
     char *copy = copy_of(text, size), *end;
     errno = 0;
@@ -104,6 +105,7 @@ void draft_class(struct draft *draft, const void *text, size_t size) {
     free(copy);
 }
 
+// The first one: what follows is mostly its consequence.
 void draft_defect(struct draft *draft, const char *format, ...) {
     if (draft->defect) return;
     char text[512];

@@ -36,6 +36,7 @@ void fields_texts(const json_t *object, const struct strings *keys, struct draft
     }
 }
 
+// As text, whatever it is in JSON: one rule says what a class is.
 void fields_class(const json_t *object, const struct strings *keys, struct draft *draft) {
     const json_t *value = fields_first(object, keys);
     if (!value) return;

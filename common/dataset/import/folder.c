@@ -48,6 +48,7 @@ static void add_texts(struct walk *walk, const char *stem, const struct strings 
             draft_lines(texts, walk->text.bytes, walk->text.size, walk->importer->options->first_line);
 }
 
+// The first key that has a file, in the order of the list.
 static void add_class(struct walk *walk, const char *stem) {
     const struct strings *keys = &walk->importer->class_keys;
     for (size_t i = 0; i < keys->count && walk->draft.class < 0; i++)
@@ -70,6 +71,7 @@ static int give_picture(struct walk *walk, const char *path, size_t stem_length)
     return draft_give(draft, walk->importer);
 }
 
+// A folder that cannot be read is an error: part of a folder is another dataset.
 static int visit(struct walk *walk, const FTSENT *entry) {
     if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
         return error(EXIT_DATA, "%s: cannot be read: %s", entry->fts_path, strerror(entry->fts_errno));

@@ -46,6 +46,7 @@ static int open_idx(struct idx *idx, const char *path) {
     return status;
 }
 
+// Sides and bytes as any picture's; bytes of one picture are asked for at once.
 static int check_pictures(const struct idx *pictures) {
     const uint32_t *dim = pictures->dim;
     const bool is_grey = pictures->dims == 3, is_rgb = pictures->dims == 4 && dim[3] == 3;

@@ -11,6 +11,7 @@
 
 #define LINE_BYTES_LIMIT (16u << 20)
 
+// The picture's path is its id, as it tells the record best.
 static void read_object(struct importer *importer, struct draft *draft, const char *list, const json_t *object) {
     const char *key;
     json_t *value;

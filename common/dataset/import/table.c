@@ -36,6 +36,7 @@ static void name_columns(struct table *table) {
     }
 }
 
+// A key without a column is only noted: of several keys some may be of other lists.
 static struct columns find_columns(const struct table *table, const struct strings *keys) {
     struct columns columns = {xcalloc(keys->count + 1, sizeof *columns.cell), 0};
     for (size_t i = 0; i < keys->count; i++) {

@@ -115,6 +115,7 @@ static int close_sample(struct shard *shard) {
 }
 
 // Begins a sample with the member's key, unless it belongs to the one that is open.
+// A draft is given when a member with another key comes, or the end: nothing else tells that a sample is whole.
 static int open_sample(struct shard *shard) {
     struct draft *draft = &shard->draft;
     if (shard->is_open && draft->id.size == shard->key.size && !strcmp(draft->id.bytes, shard->key.bytes)) return 0;
@@ -126,6 +127,7 @@ static int open_sample(struct shard *shard) {
     return status;
 }
 
+// Names that libarchive cannot bring into the locale's characters it still has as UTF-8.
 static int take_member(struct shard *shard, struct archive_entry *entry) {
     const char *name = archive_entry_pathname(entry);
     if (!name) name = archive_entry_pathname_utf8(entry);
