@@ -64,6 +64,7 @@ static int drop_texts(struct output *output, const struct job *job) {
     return status;
 }
 
+// A sample is in the dataset or in the list, and a sample that lost texts is in both.
 int output_add(struct output *output, const struct job *job) {
     if (job->drop) return drop_sample(output, job);
     int status = drop_texts(output, job);
@@ -85,6 +86,7 @@ static void append_counts(struct buffer *text, const char *what, const int64_t c
     buffer_text(text, ")");
 }
 
+// The last line of a long job: what is in it, what is not, and where that is listed.
 static void report(const struct output *output, int64_t records, bool listed) {
     struct buffer text = {0};
     append_counts(&text, "samples", output->sample_drops);

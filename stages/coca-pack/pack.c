@@ -114,6 +114,7 @@ static int take_sample(void *context, const struct import_sample *sample) {
     return packing->samples == settings.limit ? LIMIT_REACHED : 0;
 }
 
+// By the number in the input, before anything is left out: the same samples are held out whatever is fit.
 static int retire(struct job *job, void *context) {
     struct packing *packing = context;
     progress_set(packing->progress, job->number + 1, NULL);

@@ -59,6 +59,7 @@ static int prepare(const struct strings *operands) {
     return run_join(&model, &tables[RUN]);
 }
 
+// Drops are known while their message is taken: its rows are zeroed then.
 static int take(void *context, const struct message *message) {
     const int64_t first = all.count;
     int status = embeddings_add(context, message);

@@ -104,6 +104,7 @@ static bool any_left(const struct stream *streams, int count) {
     return false;
 }
 
+// In turn, one message of each stream: so neither of two encoders waits until the other has done all.
 int pull_all(struct edge *edge, struct stream *streams, int count, const char *what, int64_t total) {
     struct progress *progress = progress_new(what, total, "samples");
     int status = 0;

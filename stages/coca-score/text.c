@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 
+// Byte by byte: valid UTF-8 has no byte below 0x80 within a character, so only controls themselves are touched.
 void text_clean(struct buffer *out, const char *text, size_t size) {
     const int is_utf8 = utf8_valid(text, size);
     for (size_t i = 0; i < size; i++) {

@@ -92,6 +92,7 @@ static int judge(const struct embeddings *images, int64_t row) {
     return 0;
 }
 
+// Each message's embeddings are gathered and dropped again: only counts are kept.
 static int take_images(void *context, const struct message *message) {
     struct embeddings images = {0};
     (void)context;
@@ -120,6 +121,7 @@ static int say(void) {
     return results_say("zeroshot_classification", metrics, chance);
 }
 
+// Prompts first, to their end: a picture can only be judged when all classes are there.
 static int evaluate(struct hub *hub) {
     static const struct peer_group peers[] = {{ROLE_TEXT, 1}, {ROLE_IMAGE, 1}};
     struct stream text = {.from = {ROLE_TEXT, ANY_RANK}, .take = embeddings_add, .context = &self.prompts};

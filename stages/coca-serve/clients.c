@@ -54,6 +54,7 @@ static void read_tag(struct request *request, const json_t *header) {
     free(text);
 }
 
+// NULL for what is no JSON: jansson's getters give NULL of NULL, and each lack is told once.
 static void read_header(struct request *request, zmq_msg_t *frame) {
     json_t *header = zmq_msg_size(frame) > HEADER_LIMIT
                          ? NULL

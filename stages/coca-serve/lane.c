@@ -123,6 +123,8 @@ static int find_pending(const struct lane *lane, int64_t line) {
 }
 
 // Why the sample could not be had, or NULL; the caller frees.
+// A worker that cannot have a sample puts something in its row and says so beside: the client gets the reason, not the
+// row.
 static char *find_drop(const struct message *message, int64_t id) {
     const char *line;
     for (int i = 0; (line = message_string(message, TENSOR_DROPS, i)); i++) {
@@ -166,6 +168,7 @@ static void answer_one(struct lane *lane, void *socket, const struct message *me
     free(path);
 }
 
+// Sizes come from another process, so they are checked against each other before rows are read.
 static int answer_batch(struct lane *lane, void *socket, const struct message *message, struct tally *tally) {
     const void *ids, *rows;
     int status = message_tensor(message, TENSOR_IDS, DT_I64, SHAPE(-1), &ids);
@@ -180,6 +183,7 @@ static struct wanted next(const struct lane *lane) {
     return wanted_data(workers(lane), 0, lane->taken);
 }
 
+// In the order in which batches were asked for, and only while they are there: the loop has other lanes to look after.
 int lane_answer(struct lane *lane, void *socket, struct tally *tally) {
     int status = 0;
     while (!status && lane->taken < lane->asked && edge_ready(lane->edge, next(lane))) {

@@ -118,6 +118,7 @@ static void add_rows(struct message *message, const struct tensor *tensor, int64
     memcpy(cut, (const char *)tensor->data + first * row, (size_t)(B * row));
 }
 
+// Numbers as a run would give them, so that a stage that checks them finds nothing strange.
 static int write_step(struct recording *out, const struct batch *batch, int64_t step) {
     int64_t B = settings.microbatch, M = batch->G / B;
     int status = 0;
@@ -134,6 +135,7 @@ static int write_step(struct recording *out, const struct batch *batch, int64_t 
     return status;
 }
 
+// A reader that has had enough is no failure.
 static int write_recording(const struct batch *batch) {
     struct recording *out;
     if (batch->G == 0 || batch->G % settings.microbatch)

@@ -15,6 +15,7 @@ static int prepare(const struct strings *operands) {
     return operand ? 0 : -EXIT_USAGE;
 }
 
+// In double, over all elements: a column that is wrong in one place shows in the extremes.
 static void add_statistics(struct buffer *line, const struct tensor *tensor) {
     double least = INFINITY, most = -INFINITY, sum = 0;
     int64_t count = shape_count(tensor->shape), odd = 0;
