@@ -108,6 +108,7 @@ bool manifest_meta_matches(const struct manifest_shard *shard, const void *meta,
     return matches;
 }
 
+// A row is what `meta` of the shard says, and its size in bytes, which the shard itself cannot hold: it is known last.
 static json_t *shards_to_json(const struct manifest *manifest) {
     json_t *shards = json_array();
     for (int i = 0; i < manifest->shard_count; i++) {

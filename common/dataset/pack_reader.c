@@ -107,6 +107,8 @@ static bool finish_small(struct pack_reader *reader, struct pack_item *item, uin
     return set_count(reader, item, type & 0x0f);
 }
 
+// E.g. a3 66 6f 78 is the text "fox": 0xa3 is below 0xc0 and holds its length 3. c4 03 … is three bytes of bin: layout
+// 0x04 has a field of one byte, which says 3.
 bool pack_next(struct pack_reader *reader, struct pack_item *item) {
     *item = (struct pack_item){0};
     if (!left(reader)) return false;

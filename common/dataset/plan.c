@@ -43,8 +43,8 @@ static int check(const struct plan_source *source, int count) {
 }
 
 // The even interleaving: place i goes to the source that is furthest behind its share (i + 1)·a_j / W, the first of
-// equals. What all are behind sums up to one place, so the chosen one had less than its share, which is a_j at most:
-// after W places each source has had exactly a_j.
+// equals; 3::1 gives 0 0 1 0. What all are behind sums up to one place, so the chosen one had less than its share,
+// which is a_j at most: after W places each source has had exactly a_j.
 static void interleave(struct plan *plan) {
     int taken[PLAN_SOURCES] = {0};
     for (int i = 0; i < plan->weight_sum; i++) {
@@ -105,6 +105,10 @@ int64_t plan_records(const struct plan *plan) {
     return plan->records;
 }
 
+// The permutation has no table: a Feistel network maps pairs (left, right) to (right, left ^ f(right)), which can be
+// undone whatever f is, so it is one-to-one on all numbers of 2h bits; what lands beyond size − 1 is mapped again until
+// it does not. Another epoch has another key and so another order, and element 5 of it costs as much as element
+// 5,000,000.
 static void place_shuffled(const struct plan *plan, int64_t n, struct plan_sample *sample) {
     const struct slot slot = plan->pattern[n % plan->weight_sum];
     const struct plan_source *source = &plan->source[slot.source];
@@ -115,6 +119,7 @@ static void place_shuffled(const struct plan *plan, int64_t n, struct plan_sampl
     sample->record = (int64_t)random_permute(key, (uint64_t)source->size, (uint64_t)(draw % source->size));
 }
 
+// A few sources, so they are walked past.
 static void place_in_order(const struct plan *plan, int64_t n, struct plan_sample *sample) {
     if (n >= plan->records) bug("sample %lld of a plan of %lld", (long long)n, (long long)plan->records);
     for (sample->record = n; sample->record >= plan->source[sample->source].size; sample->source++)

@@ -46,6 +46,8 @@ const char *record_field_name(int field) {
 }
 
 // The member of `record` that a field fills.
+// Fields are found by their offsets, so encoder and decoder are loops over the table; the table alone says which member
+// has which type.
 static void *member(const struct record *record, size_t offset) {
     return (char *)record + offset;
 }
@@ -206,6 +208,7 @@ static int decode_pair(struct decoding *decoding) {
     return pack_skip(&decoding->reader, &value) ? 0 : refuse_cut(decoding);
 }
 
+// A record is one map, {"image": bin, "captions": [str …], "class": int, "id": str, …}, keys in any order.
 static int decode_map(struct decoding *decoding) {
     struct pack_item map;
     if (!pack_next(&decoding->reader, &map)) return refuse_cut(decoding);

@@ -109,6 +109,7 @@ static int finish(struct shard_writer *writer, struct manifest_shard *shard) {
     return 0;
 }
 
+// A transaction that is still open is given up: what it holds was never in the file.
 static void release(struct shard_writer **writer) {
     if ((*writer)->txn) mdb_txn_abort((*writer)->txn);
     if ((*writer)->env) mdb_env_close((*writer)->env);

@@ -188,6 +188,8 @@ static int read_line(struct sources *sources, int64_t n, struct sample *sample) 
     return spool_line(sources->spool, n, &sample->line);
 }
 
+// n → record, by order: of a list line n; shuffled, the plan's place n; in order, record n of the datasets one behind
+// the other; by caption, the record that caption n is of, and which of its captions that is.
 int sources_read(struct sources *sources, int64_t n, struct sample *sample) {
     if (sources->spool) return read_line(sources, n, sample);
     if (!sources->captions) return read_place(sources, n, n, sample);

@@ -32,6 +32,7 @@ void spool_cut(struct spool_writer *writer) {
     while (spool_begun(writer)) spool_write(writer, SPOOL_FILLER, strlen(SPOOL_FILLER));
 }
 
+// Whole lines always, in one write if the kernel takes it: a reader that sees the front of a line waits for the rest.
 int spool_flush(struct spool_writer *writer) {
     const char *at = writer->pending.bytes;
     for (size_t left = writer->pending.size; left;) {

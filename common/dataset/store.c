@@ -93,6 +93,7 @@ static int shard_of(const struct store *store, int64_t index) {
     return low;
 }
 
+// E.g. shards of 100, 100 and 50 records: first = 0, 100, 200, 250, and record 230 is number 30 of shard 2.
 int store_get(struct store *store, int64_t index, struct span *value) {
     if (index < 0 || index >= store->manifest.records)
         return error(EXIT_DATA, "%s: no record %lld, there are %lld", store->directory, (long long)index,

@@ -78,6 +78,7 @@ static int open_shard(struct store_writer *writer) {
     return status;
 }
 
+// The shard is complete and on disk; only its row remains to be written.
 static int close_shard(struct store_writer *writer) {
     struct manifest_shard shard;
     int status = shard_writer_commit(&writer->shard, &shard);

@@ -105,6 +105,10 @@ static int skip_empty_lines(struct csv *csv) {
     return byte;
 }
 
+//   title,filepath            2 cells
+//   "a ""red"" frog",1.jpg    a "red" frog | 1.jpg
+//   "two
+//   lines",2.jpg              one row, of two lines
 bool csv_next(struct csv *csv) {
     if (csv->status) return false;
     const int byte = skip_empty_lines(csv);

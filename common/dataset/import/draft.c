@@ -19,6 +19,7 @@ static void *copy_of(const void *bytes, size_t size) {
     return copy;
 }
 
+// Texts are copied, with a NUL behind them that does not count.
 static void texts_add(struct texts *texts, const void *text, size_t size) {
     if (texts->count == texts->capacity) {
         texts->capacity = texts->capacity ? 2 * texts->capacity : 8;
@@ -53,6 +54,7 @@ void draft_release(struct draft *draft) {
     free(draft->labels.item);
 }
 
+// Everything is lent for the call: the draft is used again for the next sample.
 int draft_give(const struct draft *draft, struct importer *importer) {
     const struct import_sample sample = {
         .name = draft->name.bytes,

@@ -28,6 +28,7 @@ void fields_add(const json_t *value, const char *key, struct draft *draft,
     for (size_t i = 0; i < json_array_size(value); i++) add_text(json_array_get(value, i), key, draft, add);
 }
 
+// Each key that the object has, in the order of the list: several may name captions.
 void fields_texts(const json_t *object, const struct strings *keys, struct draft *draft,
                   void (*add)(struct draft *draft, const void *text, size_t size)) {
     for (size_t i = 0; i < keys->count; i++) {

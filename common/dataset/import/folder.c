@@ -22,6 +22,7 @@ struct walk {
 };
 
 // The length of `path` before its last dot, and the suffix behind it in lower case; the whole path when it has none.
+// The last dot, unlike tar.c's first: names of files hold dots, keys of webdataset none.
 static size_t split_suffix(struct buffer *suffix, const char *path) {
     const char *dot = strrchr(path_base(path), '.');
     buffer_clear(suffix);

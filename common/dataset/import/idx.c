@@ -66,6 +66,7 @@ static int check_labels(const struct idx *labels, const struct idx *pictures) {
     return 0;
 }
 
+// The id is the picture's number, in six digits, so that names sort like numbers.
 static int give(struct importer *importer, const struct idx *pictures, const uint8_t *pixels, uint32_t number,
                 uint8_t label) {
     char id[16], name[4096];

@@ -40,7 +40,8 @@ static void note_sample(struct importer *importer, const struct import_sample *s
         importer->seen.defect = xformat("%s: %s", sample->name, sample->defect);
 }
 
-// Puts the name of the sample's class before its labels, into `labels`, which the caller frees.
+// Puts the name of the sample's class before its labels, into `labels`, which the caller frees: so a classification set
+// gets texts, which prompts are made of in training.
 static const char *add_class_name(const struct importer *importer, struct record *record, struct span **labels) {
     *labels = NULL;
     const struct strings *names = importer->options->class_names;
@@ -66,6 +67,7 @@ static void append_keys(struct buffer *text, const char *what, const struct stri
     for (size_t i = 0; i < keys->count; i++) buffer_format(text, "%s%s", i ? ", " : "", keys->item[i]);
 }
 
+// One sentence: what was looked for, where, and what is there. It is mostly read by somebody who mistyped a key.
 int importer_nothing(const struct importer *importer) {
     struct buffer text = {0};
     if (importer->seen.samples)

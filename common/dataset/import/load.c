@@ -23,6 +23,7 @@ static char *read_all(struct buffer *bytes, int descriptor, size_t size) {
     return NULL;
 }
 
+// The descriptor is asked, not the path, which may by now be another file.
 static char *read_file(struct buffer *bytes, int descriptor, size_t limit) {
     struct stat about;
     if (fstat(descriptor, &about)) return xformat("cannot be read: %s", strerror(errno));

@@ -50,6 +50,7 @@ static bool parse_range(const struct braces *braces, unsigned long *first, unsig
     return *first <= *last;
 }
 
+// {008..010} is 008, 009, 010: numbers get at least the digits of the first.
 static int unfold_range(struct strings *paths, const struct braces *braces, unsigned long first, unsigned long last,
                         int width) {
     if (last - first >= PATHS_LIMIT) return error(EXIT_USAGE, "%s: too many files", braces->head);

@@ -51,6 +51,7 @@ void stream_close(struct stream **stream) {
     *stream = NULL;
 }
 
+// A failure ends the stream like its end; the status tells them apart.
 static bool fill(struct stream *stream) {
     if (stream->status || stream->is_empty) return false;
     const la_ssize_t count = archive_read_data(stream->archive, stream->block, BLOCK_BYTES);

@@ -62,6 +62,7 @@ static int map_columns(struct table *table) {
     return table->image.count && has_text ? 0 : importer_nothing(importer);
 }
 
+// An empty cell is no text: rows of such lists have no other way to leave one out.
 static void add_cells(struct table *table, const struct columns *columns,
                       void (*add)(struct draft *draft, const void *text, size_t size)) {
     for (int i = 0; i < columns->count; i++) {

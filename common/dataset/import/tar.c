@@ -89,6 +89,7 @@ static bool is_wanted(const struct shard *shard, const struct strings *keys) {
     return importer_key(keys, shard->suffix.bytes, shard->suffix.size) >= 0;
 }
 
+// A member may serve several lists, as captions and as labels. Of several class members the first counts.
 static int take_text(struct shard *shard) {
     struct importer *importer = shard->importer;
     const struct import_options *options = importer->options;
