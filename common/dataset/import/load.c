@@ -1,5 +1,5 @@
 // A whole file of others into memory, with a reason in words instead of a report, since the caller knows whose picture
-// it was. Only regular files: a FIFO among pictures would wait for ever.
+// it was. Only regular files are read, and no more of them than `limit`.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
