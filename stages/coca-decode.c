@@ -1,4 +1,7 @@
-// coca-decode: pictures in, pixels out. The manual page is below.
+// coca-decode: pictures in, pixels out. The manual page is below. A worker of the images edge: it answers requests for
+// microbatches, each by itself, so any number may run, die and come back. Which record sample n is, dataset/sources.c
+// says; what is seen of it, image/view.c; asking and answering is worker/'s. Here they are joined, and a picture that
+// cannot be had becomes grey, with its reason beside.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

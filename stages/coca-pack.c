@@ -1,5 +1,6 @@
 // coca-pack: pictures with texts into datasets, and out again. `coca-pack COMMAND --help` is the manual page of each
-// command, and stages/coca-pack/COMMAND.c its source.
+// command, and stages/coca-pack/COMMAND.c its source. It is a tool, no stage: nobody connects to it, and it ends when
+// its work is done.
 #include <locale.h>
 #include <string.h>
 

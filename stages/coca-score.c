@@ -1,4 +1,5 @@
-// coca-score: the measures of an evaluation.
+// coca-score: the measures of an evaluation, a command and a source file each (coca-score/COMMAND.c). It is the sink at
+// the end of a pipeline of other stages; what is computed of embeddings, without any message, is in common/measure.
 #include "coca-score/commands.h"
 
 static const char manual[] =

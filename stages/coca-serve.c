@@ -1,4 +1,6 @@
-// coca-serve: answers clients by the work of other stages. The manual page is below.
+// coca-serve: answers clients by the work of other stages. The manual page is below. One loop: take requests, put them
+// into their task's lane, ask for whole batches, answer what has come. No request waits for another task's, and none is
+// lost silently: there is a place for it, or it is refused at once. clients.c speaks with clients, lane.c with stages.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

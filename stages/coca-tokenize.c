@@ -1,4 +1,6 @@
-// coca-tokenize: captions in, token ids out. The manual page is below.
+// coca-tokenize: captions in, token ids out. The manual page is below. A worker of the tokens edge, as coca-decode is
+// of the images': both must find the same record for sample n, so both ask dataset/sources.c with the same options. The
+// text is coca-tokenize/sample_text.c's, its ids text/'s; a text that cannot be had becomes an empty caption.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,6 @@
+// Drives an import: options taken apart into key lists, paths unfolded, one format's reader run over them. coca-pack
+// calls it, and gets every sample through a sink. A format is a file of import/ with a row here; what it reads of a
+// picture, and what makes a record of it, are its own and the sink's.
 #include "dataset/import.h"
 
 #include <stdlib.h>
@@ -28,6 +31,7 @@ static void split_keys(struct strings *keys, const char *list, const char *fallb
     }
 }
 
+// Keys that a format does not know (NULL) stay empty lists, and nothing is found by them.
 static void begin(struct importer *importer) {
     const struct import_format *format = importer->format;
     const struct import_options *options = importer->options;
@@ -46,6 +50,8 @@ static void release(struct importer *importer) {
     free(importer->seen.defect);
 }
 
+// A run that gave no sample with picture and text is an error: the keys were wrong, and an empty dataset would say so
+// later and less clearly. importer.c stops earlier where there are many.
 static int run_all(struct importer *importer, const struct strings *paths) {
     int status = 0;
     for (size_t i = 0; i < paths->count && !status; i++) {
@@ -56,6 +62,7 @@ static int run_all(struct importer *importer, const struct strings *paths) {
     return status;
 }
 
+// All paths are unfolded before the first is read: a mistake in the last one is told at once.
 int import_run(const struct import_format *format, const struct import_options *options, const struct strings *paths,
                import_sink *sink, void *context) {
     struct importer importer = {.format = format, .options = options, .sink = sink, .context = context};

@@ -1,3 +1,7 @@
+// dataset.json, read and written. It is what a dataset is known by: the number of records, which the plan divides, the
+// fields, which stages ask for, and fingerprints, by which a run notices that its data changed. Each shard's `meta`
+// repeats its row, so that shards of two datasets, or of two versions, are not mixed up. store.c reads it,
+// store_writer.c writes it last, and a directory without it is no dataset.
 #include "dataset/manifest.h"
 
 #include <jansson.h>
@@ -18,6 +22,7 @@ char *manifest_shard_path(const char *directory, int shard) {
     return xformat("%s/%05d.lmdb", directory, shard);
 }
 
+// Sums follow from the shards and are never set apart, so that they cannot disagree with them here.
 void manifest_add(struct manifest *manifest, struct manifest_shard shard) {
     manifest->shard = xrealloc_array(manifest->shard, (size_t)manifest->shard_count + 1, sizeof shard);
     manifest->shard[manifest->shard_count++] = shard;
@@ -30,6 +35,8 @@ void manifest_release(struct manifest *manifest) {
     *manifest = (struct manifest){0};
 }
 
+// Little endian by hand, so that the hash is the same everywhere. Cutting a dataset into other shards changes it,
+// though the records are the same.
 uint64_t manifest_fingerprint(const struct manifest *manifest) {
     struct buffer bytes = {0};
     for (int i = 0; i < manifest->shard_count; i++)
@@ -47,7 +54,7 @@ static json_t *fields_to_json(unsigned fields) {
     return names;
 }
 
-// The field's bit; 0 for one that this version does not know.
+// The field's bit; 0 for one that this version does not know, which is then as good as absent.
 static unsigned field_bit(const char *name) {
     for (int i = 0; i < RECORD_FIELDS; i++)
         if (name && !strcmp(name, record_field_name(i))) return 1u << i;
@@ -67,7 +74,7 @@ static json_t *hash_to_json(uint64_t hash) {
     return json_string(text);
 }
 
-// True when `text` is what `hash` is written as.
+// True when `text` is what `hash` is written as: strtoull alone would also take a sign, blanks and what follows.
 static bool hash_is(uint64_t hash, const char *text) {
     char written[HASH_TEXT_SIZE];
     hash_format(written, hash);
@@ -79,6 +86,7 @@ static json_t *shard_to_json(const struct manifest_shard *shard) {
                      "fingerprint", hash_to_json(shard->fingerprint));
 }
 
+// Sorted keys: the same shard has the same bytes.
 char *manifest_meta(const struct manifest_shard *shard) {
     json_t *meta = shard_to_json(shard);
     json_object_set_new(meta, "version", json_integer(MANIFEST_VERSION));
@@ -87,6 +95,7 @@ char *manifest_meta(const struct manifest_shard *shard) {
     return text;
 }
 
+// The fields need not be compared: they follow from the records, which the fingerprint is of.
 bool manifest_meta_matches(const struct manifest_shard *shard, const void *meta, size_t size) {
     json_t *object = json_loadb(meta, size, JSON_REJECT_DUPLICATES, NULL);
     json_int_t version, records;
@@ -99,6 +108,7 @@ bool manifest_meta_matches(const struct manifest_shard *shard, const void *meta,
     return matches;
 }
 
+// A row is what `meta` of the shard says, and its size in bytes, which the shard itself cannot hold: it is known last.
 static json_t *shards_to_json(const struct manifest *manifest) {
     json_t *shards = json_array();
     for (int i = 0; i < manifest->shard_count; i++) {
@@ -121,6 +131,7 @@ int manifest_write(const struct manifest *manifest, const char *directory) {
     return status;
 }
 
+// Numbers of records are used as array indices and divided by later: what cannot be one is refused here.
 static int shard_from_json(struct manifest *manifest, json_t *object, const char *path) {
     json_int_t records, bytes;
     json_t *fields;
@@ -147,6 +158,8 @@ static int shards_from_json(struct manifest *manifest, const json_t *shards, con
     return status;
 }
 
+// In order of what a reader needs to be told: another kind of file, another version, a damaged row, and sums that do
+// not agree, which is a manifest that was edited or shards that were exchanged.
 static int parse(struct manifest *manifest, json_t *document, const char *path) {
     const char *format, *fingerprint;
     int version;
@@ -169,6 +182,7 @@ static int parse(struct manifest *manifest, json_t *document, const char *path) 
     return 0;
 }
 
+// Three mistakes with three remedies: no such directory, a directory of something else, a manifest that cannot be read.
 int manifest_read(struct manifest *manifest, const char *directory) {
     *manifest = (struct manifest){0};
     if (!directory_exists(directory)) return error(EXIT_DATA, "%s: no such dataset directory", directory);

@@ -1,3 +1,6 @@
+// A reader of MessagePack for bytes of others. Records come from datasets that were copied, cut or made by anybody, and
+// go through here before anything is allocated: record.c calls it for each sample of each step. Items are read one at a
+// time and payloads stay where they are. The codec of wire messages has its own rules and its own scan.
 #include "dataset/pack_reader.h"
 
 // What type bytes 0xc0 … 0xdf say (MessagePack specification, "Formats"): an item is the type byte, `field` bytes of
@@ -60,12 +63,15 @@ static bool take_payload(struct pack_reader *reader, struct pack_item *item, uin
     return true;
 }
 
-// Every item takes a byte at least, a pair two.
+// Every item takes a byte at least, a pair two: a count that the bytes left cannot hold is a lie, and loops over counts
+// are so bounded by the size of the record.
 static bool set_count(const struct pack_reader *reader, struct pack_item *item, uint64_t count) {
     item->count = count;
     return count <= left(reader) / (item->kind == PACK_MAP ? 2 : 1);
 }
 
+// Sign extension: the number is shifted up to the top and back, which copies its highest bit. The format's only integer
+// that int64_t cannot hold, a u64 from 2^63 on, is refused.
 static bool set_int(struct pack_item *item, const struct layout *layout, uint64_t number) {
     const int unused = 64 - 8 * layout->field;
     if (!layout->is_signed) return (item->value = (int64_t)number) >= 0;
@@ -73,6 +79,7 @@ static bool set_int(struct pack_item *item, const struct layout *layout, uint64_
     return true;
 }
 
+// An ext's payload has its application type in front: one byte more than the number says.
 static bool finish(struct pack_reader *reader, struct pack_item *item, const struct layout *layout, uint64_t number) {
     switch (item->kind) {
     case PACK_NIL:
@@ -85,7 +92,8 @@ static bool finish(struct pack_reader *reader, struct pack_item *item, const str
     }
 }
 
-// Type bytes that hold their number themselves: all but 0xc0 … 0xdf.
+// Type bytes that hold their number themselves: all but 0xc0 … 0xdf. Small integers below 0x80 and from 0xe0 on are the
+// byte read as signed; 0x80 … 0x8f are maps, 0x90 … 0x9f arrays, 0xa0 … 0xbf texts, with their counts in the low bits.
 static bool finish_small(struct pack_reader *reader, struct pack_item *item, uint8_t type) {
     if (type < 0x80 || type >= 0xe0) {
         *item = (struct pack_item){.kind = PACK_INT, .value = (int8_t)type};
@@ -99,6 +107,8 @@ static bool finish_small(struct pack_reader *reader, struct pack_item *item, uin
     return set_count(reader, item, type & 0x0f);
 }
 
+// E.g. a3 66 6f 78 is the text "fox": 0xa3 is below 0xc0 and holds its length 3. c4 03 … is three bytes of bin: layout
+// 0x04 has a field of one byte, which says 3.
 bool pack_next(struct pack_reader *reader, struct pack_item *item) {
     *item = (struct pack_item){0};
     if (!left(reader)) return false;
@@ -116,6 +126,8 @@ static uint64_t held(const struct pack_item *item) {
     return item->kind == PACK_MAP ? 2 * item->count : item->count;
 }
 
+// `pending` items are still to come; each that is read is one less and as many more as it holds. So nesting is a number
+// and not a recursion.
 bool pack_skip(struct pack_reader *reader, const struct pack_item *item) {
     struct pack_item inner;
     for (uint64_t pending = held(item); pending; pending += held(&inner) - 1)

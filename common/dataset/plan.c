@@ -1,3 +1,11 @@
+// Which sample stands where (plan.h). It is arithmetic without state: any worker makes sample n without asking anyone,
+// a run resumes at any n, and how many workers, microbatches or replicas there are changes nothing. sources.c asks for
+// each sample; the price of having no list to shuffle is a keyed permutation (random_permute), a few rounds of mixing a
+// draw.
+//
+// Why each source covers itself once an epoch: of any W samples in a row exactly a_j are source j's, so its draws are k
+// = (n div W)·a_j + rank = 0, 1, 2, … without gap or repetition. Draws e·size … (e + 1)·size − 1 are its epoch e, and
+// the permutation keyed by e is one-to-one on 0 … size − 1. Sources end their epochs at different n, and nothing waits.
 #include "dataset/plan.h"
 
 #include <stdlib.h>
@@ -20,6 +28,7 @@ struct plan {
     } pattern[PLAN_WEIGHT_SUM];
 };
 
+// Bounds for what follows: an id has 48 bits for the record, and the pattern is a table of W places.
 static int check(const struct plan_source *source, int count) {
     if (count < 1 || count > PLAN_SOURCES)
         return error(EXIT_USAGE, "%d datasets: there must be 1 to %d", count, PLAN_SOURCES);
@@ -34,8 +43,8 @@ static int check(const struct plan_source *source, int count) {
 }
 
 // The even interleaving: place i goes to the source that is furthest behind its share (i + 1)·a_j / W, the first of
-// equals. What all are behind sums up to one place, so the chosen one had less than its share, which is a_j at most:
-// after W places each source has had exactly a_j.
+// equals; 3::1 gives 0 0 1 0. What all are behind sums up to one place, so the chosen one had less than its share,
+// which is a_j at most: after W places each source has had exactly a_j.
 static void interleave(struct plan *plan) {
     int taken[PLAN_SOURCES] = {0};
     for (int i = 0; i < plan->weight_sum; i++) {
@@ -49,6 +58,8 @@ static void interleave(struct plan *plan) {
     }
 }
 
+// All that decides where samples stand but the seed. It keys the permutations: with other data, or other weights, a run
+// with the same seed is another run, not a shifted one.
 static uint64_t fingerprint_of(const struct plan *plan) {
     uint64_t hash = hash_bytes(NULL, 0, plan->shuffle);
     for (int j = 0; j < plan->count; j++) {
@@ -59,6 +70,7 @@ static uint64_t fingerprint_of(const struct plan *plan) {
     return hash;
 }
 
+// Keys part at each level, plan, order or sample, source: streams of draws of different purpose never meet.
 int plan_new(struct plan **plan, const struct plan_source *source, int count, uint64_t seed, bool shuffle) {
     *plan = NULL;
     int status = check(source, count);
@@ -93,6 +105,10 @@ int64_t plan_records(const struct plan *plan) {
     return plan->records;
 }
 
+// The permutation has no table: a Feistel network maps pairs (left, right) to (right, left ^ f(right)), which can be
+// undone whatever f is, so it is one-to-one on all numbers of 2h bits; what lands beyond size − 1 is mapped again until
+// it does not. Another epoch has another key and so another order, and element 5 of it costs as much as element
+// 5,000,000.
 static void place_shuffled(const struct plan *plan, int64_t n, struct plan_sample *sample) {
     const struct slot slot = plan->pattern[n % plan->weight_sum];
     const struct plan_source *source = &plan->source[slot.source];
@@ -103,12 +119,14 @@ static void place_shuffled(const struct plan *plan, int64_t n, struct plan_sampl
     sample->record = (int64_t)random_permute(key, (uint64_t)source->size, (uint64_t)(draw % source->size));
 }
 
+// A few sources, so they are walked past.
 static void place_in_order(const struct plan *plan, int64_t n, struct plan_sample *sample) {
     if (n >= plan->records) bug("sample %lld of a plan of %lld", (long long)n, (long long)plan->records);
     for (sample->record = n; sample->record >= plan->source[sample->source].size; sample->source++)
         sample->record -= plan->source[sample->source].size;
 }
 
+// The sample's own key depends on n and not on the record: when a record comes again, it is cropped otherwise.
 struct plan_sample plan_at(const struct plan *plan, int64_t n) {
     if (n < 0) bug("sample %lld", (long long)n);
     struct plan_sample sample = {.key = random_subkey(plan->sample, (uint64_t)n)};
@@ -121,6 +139,7 @@ struct plan_sample plan_at(const struct plan *plan, int64_t n) {
 }
 
 // One number of "1::2" at `*text`, moved behind it and its "::".
+// After "::" there must be another number, and without it nothing: hence `more == (**text != 0)`.
 static bool take_weight(const char **text, int *weight) {
     char *end;
     long value = strtol(*text, &end, 10);

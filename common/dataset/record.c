@@ -1,3 +1,6 @@
+// The record's two forms, a struct that borrows and MessagePack, by one table of fields: encoding, decoding, names and
+// the set of fields all read it, and a new field is a row and a member. store_writer.c encodes, sources.c and coca-pack
+// decode. Reading copies no picture and no text; only arrays of spans are allocated.
 #include "dataset/record.h"
 
 #include <msgpack.h>
@@ -43,6 +46,8 @@ const char *record_field_name(int field) {
 }
 
 // The member of `record` that a field fills.
+// Fields are found by their offsets, so encoder and decoder are loops over the table; the table alone says which member
+// has which type.
 static void *member(const struct record *record, size_t offset) {
     return (char *)record + offset;
 }
@@ -61,6 +66,7 @@ void record_release(struct record *record) {
     *record = RECORD_EMPTY;
 }
 
+// Empty is absent: a record has no empty fields, so decoding gives what was encoded.
 static bool has_field(const struct record *record, const struct field *field) {
     if (field->is_array) return *count_of(record, field) > 0;
     if (field->kind == PACK_INT) return record->class >= 0;
@@ -98,6 +104,8 @@ static void pack_field(msgpack_packer *packer, const struct record *record, cons
     }
 }
 
+// Fields come in the table's order and absent ones not at all, so equal records are equal bytes, and fingerprints of
+// datasets can be compared.
 void record_encode(const struct record *record, struct buffer *bytes) {
     const unsigned set = record_fields(record);
     msgpack_packer packer;
@@ -132,6 +140,8 @@ static bool same(struct span a, struct span b) {
     return a.size == b.size && !memcmp(a.bytes, b.bytes, a.size);
 }
 
+// A key that stands twice is refused, as readers would differ over which one counts. Keys are few: comparing all is
+// fine.
 static int note_key(struct decoding *decoding, struct span key) {
     for (int i = 0; i < decoding->key_count; i++)
         if (same(key, decoding->keys[i]))
@@ -162,6 +172,7 @@ static int decode_one(struct decoding *decoding, const struct field *field, cons
     return 0;
 }
 
+// The count is checked against the field's limit before the array is allocated, and each item before it is believed.
 static int decode_many(struct decoding *decoding, const struct field *field, const struct pack_item *array) {
     if (array->kind != PACK_ARRAY) return refuse(decoding, "\"%s\" is not an array", field->name);
     if (array->count > (uint64_t)field->limit)
@@ -181,6 +192,8 @@ static int decode_many(struct decoding *decoding, const struct field *field, con
     return 0;
 }
 
+// An unknown key is a field of a later version: its value is skipped, whatever it holds. nil is as if the key were not
+// there.
 static int decode_pair(struct decoding *decoding) {
     struct pack_item key, value;
     if (!pack_next(&decoding->reader, &key)) return refuse_cut(decoding);
@@ -195,6 +208,7 @@ static int decode_pair(struct decoding *decoding) {
     return pack_skip(&decoding->reader, &value) ? 0 : refuse_cut(decoding);
 }
 
+// A record is one map, {"image": bin, "captions": [str …], "class": int, "id": str, …}, keys in any order.
 static int decode_map(struct decoding *decoding) {
     struct pack_item map;
     if (!pack_next(&decoding->reader, &map)) return refuse_cut(decoding);
@@ -207,6 +221,7 @@ static int decode_map(struct decoding *decoding) {
     return 0;
 }
 
+// All bytes must be used: what follows a record would be read by nobody, and mostly is a sign of a wrong length.
 int record_decode(struct record *record, const void *bytes, size_t size, char reason[RECORD_REASON]) {
     *record = RECORD_EMPTY;
     struct decoding decoding = {

@@ -1,3 +1,10 @@
+// One LMDB file, read only. LMDB is a B-tree in a file that is mapped into memory: values are handed out where they
+// lie, no copy, no cache but the kernel's. store.c opens one reader a shard. What LMDB asks in return:
+//
+//   Values live as long as their transaction: there is one for the reader's life.
+//   No lock file (MDB_NOLOCK): nobody writes a shard once it has its name, and data may lie on a read-only file system.
+//   It believes its own pages: sizes are compared with the manifest first, and meta with its row.
+//   An environment must not be used across fork: whoever forks opens behind it.
 #include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +21,7 @@ struct shard_reader {
     size_t size; // of the file
 };
 
+// Big endian, since LMDB orders keys by their bytes: records then lie in the order of their numbers.
 void shard_key(uint8_t key[SHARD_KEY_SIZE], int64_t number) {
     for (int i = 0; i < SHARD_KEY_SIZE; i++) key[i] = (uint8_t)((uint64_t)number >> (8 * (SHARD_KEY_SIZE - 1 - i)));
 }
@@ -22,6 +30,7 @@ static int damaged(const char *path, const char *what) {
     return error(EXIT_DATA, "%s: %s; copy or pack the dataset again", path, what);
 }
 
+// First of all, as a file of the wrong size is the commonest damage (a copy that was cut) and needs no LMDB to tell.
 static int check_size(struct shard_reader *reader, int64_t expected) {
     struct stat about;
     if (stat(reader->path, &about)) return damaged(reader->path, "the shard is missing");
@@ -32,6 +41,7 @@ static int check_size(struct shard_reader *reader, int64_t expected) {
     return 0;
 }
 
+// The map is as large as the file: reading needs no more. No read-ahead, since a shuffled plan jumps.
 static int open_environment(struct shard_reader *reader) {
     const unsigned flags = MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NORDAHEAD;
     int code = mdb_env_create(&reader->env);

@@ -1,3 +1,6 @@
+// Writes one LMDB file from front to back. Keys ascend, so records are appended: pages fill up and none is split. What
+// is written is in a directory aside until all of it is whole (store_writer.c, which calls), so nothing is synced in
+// between.
 #include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +11,8 @@
 #include "base/hash.h"
 #include "dataset/shard.h"
 
-// Address space, not disk: the file grows as it is written. Twice what the dataset's writer lets a shard hold.
+// Address space, not disk: the file grows as it is written. Twice what the dataset's writer lets a shard hold: values
+// above half a page take whole ones.
 #define MAP_BYTES ((size_t)32 << 30)
 // Of values in one transaction: its dirty pages are in memory.
 #define TRANSACTION_BYTES (64u << 20)
@@ -59,6 +63,8 @@ static int commit(struct shard_writer *writer) {
     return code;
 }
 
+// A transaction is opened by the first value that needs one and committed when it is large: LMDB keeps its changed
+// pages in memory until then.
 static int put(struct shard_writer *writer, struct span key, struct span value) {
     MDB_val k = {key.size, (void *)key.bytes}, v = {value.size, (void *)value.bytes};
     int code = 0;
@@ -69,6 +75,7 @@ static int put(struct shard_writer *writer, struct span key, struct span value) 
     return failed(writer, code);
 }
 
+// The fingerprint is a chain: each value is hashed with the hash so far as the seed (manifest.h).
 int shard_writer_add(struct shard_writer *writer, struct span value, unsigned fields) {
     struct manifest_shard *state = &writer->state;
     uint8_t key[SHARD_KEY_SIZE];
@@ -86,7 +93,8 @@ const struct manifest_shard *shard_writer_state(const struct shard_writer *write
     return &writer->state;
 }
 
-// Numbers begin with a zero byte for ever, so `meta` is behind them all and may be appended.
+// Numbers begin with a zero byte for ever, so `meta` is behind them all and may be appended. It comes last: a shard
+// without is not whole. The size that the manifest lists is the file's, taken when all is on disk.
 static int finish(struct shard_writer *writer, struct manifest_shard *shard) {
     char *meta = manifest_meta(&writer->state);
     int status = put(writer, (struct span){SHARD_META, strlen(SHARD_META)}, (struct span){meta, strlen(meta)});
@@ -101,6 +109,7 @@ static int finish(struct shard_writer *writer, struct manifest_shard *shard) {
     return 0;
 }
 
+// A transaction that is still open is given up: what it holds was never in the file.
 static void release(struct shard_writer **writer) {
     if ((*writer)->txn) mdb_txn_abort((*writer)->txn);
     if ((*writer)->env) mdb_env_close((*writer)->env);

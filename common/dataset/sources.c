@@ -1,3 +1,7 @@
+// The samples of a stage that makes batches, whatever they are from: datasets by the plan, datasets in order, captions
+// one by one, or lines of a list. coca-decode and coca-tokenize ask for sample n, each for itself, and must find the
+// same one: the plan and the sample's key see to that, and fingerprints kept in the run to its being the same data as
+// when the run began.
 #include "dataset/sources.h"
 
 #include <stdlib.h>
@@ -23,6 +27,7 @@ static bool has_one(const struct store *store, const char *const *fields) {
     return false;
 }
 
+// The commonest mistake is a dataset without captions or without classes: the report names what is there instead.
 static int lacks(const struct store *store, const char *const *needs) {
     struct buffer needed = {0}, seen = {0};
     for (; *needs; needs++) buffer_format(&needed, "%s%s", needed.size ? " or " : "", *needs);
@@ -56,6 +61,7 @@ static int open_stores(struct sources *sources, const struct sources_options *op
     return status;
 }
 
+// Only a run knows what its data was; who evaluates takes what there is.
 static int check_unchanged(const struct sources *sources, const struct sources_options *options) {
     if (!options->expected_count) return 0;
     if (options->expected_count != sources->count)
@@ -68,6 +74,7 @@ static int check_unchanged(const struct sources *sources, const struct sources_o
     return 0;
 }
 
+// Order without shuffling takes the same plan, which then counts through the sources.
 static int make_plan(struct sources *sources, const struct sources_options *options) {
     struct plan_source source[PLAN_SOURCES];
     int weight[PLAN_SOURCES];
@@ -79,7 +86,8 @@ static int make_plan(struct sources *sources, const struct sources_options *opti
     return plan_new(&sources->plan, source, sources->count, options->seed, options->order == SOURCES_SHUFFLED);
 }
 
-// Borrows from the store. A record that makes no sense is a sample with a reason, not an end.
+// Borrows from the store. A record that makes no sense is a sample with a reason, not an end: it keeps its row, empty,
+// and is counted and named.
 static int read_record(struct sources *sources, struct plan_sample place, struct sample *sample) {
     struct span value;
     int status = store_get(sources->store[place.source], place.record, &value);
@@ -94,6 +102,8 @@ static int read_place(struct sources *sources, int64_t place, int64_t n, struct 
     return read_record(sources, planned, sample);
 }
 
+// Sample n of each caption is found by how many captions stand before each record, so all records are read once at the
+// start: their number of captions is not in the manifest.
 static int count_captions(struct sources *sources) {
     const int64_t records = plan_records(sources->plan);
     sources->captions = xcalloc((size_t)records + 1, sizeof *sources->captions);
@@ -116,6 +126,7 @@ static int open_datasets(struct sources *sources, const struct sources_options *
     return status;
 }
 
+// A list needs no plan: line n is sample n, once.
 int sources_open(struct sources **sources, const struct sources_options *options) {
     struct sources *new = *sources = xcalloc(1, sizeof *new);
     new->order = options->order;
@@ -140,6 +151,7 @@ uint64_t sources_fingerprint(const struct sources *sources) {
     return sources->plan ? plan_fingerprint(sources->plan) : 0;
 }
 
+// A plan has no end; what stops a run is its number of steps.
 int sources_count(struct sources *sources, int64_t *samples, bool *growing) {
     if (sources->spool) return spool_look(sources->spool, samples, growing);
     const int64_t records = plan_records(sources->plan);
@@ -155,7 +167,8 @@ int sources_filled(struct sources *sources, int64_t first, int count, int *fille
     return sources->spool ? spool_filled(sources->spool, first, count, filled) : 0;
 }
 
-// The record that the n-th caption is of: the last one with at most n captions before it.
+// The record that the n-th caption is of: the last one with at most n captions before it. Records without captions have
+// the same sum as the one behind them, and are so passed over.
 static int64_t record_of_caption(const struct sources *sources, int64_t n) {
     int64_t low = 0, high = plan_records(sources->plan);
     while (high - low > 1) {
@@ -168,12 +181,15 @@ static int64_t record_of_caption(const struct sources *sources, int64_t n) {
     return low;
 }
 
+// There is no record to decode; what a line means (a path, a text) its reader knows.
 static int read_line(struct sources *sources, int64_t n, struct sample *sample) {
     *sample = (struct sample){
         .n = n, .id = n, .key = random_subkey(sources->line_key, (uint64_t)n), .caption = -1, .record = RECORD_EMPTY};
     return spool_line(sources->spool, n, &sample->line);
 }
 
+// n → record, by order: of a list line n; shuffled, the plan's place n; in order, record n of the datasets one behind
+// the other; by caption, the record that caption n is of, and which of its captions that is.
 int sources_read(struct sources *sources, int64_t n, struct sample *sample) {
     if (sources->spool) return read_line(sources, n, sample);
     if (!sources->captions) return read_place(sources, n, n, sample);

@@ -1,3 +1,10 @@
+// Reads the lines of a list, perhaps while it is written: in path mode a script spools its stdin into a file, and
+// workers take line n of it when they are asked for sample n. A file, not a pipe, because several workers read the same
+// lines, out of order, and again after one died. That it is whole is told by a second file, FILE.closed, since a file
+// has no end that a reader could wait for. sources.c calls; spool_writer.c and shell scripts write.
+//
+// Lists have millions of lines, so only every STRIDE-th line's place is kept; a line is found from the mark before it,
+// or from the line that was read last, which is mostly the one before.
 #include "dataset/spool.h"
 
 #include <errno.h>
@@ -22,6 +29,7 @@ struct spool {
     struct buffer line;
 };
 
+// A line ends before `end`, which is where the next one begins.
 static void add_line(struct spool *spool, int64_t end) {
     spool->begun = end;
     if (++spool->lines % STRIDE) return;
@@ -62,6 +70,7 @@ static int cannot_read(const struct spool *spool) {
     return error(EXIT_DATA, "%s: cannot be read: %s", spool->path, strerror(errno));
 }
 
+// Counts what has come since the last look; lines that are not whole yet are not counted.
 static int scan(struct spool *spool) {
     char chunk[CHUNK];
     ssize_t got;
@@ -74,7 +83,8 @@ static int scan(struct spool *spool) {
 }
 
 int spool_look(struct spool *spool, int64_t *lines, bool *growing) {
-    // Asked before reading to the end: what is written before FILE.closed is then seen.
+    // Asked before reading to the end: who writes closes last, so what is written before FILE.closed is then seen. The
+    // other way round, lines written between the two looks would be lost.
     *growing = !file_exists(spool->closed);
     int status = scan(spool);
     // The last line may lack its end.
@@ -88,6 +98,8 @@ static int was_cut(const struct spool *spool) {
 }
 
 // Where line n begins: counted from the line that was read last, or from the mark before n.
+// E.g. line 1500 after line 1499 begins where that ended; after any other it is found from mark 1, which is line
+// 1024's, by counting 476 line ends.
 static int find_start(struct spool *spool, int64_t n, int64_t *start) {
     char chunk[CHUNK];
     int64_t line = n / STRIDE * STRIDE;
@@ -111,6 +123,8 @@ static int find_start(struct spool *spool, int64_t n, int64_t *start) {
 }
 
 // Reads on until the line ends; the buffer then begins with it. Returns its size with its end.
+// A line is mostly shorter than the first piece read. What was read beyond it is kept in the buffer behind, unused: the
+// next line is read anew, and the kernel has its bytes.
 static int read_line(struct spool *spool, int64_t n, int64_t start, size_t *size) {
     char chunk[4 << 10];
     struct buffer *line = &spool->line;
@@ -129,6 +143,7 @@ static int read_line(struct spool *spool, int64_t n, int64_t start, size_t *size
     return error(EXIT_DATA, "%s: line %" PRId64 " has more than %d bytes", spool->path, n + 1, SPOOL_LINE_LIMIT);
 }
 
+// The line's end becomes its NUL; a last line without an end has one behind its last byte.
 int spool_line(struct spool *spool, int64_t n, const char **line) {
     int64_t start;
     size_t size = 0;
@@ -143,6 +158,7 @@ int spool_line(struct spool *spool, int64_t n, const char **line) {
     return 0;
 }
 
+// Batches are ended early by fillers, so those that count stand in front.
 int spool_filled(struct spool *spool, int64_t first, int count, int *filled) {
     const char *line;
     int status = 0;

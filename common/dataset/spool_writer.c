@@ -1,3 +1,5 @@
+// The writing end of spool.h, for coca-spool and coca-serve, which hand requests on as they come. Lines are gathered
+// and written in one go, so that readers, who look at any time, mostly see whole batches.
 #include "dataset/spool_writer.h"
 
 #include <errno.h>
@@ -25,10 +27,12 @@ void spool_write(struct spool_writer *writer, const char *line, size_t size) {
     writer->lines++;
 }
 
+// Readers ask for whole batches, at multiples of the batch's size. Fillers keep the lines behind them there.
 void spool_cut(struct spool_writer *writer) {
     while (spool_begun(writer)) spool_write(writer, SPOOL_FILLER, strlen(SPOOL_FILLER));
 }
 
+// Whole lines always, in one write if the kernel takes it: a reader that sees the front of a line waits for the rest.
 int spool_flush(struct spool_writer *writer) {
     const char *at = writer->pending.bytes;
     for (size_t left = writer->pending.size; left;) {
@@ -42,6 +46,7 @@ int spool_flush(struct spool_writer *writer) {
     return 0;
 }
 
+// FILE.closed only behind the last byte: to a reader it says that all is there.
 int spool_writer_close(struct spool_writer *writer) {
     int status = writer->fd < 0 ? 0 : spool_flush(writer);
     if (!status && writer->fd >= 0) {

@@ -1,3 +1,5 @@
+// A dataset as an array of encoded records: the manifest and its shards, all open at once, and a number mapped to the
+// shard that holds it. sources.c, coca-score and coca-pack read through it. It decodes nothing.
 #include "dataset/store.h"
 
 #include <stdlib.h>
@@ -15,6 +17,8 @@ struct store {
     int64_t *first; // [shards + 1] number of each shard's first record
 };
 
+// All at once, so that a dataset that lacks a shard is refused at the start and not after hours. Maps cost address
+// space, no memory.
 static int open_shards(struct store *store) {
     const struct manifest *manifest = &store->manifest;
     store->shard = xcalloc((size_t)manifest->shard_count, sizeof *store->shard);
@@ -61,6 +65,7 @@ int store_shards(const struct store *store) {
     return store->manifest.shard_count;
 }
 
+// From the manifest, whose shards were held to it when they were opened; store_verify reads the data themselves.
 uint64_t store_fingerprint(const struct store *store) {
     return manifest_fingerprint(&store->manifest);
 }
@@ -88,6 +93,7 @@ static int shard_of(const struct store *store, int64_t index) {
     return low;
 }
 
+// E.g. shards of 100, 100 and 50 records: first = 0, 100, 200, 250, and record 230 is number 30 of shard 2.
 int store_get(struct store *store, int64_t index, struct span *value) {
     if (index < 0 || index >= store->manifest.records)
         return error(EXIT_DATA, "%s: no record %lld, there are %lld", store->directory, (long long)index,
@@ -96,6 +102,8 @@ int store_get(struct store *store, int64_t index, struct span *value) {
     return shard_reader_get(store->shard[shard], index - store->first[shard], value);
 }
 
+// The chain of hashes as the writer made it: each value's seed is the hash before, so order counts, and one wrong byte
+// changes all that follow.
 static int verify_shard(const struct store *store, int shard) {
     const struct manifest_shard *expected = &store->manifest.shard[shard];
     struct span value;

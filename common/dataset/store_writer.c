@@ -1,3 +1,6 @@
+// Makes a dataset: shards filled one after the other in DIRECTORY.tmp, then the manifest, then the name. coca-pack
+// calls it. Whoever opens DIRECTORY finds a whole dataset or none, whenever the writer dies; what it leaves is a .tmp,
+// which the next run removes.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +41,7 @@ static int check_target(const char *directory, bool replace) {
     return 0;
 }
 
+// The target is looked at before hours of work, and again at the end.
 int store_writer_open(struct store_writer **writer, const char *directory, int64_t records_per_shard, bool replace) {
     *writer = NULL;
     char *target = without_slashes(directory);
@@ -74,6 +78,7 @@ static int open_shard(struct store_writer *writer) {
     return status;
 }
 
+// The shard is complete and on disk; only its row remains to be written.
 static int close_shard(struct store_writer *writer) {
     struct manifest_shard shard;
     int status = shard_writer_commit(&writer->shard, &shard);
@@ -81,11 +86,13 @@ static int close_shard(struct store_writer *writer) {
     return status;
 }
 
+// By bytes too, so that a shard fits the map of its writer, and copies in reasonable pieces.
 static bool is_full(const struct store_writer *writer) {
     const struct manifest_shard *state = shard_writer_state(writer->shard);
     return state->records >= writer->records_per_shard || state->bytes >= SHARD_BYTES_LIMIT;
 }
 
+// Encoded first: a record that is too large spoils no shard.
 int store_writer_add(struct store_writer *writer, const struct record *record) {
     buffer_clear(&writer->value);
     record_encode(record, &writer->value);
@@ -104,7 +111,7 @@ static int rename_or_report(const char *from, const char *to) {
 }
 
 // Two renames, since a directory cannot be renamed onto one that holds something; the first is undone if the second
-// fails.
+// fails. Between them nothing has the name, for a moment; the old dataset is whole beside it.
 static int swap_in(const struct store_writer *writer) {
     if (!directory_exists(writer->directory)) return rename_or_report(writer->aside, writer->directory);
     char *old = xformat("%s.old.tmp", writer->directory);
@@ -116,6 +123,7 @@ static int swap_in(const struct store_writer *writer) {
     return status;
 }
 
+// A rename is in the parent's pages: without this it may be lost with the power, after the files were synced.
 static int sync_parent(const char *directory) {
     char *parent = xstrdup(directory);
     char *slash = strrchr(parent, '/');
@@ -125,6 +133,7 @@ static int sync_parent(const char *directory) {
     return status;
 }
 
+// The target is looked at again, as packing takes hours and somebody else may have taken the name.
 static int finish(struct store_writer *writer) {
     int status = 0;
     if (!store_writer_count(writer)) status = error(EXIT_DATA, "%s: there is no record to write", writer->directory);

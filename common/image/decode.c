@@ -1,4 +1,6 @@
-// From an opened picture to upright pixels: whole, a part, or row by row into a sink.
+// From an opened picture to upright pixels: whole, a part, or row by row into a sink. Codecs know only the picture as
+// it is stored; what EXIF says of its orientation, and how far a decoder may shrink, is settled here. view.c is the
+// main caller, with a resizer as the sink; coca-pack and tests take whole pictures.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +9,8 @@
 #include "image/codec.h"
 #include "image/orient.h"
 
-// What the resize must still shrink after a division in the decoder, for the decoder's box filter not to show.
+// What the resize must still shrink after a division in the decoder. The decoder shrinks block by block, with a filter
+// much like a box; the cubic that follows averages over 4·SHRINK_LEFT or more of the pixels left, which hides it.
 #define SHRINK_LEFT 2.0
 
 void image_release(struct image *image) {
@@ -28,6 +31,7 @@ struct row_sink image_rows_begin(struct image_rows *rows, struct image *image, i
     return (struct row_sink){image_rows_take, rows};
 }
 
+// A division by 2 is made from a shrink of 4 on, one by 4 from 8 on: what remains is always SHRINK_LEFT or more.
 int picture_scale(const struct picture *picture, double shrink) {
     int scale = 1;
     while (2 * scale <= picture->codec->scale_limit && shrink >= SHRINK_LEFT * 2 * scale) scale *= 2;
@@ -40,6 +44,8 @@ static uint8_t *turned_upright(const struct image *stored, int orientation) {
     return pixels;
 }
 
+// Rows of the stored picture are columns of the upright one in half of the orientations, so nothing can be handed on
+// before all is there. Only the part is decoded and held, found by turning its rectangle back.
 static int decode_turned(struct picture *picture, int scale, struct rect part, struct row_sink sink) {
     bool transposed = orient_transposes(picture->orientation);
     int width = picture_width(picture, scale), height = picture_height(picture, scale);
@@ -70,6 +76,7 @@ static void lay_over_white(uint8_t *rgb, const uint8_t *rgba, int width) {
     }
 }
 
+// RGB rows go on where they lie; RGBA needs a copy, made a batch at a time to stay in the cache.
 void picture_emit(const uint8_t *pixels, int width, int channels, struct rect part, struct row_sink sink) {
     size_t stride = (size_t)width * (size_t)channels, size = 3 * (size_t)part.width;
     pixels += (size_t)part.top * stride + (size_t)part.left * (size_t)channels;
@@ -119,6 +126,8 @@ struct image_box box_divided(struct image_box box, int scale) {
     return (struct image_box){box.left / scale, box.top / scale, box.width / scale, box.height / scale};
 }
 
+// The part may begin before the box, whose corner has fractions after a division; the box is moved by whole pixels, so
+// that a resize samples at the same places as in the whole picture.
 int image_decode_box(struct image *image, struct image_box *box, int target, const void *bytes, size_t size,
                      char reason[IMAGE_REASON]) {
     struct picture picture;

@@ -1,3 +1,6 @@
+// PNG and JPEG for coca-pack: bare pixels of an importer (idx files), and pictures that are made smaller on the way,
+// become files again. All others are stored as they came, so nothing else encodes. JPEG errors come by longjmp, as in
+// jpeg.c.
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +33,7 @@ struct jpeg_writer {
     unsigned long size;
 };
 
+// The library's own handler would end the process.
 _Noreturn static void give_up(j_common_ptr encoder) {
     struct jpeg_writer *writer = encoder->client_data;
     longjmp(writer->escape, 1);

@@ -1,3 +1,6 @@
+// Finds the orientation in an EXIF block, which JPEG, PNG and WebP all carry. An EXIF block is a small TIFF file: byte
+// order ("II" or "MM"), 42, where the first directory begins; there a count, and entries of 12 bytes each: tag, type,
+// count, and the value where it fits into 4 bytes. Nothing in it is trusted, and nothing else in it is wanted.
 #include "image/exif.h"
 
 #include <stdbool.h>
@@ -19,6 +22,8 @@ static uint32_t tiff_read(const struct tiff *tiff, size_t at, size_t width) {
     return value;
 }
 
+// A SHORT fills the first 2 of the 4 bytes, in either byte order. The number of entries is 16 bits, so the loop is
+// bounded even where the directory points outside.
 static uint32_t tiff_orientation(const struct tiff *tiff) {
     if (tiff_read(tiff, 2, 2) != 42) return 0;
     size_t directory = tiff_read(tiff, 4, 4);

@@ -1,3 +1,6 @@
+// Which codec a picture is for, by its first bytes: file names and content types of collected data lie. Every picture
+// enters through picture_open, which refuses by the header's numbers what would be too large, before any memory for
+// pixels is asked for. Codecs are one file each and hook in by the table below.
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +50,7 @@ void picture_close(struct picture *picture) {
     if (picture->codec) picture->codec->close(picture);
 }
 
+// Rounded up, as decoders that shrink do: a last odd column becomes one of its own.
 static int scaled(int side, int scale) {
     return (side + scale - 1) / scale;
 }

@@ -1,4 +1,7 @@
-// JPEG by libjpeg-turbo. Its errors, and those of its warnings that mean damaged pixels, come back by longjmp.
+// JPEG by libjpeg-turbo. It does what no other codec here does: it decodes at half or quarter size, by inverse
+// transforms of fewer frequencies, and leaves out columns and rows that the part does not need. Training views owe much
+// of their speed to that. Its errors, and those of its warnings that mean damaged pixels (it would go on with grey),
+// come back by longjmp: so everything that is allocated hangs on the state, which jpeg_close releases.
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +59,8 @@ static void on_message(j_common_ptr decoder, int level) {
     if (level < 0 && !warning_is_harmless(decoder->client_data, decoder->err->msg_code)) give_up(decoder);
 }
 
+// Called as decoding goes on. A progressive file may hold any number of scans in few bytes, each as costly as a whole
+// picture.
 static void on_progress(j_common_ptr decoder) {
     struct jpeg_state *state = decoder->client_data;
     if (state->decoder.input_scan_number <= SCAN_LIMIT) return;
@@ -97,7 +102,8 @@ static bool has_black(const struct jpeg_decompress_struct *decoder) {
     return decoder->jpeg_color_space == JCS_CMYK || decoder->jpeg_color_space == JCS_YCCK;
 }
 
-// CMYK as Adobe and everyone after it writes it to JPEG: inverted, 255 is no ink. In place, 4 bytes to 3.
+// CMYK as Adobe and everyone after it writes it to JPEG: inverted, 255 is no ink. In place, 4 bytes to 3. With K = 255
+// − white and C = 255 − c the colour is (255 − C)(255 − K)/255, rounded where Pillow rounds.
 static void cmyk_to_rgb(uint8_t *row, size_t width) {
     for (size_t i = 0; i < width; i++) {
         unsigned white = row[4 * i + 3];
@@ -114,7 +120,8 @@ static void read_batch(struct jpeg_state *state, size_t stride, JDIMENSION count
     for (JDIMENSION i = 0; i < count; i++) cmyk_to_rgb(rows[i], decoder->output_width);
 }
 
-// Narrows the decoded columns to those of the part; returns the first one decoded.
+// Narrows the decoded columns to those of the part; returns the first one decoded. The library begins at a whole block,
+// so more may come than was asked for; the margin gives upsampling at the ends the samples it would have had.
 static JDIMENSION crop_columns(struct jpeg_decompress_struct *decoder, struct rect part) {
     JDIMENSION left = (JDIMENSION)(part.left > CROP_MARGIN ? part.left - CROP_MARGIN : 0);
     JDIMENSION right = (JDIMENSION)(part.left + part.width + CROP_MARGIN);
@@ -124,6 +131,8 @@ static JDIMENSION crop_columns(struct jpeg_decompress_struct *decoder, struct re
     return left;
 }
 
+// Rows above the part are skipped, which costs little more than their entropy decoding; those below are never asked
+// for, so a baseline file that is damaged there still gives its part.
 static int jpeg_decode(struct picture *picture, int scale, struct rect part, struct row_sink sink) {
     struct jpeg_state *state = picture->state;
     struct jpeg_decompress_struct *decoder = &state->decoder;

@@ -1,4 +1,6 @@
-// PNG by libspng: every colour type and depth as 8 bits a channel, the high byte of 16; transparency as alpha.
+// PNG by libspng: every colour type and depth as 8 bits a channel, the high byte of 16; transparency as alpha. A row is
+// predicted from the one above, so all rows down to the end of the part are decoded, and none below. There is no
+// decoding at a smaller size.
 #include <stdlib.h>
 
 #include <spng.h>
@@ -60,6 +62,7 @@ static int decode_rows(spng_ctx *context, int format, int width, int channels, s
     return code;
 }
 
+// Adam7 gives a picture in seven passes over all of it: rows are whole only at the end.
 static int decode_interlaced(spng_ctx *context, int format, const struct spng_ihdr *header, int channels,
                              struct rect part, struct row_sink sink) {
     size_t size = (size_t)header->width * header->height * (size_t)channels;

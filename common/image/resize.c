@@ -1,3 +1,7 @@
+// A resize in two passes, across and then down, as Pillow makes them. The filter is a product of one in x and one in y,
+// so two passes of k taps each give what one of k² would; and since Pillow rounds to bytes and cuts off at 0 and 255 in
+// between, equal results ask for equal passes in the same order. The source comes in rows, straight from a decoder; of
+// what the first pass made only as many rows are held as the second needs at once. view.c and image_resize call it.
 #include "image/resize.h"
 
 #include <stdlib.h>
@@ -9,6 +13,10 @@ static void axis_prepare(struct axis *axis, const struct resize_kernels *kernels
     kernels->prepare((int32_t(*)[4])axis->weights, (size_t)((axis->size + 3) & ~3) * (size_t)axis->groups);
 }
 
+// The axes are placed in the clip: pixels outside of it do not exist, whatever the picture has there. part is what they
+// need of the clip: less than all of it where a window leaves outputs out.
+//
+// Rows in the ring: an output that waits for its last row has longest − 1 of them, and KERNEL_ROWS more come at once.
 void resizer_begin(struct resizer *resizer, uint8_t *out, const struct resize_map *map,
                    const struct resize_kernels *kernels) {
     const struct rect *clip = &map->clip, *window = &map->window;
@@ -54,6 +62,8 @@ static void take_rows(struct resizer *resizer, const uint8_t *rows, size_t strid
     resizer->received += count;
 }
 
+// Weights are padded with zeros to groups of four taps; any row may stand for those, and the last one is at hand.
+// Kernels write whole vectors, beyond the row's end: so the result waits in the spare row and is copied at its length.
 static void make_row(struct resizer *resizer) {
     const struct axis *y = &resizer->y;
     int start = y->start[resizer->made], last = y->taps[resizer->made] - 1;
@@ -65,6 +75,7 @@ static void make_row(struct resizer *resizer) {
     resizer->made++;
 }
 
+// As soon as an output's last row is there, it is made, so that its rows may be overwritten.
 static void resizer_rows(void *context, const uint8_t *rows, size_t stride, int count) {
     struct resizer *resizer = context;
     const struct axis *y = &resizer->y;

@@ -1,5 +1,7 @@
-// vpmaddwd sums two products of signed 16-bit words in each 32-bit lane: two taps. A weight is split into two digits,
-// w = low + 4096 high with -2048 <= low < 2048, whose sums are gathered apart and joined at the end.
+// The passes of resize_kernels.h for AVX2. vpmaddwd sums two products of signed 16-bit words in each 32-bit lane: two
+// taps. Weights have 24 bits, so each is split into two digits, w = low + 4096 high with -2048 <= low < 2048, whose
+// sums are gathered apart and joined at the end. Sums of digits may wrap around; the joined sum is right modulo 2^32,
+// and it fits (resize_axis.h). So the results are those of resize_plain.c, bit for bit.
 #include <immintrin.h>
 
 #include "image/resize_kernels.h"
@@ -57,6 +59,7 @@ TARGET static inline __m256i sums_end(const struct sums *sums) {
 }
 
 // Lanes of four vectors to bytes, in order within each 128 bits, cut off at 0 and 255.
+// Twice with saturation, which is the cut at 0 and 255.
 TARGET static inline __m256i to_bytes(const __m256i lanes[4]) {
     return _mm256_packus_epi16(_mm256_packs_epi32(lanes[0], lanes[1]), _mm256_packs_epi32(lanes[2], lanes[3]));
 }
@@ -69,6 +72,7 @@ TARGET static inline __m256i filter_pixel(const uint8_t *packed, const int32_t (
     return sums_end(&sums);
 }
 
+// Four pixels are 12 bytes of a row, stored as 16: the next store overwrites the rest, or it falls into the padding.
 TARGET static void filter_two_rows(uint8_t *const *out, const uint8_t *packed, const struct axis *x) {
     const __m256i drop_fourth =
         _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
@@ -88,7 +92,9 @@ static void horizontal(uint8_t *const *out, const uint8_t *const *rows, const st
     for (int i = 0; i < KERNEL_ROWS; i += 2) filter_two_rows(out + i, scratch + 16 * i, x);
 }
 
-// taps[k] lane j: column 16 * lane128 + 4k + j of the four rows.
+// taps[k] lane j: column 16 * lane128 + 4k + j of the four rows. Interleaving bytes of rows 0, 1 and of 2, 3, then
+// words of the two, puts the four taps of a column into one lane; to_bytes undoes the order, which stays within 128
+// bits.
 TARGET static inline void interleave(__m256i taps[4], const uint8_t *const *rows, size_t at) {
     __m256i row[4];
     for (int r = 0; r < 4; r++) row[r] = _mm256_loadu_si256((const __m256i *)(rows[r] + at));

@@ -1,5 +1,7 @@
-// vpdpbusd sums four products of unsigned and signed bytes in each 32-bit lane: four taps. A weight w of 24 bits is
-// split into signed digits, w = d0 + 256 d1 + 65536 d2, each digit's sums are gathered apart and joined at the end.
+// The passes of resize_kernels.h for AVX-512 with VNNI. vpdpbusd sums four products of unsigned and signed bytes in
+// each 32-bit lane: four taps. A weight w of 24 bits is split into signed digits, w = d0 + 256 d1 + 65536 d2, each
+// digit's sums are gathered apart and joined at the end; as in resize_avx2.c they may wrap around, and the joined sum
+// is exact.
 #include <immintrin.h>
 
 #include "image/resize_kernels.h"

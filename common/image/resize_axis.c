@@ -1,3 +1,12 @@
+// Which source pixels an output reads, and with what weights, along one axis: Pillow's precompute_coeffs, in its order
+// of operations and its types, as the last bit of a weight decides over the last bit of a pixel. resize.c makes one for
+// each axis; the kernels rewrite the weights into their own form.
+//
+// Output i covers the source interval low + [i, i + 1]·scale, centre c = low + (i + ½)·scale. When the picture shrinks,
+// the filter is stretched by the same factor, so that it averages over all that an output covers: its support is s =
+// 2·shrink (cubic) or shrink (linear), and source pixel j, whose centre is j + ½, weighs f((j + ½ − c)/shrink), for j
+// from ⌊c − s + ½⌋ to before ⌊c + s + ½⌋. Weights are divided by their sum, which also settles the ends of the picture,
+// where some are missing, and rounded to 22 bits of fraction.
 #include "image/resize_axis.h"
 
 #include <math.h>
@@ -5,7 +14,8 @@
 
 #include "base/memory.h"
 
-// The weight at distance x from the centre, in units of the (stretched) grid; no branches, so that it runs as vectors.
+// Keys' cubic at distance x from the centre, in units of the (stretched) grid, a = −½: (a+2)x³ − (a+3)x² + 1 up to 1,
+// then a(x³ − 5x² + 8x − 4) up to 2; no branches, so that it runs as vectors.
 static inline double cubic(double x) {
     x = fabs(x);
     double near = (1.5 * x - 2.5) * x * x + 1;
@@ -24,6 +34,7 @@ struct stretch {
     double low, scale, support, frequency;
 };
 
+// Pillow takes the box as floats and goes on in double.
 static struct stretch stretch_of(const struct axis_map *map) {
     double scale = (double)((float)map->high - (float)map->low) / map->target, shrink = scale < 1 ? 1 : scale;
     return (struct stretch){map->filter, (float)map->low, scale, supports[map->filter] * shrink, 1 / shrink};
@@ -56,7 +67,9 @@ static void weigh(int32_t *taps, double *exact, int count, int from, double cent
     }
 }
 
-// Fills start and taps, each start moved down to a multiple of `align`; returns the most taps of an output.
+// Fills start and taps, each start moved down to a multiple of `align`, for kernels that load whole groups of pixels;
+// returns the most taps of an output. Starts and ends both ascend, so the first output's start and the last one's end
+// are all that is read.
 static int place(struct axis *axis, const struct axis_map *map, const struct stretch *stretch, int align) {
     int longest = 0, from = 0, to = 0;
     for (int i = 0; i < map->size; i++) {
@@ -70,6 +83,7 @@ static int place(struct axis *axis, const struct axis_map *map, const struct str
     return longest;
 }
 
+// Weights of pixels that only alignment brought in stay zero, `lead` of them in front.
 void axis_begin(struct axis *axis, const struct axis_map *map, int align) {
     struct stretch stretch = stretch_of(map);
     size_t rows = ((size_t)map->size + 3) / 4 * 4;

@@ -1,3 +1,5 @@
+// Chooses the fastest version that this processor runs, at run time: one program serves all machines. And the layout
+// that the two versions with vectors share: pixels come as r g b r g b …, while a lane wants taps of one colour.
 #include "image/resize_kernels.h"
 
 #include <string.h>
@@ -16,6 +18,7 @@ size_t resize_scratch_size(const struct axis *x) {
     return ((size_t)(x->count + 3) / 4 + (size_t)x->groups) * KERNEL_GROUP;
 }
 
+// A load takes 16 bytes and uses 12, so the last one or two groups go through a copy, not to read behind the row.
 __attribute__((target("ssse3"))) static void pack_row(uint8_t *packed, const uint8_t *row, size_t size) {
     const __m128i by_channel = _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1);
     for (; size >= 16; packed += KERNEL_GROUP, row += 12, size -= 12)

@@ -1,4 +1,6 @@
-// The truth that the other versions are held to.
+// The truth that the other versions are held to, and what runs without AVX2. A sum begins at one half in fixed point,
+// so that cutting the fraction off rounds to nearest; weights of a cubic are partly negative, so a sum may leave 0 …
+// 255 and is cut off there, after each pass.
 #include "image/resize_kernels.h"
 
 static bool usable(void) {

@@ -1,3 +1,7 @@
+// The pictures that a model sees: where a view lies, and the way from encoded bytes to its pixels. coca-decode calls it
+// for each sample. Geometry and rounding are torchvision's and open_clip's, so that weights of others see what they
+// were trained on; what is random is drawn by the sample's key and nothing else, so that any worker makes the same
+// view.
 #include "image/view.h"
 
 #include <math.h>
@@ -8,13 +12,17 @@
 #include "image/orient.h"
 #include "image/resize.h"
 
+// Counters of the key. A try has four, used or not, so try i draws the same whatever the tries before did; the flip has
+// the one behind them all.
 enum { TRIES = 10, DRAWS_OF_A_TRY = 4, DRAW_FLIP = TRIES * DRAWS_OF_A_TRY }; // counters of the key
 
 static double between(double low, double high, double share) {
     return low + (high - low) * share;
 }
 
-// One try; false when the rectangle does not fit.
+// One try: area = share of the picture, ratio = w/h, log-uniform so that 3:4 is as likely as 4:3; then w =
+// √(area·ratio), h = √(area/ratio). rint rounds halves to even, as Python does. False when the rectangle does not fit:
+// of a wide picture a large upright part does not exist.
 static bool try_crop(struct rect *crop, const struct view_options *options, struct random_key key, uint64_t draw,
                      int width, int height) {
     double area = between(options->scale_low, options->scale_high, random_uniform(key, draw)) * width * height;
@@ -36,6 +44,7 @@ static int at_least_one(double side) {
     return (int)fmax(1, rint(side));
 }
 
+// After ten tries: the largest rectangle in the middle whose ratio is allowed.
 struct rect view_random_crop(const struct view_options *options, struct random_key key, int width, int height) {
     struct rect crop;
     for (uint64_t i = 0; i < TRIES; i++) {
@@ -51,6 +60,7 @@ bool view_is_flipped(const struct view_options *options, struct random_key key) 
     return random_uniform(key, DRAW_FLIP) < options->flip;
 }
 
+// Python's int(size·long/short) cuts off; so does the division of whole numbers.
 void view_short_side(int size, int width, int height, int *to_width, int *to_height) {
     *to_width = width <= height ? size : (int)((int64_t)size * width / height);
     *to_height = width <= height ? (int)((int64_t)size * height / width) : size;
@@ -66,7 +76,8 @@ void view_long_side(int size, int width, int height, int *to_width, int *to_heig
     *to_height = at_least_one(height / ratio);
 }
 
-// The picture's outputs that are wanted: all of them, but for the centre crop's.
+// The picture's outputs that are wanted: all of them, but for the centre crop's, where the whole picture is resized and
+// the middle kept: then the window spares the outputs around it, and the decoder the pixels that only these would read.
 static struct resize_map map_of(const struct view_options *options, struct random_key key, int width, int height) {
     int size = options->size;
     struct resize_map map = {.clip = {0, 0, width, height}, .width = size, .height = size, .filter = options->filter};
@@ -79,7 +90,8 @@ static struct resize_map map_of(const struct view_options *options, struct rando
     return map;
 }
 
-// Chooses the decoder's division of the sides and moves the source into the divided picture.
+// Chooses the decoder's division of the sides and moves the source into the divided picture. The crop's edges get
+// fractions there, so the clip grows to whole pixels, and the box keeps the fractions.
 static int divide_map(struct resize_map *map, const struct picture *picture) {
     int scale = picture_scale(picture, fmin(map->box.width / map->width, map->box.height / map->height));
     if (scale > 1) {

@@ -1,4 +1,6 @@
-// WebP by libwebp: lossy, lossless, with or without alpha. Animations are refused.
+// WebP by libwebp: lossy, lossless, with or without alpha. Pictures are decoded whole, whatever the part. Animations
+// are refused: which of their pictures the caption is of, nobody says. The library gives pixels without EXIF, so its
+// RIFF chunks are walked here.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,3 +1,9 @@
+// Byte-pair encoding as CLIP has it (after Sennrich et al. 2016): a word begins as its bytes, the last one marked as
+// the word's end; of all neighbours that the vocabulary lists as a pair the one learned first is joined, until none is
+// left. vocabulary_clip.c cuts cleaned text into words and calls bpe_encode for each; clip_files.c reads the files.
+//
+// Token files are texts, so each byte needs a character: printable bytes of Latin-1 are themselves, the 68 others get
+// the characters from U+0100 on, in ascending order (GPT-2's bytes_to_unicode). So "Ġ" is a blank.
 #include "text/bpe.h"
 
 #include <stdio.h>
@@ -31,6 +37,7 @@ void bpe_byte_order(unsigned char order[256]) {
             if (is_printable(byte) == printable) order[count++] = (unsigned char)byte;
 }
 
+// The characters that spell bytes, from U+0100 on: the n-th byte without a character of its own, counted upwards.
 static uint32_t spelling(unsigned char byte) {
     if (is_printable(byte)) return byte;
     uint32_t point = 0x100;
@@ -42,6 +49,8 @@ void bpe_spell(struct buffer *out, unsigned char byte) {
     unicode_append(out, spelling(byte));
 }
 
+// Open addressing in a table that is at most half full, so a search ends soon; the high bits of the product are the
+// mixed ones.
 static struct pair *pair_slot(const struct bpe *bpe, int32_t first, int32_t second) {
     uint64_t hash = ((uint64_t)(uint32_t)first << 32 | (uint32_t)second) * 0x9E3779B97F4A7C15u;
     for (size_t i = hash >> 32;; i++) {
@@ -64,6 +73,7 @@ static bool add_pair(struct bpe *bpe, const char *first, const char *second, int
     return known;
 }
 
+// A pair's rank is its place in the list; an empty line keeps its rank and joins nothing.
 static bool add_pairs(struct bpe *bpe, const struct bpe_files *files, char *reason) {
     for (bpe->pairs = 1; bpe->pairs <= 2 * files->first.count;) bpe->pairs *= 2;
     bpe->pair = xmalloc(bpe->pairs * sizeof *bpe->pair);
@@ -75,6 +85,7 @@ static bool add_pairs(struct bpe *bpe, const struct bpe_files *files, char *reas
     return true;
 }
 
+// Every byte must be a token in both forms: so any text at all can be encoded, and nothing is unknown.
 static bool find_byte(struct bpe *bpe, unsigned char byte, char *reason) {
     struct buffer text = {0};
     bpe_spell(&text, byte);
@@ -94,6 +105,8 @@ void bpe_files_release(struct bpe_files *files) {
     strings_release(&files->second);
 }
 
+// The tokens are taken over and not copied: a vocabulary is some 50,000 texts. Bytes first: a file that is none of
+// CLIP's mostly fails there, with the plainest reason.
 struct bpe *bpe_new(struct bpe_files *files, char reason[BPE_REASON]) {
     struct bpe *bpe = xcalloc(1, sizeof *bpe);
     bpe->token = files->token;
@@ -124,6 +137,11 @@ int bpe_find(const struct bpe *bpe, const char *token) {
 
 // A word on its way: symbols in a list, and the pairs that could join in a heap, lowest rank and then leftmost on top.
 // So a word takes n log n steps, however long. A pair whose symbols have changed since is stale and is passed over.
+//
+// CLIP's own loop looks for the lowest pair and joins all its places from left to right, then looks again. The heap
+// does the same: places of one rank come from left to right, of "aaa" the first two join and the other pair is stale;
+// and a join makes only pairs that were learned after its symbol, so of higher rank, which wait. (So it is where, as in
+// CLIP's list, every token has one pair that makes it.)
 struct symbol {
     int32_t id, before, next; // neighbours' positions, −1 at the ends; id −1 when it was joined to the one before
 };
@@ -162,6 +180,7 @@ static struct chance pop(struct word *word) {
     return top;
 }
 
+// Puts the pair that begins at `at` into the heap, if the vocabulary has it.
 static void consider(struct word *word, int at) {
     const int next = at < 0 ? -1 : word->symbol[at].next;
     if (next < 0) return;
@@ -170,6 +189,8 @@ static void consider(struct word *word, int at) {
     if (pair->rank >= 0) push(word, (struct chance){pair->rank, at, next, pair->joined, first, second});
 }
 
+// A chance is stale if any of its three facts changed: either symbol, or that they are neighbours. A symbol that was
+// joined to the one before has −1, which no chance names.
 static void join(struct word *word, const struct chance *chance) {
     struct symbol *left = &word->symbol[chance->at], *right = &word->symbol[chance->second_at];
     if (left->id != chance->first || right->id != chance->second || left->next != chance->second_at) return;
@@ -181,6 +202,8 @@ static void join(struct word *word, const struct chance *chance) {
     consider(word, chance->at);
 }
 
+// The word's last byte has the symbol that ends words, which is how "a" in the middle and "a" at the end are told
+// apart. What does not fit into `capacity` is cut, not the joins: a caption's last word is encoded as a whole.
 int bpe_encode(const struct bpe *bpe, const char *text, size_t size, int32_t *ids, int capacity) {
     enum { SMALL = 64 };
     struct symbol few_symbols[SMALL];
@@ -207,6 +230,8 @@ int bpe_encode(const struct bpe *bpe, const char *text, size_t size, int32_t *id
     return count;
 }
 
+// The way back from characters to bytes. Characters that spell none (in tokens that others added) are given as they
+// are.
 void bpe_decode(const struct bpe *bpe, int32_t id, struct buffer *bytes) {
     const char *token = bpe->token.item[id];
     const size_t size = strlen(token);

@@ -1,3 +1,6 @@
+// ftfy's replacements of single characters, all in one walk, since none depends on more than the character before: C1
+// controls, ligatures, widths, quotes, line breaks. clean.c calls it behind the repair of encodings, which may have
+// brought some of them in. Controls that show nothing are taken out later, as terminal escapes begin with one.
 #include "text/characters.h"
 
 #include <uninorm.h>
@@ -19,6 +22,8 @@ static bool is_wide(uint32_t point) {
     return point == 0x3000 || is_in(point, 0xFF01, 0xFFEF);
 }
 
+// The three steps hand on to each other in ftfy's order: what a ligature is taken apart into may be wide, and what is
+// made narrow may be a quote (U+0149 becomes U+02BC and n, and then ' and n).
 static void append_straight(struct buffer *out, uint32_t point) {
     if (point == 0x2BC || is_in(point, 0x2018, 0x201B))
         point = '\'';
@@ -39,6 +44,7 @@ static void append_narrow(struct buffer *out, uint32_t point) {
     for (size_t i = 0; i < count; i++) append_straight(out, part[i]);
 }
 
+// One step of decomposition, from a ligature to the letters it stands for; these go on to the other replacements.
 static void append_plain(struct buffer *out, uint32_t point) {
     ucs4_t part[UC_DECOMPOSITION_MAX_LENGTH];
     int tag, count;
@@ -50,6 +56,7 @@ static void append_plain(struct buffer *out, uint32_t point) {
     for (int i = 0; i < count; i++) append_narrow(out, part[i]);
 }
 
+// CR LF is one line break: the LF behind a CR is left out.
 void characters_plain(struct buffer *out, const char *text, size_t size) {
     uint32_t before = 0;
     for (size_t at = 0, length; at < size; at += length) {

@@ -1,3 +1,6 @@
+// What zero-shot classification compares pictures with: names of classes and texts about each. coca-score reads them,
+// from plain lists or from the JSON files that CLIP_benchmark publishes for its data sets, where one file may hold many
+// sets. Templates are filled here (prompt.c); averaging the texts' embeddings by class is measure/'s.
 #include "text/class_prompts.h"
 
 #include <stdbool.h>
@@ -15,7 +18,7 @@ static bool is_json(const char *path) {
     return length > 5 && !strcmp(path + length - 5, ".json");
 }
 
-// "wds/cifar10" is "cifar10" too.
+// "wds/cifar10" is "cifar10" too: data sets are named with and without the folder that CLIP_benchmark keeps them in.
 static const json_t *find_set(const json_t *object, const struct strings *sets) {
     for (size_t i = 0; i < sets->count; i++) {
         const char *name = sets->item[i], *slash = strrchr(name, '/');
@@ -26,6 +29,7 @@ static const json_t *find_set(const json_t *object, const struct strings *sets) 
     return NULL;
 }
 
+// Names what the file does hold, as far as a line has room.
 static int refuse_set(const char *path, const json_t *object, const struct strings *sets) {
     struct buffer keys = {0};
     const char *key;
@@ -40,6 +44,7 @@ static int refuse_set(const char *path, const json_t *object, const struct strin
     return status;
 }
 
+// Each text becomes a line of a list that another process reads, so it may hold no line end and no NUL.
 static int add_texts(struct strings *list, const json_t *array, const char *path, const char *what) {
     size_t i;
     json_t *text;
@@ -71,6 +76,7 @@ int class_names_read(struct strings *names, const char *path, const struct strin
     return !status && !names->count ? error(EXIT_DATA, "%s: holds no class name", path) : status;
 }
 
+// Class by class, as each class's embedding is the mean of neighbours.
 static void fill_all(struct class_prompts *prompts, const struct strings *names, const struct strings *templates) {
     struct buffer text = {0};
     for (size_t c = 0; c < names->count; c++) {
@@ -107,6 +113,8 @@ static int read_own(struct class_prompts *prompts, const struct strings *names, 
     return 0;
 }
 
+// A list is templates. Of an object first the set that was named, then the object itself, if it has the first class's
+// name as a key, and last the default.
 static int prompts_from_json(struct class_prompts *prompts, const struct strings *names, const json_t *document,
                              const char *path, const struct strings *sets) {
     const json_t *found = json_is_array(document) ? document : find_set(document, sets);

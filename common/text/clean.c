@@ -1,3 +1,7 @@
+// Captions from the web, made into what open_clip's tokenizer sees. It is a chain of texts: repair of encodings,
+// characters, HTML's references, blanks, case; each step is a file of this room and appends to a buffer.
+// vocabulary_clip.c calls cleaner_clean for every caption, so most, which are plain ASCII, take a short way. The order
+// is ftfy's and open_clip's: a step moved is another token for some caption.
 #include "text/clean.h"
 
 #include <stdlib.h>
@@ -41,6 +45,7 @@ static void turn(struct draft *draft) {
     buffer_clear(&draft->next);
 }
 
+// A text that is empty stays so, and steps need not know.
 static void apply(struct draft *draft, step *change) {
     if (!draft->text.size) return;
     change(&draft->next, draft->text.bytes, draft->text.size);
@@ -51,6 +56,7 @@ static void leave_out(void *context, struct buffer *out, const char *match, size
     (void)context, (void)out, (void)match, (void)size;
 }
 
+// ftfy's order. References first, as they may hide spoiled characters; composing last, when all characters are there.
 static void fix_once(const struct cleaner *cleaner, struct draft *draft, bool unescapes) {
     if (unescapes) apply(draft, html_unescape_sure);
     mojibake_fix(cleaner->mojibake, &draft->text);
@@ -62,7 +68,8 @@ static void fix_once(const struct cleaner *cleaner, struct draft *draft, bool un
     apply(draft, unicode_compose);
 }
 
-// Again until nothing changes; the bound is for texts made to change for ever.
+// Again until nothing changes: a repair may bring in a character that another step replaces, and spoiled text is often
+// spoiled twice. The bound is for texts made to change for ever.
 static void fix_segment(const struct cleaner *cleaner, struct buffer *out, const char *text, size_t size,
                         bool unescapes) {
     enum { ROUNDS = 100 };
@@ -82,7 +89,8 @@ static void fix_segment(const struct cleaner *cleaner, struct buffer *out, const
     buffer_release(&before);
 }
 
-// Line by line; from the first line with a '<' on, the text is HTML and keeps its character references.
+// Line by line, as ftfy: a line is likely of one source, and one that is spoiled does not keep others from being put
+// right. From the first line with a '<' on, the text is HTML and keeps its character references.
 static void fix_lines(const struct cleaner *cleaner, struct buffer *out, const char *text, size_t size) {
     bool unescapes = true;
     for (size_t at = 0, length; at < size; at += length) {
@@ -93,7 +101,8 @@ static void fix_lines(const struct cleaner *cleaner, struct buffer *out, const c
     }
 }
 
-// Most captions: ASCII without references and controls.
+// Most captions: ASCII without references and controls, in which no step would find anything. The line breaks of \r are
+// left to the steps.
 static bool is_plain(const char *text, size_t size) {
     for (size_t i = 0; i < size; i++) {
         const unsigned char c = (unsigned char)text[i];
@@ -109,6 +118,7 @@ void cleaner_fix(const struct cleaner *cleaner, struct buffer *out, const char *
         fix_lines(cleaner, out, text, size);
 }
 
+// References are resolved twice, since pages that quote pages escape the & of the first time.
 void cleaner_clean(const struct cleaner *cleaner, struct buffer *out, const char *text, size_t size) {
     struct draft draft = {0};
     utf8_repair(&draft.next, text, size);

@@ -1,7 +1,12 @@
-// bpe_simple_vocab_16e6.txt.gz: a line of title, then pairs. Tokens are the bytes, the bytes at a word's end, one for
-// each pair, begin and end.
-// merges.txt: a line of title, then pairs, with tokens in vocab.json, {"token": id}.
-// tokenizer.json: both, as model.vocab, model.merges of "a b" or ["a", "b"], and added_tokens.
+// The three shapes that CLIP's vocabulary is published in, told apart by their first bytes and read into one (bpe.h):
+//
+//   bpe_simple_vocab_16e6.txt.gz  a line of title, then pairs. Tokens are the bytes, the bytes at a word's end, one for
+//                                 each pair, begin and end; their ids are their order.
+//   merges.txt                    a line of title, then pairs, with tokens in vocab.json, {"token": id}
+//   tokenizer.json                both, as model.vocab, model.merges of "a b" or ["a", "b"], and added_tokens
+//
+// vocabulary_clip.c calls, and reports a reason with the path. Nothing in the files is trusted: sizes are bounded, ids
+// must be a numbering.
 #include "text/clip_files.h"
 
 #include <ctype.h>
@@ -14,7 +19,7 @@
 #include "base/file.h"
 
 #define CLIP_BYTES_LIMIT (64u << 20)
-// What CLIP reads of its list, which goes on.
+// What CLIP reads of its list, which goes on: 49,152 tokens less the bytes and two, as its source says.
 #define CLIP_PAIRS_USED (49152 - 256 - 2)
 
 enum clip_format clip_format(const void *bytes, size_t size) {
@@ -45,6 +50,7 @@ static int inflate_all(struct buffer *out, z_stream *stream) {
     return status == Z_STREAM_END ? 0 : -1;
 }
 
+// 16 asks zlib for gzip's header. What is unpacked is bounded, as a small file may stand for any amount.
 static int gunzip(struct buffer *out, const void *bytes, size_t size, char *reason) {
     z_stream stream = {.next_in = (Bytef *)bytes, .avail_in = (uInt)size};
     if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) return fail_with(reason, "zlib cannot start");
@@ -53,7 +59,8 @@ static int gunzip(struct buffer *out, const void *bytes, size_t size, char *reas
     return status ? fail_with(reason, "its gzip data is cut, damaged or beyond 64 MiB") : 0;
 }
 
-// One line "a b"; an empty one keeps its rank, as CLIP's reader does.
+// One line "a b"; an empty one keeps its rank, as CLIP's reader does. Nothing is trimmed but the line's end: a token
+// may be any characters, and only blanks part them.
 static int add_line(struct bpe_files *files, const char *line, size_t size, char *reason) {
     const char *end = line + size, *blank = memchr(line, ' ', size);
     while (end > line && isspace((unsigned char)end[-1])) end--;
@@ -98,6 +105,7 @@ static void add_bytes(struct strings *tokens, const char *end) {
     buffer_release(&text);
 }
 
+// The order of tokens is CLIP's code, not its file: bytes, bytes at a word's end, pairs, begin, end.
 static int read_merges(struct bpe_files *files, const char *text, size_t size, char *reason) {
     if (read_lines(files, text, size, CLIP_PAIRS_USED, true, reason)) return -1;
     add_bytes(&files->token, "");
@@ -122,7 +130,8 @@ static int read_gz(struct bpe_files *files, const void *bytes, size_t size, char
     return status;
 }
 
-// Tokens by their ids, which must be 0, 1, … n − 1 in any order.
+// Tokens by their ids, which must be 0, 1, … n − 1 in any order: `limit` is the number of entries, so an id beyond it
+// means a gap elsewhere. A token may be listed both in the vocabulary and as an added one, with the same id.
 struct numbering {
     const char **token; // borrowed from the documents
     size_t count, limit;
@@ -194,6 +203,8 @@ static bool is_text(const json_t *object, const char *key, const char *expected)
     return text && !strcmp(text, expected);
 }
 
+// A file of the same shape may hold another kind of tokenizer, which would give ids without complaint: the two words
+// that make it CLIP's are asked for.
 static int read_tokenizer_json(struct bpe_files *files, const json_t *document, char *reason) {
     const json_t *model = json_object_get(document, "model"), *merges = json_object_get(model, "merges");
     json_t *vocab = json_object_get(model, "vocab");
@@ -250,6 +261,7 @@ static int read_json(struct bpe_files *files, const char *path, const char *byte
     return status;
 }
 
+// merges.txt alone has no ids: vocab.json beside it does.
 static int read_pairs(struct bpe_files *files, const char *path, const char *bytes, size_t size, struct buffer *more,
                       char *reason) {
     if (read_beside(more, path, "vocab.json", reason)) return -1;

@@ -1,3 +1,7 @@
+// Character references of HTML, by two rules that differ. html_unescape is what browsers and Python do: also "&ampx",
+// the longest name that is known, without a semicolon. ftfy, which works on text that may be no HTML at all, takes only
+// what ends in a semicolon, and capitals too. clean.c uses both, one after the other, as open_clip does. Names are HTML
+// 5's 2,231 (tables/entities.inc), some with and some without semicolon.
 #include "text/html.h"
 
 #include <ctype.h>
@@ -22,6 +26,7 @@ struct name {
     size_t size;
 };
 
+// The key is no C string: it equals an entity whose name ends where it does.
 static int compare(const void *key, const void *row) {
     const struct name *name = key;
     const struct entity *entity = row;
@@ -40,7 +45,8 @@ static bool is_noncharacter(uint32_t point) {
     return (point & 0xFFFE) == 0xFFFE || (point >= 0xFDD0 && point <= 0xFDEF);
 }
 
-// What browsers make of a number: Windows-1252 for C1 controls, nothing for other controls but blanks.
+// What browsers make of a number: Windows-1252 for C1 controls, as pages mean that by them; U+FFFD for what is no
+// character; nothing for other controls but blanks.
 static void append_number(struct buffer *out, uint32_t point) {
     if (point >= 0x80 && point < 0xA0)
         unicode_append(out, charmap_windows_1252((uint8_t)point));
@@ -79,6 +85,7 @@ static size_t name_size(const char *text, size_t size) {
 }
 
 // The longest known name of at least two characters at its begin; none is longer than the longest of the table.
+// "&notit;" is "¬it;", as HTML has "not" without a semicolon but no "notit;".
 static size_t unescape_name(struct buffer *out, const char *text, size_t size) {
     const char *name = text + 1, *found = NULL;
     const size_t whole = name_size(name, size - 1);
@@ -128,6 +135,7 @@ static bool capitals(struct buffer *out, const char *text, size_t size) {
     return found;
 }
 
+// A number that HTML reads only in part leaves its semicolon behind: then it is left as it was.
 static void unescape_sure(struct buffer *out, const char *text, size_t size) {
     struct buffer made = {0};
     const bool number = text[1] == '#';

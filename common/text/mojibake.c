@@ -1,6 +1,12 @@
-// The heuristic, its sets of characters and the order of its attempts are ftfy's (github.com/rspeer/python-ftfy, Apache
-// License 2.0). It knows the few hundred characters that UTF-8 turns into, and which of them do not stand beside each
-// other in text that is right.
+// Puts texts right that were UTF-8 and were read as another encoding, perhaps more than once. The heuristic, its sets
+// of characters and the order of its attempts are ftfy's (github.com/rspeer/python-ftfy, Apache License 2.0), so that
+// captions become the tokens that CLIP's models were trained on; clean.c calls it for each line.
+//
+// It knows the few hundred characters that UTF-8 turns into, and which of them do not stand beside each other in text
+// that is right. Where such a pair is found, the text is written back into the bytes of each encoding in turn; the
+// first whose bytes are UTF-8 was the one. Bytes that got lost or changed on the way (A0 to a blank, others to a
+// replacement) are allowed for. Then again, as the result may be spoiled too. Every step is tried on whole lines first,
+// then on parts.
 #include "text/mojibake.h"
 
 #include <stdlib.h>
@@ -22,53 +28,68 @@
 #define PYTHON_SPACE                                                                                                   \
     "[\\x09-\\x0d\\x1c-\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]"
 
-// Any of them: sets first, then single spellings of one encoding in another.
-static const char bad[] = ANY(SET_C1) "|" ANY(SET_BAD BESIDE_BAD) ANY(SET_BAD) "|" ANY("a-zA-Z") ANY(
-    SET_LOWER_COMMON
-        SET_UPPER_COMMON) ANY(SET_BAD) "|" ANY(SET_BAD) ANY(BESIDE_BAD) "|" ANY(SET_LOWER_ACCENTED SET_LOWER_COMMON
-                                                                                    SET_BOX SET_END_PUNCTUATION SIGNS)
-    ANY(SET_UPPER_ACCENTED) "|" ANY(SET_BOX SET_END_PUNCTUATION SIGNS) ANY(SET_LOWER_ACCENTED) "|" ANY(
-        SET_LOWER_ACCENTED SET_BOX SET_END_PUNCTUATION) ANY(SET_CURRENCY) "|" PYTHON_SPACE ANY(SET_UPPER_ACCENTED)
-        ANY(SET_CURRENCY) "|" ANY(SET_UPPER_ACCENTED SET_BOX) ANY(SET_NUMERIC SET_LAW) "|" ANY(
-            ACCENTED SET_BOX SET_CURRENCY
-                SET_END_PUNCTUATION) ANY(SET_START_PUNCTUATION) ANY(SET_NUMERIC) "|" ANY(ACCENTED SIGNS SET_BOX SET_LAW)
-            ANY(SET_END_PUNCTUATION) ANY(SET_START_PUNCTUATION) "|" ANY(SIGNS SET_BOX) ANY(SET_START_PUNCTUATION) "|" ANY(
-                "a-z") ANY(SET_UPPER_ACCENTED) ANY(SET_START_PUNCTUATION SET_CURRENCY) "|" ANY(SET_BOX)
-                ANY(SET_KAOMOJI SET_END_PUNCTUATION) "|" ANY(ACCENTED SIGNS PUNCTUATION SET_LAW) ANY(SET_BOX) "|" ANY(ACCENTED) ANY(
-                    PUNCTUATION) "[\\p{L}\\p{N}_]"
-                                 "|[Œœ][^A-Za-z]"
-                                 "|" ANY(
-                                     SET_UPPER_ACCENTED) "°"
-                                                         "|[ÂÃÎÐ]" ANY(
-                                                             "€œŠš¢£Ÿž\\xa0\\xad®©°·»–—"
-                                                             "´" PUNCTUATION) "|×[²³]"
-                                                                              "|" ARABIC ARABIC "|à[²µ¹¼½¾]|√["
-                                                                              "±∂†≠®™´≤≥¥µø]|≈[°¢]|"
-                                                                              "‚Ä[ìîïòôúùû†°¢π]|‚["
-                                                                              "âó][àä°ê]|вЂ"
-                                                                              "|" AROUND(
-                                                                                  "ВГРС",
-                                                                                  "°µ") "|ГўВЂВ.[A-"
-                                                                                        "Za-z "
-                                                                                        "]|Ã["
-                                                                                        "\\xa0¡]"
-                                                                                        "|(?:^|[a-"
-                                                                                        "z"
-                                                                                        "]" PYTHON_SPACE "?)[ÃÂ] "
-                                                                                        "|" ANY(
-                                                                                            "a-"
-                                                                                            "z."
-                                                                                            ",?"
-                                                                                            "!" SET_END_PUNCTUATION) "Â" ANY(" " PUNCTUATION) "|β€[™\\xa0Ά\\xad®°]"
-                                                                                                                                              "|" AROUND(
-                                                                                                                                                  "ΒΓΞΟ",
-                                                                                                                                                  "°") "|ā€";
+// What does not stand in text that is right, an alternative a line: first neighbours by the sets they are of, then
+// single spellings of one encoding in another. The sets say what characters are for: SET_BAD's are hardly used but by
+// mistake, accented letters stand beside letters and not beside box drawing, a currency beside numbers. One strange
+// pair is enough: it is then tried whether undoing an encoding gives valid UTF-8, which right text hardly ever does.
+// clang-format off
+static const char bad[] =
+    // C1 controls, and rare characters beside anything that belongs to words or numbers
+    ANY(SET_C1)
+    "|" ANY(SET_BAD BESIDE_BAD) ANY(SET_BAD)
+    "|" ANY("a-zA-Z") ANY(SET_LOWER_COMMON SET_UPPER_COMMON) ANY(SET_BAD)
+    "|" ANY(SET_BAD) ANY(BESIDE_BAD)
+    // an accented capital behind a small letter or a sign, an accented letter behind a sign, and the other way
+    "|" ANY(SET_LOWER_ACCENTED SET_LOWER_COMMON SET_BOX SET_END_PUNCTUATION SIGNS) ANY(SET_UPPER_ACCENTED)
+    "|" ANY(SET_BOX SET_END_PUNCTUATION SIGNS) ANY(SET_LOWER_ACCENTED)
+    "|" ANY(SET_LOWER_ACCENTED SET_BOX SET_END_PUNCTUATION) ANY(SET_CURRENCY)
+    // a capital before a currency sign may be fancy spelling, but not where a word begins
+    "|" PYTHON_SPACE ANY(SET_UPPER_ACCENTED) ANY(SET_CURRENCY)
+    "|" ANY(SET_UPPER_ACCENTED SET_BOX) ANY(SET_NUMERIC SET_LAW)
+    // punctuation that opens where nothing can be opened
+    "|" ANY(ACCENTED SET_BOX SET_CURRENCY SET_END_PUNCTUATION) ANY(SET_START_PUNCTUATION) ANY(SET_NUMERIC)
+    "|" ANY(ACCENTED SIGNS SET_BOX SET_LAW) ANY(SET_END_PUNCTUATION) ANY(SET_START_PUNCTUATION)
+    "|" ANY(SIGNS SET_BOX) ANY(SET_START_PUNCTUATION)
+    "|" ANY("a-z") ANY(SET_UPPER_ACCENTED) ANY(SET_START_PUNCTUATION SET_CURRENCY)
+    // box drawing within text; letters that faces are made of, as (Ò_Ó), prove nothing elsewhere
+    "|" ANY(SET_BOX) ANY(SET_KAOMOJI SET_END_PUNCTUATION)
+    "|" ANY(ACCENTED SIGNS PUNCTUATION SET_LAW) ANY(SET_BOX)
+    "|" ANY(ACCENTED) ANY(PUNCTUATION) "[\\p{L}\\p{N}_]"
+    // a ligature stands before a plain letter, a degree behind a number
+    "|[Œœ][^A-Za-z]"
+    "|" ANY(SET_UPPER_ACCENTED) "°"
+    // Windows-1252: the first bytes C2, C3, CE, D0 and D7; D8 and D9, Arabic, whose second bytes are common signs, only
+    // twice in a row; E0 of South Asian scripts
+    "|[ÂÃÎÐ]" ANY("€œŠš¢£Ÿž\\xa0\\xad®©°·»–—´" PUNCTUATION)
+    "|×[²³]"
+    "|" ARABIC ARABIC
+    "|à[²µ¹¼½¾]"
+    // Mac OS Roman: C3 and C5 of letters, E2 of typographic and mathematical signs
+    "|√[±∂†≠®™´≤≥¥µø]"
+    "|≈[°¢]"
+    "|‚Ä[ìîïòôúùû†°¢π]"
+    "|‚[âó][àä°ê]"
+    // Windows-1251: typographic signs; C2, C3, D0 and D1 only with another of them behind, as they are letters; quotes
+    // that were spoiled twice
+    "|вЂ"
+    "|" AROUND("ВГРС", "°µ")
+    "|ГўВЂВ.[A-Za-z ]"
+    // Windows-1252 again: à and á; first bytes whose A0, a hard blank, became a blank; Â before what it stands for
+    "|Ã[\\xa0¡]"
+    "|(?:^|[a-z]" PYTHON_SPACE "?)[ÃÂ] "
+    "|" ANY("a-z.,?!" SET_END_PUNCTUATION) "Â" ANY(" " PUNCTUATION)
+    // Windows-1253, Greek, as 1251; Windows-1257, Baltic
+    "|β€[™\\xa0Ά\\xad®°]"
+    "|" AROUND("ΒΓΞΟ", "°")
+    "|ā€";
 
-// Characters that bytes of UTF-8 read as, a sequence after the other.
+// Characters that bytes of UTF-8 read as, a sequence after the other, in any of the encodings; not begun within one.
 static const char spoiled[] =
-    "(?<!" ANY(UTF8_CONTINUATION_STRICT) ")(?>" ANY(UTF8_FIRST_OF_2) ANY(UTF8_CONTINUATION) "|" ANY(UTF8_FIRST_OF_3)
-        ANY(UTF8_CONTINUATION) "{2}"
-                               "|" ANY(UTF8_FIRST_OF_4) ANY(UTF8_CONTINUATION) "{3})++";
+    "(?<!" ANY(UTF8_CONTINUATION_STRICT) ")(?>"
+    ANY(UTF8_FIRST_OF_2) ANY(UTF8_CONTINUATION)
+    "|" ANY(UTF8_FIRST_OF_3) ANY(UTF8_CONTINUATION) "{2}"
+    "|" ANY(UTF8_FIRST_OF_4) ANY(UTF8_CONTINUATION) "{3})++";
+// clang-format on
 
 // UTF-8 whose byte A0, a blank in most encodings, became an ordinary blank: where that gives a likely character.
 static const char blanked[] = "[\\xc2\\xc3\\xc5\\xce\\xd0\\xd9] "
@@ -113,6 +134,7 @@ void mojibake_free(struct mojibake *mojibake) {
     free(mojibake);
 }
 
+// Nothing is spoiled in ASCII, which is most lines, and the expression is long.
 static bool is_bad(const struct mojibake *mojibake, const char *text, size_t size) {
     struct match match;
     return !unicode_is_ascii(text, size) && pattern_find(mojibake->bad, text, size, 0, &match);
@@ -148,6 +170,9 @@ static void replace_in(struct buffer *bytes, const struct pattern *pattern, patt
     become(bytes, &made);
 }
 
+// What was done to the bytes before or after they were misread. In "sloppy" encodings U+FFFD became byte 1A, which
+// stands for a byte that is lost; a sequence with one in it becomes U+FFFD again, so that the rest of the text can be
+// saved.
 static void restore_bytes(const struct mojibake *mojibake, struct buffer *bytes, const struct charmap *map) {
     struct match match;
     // In Mac OS Roman a dash before a blank would look like one of those.
@@ -187,7 +212,8 @@ static bool decode(struct buffer *out, const struct buffer *bytes) {
     return utf8_valid(out->bytes, out->size);
 }
 
-// The text as the UTF-8 that was read in `map`; `*possible` when all its characters are in there.
+// The text as the UTF-8 that was read in `map`; `*possible` when all its characters are in there. Right text has next
+// to no chance: a sequence of two needs a lead byte and a continuation, as neighbours, wherever a byte is above 7F.
 static bool undo(const struct mojibake *mojibake, struct buffer *out, const struct buffer *text,
                  const struct charmap *map, bool *possible) {
     struct buffer bytes = {0};
@@ -213,6 +239,8 @@ static void fix_part(void *context, struct buffer *out, const char *match, size_
     buffer_release(&text);
 }
 
+// Text that was put together from sources, some spoiled: what looks like bytes of UTF-8 is put right by itself. A match
+// that is all of the text was tried before, and would come back here for ever.
 static bool fix_parts(const struct mojibake *mojibake, struct buffer *text) {
     struct part part = {mojibake, text->size};
     struct buffer made = {0};
@@ -220,7 +248,8 @@ static bool fix_parts(const struct mojibake *mojibake, struct buffer *text) {
     return become(text, &made);
 }
 
-// C1 controls as Windows-1252 has them. `whole`: none at all where it has nothing for one of them, as a decoder.
+// C1 controls as Windows-1252 has them: bytes 80 … 9F of a text in Windows-1252 that was read as Latin-1, which puts
+// controls there. `whole`: none at all where Windows-1252 has nothing for one of them, as a decoder that fails.
 static bool fix_controls(struct buffer *text, bool whole) {
     struct buffer made = {0};
     bool holes = false;
@@ -236,6 +265,7 @@ static bool fix_controls(struct buffer *text, bool whole) {
     return false;
 }
 
+// A text may be possible in several encodings: they come in ftfy's order, and the first counts.
 static bool undo_encoding(const struct mojibake *mojibake, struct buffer *text, bool *is_latin, bool *changed) {
     struct buffer made = {0};
     for (int i = 0; i < CHARMAPS; i++) {
@@ -249,7 +279,8 @@ static bool undo_encoding(const struct mojibake *mojibake, struct buffer *text, 
     return false;
 }
 
-// One attempt; false when the text stays as it is.
+// One attempt, the first that helps of ftfy's: an encoding undone, parts put right, Latin-1 that is Windows-1252,
+// single controls. False when the text stays as it is.
 static bool fix_step(const struct mojibake *mojibake, struct buffer *text) {
     bool is_latin = false, changed = false;
     if (!text->size || !is_bad(mojibake, text->bytes, text->size)) return false;
@@ -257,6 +288,7 @@ static bool fix_step(const struct mojibake *mojibake, struct buffer *text) {
     return fix_parts(mojibake, text) || (is_latin && fix_controls(text, true)) || fix_controls(text, false);
 }
 
+// Undoing a misreading makes one character of several, and controls are replaced for good: so there is a last step.
 void mojibake_fix(const struct mojibake *mojibake, struct buffer *text) {
     while (fix_step(mojibake, text)) continue;
 }

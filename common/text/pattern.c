@@ -1,3 +1,6 @@
+// Regular expressions for the few places that cannot do without: cutting words as CLIP does, and finding spoiled text.
+// They were written for Python; PCRE2 reads the same syntax, with Unicode's classes for text. Compiled code is shared
+// by threads and read only; what a match writes is made for each call.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "text/pattern.h"
 
@@ -38,6 +41,7 @@ bool pattern_find(const struct pattern *pattern, const char *text, size_t size, 
     return found >= 0;
 }
 
+// No pattern of ours matches an empty text, so each turn gets ahead.
 void pattern_replace(const struct pattern *pattern, struct buffer *out, const char *text, size_t size,
                      pattern_replacement *replace, void *context) {
     size_t at = 0;

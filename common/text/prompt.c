@@ -1,3 +1,6 @@
+// Lists of lines (class names, templates) and the texts made from them. coca-tokenize makes captions of labels with it,
+// sampled anew for each sample, and coca-score the prompts of zero-shot classification. Files are written by hand, so
+// lines may be comments, and an error names its line.
 #include "text/prompt.h"
 
 #include <ctype.h>
@@ -15,6 +18,7 @@ static bool is_comment(const char *line, size_t length) {
 }
 
 // Appends one line without the blanks around it.
+// Blanks around a name would become part of prompts.
 static int add_line(struct strings *lines, const char *path, int number, const char *line, size_t length) {
     while (length && isspace((unsigned char)line[length - 1])) length--;
     while (length && isspace((unsigned char)*line)) line++, length--;
@@ -69,6 +73,7 @@ int templates_read(struct strings *templates, const char *path) {
     return status ? status : templates_check(templates, path);
 }
 
+// A template may have several places, and all get the name.
 void prompt_fill(struct buffer *text, const char *template, const char *name) {
     const char *place;
     for (size_t length; (place = find_place(template, &length)); template = place + length) {
@@ -78,6 +83,8 @@ void prompt_fill(struct buffer *text, const char *template, const char *name) {
     buffer_text(text, template);
 }
 
+// Order and template are drawn from subkeys of their own, so that neither changes when the other's number of draws
+// does.
 void prompt_from_labels(struct buffer *text, const struct strings *labels, const struct strings *templates,
                         struct random_key key) {
     struct buffer names = {0};

@@ -1,3 +1,5 @@
+// The one file in C++: SentencePiece has no C interface. Exceptions end here, since frames of C above could not be
+// unwound; vocabulary_sentencepiece.c calls.
 #include "text/sp_model.h"
 
 #include <algorithm>

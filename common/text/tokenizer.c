@@ -1,3 +1,6 @@
+// What all vocabularies have in common: finding out the kind of a file, begin and end tokens, cutting to T, padding,
+// and the comparison with the model's configuration, without which wrong ids would train silently. coca-tokenize
+// encodes with it, coca-text-decode decodes captions. Kinds are rows of a table; each turns words into ids and back.
 #include "text/tokenizer.h"
 
 #include <stdbool.h>
@@ -31,6 +34,7 @@ static const struct vocabulary *find_kind(const struct buffer *file) {
     return NULL;
 }
 
+// By content: vocabularies go by many names.
 static int open_bytes(struct tokenizer **tokenizer, const char *path, const struct buffer *file) {
     const struct vocabulary *kind = find_kind(file);
     if (!kind)
@@ -72,6 +76,7 @@ uint64_t tokenizer_fingerprint(const struct tokenizer *tokenizer) {
     return tokenizer->fingerprint;
 }
 
+// Each difference has the same remedy, so they are rows; the first is reported.
 int tokenizer_check(const struct tokenizer *tokenizer, struct tokenizer_ids expected) {
     const struct tokenizer_ids has = tokenizer->ids;
     const struct {
@@ -94,6 +99,7 @@ int tokenizer_check(const struct tokenizer *tokenizer, struct tokenizer_ids expe
     return 0;
 }
 
+// EOS has its place kept, so that a long text loses words and a caption always ends: the text tower refuses others.
 void tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t size, int32_t *tokens, int T) {
     const struct tokenizer_ids ids = tokenizer->ids;
     const bool begins = ids.bos >= 0, ends = ids.eos >= 0;
@@ -106,6 +112,7 @@ void tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_
     while (count < T) tokens[count++] = ids.pad >= 0 ? ids.pad : 0;
 }
 
+// What a model says may be anything: ids outside the vocabulary are left out, and all behind the first EOS.
 void tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *tokens, int count, struct buffer *text) {
     const struct tokenizer_ids ids = tokenizer->ids;
     int32_t *words = xmalloc((size_t)count * sizeof *words + 1);

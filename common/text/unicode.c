@@ -1,3 +1,6 @@
+// What Python's str does to texts, on UTF-8, by libunistring: the cleaning of captions is defined in Python, and
+// differs from what C libraries call lower case or white space in details that become tokens. Short ways for ASCII,
+// which most captions are.
 #include "text/unicode.h"
 
 #include <stdlib.h>
@@ -29,6 +32,7 @@ bool unicode_is_space(uint32_t point) {
     return (point >= 0x1C && point <= 0x1F) || uc_is_property_white_space(point);
 }
 
+// libunistring gives NULL only for lack of memory, as texts are valid here.
 static void take(struct buffer *out, uint8_t *made, size_t size) {
     if (!made) die(EXIT_RUN, "out of memory");
     buffer_append(out, made, size);
@@ -69,7 +73,8 @@ static bool cased_behind(const char *text, size_t size, size_t at) {
     return false;
 }
 
-// Sigma alone depends on what stands around it; libunistring looks less far than Python does.
+// Sigma alone depends on what stands around it: at a word's end, behind a letter and before none, it is ς, elsewhere σ.
+// libunistring looks less far than Python does, so texts are cut at sigmas and these are decided here.
 void unicode_lower(struct buffer *out, const char *text, size_t size) {
     static const char sigma[] = "\xCE\xA3";
     size_t at = 0;
@@ -92,7 +97,7 @@ void unicode_upper(struct buffer *out, const char *text, size_t size) {
     take(out, made, length);
 }
 
-// Nothing below U+0300, whose first byte is 0xCC, composes by itself.
+// Nothing below U+0300, whose first byte is 0xCC, composes by itself: text without such a byte is composed already.
 static bool is_composed(const char *text, size_t size) {
     for (size_t i = 0; i < size; i++)
         if ((unsigned char)text[i] >= 0xCC) return false;
@@ -109,6 +114,7 @@ void unicode_compose(struct buffer *out, const char *text, size_t size) {
     take(out, made, length);
 }
 
+// A blank is owed until a word comes: so none is left at the end.
 void unicode_single_blanks(struct buffer *out, const char *text, size_t size) {
     const size_t start = out->size;
     bool blank = false;

@@ -1,4 +1,6 @@
-// CLIP's byte-pair vocabulary, with open_clip's cleaning before it: ids as of its SimpleTokenizer.
+// CLIP's byte-pair vocabulary, with open_clip's cleaning before it: ids as of its SimpleTokenizer. tokenizer.c calls it
+// through the table at the end. A text is cleaned, cut into words by CLIP's expression, and each word goes through
+// bpe.c; blanks between words are not tokens, since a word's last token says that it ends.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@ _Static_assert(VOCABULARY_REASON >= BPE_REASON, "a reason fits");
 static const char *const marks[2] = {"<start_of_text>", "<end_of_text>"};
 static const char *const other_marks[2] = {"<|startoftext|>", "<|endoftext|>"};
 
+// CLIP matches with the regex module's Unicode, newer than PCRE2's: what that counts as letters or numbers is added.
 #define LETTERS "\\p{L}" NEWER_LETTERS
 #define NUMBERS "\\p{N}" NEWER_NUMBERS
 // Cleaned text has no white space but blanks. U+0345 is in no word: it is no letter, yet iota in another case.
@@ -74,6 +77,7 @@ static void *open_clip(struct vocabulary_file *file, struct tokenizer_ids *ids, 
     return clip;
 }
 
+// The marks are tokens of their own where a text spells them, as in CLIP; BPE would take them apart.
 static int encode_word(const struct clip *clip, const char *word, size_t size, int32_t *ids, int capacity) {
     for (int i = 0; i < 2; i++) {
         if (strlen(marks[i]) != size || memcmp(marks[i], word, size)) continue;
@@ -83,6 +87,7 @@ static int encode_word(const struct clip *clip, const char *word, size_t size, i
     return bpe_encode(clip->bpe, word, size, ids, capacity);
 }
 
+// Stops as soon as the caption is full: long texts cost no more than their beginning, but for the cleaning.
 static int encode(const void *state, const char *text, size_t size, int32_t *ids, int capacity) {
     const struct clip *clip = state;
     struct buffer clean = {0};
@@ -96,7 +101,8 @@ static int encode(const void *state, const char *text, size_t size, int32_t *ids
     return count;
 }
 
-// The ends of words become blanks in the joined text, as open_clip has it, but for one at its end.
+// The ends of words become blanks in the joined text, as open_clip has it, but for one at its end. Tokens are bytes,
+// and a character may be spread over several, so it is repaired when all are joined.
 static void decode(const void *state, const int32_t *ids, int count, struct buffer *text) {
     const struct clip *clip = state;
     struct buffer bytes = {0}, whole = {0};

@@ -1,3 +1,5 @@
+// SentencePiece models, which train on any text without rules for words: the paper's family has one, trained by our
+// recipes. A row of tokenizer.c's table; the library is behind sp_model.h.
 #include "text/sp_model.h"
 #include "text/vocabulary.h"
 

@@ -1,3 +1,6 @@
+// A picture file of path mode, read whole. Paths are a user's, so anything may be behind them: what is no picture file
+// is a reason, which drops the sample, and never stops the worker. coca-decode calls it and has image/ decode the
+// bytes.
 #include "picture_file.h"
 
 #include <errno.h>
@@ -14,6 +17,7 @@ static int refuse(char reason[PICTURE_REASON], const char *why) {
     return -EXIT_DATA;
 }
 
+// Reads as many bytes as the file had when it was looked at.
 static int read_all(int fd, struct buffer *bytes, size_t size, char reason[PICTURE_REASON]) {
     buffer_clear(bytes);
     buffer_reserve(bytes, size);

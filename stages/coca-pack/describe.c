@@ -1,3 +1,5 @@
+// A record as JSON for `show`: what a person wants to know before trusting a dataset. Of pictures only what their
+// headers say; one whose header cannot be read is described by its defect, so that looking never fails.
 #include "describe.h"
 
 #include <string.h>
@@ -31,6 +33,7 @@ static void set_texts(json_t *json, const char *key, const struct span *texts, i
     if (count) json_object_set_new(json, key, texts_json(texts, count));
 }
 
+// Only what the record has: a missing key is a missing field.
 json_t *describe_record(const struct record *record) {
     json_t *json = json_object();
     if (record->id.size) json_object_set_new(json, "id", text_json(record->id));

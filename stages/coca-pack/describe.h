@@ -1,3 +1,4 @@
+// Records for people: what `coca-pack show` prints.
 #pragma once
 
 #include <jansson.h>

@@ -1,4 +1,6 @@
-// coca-pack export: a dataset as a tar that webdataset, open_clip and `pack --from tar` read.
+// coca-pack export: a dataset as a tar that webdataset, open_clip and `pack --from tar` read. Members of a sample must
+// be adjacent and have one key, so they are named by the record's number, which no id can spoil. What a tar has no
+// member for (labels, question, answers, the id) goes into json. Pictures travel byte for byte.
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -64,12 +66,15 @@ static int write_member(const struct tar *tar, int64_t index, const char *suffix
     return written ? 0 : failed(tar);
 }
 
+// By the bytes, as everywhere: what a picture is called never mattered.
 static const char *suffix_of(struct span picture) {
     static const char *const suffixes[] = {
         [IMAGE_UNKNOWN] = "image", [IMAGE_JPEG] = "jpg", [IMAGE_PNG] = "png", [IMAGE_WEBP] = "webp"};
     return suffixes[image_format_of(picture.bytes, picture.size)];
 }
 
+// One picture is NUMBER.jpg; several are NUMBER.0.jpg, NUMBER.1.jpg, …: the key ends at the first dot, so they stay one
+// sample.
 static int write_pictures(const struct tar *tar, int64_t index, const struct record *record) {
     int status = 0;
     if (record->image.size) status = write_member(tar, index, suffix_of(record->image), record->image);
@@ -81,6 +86,7 @@ static int write_pictures(const struct tar *tar, int64_t index, const struct rec
     return status;
 }
 
+// tar.c reads each line of a text member as a caption, so captions that hold line ends come back as several.
 static int write_captions(const struct tar *tar, int64_t index, const struct record *record) {
     struct buffer text = {0};
     for (int i = 0; i < record->caption_count; i++) {

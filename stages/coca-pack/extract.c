@@ -1,4 +1,5 @@
-// coca-pack extract: one picture as it was packed.
+// coca-pack extract: one picture as it was packed, to look at with other programs, above all one that fails to decode.
+// So it is not decoded here, nor turned upright.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ static int write_picture(const char *to, struct span picture) {
     return 0;
 }
 
+// Picture 0 is the first of several, or the only one.
 static int find_picture(struct span *picture, int64_t which, const struct record *record, const char *place,
                         int64_t index) {
     const struct span none = {0};

@@ -1,3 +1,6 @@
+// Decides whether a sample may be in a dataset, once, when it is packed: what a training run would stumble over for
+// months is found here, with its name. `pack` and `verify` run it in the pipeline's threads, one job at a time, so it
+// touches nothing but its job. Reasons are job.h's; counting and listing them is output.c's.
 #include "fitness.h"
 
 #include <math.h>
@@ -9,6 +12,7 @@
 #include "image/image.h"
 
 // A text without the blanks around it.
+// strchr finds the NUL at the list's end too: a NUL byte is no blank.
 static struct span trimmed(struct span text) {
     const char *bytes = text.bytes;
     while (text.size && strchr(" \t\r\n\v\f", bytes[text.size - 1]) && bytes[text.size - 1]) text.size--;
@@ -39,7 +43,8 @@ static bool has_text(const struct record *record) {
     return record->caption_count || record->label_count || record->answer_count || record->class >= 0;
 }
 
-// A sample whose texts were all left out is left out for the first one's reason.
+// A sample whose texts were all left out is left out for the first one's reason. A class is a text too: with it the
+// sample stays, whatever its captions are.
 static void fit_all_texts(struct job *job) {
     struct record *record = &job->record;
     if (!has_text(record)) return job_drop(job, DROP_NO_TEXT, "");
@@ -49,6 +54,7 @@ static void fit_all_texts(struct job *job) {
     if (!has_text(record)) job_drop(job, job->text_drop[0].drop, "");
 }
 
+// The job owns the new bytes: the record only borrows.
 static void replace_picture(struct job *job, struct span *picture, const uint8_t *pixels, int width, int height,
                             int channels, int quality) {
     void *bytes;
@@ -60,6 +66,8 @@ static void replace_picture(struct job *job, struct span *picture, const uint8_t
     *picture = (struct span){bytes, size};
 }
 
+// The short side becomes `resize`, as training crops are cut from it; what is smaller stays as it came. The picture was
+// decoded upright, so the new file needs no EXIF.
 static void shrink(struct job *job, struct span *picture, const struct image *image, const struct fitness *fitness) {
     const int short_side = image->width < image->height ? image->width : image->height;
     if (!fitness->resize || short_side <= fitness->resize) return;
@@ -71,6 +79,8 @@ static void shrink(struct job *job, struct span *picture, const struct image *im
     free(pixels);
 }
 
+// By the header alone, before memory for its pixels is asked for. A header that cannot be read is left to the decoder,
+// which says why.
 static bool is_too_large(struct job *job, struct span picture, int64_t max_pixels) {
     struct image_header header;
     char text[IMAGE_REASON];
@@ -81,6 +91,8 @@ static bool is_too_large(struct job *job, struct span picture, int64_t max_pixel
     return true;
 }
 
+// Decoding is the proof that a picture decodes, and what shrinking needs: with neither asked for there is nothing to
+// do.
 static void fit_picture(struct job *job, struct span *picture, const struct fitness *fitness) {
     if (is_too_large(job, *picture, fitness->max_pixels)) return;
     if (!fitness->verify && !fitness->resize) return;
@@ -109,6 +121,7 @@ static void fit_pictures(struct job *job, const struct fitness *fitness) {
     for (int i = 0; i < record->image_count && !job->drop; i++) fit_picture(job, &record->images[i], fitness);
 }
 
+// The record is decoded from its own encoding, as a reader will decode it: what cannot be read back is not fit.
 void fit(struct job *job, const void *context) {
     char reason[RECORD_REASON];
     if (record_decode(&job->record, job->encoded.bytes, job->encoded.size, reason))

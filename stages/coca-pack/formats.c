@@ -1,4 +1,5 @@
-// coca-pack formats: what `pack --from` reads.
+// coca-pack formats: what `pack --from` reads, with the keys that are looked for when no option says others. The list
+// is the importers' own table, so it cannot be out of date.
 #include <stdio.h>
 
 #include "commands.h"

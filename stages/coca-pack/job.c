@@ -1,3 +1,6 @@
+// A sample's life between the importer, which lends it for a call, and the writer, threads later: a job owns copies of
+// everything, and a buffer is reused by the sample that comes after it in the ring (pipeline.c). A million samples so
+// cost as many allocations as there are jobs.
 #include "job.h"
 
 #include <stdlib.h>
@@ -23,6 +26,7 @@ void job_drop(struct job *job, enum drop drop, const char *detail) {
     buffer_text(&job->detail, detail);
 }
 
+// The record is kept in its encoded form: one block without pointers, which fit() takes apart in its own thread.
 void job_fill(struct job *job, int64_t number, const struct import_sample *sample) {
     const struct import_pixels *pixels = &sample->pixels;
     job->number = number;
@@ -47,6 +51,7 @@ void job_keep_picture(struct job *job, void *bytes) {
     job->picture[job->pictures++] = bytes;
 }
 
+// Buffers keep their memory for the next sample; everything else goes.
 void job_clear(struct job *job) {
     buffer_clear(&job->name);
     buffer_clear(&job->encoded);

@@ -1,4 +1,5 @@
-// coca-pack list: a line per record, or all captions.
+// coca-pack list: a line per record for sort, grep and spm_train. Texts may hold anything, so what would break a line
+// or a column becomes a blank.
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ static void print_texts(const struct span *texts, int count, const char *separat
     }
 }
 
+// A record without captions prints nothing, not an empty line, which would be an empty sentence to spm_train.
 static int print_captions(int64_t index, const struct record *record, void *context) {
     (void)index, (void)context;
     print_texts(record->captions, record->caption_count, "\n");

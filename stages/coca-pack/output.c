@@ -1,3 +1,6 @@
+// A dataset while it is packed, and the account of what was left out: every drop has a line in dropped.jsonl, inside
+// the dataset, with the sample's number and name, so that it can be looked up and put right. pack.c feeds it, in the
+// order of the input, whatever thread finished first; so equal input makes equal datasets.
 #include "output.h"
 
 #include <errno.h>
@@ -15,6 +18,7 @@ int output_open(struct output *output, const char *directory, int64_t records_pe
     return store_writer_open(&output->writer, directory, records_per_shard, replace);
 }
 
+// Made with the first line only: a dataset from which nothing was left out has no such file.
 static int open_list(struct output *output) {
     char *path = path_join(store_writer_path(output->writer), DROPPED_FILE);
     output->dropped = fopen(path, "w");
@@ -47,6 +51,7 @@ static int drop_sample(struct output *output, const struct job *job) {
     return list(output, line);
 }
 
+// A sample that stays may lose some texts: each has a line, with its place in the field, and is counted apart.
 static int drop_texts(struct output *output, const struct job *job) {
     int status = 0;
     for (int i = 0; i < job->text_drops && !status; i++) {
@@ -59,6 +64,7 @@ static int drop_texts(struct output *output, const struct job *job) {
     return status;
 }
 
+// A sample is in the dataset or in the list, and a sample that lost texts is in both.
 int output_add(struct output *output, const struct job *job) {
     if (job->drop) return drop_sample(output, job);
     int status = drop_texts(output, job);
@@ -80,6 +86,7 @@ static void append_counts(struct buffer *text, const char *what, const int64_t c
     buffer_text(text, ")");
 }
 
+// The last line of a long job: what is in it, what is not, and where that is listed.
 static void report(const struct output *output, int64_t records, bool listed) {
     struct buffer text = {0};
     append_counts(&text, "samples", output->sample_drops);
@@ -97,6 +104,7 @@ static int close_list(struct output *output) {
     return failed || unclosed ? error(EXIT_RUN, "%s: %s cannot be written", output->directory, DROPPED_FILE) : 0;
 }
 
+// An empty dataset helps nobody: the reasons say which option was wrong.
 static int check_any(const struct output *output, int64_t records) {
     if (records) return 0;
     struct buffer text = {0};
@@ -106,6 +114,7 @@ static int check_any(const struct output *output, int64_t records) {
     return status;
 }
 
+// The list first: it is in the directory that the commit gives its name.
 int output_commit(struct output *output) {
     const int64_t records = store_writer_count(output->writer);
     const bool listed = output->dropped;

@@ -1,4 +1,6 @@
-// coca-pack pack: pictures with texts in, a dataset out.
+// coca-pack pack: pictures with texts in, a dataset out. It joins what others do: import.c reads samples and hands them
+// to take_sample, pipeline.c runs fitness.c over them in threads, retire writes them in order (output.c). A sample's
+// number in the input decides everything about it (held out or not), so the result does not depend on threads.
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +99,7 @@ static void catch_signal(int number) {
     caught = number;
 }
 
+// A signal ends the import with its own code, between samples: what is under way is finished and thrown away.
 static int take_sample(void *context, const struct import_sample *sample) {
     struct packing *packing = context;
     if (caught) return -(128 + caught);
@@ -107,6 +110,7 @@ static int take_sample(void *context, const struct import_sample *sample) {
     return packing->samples == packing->pack->limit ? LIMIT_REACHED : 0;
 }
 
+// By the number in the input, before anything is left out: the same samples are held out whatever is fit.
 static int retire(struct job *job, void *context) {
     struct packing *packing = context;
     progress_set(packing->progress, job->number + 1, NULL);
@@ -155,6 +159,7 @@ static int pack_all(struct packing *packing, const struct strings *class_names, 
     return status;
 }
 
+// The dataset that is named first is renamed last: if it is there, so is the other.
 static int write_outputs(const struct pack *pack, const struct strings *class_names, const struct strings *paths) {
     struct packing packing = {.pack = pack};
     int status = open_outputs(&packing);

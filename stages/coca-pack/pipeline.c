@@ -1,3 +1,7 @@
+// Decoding every picture is nearly all the work of packing, and each picture is alone: so threads work on a ring of
+// jobs, while reading and writing stay in the caller's thread, which fills jobs at one end and retires them at the
+// other, in order. The ring's size bounds memory, and a reader that is ahead waits for the oldest job. `pack` and
+// `verify` call it.
 #include "pipeline.h"
 
 #include <pthread.h>
@@ -31,6 +35,8 @@ static struct slot *slot_of(struct pipeline *pipeline, int64_t number) {
     return &pipeline->slot[number % pipeline->size];
 }
 
+// The lock is held only while numbers change; a job belongs to one thread between `taken` and `done`. After `closing`
+// what was filled is still worked off.
 static void *work_on(void *argument) {
     struct pipeline *pipeline = argument;
     pthread_mutex_lock(&pipeline->lock);
@@ -70,6 +76,8 @@ struct pipeline *pipeline_new(int threads, struct pipeline_calls calls) {
     return pipeline;
 }
 
+// Order is kept by waiting for the oldest, not for any. `status` sticks: after a failure jobs are taken out and not
+// written.
 static void retire_oldest(struct pipeline *pipeline) {
     struct slot *slot = slot_of(pipeline, pipeline->retired);
     pthread_mutex_lock(&pipeline->lock);
@@ -80,6 +88,7 @@ static void retire_oldest(struct pipeline *pipeline) {
     pipeline->retired++;
 }
 
+// The slot at `filled` is free: its job was retired a whole ring ago, and no thread looks at it before pipeline_put.
 struct job *pipeline_next(struct pipeline *pipeline) {
     if (pipeline->filled - pipeline->retired == pipeline->size) retire_oldest(pipeline);
     if (pipeline->status) return NULL;
@@ -95,6 +104,7 @@ void pipeline_put(struct pipeline *pipeline) {
     pthread_mutex_unlock(&pipeline->lock);
 }
 
+// Jobs in work borrow the caller's contexts, so they are waited for even after a failure.
 int pipeline_drain(struct pipeline *pipeline) {
     while (pipeline->retired < pipeline->filled) retire_oldest(pipeline);
     return pipeline->status;

@@ -1,3 +1,5 @@
+// What the commands that look into a dataset have in common: opening the one they are given, reading a record's number,
+// and walking over a range. A record that cannot be decoded ends the walk, as such a dataset is damaged.
 #include "records.h"
 
 #include <errno.h>
@@ -31,6 +33,7 @@ int records_read(struct store *store, int64_t index, struct record *record) {
     return 0;
 }
 
+// `first` beyond the end leaves nothing to walk over.
 int records_each(struct store *store, int64_t first, int64_t count,
                  int (*each)(int64_t index, const struct record *record, void *context), void *context) {
     const int64_t left = store_count(store) - first, records = count && count < left ? count : left;

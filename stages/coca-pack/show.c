@@ -1,4 +1,5 @@
-// coca-pack show: a dataset or one record as JSON.
+// coca-pack show: a dataset or one record as JSON, for people and for jq. Keys keep the order in which they are set,
+// which is the one to read them in. What a record is made of, describe.c knows.
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>

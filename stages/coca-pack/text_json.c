@@ -1,8 +1,11 @@
+// JSON holds UTF-8 only, and jansson refuses a string that is not: then a line of a list, or the whole description,
+// would be lost for one bad byte. Names and captions of others go through here.
 #include "text_json.h"
 
 #include "base/utf8.h"
 
-// Appends the character at the text's begin, or U+FFFD for a byte that begins none; how many bytes it took.
+// Appends the character at the text's begin, or U+FFFD for a byte that begins none; how many bytes it took. A valid
+// prefix of 1 to 4 bytes is one character, since shorter ones were tried before.
 static size_t append_character(struct buffer *text, const char *bytes, size_t size) {
     for (size_t length = 1; length <= 4 && length <= size; length++)
         if (utf8_valid(bytes, length)) {

@@ -1,3 +1,4 @@
+// Texts of others as JSON.
 #pragma once
 
 #include <jansson.h>

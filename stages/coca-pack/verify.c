@@ -1,4 +1,6 @@
-// coca-pack verify: is a dataset whole, and is every record fit?
+// coca-pack verify: is a dataset whole, and is every record fit? First the fingerprints, which tell damage by copying
+// or by hand; then each record through the same judgement as when it is packed, for datasets made with --no-verify or
+// by others. It changes nothing.
 #include <stdlib.h>
 
 #include "base/fail.h"
@@ -30,6 +32,7 @@ struct verification {
     int64_t unfit;
 };
 
+// The record goes through its encoded form again, as an importer's sample does: there is one judgement.
 static int submit(int64_t index, const struct record *record, void *context) {
     struct verification *verification = context;
     const struct import_sample sample = {.name = "", .record = *record};
@@ -40,6 +43,7 @@ static int submit(int64_t index, const struct record *record, void *context) {
     return 0;
 }
 
+// What pack would leave out, or leave a text out of, is not fit; the first reason stands for all.
 static int judge(struct job *job, void *context) {
     struct verification *verification = context;
     const enum drop drop = job->drop ? job->drop : job->text_drops ? job->text_drop[0].drop : DROP_NOTHING;

@@ -1,3 +1,6 @@
+// Where captions.c puts captions: lines of TSV or a list of JSON, on stdout, in a file that appears when it is whole,
+// or at the end of one that is there. Captions are a model's words and names somebody's files, so both are cleaned
+// first.
 #include "caption_list.h"
 
 #include <ctype.h>
@@ -21,7 +24,7 @@ int caption_list_open(struct caption_list *list, const char *path, enum caption_
     return status;
 }
 
-// COCO's image ids are numbers.
+// COCO's image ids are numbers, and its evaluation compares them as such. 18 digits always fit.
 static bool is_number(const char *name) {
     const size_t length = strlen(name);
     for (size_t i = 0; i < length; i++)
@@ -29,6 +32,7 @@ static bool is_number(const char *name) {
     return length > 0 && length < 19;
 }
 
+// An item a line, the comma before it: so nothing has to be taken back when the last one has come.
 static void add_json(struct caption_list *list, const char *name, const char *caption) {
     json_t *id = is_number(name) ? json_integer(atoll(name)) : json_string(name);
     json_t *item = json_pack("{s:o, s:s}", "image_id", id, "caption", caption);
@@ -57,6 +61,7 @@ int caption_list_flush(struct caption_list *list) {
     return error(EXIT_RUN, "captions cannot be written: %s", strerror(errno));
 }
 
+// What was appended to is the user's own file: it stays, with whatever came.
 int caption_list_close(struct caption_list *list) {
     if (list->format == CAPTIONS_JSON) fputs(list->count ? "]\n" : "[]\n", list->file);
     if (list->file != stdout && !list->append) return aside_commit(&list->aside);

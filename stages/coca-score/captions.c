@@ -1,4 +1,6 @@
-// coca-score captions
+// coca-score captions: the sink of a captioning, and the page that shows what a model sees. It asks text-decode for all
+// captions and writes them in the order of the samples, with the names of a list or of the dataset's records; a picture
+// that could not be read has an empty caption, so that lines and pictures still match.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +150,7 @@ static void abandon_outputs(struct captions *self) {
     if (self->own.html) page_abandon(&self->page);
 }
 
+// What went wrong with single pictures is an error only when everything is written.
 static int say(const struct captions *self) {
     if (self->own.pairs && fflush(stdout)) return error(EXIT_RUN, "stdout cannot be written");
     if (!self->seen && !self->own.append) return error(EXIT_DATA, "no caption came");

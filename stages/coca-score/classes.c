@@ -1,3 +1,7 @@
+// The options that say which classes there are, shared by `prompts` and `zero-shot`: the one prints the texts, the
+// other takes their embeddings in the same order, so both must read the same files by the same rules. A dataset that
+// was packed from CLIP_benchmark has them inside; JSON files with many sets are asked for the one that the dataset's
+// folders name.
 #include "classes.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-// coca-score embed
+// coca-score embed: all embeddings of one encoder, gathered in memory and written as one matrix. Row n is sample n,
+// always: one that could not be read is a row of zeros, which is similar to nothing, and the exit code says so.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ static int prepare(void *context, const struct strings *operands) {
     return run_join(&embed->run, &model);
 }
 
+// Drops are known while their message is taken: its rows are zeroed then.
 static int take(void *context, const struct message *message) {
     struct embed *embed = context;
     struct embeddings *all = &embed->all;

@@ -1,3 +1,5 @@
+// Gathers what the messages of one role hold, row by row, as they come, which pull.c makes the order of samples. Widths
+// come from other processes and are compared with the first one's before anything is copied.
 #include "embeddings.h"
 
 #include <inttypes.h>
@@ -13,6 +15,7 @@ void embeddings_release(struct embeddings *embeddings) {
     *embeddings = (struct embeddings){0};
 }
 
+// Twice as much each time: how many will come is not known before the data end.
 static void make_room(struct embeddings *all, int64_t more) {
     if (all->count + more <= all->capacity) return;
     all->capacity = 2 * all->capacity + more;
@@ -20,6 +23,7 @@ static void make_room(struct embeddings *all, int64_t more) {
     all->id = xrealloc_array(all->id, (size_t)all->capacity, sizeof *all->id);
 }
 
+// Only samples of a list have names; then every row has one.
 static void add_names(struct embeddings *all, const struct message *message) {
     const char *name;
     for (int i = 0; (name = message_string(message, TENSOR_NAMES, i)); i++) strings_add_text(&all->names, name);

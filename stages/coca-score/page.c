@@ -1,3 +1,5 @@
+// The page of `captions --html`: pictures are inside as data: URIs, byte for byte as packed, so that one file can be
+// sent to somebody, and browsers, which know EXIF, turn them upright. Everything that comes from data is escaped.
 #include "page.h"
 
 #include <string.h>
@@ -34,6 +36,7 @@ static const char *media_type(struct span picture) {
     }
 }
 
+// A picture of an unknown type has no image, but its captions are shown.
 void page_add(struct page *page, const struct truth *truth, const char *caption) {
     const struct span picture = truth->record.image;
     const char *type = picture.size ? media_type(picture) : NULL;

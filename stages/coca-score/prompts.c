@@ -1,4 +1,5 @@
-// coca-score prompts
+// coca-score prompts: the texts of a zero-shot classifier as lines, which coca-tokenize reads as a list. A process of
+// its own, since the texts go through the same encoder as all others.
 #include "classes.h"
 #include "commands.h"
 #include "stage/option_rows.h"

@@ -1,3 +1,6 @@
+// What all commands of coca-score have in common: without training the sink conducts. It asks for microbatches (0, m)
+// ahead of need and takes them in order, until a worker says that the data end; so the encoders in between need no
+// number of samples. Drops, which producers report beside their rows, are gathered on the way.
 #include "pull.h"
 
 #include <inttypes.h>
@@ -17,6 +20,7 @@ bool pull_is_dropped(const struct pull *pull, int64_t id) {
     return false;
 }
 
+// Some are named, all are counted: a folder of the wrong files would else fill the log.
 static void say_drop(const struct pull *pull, const json_t *drop) {
     const char *name = json_string_value(json_object_get(drop, "name"));
     const char *reason = json_string_value(json_object_get(drop, "reason"));
@@ -105,6 +109,7 @@ static void begin(const struct pull *pull, struct stream *stream) {
                                    .context = stream};
 }
 
+// In turn, one message of each stream: so neither of two encoders waits until the other has done all.
 int pull_all(struct pull *pull, struct stream *streams, int count, const char *what, int64_t total) {
     struct progress *progress = progress_new(what, total, "samples");
     int status = 0;

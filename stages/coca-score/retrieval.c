@@ -1,4 +1,6 @@
-// coca-score retrieval
+// coca-score retrieval: gathers the embeddings of all pictures and all captions, finds out which belong together, and
+// lets measure/retrieval.c rank them. A caption's id is its picture's record, so owners are looked up by id and not by
+// order: pictures and captions come from different stages, and records may have any number of captions.
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -63,6 +65,7 @@ static struct place *sort_images(const struct embeddings *images) {
     return place;
 }
 
+// A caption whose picture did not come is an error, not a miss: then the two stages read different data.
 static int find_owners(int64_t *owner, const struct embeddings *texts, const struct embeddings *images) {
     struct place *place = sort_images(images);
     if (!place) return -EXIT_DATA;
@@ -106,6 +109,7 @@ static int say(const struct scoring *scoring, const struct retrieval *r, const i
     return results_say(&scoring->run, &scoring->results, "zeroshot_retrieval", metrics, chance);
 }
 
+// All pictures against all captions: both are needed whole before the first rank is known.
 static int judge(const struct scoring *scoring) {
     const struct embeddings *images = &scoring->images, *texts = &scoring->texts;
     if (!images->count || !texts->count) return error(EXIT_DATA, "no pictures or no captions came");

@@ -1,7 +1,10 @@
+// Captions and names for a terminal, a TSV or a page. They come from models and from data of others, so anything that
+// would end a line, move a cursor or open a tag is made harmless here, at the way out.
 #include "text.h"
 
 #include "base/utf8.h"
 
+// Byte by byte: valid UTF-8 has no byte below 0x80 within a character, so only controls themselves are touched.
 void text_clean(struct buffer *out, const char *text, size_t size) {
     const int is_utf8 = utf8_valid(text, size);
     for (size_t i = 0; i < size; i++) {
@@ -28,6 +31,7 @@ void text_html(struct buffer *out, const char *text, size_t size) {
     buffer_release(&clean);
 }
 
+// Three bytes are four characters of six bits; what is missing of the last three is said by "=".
 void text_data_uri(struct buffer *out, const char *media_type, const void *bytes, size_t size) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *at = bytes;

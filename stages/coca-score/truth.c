@@ -1,3 +1,5 @@
+// What the dataset says of a picture whose caption came: captions.c and page.c show both. In a dataset that is read in
+// order the sample's id is its record's number.
 #include "truth.h"
 
 #include <inttypes.h>
@@ -19,6 +21,7 @@ void truth_release(struct truth *truth) {
     free(truth->name);
 }
 
+// Without captions the labels say best what a picture shows.
 void truth_texts(const struct truth *truth, struct buffer *out, const char *between,
                  void (*write)(struct buffer *out, const char *text, size_t size)) {
     const bool captioned = truth->record.caption_count > 0;

@@ -1,4 +1,6 @@
-// coca-score zero-shot
+// coca-score zero-shot: first the prompts' embeddings, of which measure/zero_shot.c makes one direction a class, then
+// the pictures', each judged as it comes: nothing of them is kept, so a test set may have any size. The right class is
+// looked up in the dataset, by the sample's id; encoders never see it.
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -51,6 +53,8 @@ static int prepare(void *context, const struct strings *operands) {
     return status;
 }
 
+// That the prompts are those of these classes is told by their number alone; so `prompts` must be given the same
+// options.
 static int make_classes(struct scoring *self) {
     const int64_t expected = (int64_t)self->classes.prompts.text.count;
     self->C = (int64_t)self->classes.names.count;
@@ -91,6 +95,7 @@ static int judge(struct scoring *self, const struct embeddings *images, int64_t 
     return 0;
 }
 
+// Each message's embeddings are gathered and dropped again: only counts are kept.
 static int take_images(void *context, const struct message *message) {
     struct scoring *self = context;
     struct embeddings images = {0};
@@ -119,6 +124,7 @@ static int say(const struct scoring *self) {
     return results_say(&self->run, &self->results, "zeroshot_classification", metrics, chance);
 }
 
+// Prompts first, to their end: a picture can only be judged when all classes are there.
 static int run(void *context, struct hub *hub) {
     static const char *const roles[] = {ROLE_TEXT, ROLE_IMAGE, NULL};
     struct scoring *self = context;

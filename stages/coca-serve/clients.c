@@ -1,4 +1,6 @@
-// Requests of clients and replies to them.
+// Requests of clients and replies to them. Clients are strangers, unlike peers: no hello, no codec, but ZeroMQ frames
+// that any language can make, and anything may be in them. What is wrong with a request is said in a reply; it never
+// ends the server. coca-serve.c asks for requests, one at a time; lane.c sends the results.
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -23,6 +25,8 @@ static bool receive_frame(void *socket, zmq_msg_t *frame, bool *more, int flags)
     return true;
 }
 
+// A ROUTER puts the client's identity in front; a REQ socket an empty frame behind it, which it wants back; a DEALER
+// none. All frames of a message must be taken, or the next one would begin in its middle.
 // All frames of one message, FRAMES kept; the count may be more.
 static int receive_frames(void *socket, zmq_msg_t frame[FRAMES]) {
     int count = 0;
@@ -36,10 +40,12 @@ static int receive_frames(void *socket, zmq_msg_t frame[FRAMES]) {
     return count;
 }
 
+// The first thing that is wrong is said; the rest follows from it.
 static void wrong(struct request *request, const char *why) {
     if (!request->wrong[0]) snprintf(request->wrong, REASON, "%s", why);
 }
 
+// The client's id may be any JSON: it is kept as text and sent back as it came.
 static void read_tag(struct request *request, const json_t *header) {
     const json_t *id = json_object_get(header, "id");
     char *text = id ? json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
@@ -48,6 +54,7 @@ static void read_tag(struct request *request, const json_t *header) {
     free(text);
 }
 
+// NULL for what is no JSON: jansson's getters give NULL of NULL, and each lack is told once.
 static void read_header(struct request *request, zmq_msg_t *frame) {
     json_t *header = zmq_msg_size(frame) > HEADER_LIMIT
                          ? NULL
@@ -66,6 +73,7 @@ static void read_payload(struct request *request, zmq_msg_t *frame) {
     memcpy(request->payload, zmq_msg_data(frame), request->size);
 }
 
+// Something is made of every message, so that even a request that is wrong is answered, with its id where there is one.
 static void read_frames(struct request *request, zmq_msg_t *frame, int count) {
     struct client *client = &request->client;
     client->id_size = zmq_msg_size(&frame[0]);
@@ -89,6 +97,8 @@ bool clients_receive(void *socket, struct request *request) {
 
 // ---- replies
 
+// Never waits: a client that is gone, or does not read, must not hold up the others. The first frame decides, as a
+// ROUTER takes a message whole or not at all.
 static bool send_frames(void *socket, const struct client *client, const char *header, const void *payload,
                         size_t size) {
     const int flags = ZMQ_DONTWAIT | ZMQ_SNDMORE;
@@ -107,6 +117,7 @@ static bool reply(void *socket, const struct client *client, json_t *header, con
     return sent;
 }
 
+// A caption that is not UTF-8 cannot be JSON: its reply is empty rather than missing.
 bool clients_reply_text(void *socket, const struct client *client, const char *key, const char *text) {
     json_t *value = json_string(text);
     return reply(socket, client, json_pack("{s:s, s:o}", "status", "ok", key, value ? value : json_string("")), NULL,

@@ -1,4 +1,6 @@
-// A task's way through the stages: lines of a list in, results of an edge out.
+// A task's way through the stages: lines of a list in, results of an edge out. A request becomes a line, as if somebody
+// had put it into the list of a batch job, and the line's number is the sample's; the same workers and encoders as for
+// files do the rest, and know nothing of clients. coca-serve.c has one lane a task.
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -68,6 +70,7 @@ bool lane_full(const struct lane *lane) {
 
 // ---- in
 
+// A file, as workers read pictures by path; it is removed when its answer came.
 static int write_picture(const char *path, const void *bytes, size_t size, char why[REASON]) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     ssize_t done = fd < 0 ? -1 : write(fd, bytes, size);
@@ -101,6 +104,7 @@ static int add_text(struct lane *lane, const struct request *request, char why[R
     return 0;
 }
 
+// The line's number is what the result will be known by. A batch begins with its first request, and so does the wait.
 int lane_add(struct lane *lane, const struct request *request, char why[REASON]) {
     const int64_t line = lane->writer.lines;
     if (!spool_begun(&lane->writer)) lane->since = clock_seconds();
@@ -109,6 +113,8 @@ int lane_add(struct lane *lane, const struct request *request, char why[REASON])
     return status;
 }
 
+// Batches that waited long enough are filled up, what is new is written, and only then asked for: whoever gets the
+// request finds the lines. Only whole batches are asked for, as a request says how many samples it is of.
 int lane_advance(struct lane *lane, double max_wait) {
     if (spool_begun(&lane->writer) && clock_seconds() - lane->since >= max_wait) spool_cut(&lane->writer);
     int status = spool_flush(&lane->writer);
@@ -124,6 +130,8 @@ static int find_pending(const struct lane *lane, int64_t line) {
 }
 
 // Why the sample could not be had, or NULL; the caller frees.
+// A worker that cannot have a sample puts something in its row and says so beside: the client gets the reason, not the
+// row.
 static char *find_drop(const struct message *message, int64_t id) {
     const char *line;
     for (int i = 0; (line = message_string(message, TENSOR_DROPS, i)); i++) {
@@ -148,6 +156,8 @@ static bool reply_result(const struct lane *lane, void *socket, const struct cli
     return clients_reply_floats(socket, client, (const float *)rows->data + i * E, E);
 }
 
+// A line without a request is a filler, or one whose request was answered. The last one of the list takes the place
+// that gets free.
 static void answer_one(struct lane *lane, void *socket, const struct message *message, int i, int64_t line,
                        struct tally *tally) {
     int at = find_pending(lane, line);
@@ -165,6 +175,7 @@ static void answer_one(struct lane *lane, void *socket, const struct message *me
     free(path);
 }
 
+// Sizes come from another process, so they are checked against each other before rows are read.
 static int answer_batch(struct lane *lane, void *socket, const struct message *message, struct tally *tally) {
     const void *ids, *rows;
     int status = message_tensor(message, TENSOR_IDS, DT_I64, SHAPE(-1), &ids);

@@ -1,4 +1,7 @@
-// coca-tap diff: compares two recordings message by message, or two .safetensors by the names of their tensors.
+// coca-tap diff: compares two recordings message by message, or two .safetensors by the names of their tensors. It is
+// how parity with other implementations is shown, and how a change is shown to change nothing. Without --tolerance it
+// wants the same bits. With it two bounds hold: the error of the whole tensor, ‖a−b‖/‖b‖, and max|a−b| against max|b|,
+// since a single wrong element of a large tensor does not move its norm.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -57,6 +60,8 @@ struct distance {
     bool within;
 };
 
+// Equal numbers, infinities included, and NaN against NaN differ by nothing. Two zero tensors have no error, where the
+// quotient would be 0/0.
 static struct distance measure(const struct diff *diff, const struct tensor *a, const struct tensor *b) {
     double squares = 0, norm = 0, largest = 0, scale = 0;
     int64_t elements = shape_count(a->shape);
@@ -73,6 +78,7 @@ static struct distance measure(const struct diff *diff, const struct tensor *a, 
     return (struct distance){error, largest, within};
 }
 
+// Bits first: most comparisons end there, and equal bits need no measure.
 static void compare_tensor(struct diff *diff, const struct message *where, const struct tensor *a,
                            const struct tensor *b) {
     char shape_a[SHAPE_TEXT], shape_b[SHAPE_TEXT];
@@ -89,6 +95,7 @@ static void compare_tensor(struct diff *diff, const struct message *where, const
            shape_format(a->shape, shape_a), distance.error, distance.largest);
 }
 
+// Fields are single numbers, so the relative error is the only measure.
 static bool reals_fit(const struct diff *diff, double a, double b) {
     if (a == b || (isnan(a) && isnan(b))) return true;
     return diff->tolerance > 0 && fabs(a - b) <= diff->tolerance * fabs(b);
@@ -133,6 +140,7 @@ static bool stand_for_the_same(const struct message *a, const struct message *b)
 }
 
 // 1 when both go on with the same unit, 0 when nothing more can be compared.
+// Once the two stand at different units, all that follows would differ: one line says so, and the rest is not compared.
 static int compare_messages(struct diff *diff, const struct message *a, const struct message *b) {
     if (!a && !b) return 0;
     if (!a || !b) {
@@ -149,6 +157,7 @@ static int compare_messages(struct diff *diff, const struct message *a, const st
     return 1;
 }
 
+// One message of each at a time: recordings may be larger than memory.
 static int compare(struct diff *diff, struct recording *one, struct recording *other) {
     struct message *a = NULL, *b = NULL;
     int status, go_on = 1;
@@ -199,6 +208,7 @@ static void compare_by_name(struct diff *diff, const struct safetensors *a, cons
     }
 }
 
+// Tensors of B under the prefix that A lacks; others of B may be anything, as golden files hold inputs too.
 static void find_unmatched(struct diff *diff, const struct safetensors *a, const struct safetensors *b,
                            const char *prefix) {
     size_t length = strlen(prefix);

@@ -1,4 +1,6 @@
-// coca-tap export: the tensors of a recording, joined along their first axis, in a file that other programs read.
+// coca-tap export: the tensors of a recording, joined along their first axis, in a file that other programs read. A
+// recording has one tensor of B samples a message; what NumPy or PyTorch want is one of all samples. Messages come in
+// ascending (s, m), so joined rows stand in the order of the samples.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +58,7 @@ static struct joined *find_or_begin(struct export *export, const struct tensor *
     return joined;
 }
 
+// All but the first dimension must stay the same: it is the samples' own shape.
 static int join(struct export *export, const struct message *message, const struct tensor *tensor) {
     char shape[SHAPE_TEXT];
     struct joined *joined = find_or_begin(export, tensor);

@@ -1,4 +1,7 @@
-// coca-tap import: tensors of a whole batch, cut into the microbatches of an edge.
+// coca-tap import: tensors of a whole batch, made by another program, cut into the microbatches of an edge, so that a
+// stage can be run on them alone. Sample g of the batch is in microbatch g div B. Each step gets the same samples,
+// under numbers that go on (step·G + m·B), as a run numbers its own. Types and dimensions are held to what the edge
+// carries, from a table.
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -96,6 +99,7 @@ static int take_tensor(struct batch *batch, const struct safetensors *file, cons
     return wide ? narrow(batch) : 0;
 }
 
+// Ids only tell samples apart here; numbers from 0 do.
 static int take_ids(struct batch *batch, const struct safetensors *file, const char *path) {
     const struct tensor *found = safetensors_find(file, "ids");
     if (found && (found->dtype != DT_I64 || !shape_equal(found->shape, SHAPE(batch->G))))
@@ -119,6 +123,7 @@ static void add_rows(struct message *message, const struct tensor *tensor, int64
     memcpy(cut, (const char *)tensor->data + first * row, (size_t)(B * row));
 }
 
+// Numbers as a run would give them, so that a stage that checks them finds nothing strange.
 static int write_step(struct recording *out, const struct batch *batch, int64_t step) {
     int64_t B = batch->import->microbatch, M = batch->G / B;
     int status = 0;
@@ -135,6 +140,7 @@ static int write_step(struct recording *out, const struct batch *batch, int64_t 
     return status;
 }
 
+// A reader that has had enough is no failure.
 static int write_recording(const struct batch *batch) {
     const struct import *import = batch->import;
     struct recording *out;

@@ -1,4 +1,5 @@
-// coca-tap keys: makes the key folder that --keys takes.
+// coca-tap keys: makes the key folder that --keys takes. The work is wire/keys.c's; here is only the command, and what
+// to do with the folder.
 #include "wire/keys.h"
 #include "tap.h"
 

@@ -1,4 +1,6 @@
-// coca-tap replay: a worker that answers from a recording.
+// coca-tap replay: a worker that answers from a recording, for consumers that want to be served over a socket. A
+// recording is read in order; since a consumer asks again for what it thinks lost, a unit that has gone by makes it
+// begin anew, which a file allows and a pipe does not.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,3 +1,7 @@
+// Where `watch` and `record` have their messages from: a recording that is read to its end, or workers that are asked,
+// as a consumer would ask them. Asked are the units of --steps training steps of M microbatches; or, without steps,
+// step 0 on and on until a worker says that the data end, which is how evaluations ask. AHEAD requests are always out,
+// so that several workers have something to do.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +33,7 @@ const char *only_operand(const struct strings *operands, const char *what) {
     return NULL;
 }
 
+// People write paths; an address is told by what no path of theirs begins with.
 char *source_address(const char *operand) {
     bool is_address = strcmp(operand, "-") == 0 || strstr(operand, "://") || strncmp(operand, "file:", 5) == 0;
     return is_address ? xstrdup(operand) : xformat("file:%s", operand);

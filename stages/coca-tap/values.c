@@ -1,3 +1,5 @@
+// Numbers of any type as double, for `watch`'s statistics and `diff`'s errors. Exact for all but i64 beyond 2^53, which
+// only ids reach, of the datasets far down a list.
 #include <inttypes.h>
 
 #include "tap.h"

@@ -1,4 +1,6 @@
-// coca-tap watch: a line on stdout for each message.
+// coca-tap watch: a line on stdout for each message, while they come: lines are flushed one by one. A FIFO that a
+// running stage records to can be read so. Values that are not finite are counted and kept out of the mean, which they
+// would spoil.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@ static int prepare(void *context, const struct strings *operands) {
     return watch->operand ? 0 : -EXIT_USAGE;
 }
 
+// In double, over all elements: a column that is wrong in one place shows in the extremes.
 static void add_statistics(struct buffer *line, const struct tensor *tensor) {
     double least = INFINITY, most = -INFINITY, sum = 0;
     int64_t count = shape_count(tensor->shape), odd = 0;
@@ -40,6 +43,7 @@ static void add_statistics(struct buffer *line, const struct tensor *tensor) {
     if (odd) buffer_format(line, " not finite %" PRId64, odd);
 }
 
+// First what tells the message, then what is in it, in the order it has there.
 static void add_message(struct buffer *line, const struct message *message) {
     char shape[SHAPE_TEXT];
     buffer_format(line, "%s (%" PRId64 ", %d) from %s %d, samples %" PRId64 " + %d", message_name(message),

@@ -1,3 +1,6 @@
+// Chooses the text of a sample, whatever it is from: coca-tokenize makes tokens of it. In training one of a record's
+// captions is drawn, or its label names are put in a drawn prompt, by the sample's key: the same sample has the same
+// text in any process and after a resume. An evaluation wants the first caption, or says which.
 #include "sample_text.h"
 
 #include <ctype.h>
@@ -24,6 +27,7 @@ static void take_labels(struct buffer *text, const struct sample *sample, const 
     strings_release(&labels);
 }
 
+// A text without words would be a caption of BOS and EOS alone; it is dropped by name instead.
 static bool is_blank(const struct buffer *text) {
     for (size_t i = 0; i < text->size; i++)
         if (!isspace((unsigned char)text->bytes[i])) return false;

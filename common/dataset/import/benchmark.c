@@ -1,5 +1,6 @@
 // A CLIP_benchmark tar root: train/ and test/, each with nshards.txt (a number) and 0.tar, 1.tar, …; or one of these
-// folders. Of a root, test/ is read.
+// folders. Of a root, test/ is read, as it is evaluated on. The shards are ordinary ones, so tar.c reads them; only
+// names of suffixes differ.
 #include <stdlib.h>
 
 #include "base/fail.h"
@@ -24,6 +25,7 @@ static int read_count(const char *folder, long *count) {
     return status;
 }
 
+// The first shard that cannot be read ends the import: the number says that it must be there.
 static int read_shards(struct importer *importer, const char *folder, long count) {
     int status = 0;
     for (long i = 0; i < count && !status; i++) {

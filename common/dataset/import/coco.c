@@ -1,4 +1,6 @@
-// COCO captions: one JSON document with `images` (id, file_name) and `annotations` (image_id, caption).
+// COCO captions: one JSON document with `images` (id, file_name) and `annotations` (image_id, caption), in any order.
+// So the annotations are sorted by picture once, and each picture finds its captions by a binary search; captions of
+// one keep the document's order. The pictures themselves lie in a folder, named by --images-root or the document's own.
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@ struct coco {
     struct draft draft;
 };
 
+// qsort is not stable, so the place decides among equals.
 static int by_image(const void *a, const void *b) {
     const struct annotation *x = a, *y = b;
     if (x->image != y->image) return x->image < y->image ? -1 : 1;
@@ -57,6 +60,7 @@ static size_t first_of(const struct coco *coco, json_int_t image) {
     return low;
 }
 
+// A picture without annotations is given too: whether it is fit is the sink's question.
 static int give_image(struct coco *coco, const json_t *image, size_t place) {
     struct draft *draft = &coco->draft;
     const json_t *id = json_object_get(image, "id"), *file = fields_first(image, &coco->importer->image_keys);
@@ -74,6 +78,7 @@ static int give_image(struct coco *coco, const json_t *image, size_t place) {
     return draft_give(draft, coco->importer);
 }
 
+// The document's keys are what is seen, for the report when it is some other JSON.
 static int give_all(struct coco *coco, const json_t *document) {
     const json_t *images = json_object_get(document, "images");
     const char *key;

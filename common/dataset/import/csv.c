@@ -1,3 +1,6 @@
+// Reads separated lists byte by byte from a stream, as they may be compressed, larger than memory and quoted over
+// several lines. table.c gives columns a meaning. A row's cells lie one behind the other in one buffer, with their ends
+// in a list.
 #include "dataset/import/csv.h"
 
 #include <stdlib.h>
@@ -14,6 +17,7 @@ static void skip_byte_order_mark(struct stream *stream) {
     if (stream_look(stream, &bytes) >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3)) stream_read(stream, mark, 3);
 }
 
+// By the first line, or as much of it as the stream's first block holds.
 static char guess_separator(struct stream *stream) {
     const char *bytes;
     const size_t size = stream_look(stream, &bytes);
@@ -21,6 +25,7 @@ static char guess_separator(struct stream *stream) {
     return size && memchr(bytes, '\t', end ? (size_t)(end - bytes) : size) ? '\t' : ',';
 }
 
+// Spreadsheets begin a file with a byte order mark, which would be part of the first column's name.
 int csv_open(struct csv *csv, const char *path, char separator) {
     *csv = (struct csv){.path = path, .next_line = 1};
     int status = stream_open(&csv->stream, path);
@@ -42,11 +47,13 @@ static int next_byte(struct csv *csv) {
     return byte;
 }
 
+// At the limit bytes are dropped, and the row is refused when it ends.
 static void append(struct csv *csv, int byte) {
     if (csv->bytes.size < ROW_BYTES_LIMIT) buffer_append(&csv->bytes, &(char){(char)byte}, 1);
 }
 
 // Appends what stands in quotes, the opening one taken already; gives the byte behind the closing one.
+// A quote behind a quote is one quote; any other byte ends the cell's quoted part.
 static int read_quoted(struct csv *csv) {
     for (int byte; (byte = next_byte(csv)) != STREAM_END; append(csv, byte))
         if (byte == '"' && (byte = next_byte(csv)) != '"') return byte;
@@ -56,6 +63,7 @@ static int read_quoted(struct csv *csv) {
 }
 
 // Appends one cell that begins with `byte`; gives the byte that ends it: the separator, '\n' or STREAM_END.
+// A quoted cell may go on behind its closing quote, as some programs write it: what follows is added as it stands.
 static int read_cell(struct csv *csv, int byte) {
     const size_t start = csv->bytes.size;
     if (byte == '"') byte = read_quoted(csv);
@@ -72,6 +80,7 @@ static void end_cell(struct csv *csv) {
     csv->end[csv->cells++] = csv->bytes.size;
 }
 
+// Limits are checked at the row's end, so that the error names the line where the row began.
 static void read_row(struct csv *csv, int byte) {
     csv->cells = 0;
     buffer_clear(&csv->bytes);
@@ -96,6 +105,10 @@ static int skip_empty_lines(struct csv *csv) {
     return byte;
 }
 
+//   title,filepath            2 cells
+//   "a ""red"" frog",1.jpg    a "red" frog | 1.jpg
+//   "two
+//   lines",2.jpg              one row, of two lines
 bool csv_next(struct csv *csv) {
     if (csv->status) return false;
     const int byte = skip_empty_lines(csv);

@@ -1,4 +1,5 @@
-// Datasets of our own, to join, split, resize or shard anew.
+// Datasets of our own as a format, to join, split, resize or shard anew. Records are given as they are; one that cannot
+// be decoded is a defect like any other, and the rest is read.
 #include <stdio.h>
 
 #include "base/fail.h"

@@ -1,3 +1,6 @@
+// What an importer gathers of one sample before it is given: readers meet its parts in any order, from several files or
+// members, in memory that does not last. So everything is copied in here and given at once. What goes wrong with a part
+// is noted as a defect of the sample, never an end of the import: of a million pictures some are always broken.
 #include "dataset/import/draft.h"
 
 #include <ctype.h>
@@ -16,6 +19,7 @@ static void *copy_of(const void *bytes, size_t size) {
     return copy;
 }
 
+// Texts are copied, with a NUL behind them that does not count.
 static void texts_add(struct texts *texts, const void *text, size_t size) {
     if (texts->count == texts->capacity) {
         texts->capacity = texts->capacity ? 2 * texts->capacity : 8;
@@ -50,6 +54,7 @@ void draft_release(struct draft *draft) {
     free(draft->labels.item);
 }
 
+// Everything is lent for the call: the draft is used again for the next sample.
 int draft_give(const struct draft *draft, struct importer *importer) {
     const struct import_sample sample = {
         .name = draft->name.bytes,
@@ -78,6 +83,7 @@ static bool is_blank(const char *text, size_t size) {
     return !size;
 }
 
+// The empty text tells the sink "there was a caption, and it was empty", which it counts by name.
 void draft_lines(struct texts *texts, const void *text, size_t size, bool first_only) {
     const int before = texts->count;
     for (size_t at = 0; at < size && !(first_only && texts->count > before);) {
@@ -89,6 +95,7 @@ void draft_lines(struct texts *texts, const void *text, size_t size, bool first_
     if (texts->count == before) texts_add(texts, "", 0);
 }
 
+// strtoll takes a sign and stops anywhere, so what is left must be blank and the value no less than 0.
 void draft_class(struct draft *draft, const void *text, size_t size) {
     char *copy = copy_of(text, size), *end;
     errno = 0;
@@ -100,6 +107,7 @@ void draft_class(struct draft *draft, const void *text, size_t size) {
     free(copy);
 }
 
+// The first one: what follows is mostly its consequence.
 void draft_defect(struct draft *draft, const char *format, ...) {
     if (draft->defect) return;
     char text[512];
@@ -117,6 +125,7 @@ void draft_picture_file(struct draft *draft, const char *path) {
     draft->picture_key = 0;
 }
 
+// Lists are made by hand and moved about: relative paths are meant from where the list lies, unless a root is given.
 void draft_listed_picture(struct draft *draft, const struct importer *importer, const char *list, const char *path,
                           size_t length) {
     const char *root = importer->options->images_root;

@@ -1,3 +1,5 @@
+// How JSON that describes pictures is read, for coco.c, jsonl.c and tar.c: a value may be a text, an array of texts or
+// null, and several names may stand for the same thing. Anything else is a defect of the sample that has it.
 #include "dataset/import/fields.h"
 
 #include <stdlib.h>
@@ -26,6 +28,7 @@ void fields_add(const json_t *value, const char *key, struct draft *draft,
     for (size_t i = 0; i < json_array_size(value); i++) add_text(json_array_get(value, i), key, draft, add);
 }
 
+// Each key that the object has, in the order of the list: several may name captions.
 void fields_texts(const json_t *object, const struct strings *keys, struct draft *draft,
                   void (*add)(struct draft *draft, const void *text, size_t size)) {
     for (size_t i = 0; i < keys->count; i++) {
@@ -34,6 +37,7 @@ void fields_texts(const json_t *object, const struct strings *keys, struct draft
     }
 }
 
+// As text, whatever it is in JSON: one rule says what a class is.
 void fields_class(const json_t *object, const struct strings *keys, struct draft *draft) {
     const json_t *value = fields_first(object, keys);
     if (!value) return;

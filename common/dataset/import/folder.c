@@ -1,4 +1,6 @@
-// A folder, walked in the order of its names: each picture with the text files beside it that have its name.
+// A folder, walked in the order of its names, so that the same folder packs to the same dataset: each picture with the
+// text files beside it that have its name. Links are followed. What is no picture and beside none is passed over, its
+// suffix noted for the report if nothing matches.
 #include <ctype.h>
 #include <errno.h>
 #include <fts.h>
@@ -20,6 +22,7 @@ struct walk {
 };
 
 // The length of `path` before its last dot, and the suffix behind it in lower case; the whole path when it has none.
+// The last dot, unlike tar.c's first: names of files hold dots, keys of webdataset none.
 static size_t split_suffix(struct buffer *suffix, const char *path) {
     const char *dot = strrchr(path_base(path), '.');
     buffer_clear(suffix);
@@ -46,12 +49,14 @@ static void add_texts(struct walk *walk, const char *stem, const struct strings 
             draft_lines(texts, walk->text.bytes, walk->text.size, walk->importer->options->first_line);
 }
 
+// The first key that has a file, in the order of the list.
 static void add_class(struct walk *walk, const char *stem) {
     const struct strings *keys = &walk->importer->class_keys;
     for (size_t i = 0; i < keys->count && walk->draft.class < 0; i++)
         if (read_beside(walk, stem, keys->item[i])) draft_class(&walk->draft, walk->text.bytes, walk->text.size);
 }
 
+// The id is the path below the root without suffix: it stays the same when the folder is moved.
 static int give_picture(struct walk *walk, const char *path, size_t stem_length) {
     struct draft *draft = &walk->draft;
     const size_t root_length = strlen(walk->root) + 1;
@@ -67,6 +72,7 @@ static int give_picture(struct walk *walk, const char *path, size_t stem_length)
     return draft_give(draft, walk->importer);
 }
 
+// A folder that cannot be read is an error: part of a folder is another dataset.
 static int visit(struct walk *walk, const FTSENT *entry) {
     if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
         return error(EXIT_DATA, "%s: cannot be read: %s", entry->fts_path, strerror(entry->fts_errno));

@@ -1,5 +1,6 @@
-// The idx files of MNIST and its relatives, plain or compressed: pictures [count, height, width] or
-// [count, height, width, 3] and labels [count], u8, big-endian header (format: yann.lecun.com/exdb/mnist).
+// The idx files of MNIST and its relatives, plain or compressed: pictures [count, height, width] or [count, height,
+// width, 3] and labels [count], u8, big-endian header (format: yann.lecun.com/exdb/mnist). The two files are read side
+// by side; there are no picture files, so samples have bare pixels, which coca-pack makes PNGs of.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static uint32_t big_endian(const uint8_t bytes[4]) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
+// Two zero bytes, the type, the number of dimensions, then each as 4 bytes.
 static int read_header(struct idx *idx) {
     uint8_t magic[4] = {0xff}, size[4];
     if (stream_read(idx->stream, magic, 4) < 4 || magic[0] || magic[1] || magic[2] != TYPE_U8 || magic[3] < 1 ||
@@ -44,6 +46,7 @@ static int open_idx(struct idx *idx, const char *path) {
     return status;
 }
 
+// Sides and bytes as any picture's; bytes of one picture are asked for at once.
 static int check_pictures(const struct idx *pictures) {
     const uint32_t *dim = pictures->dim;
     const bool is_grey = pictures->dims == 3, is_rgb = pictures->dims == 4 && dim[3] == 3;
@@ -63,6 +66,7 @@ static int check_labels(const struct idx *labels, const struct idx *pictures) {
     return 0;
 }
 
+// The id is the picture's number, in six digits, so that names sort like numbers.
 static int give(struct importer *importer, const struct idx *pictures, const uint8_t *pixels, uint32_t number,
                 uint8_t label) {
     char id[16], name[4096];
@@ -76,6 +80,7 @@ static int give(struct importer *importer, const struct idx *pictures, const uin
     return importer_give(importer, &sample);
 }
 
+// In step: picture i, then label i. Either file may be the one that is cut.
 static int give_all(struct importer *importer, struct idx *pictures, struct idx *labels) {
     const size_t bytes = (size_t)pictures->dim[1] * pictures->dim[2] * (pictures->dims == 4 ? 3 : 1);
     uint8_t *pixels = xmalloc(bytes), label;

@@ -1,3 +1,6 @@
+// The way from every format's reader to the sink, and the guess whether the user named the right keys: if none of the
+// first PROBE_SAMPLES has a picture and a text, the import ends with a list of what was looked for and what is there,
+// instead of packing for hours what nobody can use.
 #include "dataset/import/importer.h"
 
 #include <stdlib.h>
@@ -14,6 +17,7 @@ int importer_key(const struct strings *keys, const char *key, size_t length) {
     return -1;
 }
 
+// Only until something matches: the names are for the report that then never comes.
 void importer_saw(struct importer *importer, const char *key, size_t length) {
     struct strings *keys = &importer->seen.keys;
     if (importer->seen.matched || keys->count == PROBE_KEYS) return;
@@ -36,7 +40,8 @@ static void note_sample(struct importer *importer, const struct import_sample *s
         importer->seen.defect = xformat("%s: %s", sample->name, sample->defect);
 }
 
-// Puts the name of the sample's class before its labels, into `labels`, which the caller frees.
+// Puts the name of the sample's class before its labels, into `labels`, which the caller frees: so a classification set
+// gets texts, which prompts are made of in training.
 static const char *add_class_name(const struct importer *importer, struct record *record, struct span **labels) {
     *labels = NULL;
     const struct strings *names = importer->options->class_names;
@@ -62,6 +67,7 @@ static void append_keys(struct buffer *text, const char *what, const struct stri
     for (size_t i = 0; i < keys->count; i++) buffer_format(text, "%s%s", i ? ", " : "", keys->item[i]);
 }
 
+// One sentence: what was looked for, where, and what is there. It is mostly read by somebody who mistyped a key.
 int importer_nothing(const struct importer *importer) {
     struct buffer text = {0};
     if (importer->seen.samples)
@@ -81,6 +87,7 @@ int importer_nothing(const struct importer *importer) {
     return status;
 }
 
+// The sink gets samples with defects too, since it is the sink that counts and names what is left out.
 int importer_give(struct importer *importer, const struct import_sample *sample) {
     struct import_sample given = *sample;
     struct span *labels;

@@ -1,4 +1,5 @@
-// JSON lines: an object per picture with its path and its captions, texts or arrays of texts.
+// JSON lines: an object per picture with its path and its captions, texts or arrays of texts. A line that is no object
+// is a defect of that line. Read line by line, as such lists are long.
 #include <jansson.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 #define LINE_BYTES_LIMIT (16u << 20)
 
+// The picture's path is its id, as it tells the record best.
 static void read_object(struct importer *importer, struct draft *draft, const char *list, const json_t *object) {
     const char *key;
     json_t *value;

@@ -1,3 +1,5 @@
+// A whole file of others into memory, with a reason in words instead of a report, since the caller knows whose picture
+// it was. Only regular files are read, and no more of them than `limit`.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -6,6 +8,8 @@
 
 #include "dataset/import/draft.h"
 
+// As many bytes as the file had when it was looked at: one that grows meanwhile is cut there, one that shrinks is a
+// defect.
 static char *read_all(struct buffer *bytes, int descriptor, size_t size) {
     buffer_reserve(bytes, size);
     while (bytes->size < size) {
@@ -19,6 +23,7 @@ static char *read_all(struct buffer *bytes, int descriptor, size_t size) {
     return NULL;
 }
 
+// The descriptor is asked, not the path, which may by now be another file.
 static char *read_file(struct buffer *bytes, int descriptor, size_t limit) {
     struct stat about;
     if (fstat(descriptor, &about)) return xformat("cannot be read: %s", strerror(errno));

@@ -1,3 +1,5 @@
+// Paths as open_clip's users write them, in quotes that no shell unfolds: several joined by "::", and shards by brace
+// ranges. import.c calls. A name that is a file is never taken apart, as file names may hold braces.
 #include "dataset/import/paths.h"
 
 #include <stdio.h>
@@ -48,6 +50,7 @@ static bool parse_range(const struct braces *braces, unsigned long *first, unsig
     return *first <= *last;
 }
 
+// {008..010} is 008, 009, 010: numbers get at least the digits of the first.
 static int unfold_range(struct strings *paths, const struct braces *braces, unsigned long first, unsigned long last,
                         int width) {
     if (last - first >= PATHS_LIMIT) return error(EXIT_USAGE, "%s: too many files", braces->head);
@@ -60,6 +63,7 @@ static int unfold_range(struct strings *paths, const struct braces *braces, unsi
     return status;
 }
 
+// n commas part n + 1 words, of which any may be empty.
 static int unfold_words(struct strings *paths, const struct braces *braces) {
     int status = 0;
     const char *word = braces->body, *end = word + braces->body_length;
@@ -71,6 +75,7 @@ static int unfold_words(struct strings *paths, const struct braces *braces) {
     return status;
 }
 
+// One pair of braces a call, the first; what stands behind it is unfolded with each of its values.
 static int unfold(struct strings *paths, const char *text) {
     if (paths->count >= PATHS_LIMIT) return error(EXIT_USAGE, "%s: too many files", text);
     struct braces braces;

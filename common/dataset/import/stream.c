@@ -1,3 +1,6 @@
+// Bytes of a file or of stdin, decompressed by what they are: libarchive's filters with its format "raw", which gives a
+// file as it is. csv.c, jsonl.c and idx.c read lists of any size through it, a block at a time. Callers read bytes and
+// ask for the status once, at the end.
 #include "dataset/import/stream.h"
 
 #include <archive.h>
@@ -22,6 +25,7 @@ static int failed(struct stream *stream) {
     return stream->status = error(EXIT_DATA, "%s: %s", stream->path, archive_error_string(stream->archive));
 }
 
+// An empty file is no raw archive to libarchive but a format of its own, and a list of no rows to us.
 int stream_open(struct stream **stream, const char *path) {
     struct stream *new = *stream = xcalloc(1, sizeof *new);
     const bool is_stdin = !strcmp(path, "-");
@@ -47,6 +51,7 @@ void stream_close(struct stream **stream) {
     *stream = NULL;
 }
 
+// A failure ends the stream like its end; the status tells them apart.
 static bool fill(struct stream *stream) {
     if (stream->status || stream->is_empty) return false;
     const la_ssize_t count = archive_read_data(stream->archive, stream->block, BLOCK_BYTES);
@@ -78,6 +83,7 @@ size_t stream_read(struct stream *stream, void *bytes, size_t size) {
     return done;
 }
 
+// A last line without its end counts, an empty one behind the last end does not.
 bool stream_line(struct stream *stream, struct buffer *line, size_t limit) {
     int byte;
     buffer_clear(line);

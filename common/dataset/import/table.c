@@ -1,4 +1,5 @@
-// A list with a row per picture, comma- or tab-separated: open_clip's CSV and its relatives.
+// A list with a row per picture, comma- or tab-separated: open_clip's CSV and its relatives. Columns are found by the
+// names of the header, or of --columns where there is none, as the key lists ask; csv.c cuts rows into cells.
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct table {
     struct draft draft;
 };
 
+// --columns says that the first row is data already; else it is the header, and is used up.
 static void name_columns(struct table *table) {
     const char *columns = table->importer->options->columns;
     for (const char *rest = columns; rest && *rest;) {
@@ -34,6 +36,7 @@ static void name_columns(struct table *table) {
     }
 }
 
+// A key without a column is only noted: of several keys some may be of other lists.
 static struct columns find_columns(const struct table *table, const struct strings *keys) {
     struct columns columns = {xcalloc(keys->count + 1, sizeof *columns.cell), 0};
     for (size_t i = 0; i < keys->count; i++) {
@@ -46,6 +49,7 @@ static struct columns find_columns(const struct table *table, const struct strin
     return columns;
 }
 
+// Told before any row is read: without a picture's column, or any of texts, no row can match.
 static int map_columns(struct table *table) {
     struct importer *importer = table->importer;
     for (size_t i = 0; i < table->names.count; i++)
@@ -58,6 +62,7 @@ static int map_columns(struct table *table) {
     return table->image.count && has_text ? 0 : importer_nothing(importer);
 }
 
+// An empty cell is no text: rows of such lists have no other way to leave one out.
 static void add_cells(struct table *table, const struct columns *columns,
                       void (*add)(struct draft *draft, const void *text, size_t size)) {
     for (int i = 0; i < columns->count; i++) {
@@ -73,6 +78,7 @@ static struct span picture_of(const struct table *table) {
     return picture;
 }
 
+// A row with fewer cells than columns has lost a separator or gained a line end: it is not known which cell is which.
 static int give_row(struct table *table) {
     struct draft *draft = &table->draft;
     draft_clear(draft);

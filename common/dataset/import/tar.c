@@ -1,5 +1,6 @@
 // Tar shards as webdataset and img2dataset write them: adjacent members with the same name up to the first dot are one
-// sample, and a sample never goes on in the next shard.
+// sample, and a sample never goes on in the next shard. A tar has no index, so members are read once, in order, and
+// what nobody asks for is skipped. benchmark.c uses it too.
 #include <archive.h>
 #include <archive_entry.h>
 #include <ctype.h>
@@ -35,6 +36,8 @@ static bool is_sample(const char *base) {
     return *base && *base != '.' && strncmp(base, "__", 2) != 0;
 }
 
+// "a/0001.jpg" is key a/0001 and suffix jpg, "a/0001.seg.png" the same key and suffix seg.png: folders belong to the
+// key, and their dots do not count.
 static void split_name(struct shard *shard, const char *name, const char *base) {
     const size_t stem = (size_t)(base - name) + strcspn(base, ".");
     buffer_clear(&shard->key);
@@ -63,7 +66,8 @@ static int read_member(struct shard *shard, struct buffer *bytes, size_t limit) 
     return 0;
 }
 
-// A sample may have several pictures under different suffixes: the one that the key list names first is taken.
+// A sample may have several pictures under different suffixes: the one that the key list names first is taken,
+// whichever comes first in the tar.
 static int take_picture(struct shard *shard, int place) {
     struct draft *draft = &shard->draft;
     if (draft->picture_key >= 0 && draft->picture_key <= place) return 0;
@@ -85,6 +89,7 @@ static bool is_wanted(const struct shard *shard, const struct strings *keys) {
     return importer_key(keys, shard->suffix.bytes, shard->suffix.size) >= 0;
 }
 
+// A member may serve several lists, as captions and as labels. Of several class members the first counts.
 static int take_text(struct shard *shard) {
     struct importer *importer = shard->importer;
     const struct import_options *options = importer->options;
@@ -111,6 +116,7 @@ static int close_sample(struct shard *shard) {
 }
 
 // Begins a sample with the member's key, unless it belongs to the one that is open.
+// A draft is given when a member with another key comes, or the end: nothing else tells that a sample is whole.
 static int open_sample(struct shard *shard) {
     struct draft *draft = &shard->draft;
     if (shard->is_open && draft->id.size == shard->key.size && !strcmp(draft->id.bytes, shard->key.bytes)) return 0;
@@ -122,6 +128,7 @@ static int open_sample(struct shard *shard) {
     return status;
 }
 
+// Names that libarchive cannot bring into the locale's characters it still has as UTF-8.
 static int take_member(struct shard *shard, struct archive_entry *entry) {
     const char *name = archive_entry_pathname(entry);
     if (!name) name = archive_entry_pathname_utf8(entry);

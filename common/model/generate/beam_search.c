@@ -1,3 +1,7 @@
+// Beam search, held to transformers' BeamSearchScorer token by token, since captions are compared with those of others:
+// so its quirks are kept (sums of logits that were never normalised, the order among equals, what ends a search).
+// generate.c calls it and hands in the model as a table of functions; here are only beams, their scores, and the
+// bookkeeping of slots, in which the model remembers what it computed of each beam's tokens.
 #include "model/generate/beam_search.h"
 
 #include <math.h>
@@ -6,7 +10,8 @@
 
 #include "base/memory.h"
 
-// transformers' start for all but a group's first beam, which leaves the first choice to that one.
+// transformers' start for all but a group's first beam. All beams begin with the same prompt; this leaves the first
+// choice to one of them, or they would all make the same caption.
 #define UNSTARTED (-1e9F)
 
 struct beam {
@@ -50,7 +55,8 @@ struct beam_search {
     int32_t *chosen;       // [width], by the groups of a picture in this step
 };
 
-// Groups differ by the penalty alone: without one, each would make the captions of the first.
+// Groups differ by the penalty alone: without one, each would make the captions of the first, so only that one is made,
+// of the size that it would have.
 static int groups_of(const struct generate_options *options) {
     return options->diversity_penalty == 0 || options->num_beam_groups < 1 ? 1 : options->num_beam_groups;
 }
@@ -69,6 +75,8 @@ static int width_of(const struct beam_search *search) {
 
 // ---- life
 
+// Token arrays of a group: `size` of this step's beams, `size` of the next step's, size + 1 of captions that ended.
+// They are of one block, and travel with the structs that are swapped and moved.
 static int32_t *take_tokens(const struct beam_search *search, int32_t **free_tokens) {
     int32_t *taken = *free_tokens;
     *free_tokens += search->T;
@@ -122,6 +130,7 @@ void beam_search_free(struct beam_search **search_p) {
 
 // ---- captions that ended
 
+// Of equals the earliest, as sorting (score, index) gives it.
 static struct ended *worst_of(struct group *group) {
     struct ended *worst = group->ended;
     for (int i = 1; i < group->ended_count; i++)
@@ -137,6 +146,9 @@ static void forget(struct group *group, struct ended *gone) {
     group->ended[--group->ended_count] = kept;
 }
 
+// BeamHypotheses.add. A caption scores sum / counted; one that is no better than the worst is turned away once there
+// are `size`. Else it joins, and of one too many the worst goes. `counted` is the length that transformers divides by:
+// for a caption that ended by EOS its tokens with EOS, for one that was cut its tokens.
 static void add_ended(struct group *group, int size, const int32_t *token, int length, float sum, int counted) {
     double score = (double)sum / counted;
     if (group->ended_count >= size && !(score > group->worst)) return;
@@ -175,8 +187,10 @@ static void penalise_chosen(struct beam_search *search, int count) {
     }
 }
 
-// The 2·size best continuations of a group's beams: enough, since each beam can end but once. `chosen`: how many tokens
-// the groups before it chose.
+// The 2·size best continuations of a group's beams. A beam's score is the sum of its tokens' logits; adding a constant
+// to all logits of one beam would change the choice, unlike with log-probabilities, but open_clip's generate has no
+// softmax here. 2·size are enough: each beam has one continuation by EOS, so at least `size` of them go on. `chosen`:
+// how many tokens the groups before it chose.
 static void find_choices(struct beam_search *search, const struct group *group, const struct caption_model *model,
                          int chosen, int length) {
     int V = search->rules.config->vocab_size, most = 2 * search->size, count = 0;
@@ -200,6 +214,12 @@ static void continue_beam(struct beam *next, const struct beam *beam, const stru
     next->token[length] = choice->token;
 }
 
+// From the best choice down: EOS ends a caption if it is among the `size` best, and else is passed over, as a caption
+// that is worse than `size` that go on; all others go on until there are `size`.
+//
+// Done when no caption can come any more that beats the worst of `size` that ended. The best choice stands for all that
+// may come, at its present length: tokens better than the average so far could still raise it, but so transformers
+// decides with early_stopping False. choice[0] counts even where it was EOS itself.
 static void take_choices(const struct beam_search *search, struct group *group, int length) {
     int size = search->size, n = 0;
     for (int rank = 0; rank < 2 * size && n < size; rank++) {
@@ -236,6 +256,11 @@ static void extend_picture(struct beam_search *search, int picture, const struct
     }
 }
 
+// A slot is what the model keeps of one row of tokens. Choices move beams about: two may go on from one, and another
+// end. `writer` tells what differs: each place of a slot has the number of the step and row that wrote it, and a copy
+// copies the numbers too. Equal numbers are the same token behind the same tokens, so two slots agree up to the first
+// place where the numbers differ, and only from there on there is something to copy. Beams of one origin differ in a
+// few places mostly.
 // ---- slots: of the beams that come from one, the first keeps its slot, and the others copy what differs
 
 typedef void beam_visitor(struct beam_search *search, int picture, struct beam *beam, const struct caption_model *model,
@@ -249,6 +274,7 @@ static void visit_beams(struct beam_search *search, int picture, const struct ca
             visit(search, picture, &group[g].beam[b], model, length);
 }
 
+// First round: every slot that goes on is marked before any is given away.
 static void keep_slot(struct beam_search *search, int picture, struct beam *beam, const struct caption_model *model,
                       int length) {
     (void)model;
@@ -265,7 +291,9 @@ static int free_slot(struct beam_search *search, int picture) {
     return picture * width_of(search) + i;
 }
 
-// The beam has `length` tokens, and the model remembers all but the newest.
+// Second round. The slot that is taken belongs to no beam that goes on, so nothing that is needed is overwritten, and
+// the slot that is copied from is kept by the beam that came first. The beam has `length` tokens, and the model
+// remembers all but the newest, which the next step brings.
 static void copy_slot(struct beam_search *search, int picture, struct beam *beam, const struct caption_model *model,
                       int length) {
     if (beam->from < 0) return;
@@ -286,6 +314,7 @@ static void add_row(struct beam_search *search, int *count, int picture, int slo
     search->row[(*count)++] = (struct caption_row){picture, slot, token};
 }
 
+// Rows of one picture stand side by side, as the model wants them. Groups that are done have no rows any more.
 static int list_beams(struct beam_search *search, int B, const struct caption_model *model, int length) {
     int count = 0;
     for (int picture = 0; picture < B; picture++) {
@@ -329,7 +358,8 @@ static void read_prompt(struct beam_search *search, int B, const struct caption_
         begin_group(search, &search->group[i], i / search->groups, prompt, length);
 }
 
-// Of equals the later, as the last of a stable sort.
+// BeamSearchScorer.finalize: beams that still go on are captions too, but of groups that are not done only. Of equals
+// the later, as the last of a stable sort.
 static const struct ended *best_of(const struct beam_search *search, struct group *group, int length) {
     const struct ended *best = NULL;
     for (int g = 0; g < search->groups; g++) {
@@ -341,6 +371,7 @@ static const struct ended *best_of(const struct beam_search *search, struct grou
     return best;
 }
 
+// A caption that was cut at T has no place for EOS and none.
 static void write_caption(const struct beam_search *search, const struct ended *ended, int32_t *token, int stride) {
     for (int t = 0; t < stride; t++) {
         bool inside = t < ended->length, eos = t == ended->length && t < search->T;
@@ -348,6 +379,8 @@ static void write_caption(const struct beam_search *search, const struct ended *
     }
 }
 
+// `length` counts the tokens that beams have; the model was asked for what follows them. The last choice needs no step
+// behind it.
 void beam_search_run(struct beam_search *search, int B, const struct caption_model *model, int32_t *tokens,
                      int stride) {
     int length;

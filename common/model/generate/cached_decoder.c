@@ -1,9 +1,17 @@
+// Both text halves over one new token of each caption, with what earlier tokens left kept: a caption of T tokens costs
+// T steps over one row instead of T passes over up to T rows. It takes the layers' parameters from the towers' structs
+// and runs the pieces itself, as a layer's own forward pass would make all keys anew. generate.c drives it for sampling
+// and beam search. There is no CLS row: captioning has no text embedding.
 #include "model/generate/cached_decoder.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
 
+// A cache is a matrix [slots·T,2D] a layer: row slot·T + place holds key | value of the token at that place. A
+// caption's keys are so a span of rows, first = slot·T and count = place + 1, which is all that attention needs to
+// know; captions come and go without moving rows, and a beam that branches copies rows first … first + count of its
+// slot.
 static void plan_caches(struct cached_decoder *decoder, struct planner *planner) {
     int64_t rows = (int64_t)decoder->slots * decoder->T, D = decoder->D;
     for (int i = 0; i < decoder->unimodal.dims.transformer.layers; i++)
@@ -12,7 +20,8 @@ static void plan_caches(struct cached_decoder *decoder, struct planner *planner)
         decoder->multimodal_cache[i] = plan_rows(planner, rows, 2 * D);
 }
 
-// What each layer needs only while it runs is planned once; its keys and values of the features are its own.
+// What each layer needs only while it runs is planned once; its keys and values of the features are its own. They are
+// made once for a picture and shared by all its beams: [batch·N,2D] a layer, not [slots·N,2D].
 static void plan_cross(struct cached_decoder *decoder, struct planner *planner) {
     const struct multimodal_dims *dims = &decoder->multimodal.dims;
     int64_t R = decoder->slots, Rk = (int64_t)decoder->batch * dims->N, D = dims->D;
@@ -27,6 +36,8 @@ static void plan_cross(struct cached_decoder *decoder, struct planner *planner) 
     }
 }
 
+// Nothing outlives its layer but caches and features, so all layers share one set of pieces, and x is added to in
+// place.
 static void plan_memory(struct cached_decoder *decoder, struct arena *arena, enum dtype dtype) {
     struct planner planner = {arena, dtype, false};
     int64_t R = decoder->slots, D = decoder->D;
@@ -110,7 +121,8 @@ void cached_decoder_release(struct cached_decoder *decoder) {
     free(decoder->cross);
 }
 
-// Rows enter a cache by addition, so it begins at zero.
+// Rows enter a cache by addition, so it begins at zero. Each place is written once: steps bring it to all slots that go
+// on at once, and what a copy overwrites are places before it.
 static void clear_caches(struct cached_decoder *decoder, void *const *cache, int layers) {
     struct ops *ops = decoder->ops;
     size_t bytes = (size_t)decoder->slots * (size_t)(decoder->T * 2 * decoder->D) * dtype_size(ops->dtype);
@@ -131,6 +143,7 @@ static int32_t *list_of(const struct cached_decoder *decoder, int32_t *lists, en
     return lists + (int64_t)list * decoder->slots;
 }
 
+// One query row i of the newest token; it attends to the cache rows of its own slot, itself included.
 static void list_row(struct cached_decoder *decoder, int i, const struct caption_row *row, int place) {
     int32_t *host = decoder->host, first = row->slot * decoder->T;
     key_mask_set(&decoder->mask, row->slot, place, row->token);
@@ -158,12 +171,15 @@ static int list_pictures(struct cached_decoder *decoder, int count, const struct
     return pictures;
 }
 
+// One transfer a step for all lists, as each costs the device a wait.
 static void upload_lists(struct cached_decoder *decoder) {
     decoder->ops->upload(decoder->ops, decoder->device, decoder->host,
                          (size_t)(STEP_LISTS * decoder->slots) * sizeof *decoder->device);
 }
 
-// x += attn(ln_1(x)) for the newest token of each caption, whose key and value join the cache.
+// x += attn(ln_1(x)) for the newest token of each caption, whose key and value join the cache first, since it sees
+// itself. The packed matrix is used in its two parts: queries stay in a row each, keys and values go where the cache
+// wants them.
 static void attend_to_cache(struct cached_decoder *decoder, const struct self_attention *layer, void *cache,
                             const struct attention_pattern *pattern) {
     struct ops *ops = decoder->ops;
@@ -186,6 +202,7 @@ static struct attention_pattern self_pattern(const struct cached_decoder *decode
     return (struct attention_pattern){.B = count, .queries = spans_rows(&decoder->one_row, count), .keys = keys};
 }
 
+// A picture's captions are one sample with several queries: so its keys and values are read once for all beams.
 static struct attention_pattern cross_pattern(const struct cached_decoder *decoder, int count, int pictures, int most) {
     struct spans keys = spans_rows(&decoder->features, (int64_t)decoder->batch * decoder->N);
     struct spans queries = {list_of(decoder, decoder->device, STEP_QUERY_START),
@@ -224,13 +241,14 @@ static void copy_rows(struct cached_decoder *decoder, void *const *cache, int la
     }
 }
 
+// The mask goes with the rows: it says of these very rows whether they are seen.
 void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int first, int count) {
     copy_rows(decoder, decoder->unimodal_cache, decoder->unimodal.dims.transformer.layers, to, from, first, count);
     copy_rows(decoder, decoder->multimodal_cache, decoder->multimodal.dims.layers, to, from, first, count);
     key_mask_copy(&decoder->mask, to, from, first + count);
 }
 
-// From the newest tokens to the logits behind them.
+// From the newest tokens to the logits behind them. Only the unimodal half has the mask, as in training.
 static void run_step(struct cached_decoder *decoder, const struct attention_pattern *cross, int count,
                      const uint8_t *key_valid) {
     struct ops *ops = decoder->ops;
@@ -247,6 +265,8 @@ static void run_step(struct cached_decoder *decoder, const struct attention_patt
     linear_apply(ops, &multimodal->text_projection, decoder->logits, decoder->norm.out, NULL, count);
 }
 
+// Where captions stand, how long they are and which picture they see is in the lists; the recorded operations depend on
+// three counts alone, each at most `slots`, which are the digits of the key.
 void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place) {
     struct ops *ops = decoder->ops;
     int most, pictures = list_pictures(decoder, count, row, &most);

@@ -1,3 +1,7 @@
+// Captions of pictures whose features are known: joins the cached decoder (the model) with beam search or sampling (the
+// choice), which do not know of each other. coca-text-decode calls it with --generate. It owns the host's copies of
+// what a step gave, and fetches only what is asked for: a few token numbers where only the likeliest counts, else the
+// logits [slots,V].
 #include "model/generate/generate.h"
 
 #include <stdlib.h>
@@ -31,6 +35,8 @@ static struct decoder_size size_of(const struct model_config *config, int batch,
     return (struct decoder_size){batch, batch * beam_search_width(options), length_of(config, options)};
 }
 
+// 2·num_beams tokens must be there to choose from: beam_search.c takes that many continuations, in the first step all
+// from one beam.
 int generate_options_check(const struct model_config *config, const struct generate_options *o) {
     int length = length_of(config, o), groups = o->num_beam_groups > 1 ? o->num_beam_groups : 1, begun;
     score_prompt(&(struct score_rules){&config->text, o, config->family}, &begun);
@@ -86,7 +92,7 @@ void generator_free(struct generator **generator) {
     *generator = NULL;
 }
 
-// ---- the model, as a search sees it
+// ---- the model, as a search sees it: what a step made is fetched once, by the first row that asks
 
 static void step(void *context, int count, const struct caption_row *row, int place) {
     struct generator *generator = context;

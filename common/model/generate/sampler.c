@@ -1,3 +1,7 @@
+// One choice of one token: scores from logits (scores.c), then the likeliest, or a draw from those that top_k and top_p
+// leave. sampling.c calls it for each caption and place. Cuts come before the temperature, as in open_clip's generate:
+// there the warper sees plain logits, and the softmax divides by the temperature what is left. A draw is a function of
+// (seed, picture, place), so captions do not depend on what else is in the batch.
 #include "model/generate/sampler.h"
 
 #include <math.h>
@@ -57,7 +61,8 @@ static void reverse(struct candidate *candidate, int n) {
 
 // ---- drawing
 
-// All tokens that can be drawn, with their probabilities at temperature 1, as a heap.
+// All tokens that can be drawn, with their probabilities at temperature 1, as a heap. The highest score is taken off
+// before exp, which changes no ratio and cannot overflow.
 static int weigh(struct sampler *sampler, double *sum) {
     int V = sampler->rules.config->vocab_size, n = 0;
     const float *score = sampler->score;
@@ -72,7 +77,8 @@ static int weigh(struct sampler *sampler, double *sum) {
     return n;
 }
 
-// How many of the first hold `mass`.
+// How many of the first hold `mass`: a token is kept while those likelier than it hold less, so the one that crosses
+// the line is kept, and the likeliest always.
 static int nucleus(const struct candidate *candidate, int n, double mass) {
     double held = 0;
     int kept = 0;
@@ -81,7 +87,7 @@ static int nucleus(const struct candidate *candidate, int n, double mass) {
 }
 
 // Puts the likeliest first: the top_k, or as many as hold top_p of the sum; of the top_k those that hold top_p of
-// theirs.
+// theirs. The heap gives them up one by one: k·log V steps for the k that are taken, instead of a sort of V.
 static int cut(struct sampler *sampler, int n, double sum) {
     const struct generate_options *options = sampler->rules.options;
     bool by_count = options->top_k > 0 && options->top_k < n;
@@ -92,6 +98,7 @@ static int cut(struct sampler *sampler, int n, double sum) {
         held += sampler->candidate[n - ++kept].probability;
     }
     reverse(sampler->candidate, n);
+    // the heap left the likeliest at the end
     return nucleus(sampler->candidate, kept, options->top_p * (by_count ? held : sum));
 }
 
@@ -110,6 +117,7 @@ int sampler_candidates(struct sampler *sampler, const float *logits, const int32
     return n;
 }
 
+// Rounding may leave the point behind the last sum; then the first is taken.
 static int32_t draw(const struct candidate *candidate, int n, double point) {
     double below = 0;
     for (int i = 0; i < n; i++) {

@@ -1,3 +1,6 @@
+// Captions that grow side by side, one token a step, until each has ended: greedy search and sampling. generate.c calls
+// it and hands in the model; sampler.c makes each choice. A caption that has ended leaves the list of rows, so that
+// later steps are smaller; the others keep their slots, which are their pictures' numbers.
 #include "model/generate/sampling.h"
 
 #include <stdlib.h>
@@ -56,18 +59,21 @@ static bool ends(const struct score_rules *rules, int32_t token) {
     return token == rules->config->eos_id || (rules->family == FAMILY_OPEN_CLIP && token == rules->config->pad_id);
 }
 
-// The likeliest token is among the few that the model finds by itself when nothing but that counts.
+// The model has the LIKELIEST largest logits found on the device, and only these few numbers come to the host. At most
+// three tokens may be forbidden, so one of four is allowed, and it is the likeliest that is.
 static int32_t choose_likeliest(const struct score_rules *rules, const int32_t *likeliest, int length) {
     int i = 0;
     while (i < LIKELIEST - 1 && !score_allows(rules, likeliest[i], length)) i++;
     return likeliest[i];
 }
 
+// Whether the order of logits is the order of scores: nothing is drawn, and no penalty moves them.
 static bool likeliest_counts(const struct run *run) {
     const struct generate_options *options = run->sampling->sampler.rules.options;
     return run->model->likeliest && !options->sample && options->repetition_penalty == 1;
 }
 
+// open_clip ends a caption that fills its place with EOS, whatever the model would say there.
 static int32_t choose(const struct run *run, int i, const int32_t *token, int length, int64_t id) {
     struct sampler *sampler = &run->sampling->sampler;
     bool last = length + 1 == run->sampling->T;

@@ -1,10 +1,15 @@
+// The rules that stand between a model's logits and a choice, shared by sampling and beam search: the repetition
+// penalty and which special tokens may come. They are transformers' logits processors in open_clip's order; one that
+// only forbids does not care what comes before it. Everything is f32, as there.
 #include "model/generate/scores.h"
 
 #include <math.h>
 #include <string.h>
 
-// Keskar et al. 2019 ("CTRL"), as transformers has it: scores of tokens that occurred move away from being chosen. In
-// f32, since a tie decided otherwise is another caption.
+// Keskar et al. 2019 ("CTRL"), as transformers has it: scores of tokens that occurred move away from being chosen, with
+// a penalty above 1 towards −∞ where they are negative and towards 0 where they are positive. It reads the logits and
+// writes the scores, so a token that occurred twice is penalised once. In f32, since a tie decided otherwise is another
+// caption.
 static void penalise_repetition(float *score, const float *logits, const int32_t *token, int length, float penalty) {
     for (int t = 0; t < length; t++) {
         float logit = logits[token[t]];
@@ -23,6 +28,8 @@ void scores_of(const struct score_rules *rules, float *score, const float *logit
         if (!score_allows(rules, special[i], length)) score[special[i]] = -INFINITY;
 }
 
+// In open_clip's family padding is a word, which a caption may hold and a sampled one ends with; EOS alone has its
+// rule.
 bool score_allows(const struct score_rules *rules, int32_t token, int length) {
     const struct text_config *config = rules->config;
     if (rules->family == FAMILY_PAPER && (token == config->pad_id || token == config->bos_id)) return false;

@@ -1,9 +1,18 @@
+// The middle of every attention layer: heads over rows that are projected already, and the projection of their results.
+// self_attention.c, cross_attention.c, pooler.c and the cached decoder make the queries, keys and values and come here;
+// the softmax is one operation of the backend, and no matrix of scores goes into it or comes out. PyTorch packs the
+// three input projections into one matrix. Here they are views into it, so that one product makes all three where they
+// read the same rows, and queries are made apart from keys and values where they do not.
 #include "model/layers/attention.h"
 
 static struct linear part_of(struct weight weight, struct weight bias, int64_t I, int64_t O) {
     return (struct linear){.weight = weight, .bias = bias, .I = I, .O = O, .layout = WEIGHT_OUT_IN};
 }
 
+// in_proj_weight is [3D,D]: its rows 0 … D make the queries, D … 2D the keys, 2D … 3D the values, and the bias [3D]
+// likewise. So keys and values together begin D·D elements into the weight and D elements into the bias. Keys of
+// another width than queries (K ≠ D: a pooler over the ViT's tokens) cannot share the matrix: there are three weights
+// [D,D], [D,K], [D,K], but still one bias.
 struct attention attention_find(const struct params *params, const char *prefix, int64_t D, int64_t K, int heads) {
     char name[TENSOR_NAME];
     param_name(name, "%s.out_proj", prefix);
@@ -23,6 +32,8 @@ struct attention attention_find(const struct params *params, const char *prefix,
     return attention;
 }
 
+// A row of qkv is q | k | v, D elements each; head h has the elements h·width … of each part. d_qkv lies alike, so that
+// the gradient of all three goes back through the packed matrix in one product.
 struct attention_operands operands_packed(void *qkv, int64_t D, enum dtype dtype) {
     return (struct attention_operands){qkv, element_at(qkv, dtype, D), element_at(qkv, dtype, 2 * D), 3 * D, 3 * D};
 }
@@ -31,11 +42,18 @@ struct attention_operands operands_apart(void *q, void *kv, int64_t D, enum dtyp
     return (struct attention_operands){q, kv, element_at(kv, dtype, D), D, 2 * D};
 }
 
+// The backward pass needs neither the scores S nor the probabilities P = softmax(S). P is made again from S and lse =
+// log Σ exp(S), one number a query and head; and of dS = P ∘ (dP − Σ_j P·dP) the inner sum is d_mix · mix, since mix =
+// P·V and dP = d_mix·Vᵀ. Hence mix and lse are kept, and their size does not grow with the number of keys.
 void attention_plan(struct attention_state *state, int64_t R, int64_t D, int heads, struct planner *planner) {
     state->mix = plan_rows(planner, R, D);
     state->lse = planner->train ? plan_reals(planner, R * heads) : NULL;
 }
 
+// Causal means j <= i + k_count − q_count: the last query is in line with the last key. With the same spans on both
+// sides (a whole caption) that is the triangle j <= i. Where queries are only the newest rows of a sequence whose keys
+// are all there, it is still right: q_count = 1 gives j <= k_count − 1, all keys, which is why the cached decoder needs
+// no mask. Counts are of each sample, so ragged samples need no padding.
 static struct attention_shape mix_shape(const struct attention *attention, const struct attention_operands *in,
                                         const struct attention_pattern *pattern) {
     return (struct attention_shape){.B = pattern->B,
@@ -55,6 +73,7 @@ static struct attention_shape mix_shape(const struct attention *attention, const
                                     .key_valid = pattern->key_valid};
 }
 
+// A pooler's queries are shared by all pictures, so there are more rows of results than of queries.
 static int64_t result_rows(const struct attention_pattern *pattern) {
     return pattern->results.start ? pattern->results.rows : pattern->queries.rows;
 }
@@ -67,6 +86,8 @@ void attention_apply(struct ops *ops, const struct attention *attention, struct 
     linear_apply(ops, &attention->out, out, state->mix, residual, result_rows(pattern));
 }
 
+// mix is the input of the output projection as well as the `out` of the heads. d_out is read only: where the layer has
+// a residual, the caller adds what comes back to it.
 void attention_backward(struct ops *ops, const struct attention *attention, const struct attention_state *state,
                         struct attention_scratch *scratch, const void *d_out, const struct attention_pattern *pattern) {
     const struct attention_operands *in = &state->in, *d_in = &scratch->d_in;

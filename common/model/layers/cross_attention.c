@@ -1,3 +1,6 @@
+// The layer by which captions see pictures: queries from the text's rows, keys and values from the features. The
+// multimodal half runs it over whole captions, the cached decoder over the newest tokens alone; for the latter the
+// features' part is a call of its own, made once a picture and not once a token.
 #include "model/layers/cross_attention.h"
 
 struct cross_attention cross_attention_find(const struct params *params, const char *prefix, int64_t D, int heads) {
@@ -40,6 +43,9 @@ void cross_attention_apply(struct ops *ops, const struct cross_attention *layer,
     attention_apply(ops, &layer->attention, &state->attention, state->out, in, pattern);
 }
 
+// out = x + O(attn(q(ln_1(x)), kv(ln_1_kv(f)))). d_x enters as ∂L/∂out and is, by the residual, already one summand of
+// ∂L/∂x; the branch's part is added by the LayerNorm's backward pass. All layers read the same features, so each adds
+// to d_features, which the caller clears; layers come in descending order, always.
 void cross_attention_backward(struct ops *ops, const struct cross_attention *layer,
                               const struct cross_attention_state *state, struct cross_attention_scratch *scratch,
                               void *d_x, void *d_features, const void *in, const void *features,

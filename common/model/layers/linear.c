@@ -1,3 +1,7 @@
+// Ties the parameters of a linear map to the backend's products. Every projection of the model goes through here, so
+// this is where layout is decided: weights named ".weight" are PyTorch's [O,I], bare matrices (proj, text_projection)
+// CLIP's [I,O]. Products read the weight in the compute type; its gradient is summed in f32, over all microbatches of a
+// step.
 #include "model/layers/linear.h"
 
 struct linear linear_find(const struct params *params, const char *prefix, int64_t I, int64_t O) {

@@ -1,3 +1,6 @@
+// The second branch of every block. Called by transformer.c, the multimodal half and the cached decoder. The activation
+// is fused with the product before it going forward, and with the product behind it going back, so that it costs no
+// pass of its own over the wide matrix [R,hidden].
 #include "model/layers/mlp.h"
 
 struct mlp mlp_find(const struct params *params, const char *prefix, int64_t D, int64_t hidden,
@@ -9,6 +12,8 @@ struct mlp mlp_find(const struct params *params, const char *prefix, int64_t D, 
                         linear_find(params, c_proj, hidden, D), activation};
 }
 
+// Without training the branch's output may lie on its input, since the residual is added element by element where it is
+// written. With training the input is needed again, by the LayerNorm's backward pass, and the output has its own place.
 void mlp_plan(struct mlp_state *state, void *in, int64_t R, int64_t D, int64_t hidden, struct planner *planner) {
     state->out = planner->train ? plan_rows(planner, R, D) : in;
     norm_plan(&state->norm, R, D, planner);
@@ -28,6 +33,8 @@ void mlp_apply(struct ops *ops, const struct mlp *mlp, struct mlp_state *state, 
     linear_apply(ops, &mlp->c_proj, state->out, state->hidden, in, R);
 }
 
+// With h = act(pre), pre = c_fc(ln_2(x)): d_W_proj += d_outᵀ·h and d_pre = (d_out·W_proj) ∘ act'(pre), hence both h and
+// pre are kept. d_x enters as the gradient of the output, which the residual passes on, and the branch's is added.
 void mlp_backward(struct ops *ops, const struct mlp *mlp, const struct mlp_state *state, struct mlp_scratch *scratch,
                   void *d_x, const void *in, int64_t R) {
     linear_weight_backward(ops, &mlp->c_proj, d_x, state->hidden, R);

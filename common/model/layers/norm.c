@@ -1,3 +1,6 @@
+// LayerNorm over the rows of a matrix. It reads weight and bias from the f32 masters even where all else computes in
+// bf16: they are few, so that not rounding them costs nothing. Mean and reciprocal deviation of each row are kept, so
+// that the backward pass reads its input once.
 #include "model/layers/norm.h"
 
 struct norm norm_find(const struct params *params, const char *prefix, const char *name, int64_t D) {

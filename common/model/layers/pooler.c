@@ -1,3 +1,7 @@
+// A pooler is cross-attention whose queries are parameters: Q rows that every picture is asked with. image_pool.c puts
+// one or two of them behind the ViT. There is no residual, as results have other rows than the tokens. Queries are
+// projected once per pass and lie in the rows 0 … Q; the pattern makes all pictures read them, each with results of its
+// own.
 #include "model/layers/pooler.h"
 
 struct pooler pooler_find(const struct params *params, const char *prefix, struct pooler_dims dims) {
@@ -43,6 +47,10 @@ void pooler_apply(struct ops *ops, const struct pooler *pooler, struct pooler_st
     attention_apply(ops, attention, &state->attention, state->out, NULL, pattern);
 }
 
+// With q = W_q·ln_q(query) and L = Σ_b L_b(q, k_b, v_b), ∂L/∂q = Σ_b ∂L_b/∂q. The attention leaves the summands apart,
+// one block of Q rows a picture: threads that added to one block would do so in any order. Row r of [B·Q] belongs to
+// query r mod Q, which is what sum_rows adds by, in f32 and in order of the pictures. Then it is one small backward
+// pass over Q rows: the projection, ln_q, and the sum into the parameter's gradient.
 // All pictures share the queries, so their gradient is a sum over the pictures.
 static void query_backward(struct ops *ops, const struct pooler *pooler, const struct pooler_state *state,
                            struct pooler_scratch *scratch, int64_t result_rows) {
@@ -56,6 +64,7 @@ static void query_backward(struct ops *ops, const struct pooler *pooler, const s
     ops->sum_rows(ops, pooler->query.gradient, scratch->d_query, Q, Q, D);
 }
 
+// Where two poolers read the same tokens, the second adds to the gradient that the first wrote.
 void pooler_backward(struct ops *ops, const struct pooler *pooler, const struct pooler_state *state,
                      struct pooler_scratch *scratch, void *d_tokens, const void *d_out, const void *tokens,
                      const struct attention_pattern *pattern, bool accumulate) {

@@ -1,3 +1,6 @@
+// Makes embeddings, of pictures and of texts alike. They are f32 whatever the compute type, since they leave the
+// process: the contrastive loss compares them with those of the whole batch and answers with d_embedding. Both
+// directions touch host memory, so towers call this outside of the operations that a device records.
 #include "model/layers/projection.h"
 
 void projection_plan(struct projection_state *state, int B, int64_t E, struct planner *planner) {
@@ -18,6 +21,8 @@ void projection_apply(struct ops *ops, const struct linear *matrix, struct proje
     if (embedding) ops->download(ops, embedding, state->embedding, (size_t)(B * matrix->O) * sizeof *embedding);
 }
 
+// With e = y/‖y‖ the gradient of y is (d_e − e·(e·d_e))/‖y‖: only what is perpendicular to e moves it. Hence e and the
+// norm are kept.
 void projection_backward(struct ops *ops, const struct linear *matrix, const struct projection_state *state,
                          struct projection_scratch *scratch, void *d_in, const float *d_embedding, const void *in,
                          int B) {

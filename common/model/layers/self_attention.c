@@ -1,3 +1,6 @@
+// The first branch of every block, of the ViT and of both text halves. Queries, keys and values read the same rows, so
+// one product with the packed matrix makes them. The cached decoder, which has keys of earlier tokens, takes the
+// parameters from here but runs the pieces itself.
 #include "model/layers/self_attention.h"
 
 struct self_attention self_attention_find(const struct params *params, const char *prefix, int64_t D, int heads) {
@@ -6,6 +9,7 @@ struct self_attention self_attention_find(const struct params *params, const cha
     return (struct self_attention){norm_find(params, prefix, "ln_1", D), attention_find(params, name, D, D, heads)};
 }
 
+// As in mlp.c: without training the stream is one matrix that each branch adds to in place.
 void self_attention_plan(struct self_attention_state *state, void *in, int64_t R, int64_t D, int heads,
                          struct planner *planner) {
     state->out = planner->train ? plan_rows(planner, R, D) : in;
@@ -29,6 +33,8 @@ void self_attention_apply(struct ops *ops, const struct self_attention *layer, s
     attention_apply(ops, &layer->attention, &state->attention, state->out, in, pattern);
 }
 
+// out = x + attn(ln_1(x)): d_x is ∂L/∂out, stays as the residual's part of ∂L/∂x, and gets the branch's added at the
+// end. d_in.q is where the packed gradient [R,3D] begins.
 void self_attention_backward(struct ops *ops, const struct self_attention *layer,
                              const struct self_attention_state *state, struct self_attention_scratch *scratch,
                              void *d_x, const void *in, const struct attention_pattern *pattern) {

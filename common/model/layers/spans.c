@@ -1,3 +1,6 @@
+// Lists of where samples lie in a matrix, for samples of equal size: pictures' tokens, queries, single rows. Ragged
+// ones are text_rows.c's. They are made once for the largest microbatch and stay on the device; a smaller one uses the
+// front of the lists, and only the number of rows differs.
 #include "model/layers/spans.h"
 
 #include <stdlib.h>

@@ -1,3 +1,7 @@
+// Index lists that take the first row of every group apart from the rest, for gather and scatter. The ViT's embedding
+// puts the class token before the patches with it, and image_pool.c the embedding's row before the features. Both
+// directions are the same lists: what was gathered one way is added back the other, and as every row has one index, the
+// order of additions does not matter.
 #include "model/layers/split.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+// A stack of blocks, for the ViT and the unimodal half; the multimodal half, whose layers also see features, has its
+// own loop. Backwards the stack needs the input of every branch, so each output has its own place with training. A
+// block's input is the block before's output, and is not stored twice.
 #include "model/layers/transformer.h"
 
 #include <stdlib.h>
@@ -29,6 +32,8 @@ void transformer_state_release(struct transformer_state *state) {
     free(state->block);
 }
 
+// Without training a block is done with all that it made when the next one begins, so every block is planned at the
+// same mark and lies in the same bytes.
 void transformer_plan(struct transformer_state *state, void *in, int64_t R, const struct transformer_dims *dims,
                       struct planner *planner) {
     state->out = in;
@@ -42,6 +47,7 @@ void transformer_plan(struct transformer_state *state, void *in, int64_t R, cons
     }
 }
 
+// Of the two branches one runs at a time, and only d_x lives on between them, which is the caller's.
 void transformer_plan_scratch(struct transformer_scratch *scratch, int64_t R, const struct transformer_dims *dims,
                               struct planner *planner) {
     size_t mark = arena_mark(planner->arena);

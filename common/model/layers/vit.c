@@ -1,3 +1,6 @@
+// The image encoder up to the tokens; what they are pooled into is image_pool.c's. It only ties the embedding of
+// patches to the blocks, and lets their scratch share one place: going back, the blocks are done before the embedding
+// begins.
 #include "model/layers/vit.h"
 
 struct vit_dims vit_dims_of(const struct model_config *config) {

@@ -1,3 +1,6 @@
+// The convolution conv1 has its stride equal to its kernel, so patches do not overlap and it is a linear map of each
+// patch's 3·P·P numbers. The backend cuts and normalises the pixels into such rows, elements in conv1's order (channel,
+// y, x), and an ordinary product does the rest. Pixels have no gradient, so the way back ends at the weight.
 #include "model/layers/vit_embedding.h"
 
 struct vit_embedding_dims vit_embedding_dims_of(const struct model_config *config) {
@@ -38,6 +41,8 @@ void vit_embedding_fill_lists(struct ops *ops, const struct vit_embedding *embed
     if (embedding->dims.class_token) split_fill(ops, &embedding->split, B);
 }
 
+// Pieces that coincide are one place: without class token the projected patches are the embedded rows, positions added
+// in place; without ln_pre the embedded rows are the output.
 void vit_embedding_plan(struct vit_embedding_state *state, int B, const struct vit_embedding_dims *dims,
                         struct planner *planner) {
     state->patches = plan_rows(planner, B * dims->patches, patch_elements(dims));
@@ -81,6 +86,9 @@ void vit_embedding_apply(struct ops *ops, const struct vit_embedding *embedding,
     if (dims->ln_pre) norm_apply(ops, &embedding->ln_pre, &state->ln_pre, state->embedded, R);
 }
 
+// embedded[b,i] = position[i] + (i = 0 ? class : conv1(patch i − 1)) with a class token. So the position's gradient is
+// the sum over pictures of all rows, the class embedding's that of the first rows, and the patches' go to conv1's
+// weight.
 void vit_embedding_backward(struct ops *ops, const struct vit_embedding *embedding,
                             const struct vit_embedding_state *state, struct vit_embedding_scratch *scratch,
                             const void *d_out, int B) {

@@ -1,7 +1,12 @@
+// From tokens to features and the pooled row, for the four ways that image_pool.h lists. They differ in two questions:
+// does ln_post stand before the pooler or behind it (norm_first), and does a second pooler make the pooled row or is it
+// the first of the rows (has_contrastive). The image tower calls it, forward behind the ViT and backward before it, and
+// uploads and downloads what lies at the edges. Where an embedding alone is wanted, what it does not need is left out.
 #include "model/towers/image_pool.h"
 
-// Queries of a picture that are attended with when only the first one's result is wanted: enough for the bits that it
-// has among all.
+// Queries of a picture that are attended with when only the first one's result is wanted. Queries do not know of each
+// other, so few would do; but ATTENTION_FEW or fewer may run in another kernel, and then the embedding would have other
+// bits than in training, where all of them are asked.
 #define FIRST_QUERIES (2 * ATTENTION_FEW)
 
 static bool has_generative(const struct image_pool_dims *dims) {
@@ -76,6 +81,8 @@ static int64_t contrastive_keys(const struct image_pool_dims *dims) {
     return dims->kind == POOL_CASCADE ? dims->rows : dims->tokens;
 }
 
+// With two poolers features and pooled row are what these wrote. With one, or none, both stand in one matrix and are
+// copied apart.
 void image_pool_plan(struct image_pool_state *state, int B, const struct image_pool_dims *dims,
                      struct planner *planner) {
     int64_t Rk = B * dims->tokens;
@@ -92,6 +99,8 @@ void image_pool_plan(struct image_pool_state *state, int B, const struct image_p
     }
 }
 
+// d_rows is the gradient of the rows behind attn_pool. Where these are the features themselves (two poolers), it is the
+// place that the caller filled, and the contrastive pooler's share is added there.
 void image_pool_plan_scratch(struct image_pool_scratch *scratch, int B, const struct image_pool_dims *dims,
                              struct planner *planner) {
     int64_t Rk = B * dims->tokens;
@@ -106,6 +115,7 @@ void image_pool_plan_scratch(struct image_pool_scratch *scratch, int B, const st
     if (has_generative(dims)) pooler_plan_scratch(&scratch->generative, B, Rk, &dims->generative, planner);
 }
 
+// All pictures' queries are the same rows (spans with stride 0), while each has results of its own.
 static struct attention_pattern generative_pattern(const struct image_pool_rows *rows, struct spans tokens, int B) {
     int64_t count = rows->results.max;
     return (struct attention_pattern){.B = B,
@@ -127,6 +137,9 @@ static const void *contrastive_input(const struct image_pool *pool, const struct
     return pool->dims.kind == POOL_CASCADE ? state->generative.out : state->ln_post.out;
 }
 
+// In order: ln_post where it is first; attn_pool; ln_post where it is last; the pooled row. The parallel kind's
+// embedding does not pass through attn_pool, so without features that is left out. The cascade's does, with all
+// queries, for the contrastive pooler attends to every one of their results.
 void image_pool_apply(struct ops *ops, const struct image_pool *pool, struct image_pool_state *state,
                       const void *tokens, struct spans spans, int B, bool want_features, bool want_pooled) {
     const struct image_pool_dims *dims = &pool->dims;
@@ -152,7 +165,8 @@ void image_pool_apply(struct ops *ops, const struct image_pool *pool, struct ima
         pooler_apply(ops, &pool->contrastive, &state->contrastive, contrastive_input(pool, state), &contrastive);
 }
 
-// The gradient of the row that is pooled and of the features, in the rows they were taken from.
+// The gradient of the row that is pooled and of the features, in the rows they were taken from. Rows that nothing was
+// taken from do not exist, but an embedding that is not used leaves its row without gradient: hence the zeros.
 static void join_gradients(struct ops *ops, const struct image_pool *pool, struct image_pool_scratch *scratch, int B,
                            bool use_pooled) {
     const struct image_pool_dims *dims = &pool->dims;
@@ -169,6 +183,15 @@ static void contrastive_backward(struct ops *ops, const struct image_pool *pool,
                     contrastive_input(pool, state), &pattern, true);
 }
 
+// From the four forward ways, where f' leads a gradient back through f:
+//
+//   cascade   d_y = d_features + contrastive'(d_pooled);   d_x = attn_pool'(d_y);   d_tokens = ln_post'(d_x)
+//   parallel  d_x = attn_pool'(d_features) + contrastive'(d_pooled);                d_tokens = ln_post'(d_x)
+//   single    d_y = ln_post'(d_pooled | d_features);                                d_tokens = attn_pool'(d_y)
+//   none      d_tokens = ln_post'(d_pooled | d_features)
+//
+// A sum's first summand is written and the second added: so the cascade's contrastive pooler runs before attn_pool, and
+// the parallel one behind it.
 void image_pool_backward(struct ops *ops, const struct image_pool *pool, const struct image_pool_state *state,
                          struct image_pool_scratch *scratch, void *d_tokens, const void *tokens, struct spans spans,
                          int B, bool use_pooled) {

@@ -1,3 +1,7 @@
+// The image half of towers.h: the ViT, its pooling and the projection to the embedding, over activation sets in one
+// piece of backend memory. coca-image-encode drives it, a microbatch a call; it knows nothing of steps or sockets.
+// Memory is planned twice by the same code, once to measure and once to place, so that what is announced is what is
+// taken.
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -74,6 +78,7 @@ static void plan_lists(struct image_tower *tower, struct planner *planner) {
     image_pool_plan_lists(&tower->pool, B, &tower->dims.pool, planner);
 }
 
+// Between the two only d_tokens lives on.
 // The pooling's scratch and the ViT's share their place: one is done when the other begins.
 static void plan_backward(struct image_scratch *scratch, int B, const struct image_dims *dims,
                           struct planner *planner) {
@@ -85,6 +90,9 @@ static void plan_backward(struct image_scratch *scratch, int B, const struct ima
     vit_plan_scratch(&scratch->vit, B, &dims->vit, planner);
 }
 
+// In order: lists; the sets, apart from each other; pixels of the next pass, where uploads run beside computing; then
+// one place for the pixels of this pass and for the backward pass's scratch. The pixels are read once, into patches
+// that the set keeps, so a backward pass may overwrite them.
 static void plan_memory(struct image_tower *tower, struct arena *arena, const struct ops *ops) {
     struct planner planner = {arena, ops->dtype, tower->plan.train};
     int B = tower->plan.batch;
@@ -185,7 +193,8 @@ static size_t feature_bytes(const struct image_tower *tower, int B) {
     return (size_t)(B * dims->F * dims->D) * dtype_size(tower->params->ops->dtype);
 }
 
-// Between pixels and the embedding's projection; the graph's key is all that the operations depend on.
+// Between pixels and the embedding's projection, which goes to the host and so cannot be among recorded operations. The
+// graph's key is all that the operations depend on; the set, whose places they name, has a graph of its own.
 static void run_forward(struct image_tower *tower, struct image_set *set, bool want_features, bool want_embedding) {
     struct ops *ops = tower->params->ops;
     struct attention_pattern vit = vit_pattern(tower, set->B);
@@ -198,6 +207,8 @@ static void run_forward(struct image_tower *tower, struct image_set *set, bool w
     ops->graph_end(ops, &set->forward);
 }
 
+// The upload that ran ahead counts only if it was of these very pictures. A caller that asks for something else than it
+// fetched gets what it asks for.
 static void take_pixels(struct image_tower *tower, int B, const uint8_t *pixels) {
     struct ops *ops = tower->params->ops;
     if (tower->ahead.pixels == pixels && tower->ahead.B == B)
@@ -214,6 +225,7 @@ void image_tower_fetch(struct image_tower *tower, int B, const uint8_t *pixels) 
     ops->upload_ahead(ops, tower->scratch.ahead, pixels, pixel_bytes(tower, B));
 }
 
+// With training, all activations that a backward pass may read are made, whatever is wanted of them here.
 void image_tower_begin(struct image_tower *tower, int index, int B, const uint8_t *pixels, bool features,
                        bool embedding) {
     struct image_set *set = &tower->set[index];
@@ -236,6 +248,8 @@ void image_tower_forward(struct image_tower *tower, int index, int B, const uint
     image_tower_results(tower, index, features, embedding);
 }
 
+// No gradient is a gradient of zeros: with the caption loss off the features' way back still carries the embedding's,
+// in the cascade through the features themselves.
 static void take_d_features(struct image_tower *tower, const void *d_features, int B) {
     struct ops *ops = tower->params->ops;
     size_t bytes = feature_bytes(tower, B);

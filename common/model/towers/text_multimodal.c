@@ -1,3 +1,7 @@
+// The half that sees the picture. It runs over target rows only: states of tokens whose next token is asked for, of all
+// captions one behind the other, so neither padding nor EOS nor CLS costs anything here. The text tower calls it
+// between features and their gradient; the cached decoder takes its parameters and runs the layers over newest tokens
+// alone.
 #include "model/towers/text_multimodal.h"
 
 #include <stdlib.h>
@@ -45,6 +49,7 @@ void multimodal_state_release(struct multimodal_state *state) {
     free(state->layer);
 }
 
+// Each branch reads what the one before wrote; with training all of them are kept.
 static void plan_layer(struct decoder_layer_state *layer, void *in, int64_t R, int64_t Rk,
                        const struct multimodal_dims *dims, struct planner *planner) {
     self_attention_plan(&layer->self, in, R, dims->D, dims->heads, planner);
@@ -87,11 +92,13 @@ void multimodal_plan_scratch(struct multimodal_scratch *scratch, const struct te
     arena_reset(planner->arena, mark);
 }
 
+// Target row t of a caption is token t, so causal attention over its rows is that over its tokens without the last.
 static struct attention_pattern self_pattern(const struct text_rows *rows) {
     struct spans targets = text_rows_target_spans(rows);
     return (struct attention_pattern){.B = rows->samples, .queries = targets, .keys = targets, .causal = true};
 }
 
+// Every row sees all features of its own picture. Filler samples have no features and get zeros.
 static struct attention_pattern cross_pattern(const struct text_rows *rows) {
     return (struct attention_pattern){
         .B = rows->samples, .queries = text_rows_target_spans(rows), .keys = text_rows_feature_spans(rows)};
@@ -116,6 +123,9 @@ void multimodal_apply(struct ops *ops, const struct multimodal *half, struct mul
     norm_apply(ops, &half->ln_final, &state->ln_final, in, R);
 }
 
+// d_states begins as the gradient of ln_final's input and is led down the layers in place: each branch's backward pass
+// finds the gradient of its output there and leaves that of its input. At the bottom it is the gradient of the gathered
+// token states, which the text tower keeps until the unimodal half goes back. d_features gathers a summand a layer.
 void multimodal_backward(struct ops *ops, const struct multimodal *half, const struct multimodal_state *state,
                          struct multimodal_scratch *scratch, void *d_states, const struct text_rows *rows) {
     struct attention_pattern self = self_pattern(rows), cross = cross_pattern(rows);

@@ -1,3 +1,6 @@
+// Lays a microbatch of captions out in rows without padding, as text_rows.h describes, and checks tokens that come from
+// outside on the way: a caption that is not BOS … EOS PAD … would make a model that trains and is wrong. The text tower
+// builds the rows of a set, before its unimodal forward pass; all passes over the set then follow the lists.
 #include "model/towers/text_rows.h"
 
 #include <stdlib.h>
@@ -9,6 +12,7 @@
 #define BOUND 64  // upper bounds of a sample's rows are multiples of it, as kernels' tiles are
 #define STEPS 64  // at least, to the most rows: fewer cost more filler rows, more are more shapes
 
+// Words of 4 bytes; ROW_VALID holds bytes.
 static int64_t capacity(const struct text_rows *rows, enum row_list list) {
     switch (list) {
     case ROW_TOKEN:
@@ -25,8 +29,12 @@ static int64_t round_up(int64_t n, int64_t step) {
     return (n + step - 1) / step * step;
 }
 
-// A power of two, as tiles of matrix products are. Each missing target row takes a missing state row, so these may be
-// twice as many.
+// The step is a power of two, as tiles of matrix products are, and as large as lets the most rows be STEPS steps: long
+// captions then get few fillers, and there are a hundred shapes or so, instead of one for each microbatch.
+//
+// Missing targets: up to step − 1. Each of them needs a state row to read, so missing states, rounded up behind these,
+// are up to 2·(step − 1). FILLER rows a sample, that many samples make them up, always all of them, some of no rows: so
+// the number of samples is the same in each microbatch.
 static void plan_fillers(struct text_rows *rows) {
     rows->step = FILLER;
     while (2 * rows->step * STEPS <= rows->most_states) rows->step *= 2;
@@ -111,12 +119,25 @@ static void add_target(struct text_rows *rows, int64_t state, int32_t target) {
     rows->counted += target >= 0;
 }
 
+// CLS's mark is true; the corrected mask puts it behind the tokens' marks, at place T, open_clip's first one before
+// them, so that token j − 1 decides over place j (key_mask.c). Place 0 is then always visible.
 // Whether the key at a place is visible; place T is CLS's.
 static bool is_valid(const struct text_config *config, const int32_t *token, int place) {
     int decides = config->correct_cls_mask ? place : place - 1;
     return decides < 0 || decides == config->context_length || token[decides] != config->pad_id;
 }
 
+// Derivation of the layout. The padded model has T + 1 places, CLS at the last. Query t sees keys 0 … t, CLS all that
+// are valid and itself; no token sees CLS, and what stands at padding is read by nobody. So with the padding taken out
+// and CLS moved up behind the last place that it may see, rows 0 … seen − 1, CLS are plain causal, and nothing is
+// masked in the paper's family. Positions are embedded by place and not by row, so CLS keeps position T.
+//
+// In open_clip's family a mark hides its place from all queries, not from CLS alone, hence the `valid` list. With its
+// first mask the token at length − 1, EOS, shows the place behind it, which is padding: that row must exist, as long as
+// there is such a place. CLS's own place T is shown by token T − 1: only in a full caption does CLS see itself.
+//
+// Token t predicts token t + 1, so length − 1 rows have targets: EOS predicts nothing. Where t + 1 is padding inside
+// the caption it is no target (−1), but the row stays, since later rows attend to it.
 static void add_caption(struct text_rows *rows, const struct text_config *config, const int32_t *token, int length,
                         int b) {
     int64_t first = rows->states;
@@ -132,7 +153,8 @@ static void add_caption(struct text_rows *rows, const struct text_config *config
         add_target(rows, first + t, token[t + 1] == config->pad_id ? -1 : token[t + 1]);
 }
 
-// The next FILLER of the missing rows; they embed token 0.
+// The next FILLER of the missing rows. They embed token 0 and attend to each other, so all numbers are finite; they
+// have no features, no targets and no CLS row, so their gradients are zero and add nothing to any weight.
 static void add_filler(struct text_rows *rows, int64_t *states, int64_t *targets) {
     int sample = rows->samples++, n = (int)(*states < FILLER ? *states : FILLER);
     int captioned = (int)(*targets < n ? *targets : n);
@@ -146,11 +168,13 @@ static void add_filler(struct text_rows *rows, int64_t *states, int64_t *targets
     *targets -= captioned;
 }
 
+// Kernels are launched by the upper bound; only multiples of BOUND keep it from being one more thing that differs.
 static int bound_of(int max, int most) {
     int64_t bound = round_up(max, BOUND);
     return (int)(bound < most ? bound : most);
 }
 
+// Target rows first, since they decide how many state rows there must be.
 static void fill(struct text_rows *rows) {
     int64_t targets = round_up(rows->targets, rows->step) - rows->targets;
     int64_t states = round_up(rows->states + targets, rows->step) - rows->states;

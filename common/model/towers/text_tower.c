@@ -1,3 +1,7 @@
+// The text half of towers.h: the unimodal half, the multimodal half and the caption head, over ragged rows. The
+// protocol decides its shape: no gradient exists before the text embeddings of all microbatches are known, so the
+// unimodal half runs forward for all microbatches and its activations wait in sets, while the multimodal half goes
+// forward and back at once when a picture's features arrive. coca-text-decode drives it.
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +126,8 @@ void text_tower_free(struct text_tower **tower) {
     *tower = NULL;
 }
 
+// Operations take row counts and bounds as arguments and everything else from lists in the set's memory. So these
+// numbers and which branches run decide whether recorded operations may run again.
 // With what else the pass depends on.
 static struct graph_key key_of(const struct text_rows *rows, int with) {
     return (struct graph_key){
@@ -175,6 +181,7 @@ static void multimodal(struct text_tower *tower, struct text_set *set, void *log
     if (backward) multimodal_backward(ops, &tower->multimodal, state, scratch, set->d_states, rows);
 }
 
+// Without logits nothing goes to the host in between, so the operations may be recorded; with them they are not.
 static void run_multimodal(struct text_tower *tower, struct text_set *set, bool backward) {
     struct ops *ops = tower->params->ops;
     bool issued;
@@ -194,6 +201,8 @@ static void run_with_logits(struct text_tower *tower, struct text_set *set, floa
     free(rows);
 }
 
+// The gradient of the token states stays in the set: it becomes the unimodal half's part of the backward pass, which
+// waits for d_embedding, so that both go back through the same blocks once.
 struct caption_result text_tower_caption(struct text_tower *tower, int index, const void *features, double scale,
                                          void *d_features, float *logits) {
     struct ops *ops = tower->params->ops;
@@ -223,6 +232,7 @@ static void run_backward(struct text_tower *tower, struct text_set *set, bool em
     graph_table_end(&set->backward, ops);
 }
 
+// Without either gradient there is nothing to do, and the weights' gradients stay as they are.
 void text_tower_backward(struct text_tower *tower, int index, const float *d_embedding) {
     struct text_set *set = &tower->set[index];
     if (!set->has_d_states && !d_embedding) return;
@@ -241,6 +251,8 @@ static size_t d_states_bytes(const struct text_tower *tower, int64_t rows) {
     return (size_t)(rows * tower->multimodal_dims.D) * dtype_size(tower->params->ops->dtype);
 }
 
+// Fillers' rows are zero and stand behind the captions': they are not kept, and are zeroed when the rest comes back. So
+// what is kept needs room for captions only.
 void text_tower_save_state_gradient(struct text_tower *tower, int index, void *host) {
     const struct text_set *set = &tower->set[index];
     tower->params->ops->download(tower->params->ops, host, set->d_states, d_states_bytes(tower, set->rows.captioned));

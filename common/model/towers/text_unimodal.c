@@ -1,3 +1,6 @@
+// The half that knows no picture: its token states are what the multimodal half goes on from, and its CLS row becomes
+// the text embedding. Two gradients meet here, the caption loss's in the states and the contrastive loss's in the CLS
+// rows, which is why there is one backward pass for both. Where rows lie is text_rows.c's; the text tower calls.
 #include "model/towers/text_unimodal.h"
 
 struct unimodal_dims unimodal_dims_of(const struct model_config *config) {
@@ -53,6 +56,7 @@ static struct attention_pattern pattern_of(const struct text_rows *rows) {
         .B = rows->samples, .queries = states, .keys = states, .causal = true, .key_valid = text_rows_valid(rows)};
 }
 
+// Only CLS rows pass through ln_final; the states go on as the blocks left them.
 void unimodal_apply(struct ops *ops, const struct unimodal *half, struct unimodal_state *state,
                     const struct text_rows *rows) {
     struct attention_pattern pattern = pattern_of(rows);
@@ -84,6 +88,9 @@ static void cls_backward(struct ops *ops, const struct unimodal *half, const str
                           half->dims.transformer.D);
 }
 
+// Target rows and CLS rows are different rows, so each gradient has places of its own. The rest, EOS and padding that
+// is seen, begin at zero and get theirs through attention. Token embeddings are added up row by row in ascending order
+// by the backend, so that repeated words have the same sum each time.
 void unimodal_backward(struct ops *ops, const struct unimodal *half, const struct unimodal_state *state,
                        struct unimodal_scratch *scratch, const void *d_states, bool embedding,
                        const struct text_rows *rows) {
