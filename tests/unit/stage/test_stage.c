@@ -150,14 +150,31 @@ static void test_exit_codes(void **state) {
 
 static void test_drain(void **state) {
     (void)state;
-    static const int signals[] = {SIGTERM, SIGINT};
-    for (int i = 0; i < 2; i++) {
+    static const struct {
+        int sent, code;
+    } signals[] = {{SIGTERM, 143}, {SIGINT, 130}, {SIGHUP, 129}, {SIGUSR1, 143}};
+    for (int i = 0; i < 4; i++) {
         pid_t stage = LAUNCH(wait_forever, "--ready", "ready");
         await_ready();
-        kill(stage, signals[i]);
-        assert_int_equal(finish(stage), 128 + signals[i]);
+        kill(stage, signals[i].sent);
+        assert_int_equal(finish(stage), signals[i].code);
         unlink("ready");
     }
+}
+
+// As where nohup started the job: closing the terminal does not end it.
+static void test_ignored_hangup(void **state) {
+    (void)state;
+    int status;
+    signal(SIGHUP, SIG_IGN);
+    pid_t stage = LAUNCH(wait_forever, "--ready", "ready");
+    signal(SIGHUP, SIG_DFL);
+    await_ready();
+    kill(stage, SIGHUP);
+    usleep(200000);
+    assert_int_equal(waitpid(stage, &status, WNOHANG), 0);
+    kill(stage, SIGTERM);
+    assert_int_equal(finish(stage), 143);
 }
 
 static void test_request(void **state) {
@@ -165,7 +182,21 @@ static void test_request(void **state) {
     pid_t stage = LAUNCH(request, "--ready", "ready");
     await_ready();
     kill(stage, SIGTERM);
+    kill(stage, SIGTERM); // who signals every process of a job, and the supervisor that passes it on
+    kill(stage, SIGUSR1);
     assert_int_equal(finish(stage), 128 + SIGTERM);
+}
+
+// Signals of one second are one request, whatever their kind.
+static void test_one_request(void **state) {
+    (void)state;
+    int status;
+    pid_t stage = LAUNCH(ignore, "--ready", "ready");
+    await_ready();
+    for (int i = 0; i < 5; i++, usleep(50000)) kill(stage, i % 2 ? SIGTERM : SIGINT);
+    assert_int_equal(waitpid(stage, &status, WNOHANG), 0);
+    kill(stage, SIGKILL);
+    finish(stage);
 }
 
 static void test_ignored_until_the_second(void **state) {
@@ -174,7 +205,7 @@ static void test_ignored_until_the_second(void **state) {
     pid_t stage = LAUNCH(ignore, "--ready", "ready");
     await_ready();
     kill(stage, SIGINT);
-    usleep(300000);
+    usleep(1050000);
     assert_int_equal(waitpid(stage, &status, WNOHANG), 0);
     kill(stage, SIGTERM);
     assert_int_equal(finish(stage), 128 + SIGTERM);
@@ -186,7 +217,7 @@ static void test_second_signal_interrupts_computing(void **state) {
     pid_t stage = LAUNCH(compute, "--ready", "ready");
     await_ready();
     kill(stage, SIGINT);
-    usleep(200000);
+    usleep(1050000);
     assert_int_equal(waitpid(stage, &status, WNOHANG), 0);
     kill(stage, SIGINT);
     assert_int_equal(finish(stage), 128 + SIGINT);
@@ -316,7 +347,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_exit_codes, enter, leave),
         cmocka_unit_test_setup_teardown(test_drain, enter, leave),
+        cmocka_unit_test_setup_teardown(test_ignored_hangup, enter, leave),
         cmocka_unit_test_setup_teardown(test_request, enter, leave),
+        cmocka_unit_test_setup_teardown(test_one_request, enter, leave),
         cmocka_unit_test_setup_teardown(test_ignored_until_the_second, enter, leave),
         cmocka_unit_test_setup_teardown(test_second_signal_interrupts_computing, enter, leave),
         cmocka_unit_test_setup_teardown(test_supervisor_dies, enter, leave),
