@@ -109,11 +109,22 @@ int directory_make(const char *path) {
     return status;
 }
 
+// `name` is what a report names.
+static int sync_directory(const char *directory, const char *name) {
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int status = fd < 0 || fsync(fd) ? fail(EXIT_RUN, name, "cannot be synced") : 0;
+    if (fd >= 0) close(fd);
+    return status;
+}
+
 int directory_sync(const char *path) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return fail(EXIT_RUN, path, "cannot be opened");
-    int status = fsync(fd) ? fail(EXIT_RUN, path, "cannot be synced") : 0;
-    close(fd);
+    return sync_directory(path, path);
+}
+
+int path_sync(const char *path) {
+    char *parent = path_parent(path);
+    int status = sync_directory(parent, path);
+    free(parent);
     return status;
 }
 
@@ -144,14 +155,6 @@ int aside_open(struct aside *aside, const char *path) {
     return status;
 }
 
-static int sync_parent(const char *path) {
-    const char *base = path_base(path);
-    char *parent = base == path ? xstrdup(".") : xstrndup(path, (size_t)(base - path));
-    int status = directory_sync(parent);
-    free(parent);
-    return status;
-}
-
 // Closes, with all that was written on the disk. False, with errno, when any write failed.
 static bool settle(FILE *file) {
     bool whole = !ferror(file) && !fflush(file) && !fsync(fileno(file));
@@ -167,7 +170,7 @@ int aside_commit(struct aside *aside) {
         status = fail(EXIT_RUN, aside->path, "cannot be written");
         remove(aside->temporary);
     } else
-        status = sync_parent(aside->path);
+        status = path_sync(aside->path);
     aside_release(aside);
     return status;
 }
@@ -205,4 +208,10 @@ char *path_join(const char *directory, const char *name) {
 const char *path_base(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+char *path_parent(const char *path) {
+    size_t length = (size_t)(path_base(path) - path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    return length ? xstrndup(path, length) : xstrdup(".");
 }

@@ -22,6 +22,7 @@ bool file_exists(const char *path);
 bool directory_exists(const char *path);
 int directory_make(const char *path); // with its parents; an existing directory is fine
 int directory_sync(const char *path);
+int path_sync(const char *path);        // the name: syncs the directory that it stands in
 int directory_remove(const char *path); // and all that is in it; a missing one is fine
 
 // A file that appears under its name only when it is whole: written as "PATH.tmp", fsynced, renamed, and the
@@ -39,3 +40,4 @@ int file_copy(const char *from, const char *to);
 
 char *path_join(const char *directory, const char *name); // `name` when absolute or `directory` empty; the caller frees
 const char *path_base(const char *path);                  // borrowed: behind the last '/'
+char *path_parent(const char *path);                      // before it, "." for a bare name; the caller frees

@@ -116,15 +116,6 @@ static int swap_in(const struct store_writer *writer) {
     return status;
 }
 
-static int sync_parent(const char *directory) {
-    char *parent = xstrdup(directory);
-    char *slash = strrchr(parent, '/');
-    if (slash) slash[slash == parent] = 0;
-    int status = directory_sync(slash ? parent : ".");
-    free(parent);
-    return status;
-}
-
 static int finish(struct store_writer *writer) {
     int status = 0;
     if (!store_writer_count(writer)) status = error(EXIT_DATA, "%s: there is no record to write", writer->directory);
@@ -133,7 +124,7 @@ static int finish(struct store_writer *writer) {
     if (!status) status = directory_sync(writer->aside);
     if (!status) status = check_target(writer->directory, writer->replace);
     if (!status) status = swap_in(writer);
-    if (!status) status = sync_parent(writer->directory);
+    if (!status) status = path_sync(writer->directory);
     return status;
 }
 

@@ -325,6 +325,22 @@ static void paths_join(void **state) {
     assert_string_equal(path_base("a/"), "");
 }
 
+static void a_name_stands_in_its_parent(void **state) {
+    (void)state;
+    const char *const table[][2] = {{"a/b.c", "a"}, {"b.c", "."},    {"/b", "/"},
+                                    {"a//b", "a"},  {"a/b/", "a/b"}, {"", "."}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char *parent = path_parent(table[i][0]);
+        assert_string_equal(parent, table[i][1]);
+        free(parent);
+    }
+    listen_in();
+    int status = path_sync(in_folder("missing/file"));
+    const char *text = heard();
+    assert_int_equal(status, -EXIT_RUN);
+    assert_has(text, "missing/file");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_back),
@@ -344,6 +360,7 @@ int main(void) {
         cmocka_unit_test(existence_tells_files_from_directories),
         cmocka_unit_test(a_directory_goes_with_all_that_is_in_it),
         cmocka_unit_test(paths_join),
+        cmocka_unit_test(a_name_stands_in_its_parent),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
