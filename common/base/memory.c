@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,11 @@ static size_t array_bytes(size_t count, size_t size) {
 // Zero bytes are asked for as one, since malloc may answer NULL to zero.
 void *xmalloc(size_t bytes) {
     return checked(malloc(bytes ? bytes : 1), bytes);
+}
+
+// jansson asks here too, and wants to be told before its first use.
+__attribute__((constructor)) static void serve_jansson(void) {
+    json_set_alloc_funcs(xmalloc, free);
 }
 
 void *xcalloc(size_t count, size_t size) {

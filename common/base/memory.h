@@ -1,4 +1,5 @@
-// Allocation that succeeds or ends the process (exit 1), and a growing byte buffer.
+// Allocation that succeeds or ends the process (exit 1), and a growing byte buffer. jansson allocates here too: what it
+// returns is NULL only for what it was given.
 #pragma once
 
 #include <stddef.h>
