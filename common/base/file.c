@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -126,6 +127,22 @@ int path_sync(const char *path) {
     int status = sync_directory(parent, path);
     free(parent);
     return status;
+}
+
+static int is_name(const struct dirent *entry) {
+    return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+}
+
+int directory_list(const char *path, struct strings *names) {
+    struct dirent **entry;
+    int count = scandir(path, &entry, is_name, NULL);
+    if (count < 0) return errno == ENOENT ? 0 : fail(EXIT_DATA, path, "cannot be read");
+    for (int i = 0; i < count; i++) {
+        strings_add_text(names, entry[i]->d_name);
+        free(entry[i]);
+    }
+    free(entry);
+    return 0;
 }
 
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk) {
