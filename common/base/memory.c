@@ -27,6 +27,11 @@ void *xmalloc(size_t bytes) {
     return checked(malloc(bytes ? bytes : 1), bytes);
 }
 
+void *xchecked(void *memory, const char *library) {
+    if (!memory) die(EXIT_RUN, "out of memory in %s", library);
+    return memory;
+}
+
 // jansson asks here too, and wants to be told before its first use.
 __attribute__((constructor)) static void serve_jansson(void) {
     json_set_alloc_funcs(xmalloc, free);

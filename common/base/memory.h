@@ -14,6 +14,7 @@ void *xrealloc_array(void *old, size_t count, size_t size);
 void *xaligned(size_t bytes); // 64-byte aligned, freed with free()
 char *xstrdup(const char *text);
 char *xstrndup(const char *text, size_t length);
+void *xchecked(void *memory, const char *library);        // what a library made, NULL only for want of memory: not then
 char *xformat(const char *format, ...) PRINTF_LIKE(1, 2); // the caller frees
 
 // A growing byte buffer. `bytes` is always followed by a NUL that `size` does not count, once anything was appended.

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,17 +104,23 @@ static int rename_or_report(const char *from, const char *to) {
     return rename(from, to) ? error(EXIT_RUN, "%s: cannot be renamed to %s: %s", from, to, strerror(errno)) : 0;
 }
 
-// Two renames, since a directory cannot be renamed onto one that holds something; the first is undone if the second
-// fails.
-static int swap_in(const struct store_writer *writer) {
-    if (!directory_exists(writer->directory)) return rename_or_report(writer->aside, writer->directory);
-    char *old = xformat("%s.old.tmp", writer->directory);
+// Two renames, where the file system has no exchange; the first is undone if the second fails.
+static int rename_over(const char *from, const char *to) {
+    char *old = xformat("%s.old.tmp", to);
     int status = directory_remove(old);
-    if (!status) status = rename_or_report(writer->directory, old);
-    if (!status && (status = rename_or_report(writer->aside, writer->directory))) rename(old, writer->directory);
+    if (!status) status = rename_or_report(to, old);
+    if (!status && (status = rename_or_report(from, to))) rename(old, to);
     if (!status) status = directory_remove(old);
     free(old);
     return status;
+}
+
+// A directory cannot be renamed onto one that holds something, but two can change places in one step.
+static int swap_in(const struct store_writer *writer) {
+    const char *from = writer->aside, *to = writer->directory;
+    if (!directory_exists(to)) return rename_or_report(from, to);
+    if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE)) return directory_remove(from);
+    return rename_over(from, to);
 }
 
 static int finish(struct store_writer *writer) {
