@@ -4,6 +4,7 @@
 // Who may write where at all, and against whom it must be locked, is the callers' affair.
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -121,12 +122,39 @@ int directory_make(const char *path) {
     return status;
 }
 
-int directory_sync(const char *path) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return fail(EXIT_RUN, path, "cannot be opened");
-    int status = fsync(fd) ? fail(EXIT_RUN, path, "cannot be synced") : 0;
-    close(fd);
+// `name` is what a report names.
+static int sync_directory(const char *directory, const char *name) {
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int status = fd < 0 || fsync(fd) ? fail(EXIT_RUN, name, "cannot be synced") : 0;
+    if (fd >= 0) close(fd);
     return status;
+}
+
+int directory_sync(const char *path) {
+    return sync_directory(path, path);
+}
+
+int path_sync(const char *path) {
+    char *parent = path_parent(path);
+    int status = sync_directory(parent, path);
+    free(parent);
+    return status;
+}
+
+static int is_name(const struct dirent *entry) {
+    return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+}
+
+int directory_list(const char *path, struct strings *names) {
+    struct dirent **entry;
+    int count = scandir(path, &entry, is_name, NULL);
+    if (count < 0) return errno == ENOENT ? 0 : fail(EXIT_DATA, path, "cannot be read");
+    for (int i = 0; i < count; i++) {
+        strings_add_text(names, entry[i]->d_name);
+        free(entry[i]);
+    }
+    free(entry);
+    return 0;
 }
 
 // nftw tells of a directory after what is in it (FTW_DEPTH), and of links themselves, not of what they lead to
@@ -170,14 +198,6 @@ int aside_open(struct aside *aside, const char *path) {
     return status;
 }
 
-static int sync_parent(const char *path) {
-    const char *base = path_base(path);
-    char *parent = base == path ? xstrdup(".") : xstrndup(path, (size_t)(base - path));
-    int status = directory_sync(parent);
-    free(parent);
-    return status;
-}
-
 // Closes, with all that was written on the disk. False, with errno, when any write failed; the reason is the first
 // one's. A file on a network may tell of a failed write as late as in fclose.
 static bool settle(FILE *file) {
@@ -195,7 +215,7 @@ int aside_commit(struct aside *aside) {
         status = fail(EXIT_RUN, aside->path, "cannot be written");
         remove(aside->temporary);
     } else
-        status = sync_parent(aside->path);
+        status = path_sync(aside->path);
     aside_release(aside);
     return status;
 }
@@ -233,4 +253,10 @@ char *path_join(const char *directory, const char *name) {
 const char *path_base(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+char *path_parent(const char *path) {
+    size_t length = (size_t)(path_base(path) - path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    return length ? xstrndup(path, length) : xstrdup(".");
 }

@@ -22,7 +22,10 @@ bool file_exists(const char *path);
 bool directory_exists(const char *path);
 int directory_make(const char *path); // with its parents; an existing directory is fine
 int directory_sync(const char *path);
-int directory_remove(const char *path); // and all that is in it; a missing one is fine
+int path_sync(const char *path); // the name: syncs the directory that it stands in
+int directory_list(const char *path,
+                   struct strings *names); // adds the names in it, in no order; a missing one has none
+int directory_remove(const char *path);    // and all that is in it; a missing one is fine
 
 // A file that appears under its name only when it is whole: written as "PATH.tmp", fsynced, renamed, and the
 // directory fsynced. The first failed write sticks; aside_commit reports it (EXIT_RUN) and removes the remains.
@@ -39,3 +42,4 @@ int file_copy(const char *from, const char *to);
 
 char *path_join(const char *directory, const char *name); // `name` when absolute or `directory` empty; the caller frees
 const char *path_base(const char *path);                  // borrowed: behind the last '/'
+char *path_parent(const char *path);                      // before it, "." for a bare name; the caller frees

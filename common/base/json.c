@@ -24,7 +24,10 @@ int json_write(const char *path, const json_t *document) {
     struct aside aside;
     int status = aside_open(&aside, path);
     if (status) return status;
-    json_dumpf(document, aside.file, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    if (json_dumpf(document, aside.file, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) && !ferror(aside.file)) {
+        aside_abandon(&aside);
+        return error(EXIT_RUN, "%s: cannot be written: a text in it is not UTF-8", path);
+    }
     fputc('\n', aside.file);
     return aside_commit(&aside);
 }

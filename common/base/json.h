@@ -8,7 +8,8 @@
 // Loads `path`, at most `limit` bytes; NULL after an EXIT_DATA report with line and column.
 // Duplicate keys are refused. The caller owns the reference.
 json_t *json_read(const char *path, size_t limit);
-int json_write(const char *path, const json_t *document); // aside, indented, keys in their order; 0 or -EXIT_RUN
+// Aside, indented, keys in their order; 0 or -EXIT_RUN. NULL, as jansson makes of a text that is not UTF-8, is refused.
+int json_write(const char *path, const json_t *document);
 
 // Reads one object strictly: every key asked for is ticked off, and json_fields_end refuses what is left.
 // The first error sticks, later calls do nothing, so a caller reads straight on and checks once.

@@ -3,6 +3,7 @@
 // Products of counts and sizes are checked here, since counts may come from a file. Device memory is the backends'.
 #include "base/memory.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,16 @@ static size_t array_bytes(size_t count, size_t size) {
 // Zero bytes are asked for as one, since malloc may answer NULL to zero.
 void *xmalloc(size_t bytes) {
     return checked(malloc(bytes ? bytes : 1), bytes);
+}
+
+void *xchecked(void *memory, const char *library) {
+    if (!memory) die(EXIT_RUN, "out of memory in %s", library);
+    return memory;
+}
+
+// jansson asks here too, and wants to be told before its first use.
+__attribute__((constructor)) static void serve_jansson(void) {
+    json_set_alloc_funcs(xmalloc, free);
 }
 
 void *xcalloc(size_t count, size_t size) {

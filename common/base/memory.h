@@ -1,4 +1,5 @@
-// Allocation that succeeds or ends the process (exit 1), and a growing byte buffer.
+// Allocation that succeeds or ends the process (exit 1), and a growing byte buffer. jansson allocates here too: what it
+// returns is NULL only for what it was given.
 #pragma once
 
 #include <stddef.h>
@@ -13,6 +14,7 @@ void *xrealloc_array(void *old, size_t count, size_t size);
 void *xaligned(size_t bytes); // 64-byte aligned, freed with free()
 char *xstrdup(const char *text);
 char *xstrndup(const char *text, size_t length);
+void *xchecked(void *memory, const char *library);        // what a library made, NULL only for want of memory: not then
 char *xformat(const char *format, ...) PRINTF_LIKE(1, 2); // the caller frees
 
 // A growing byte buffer. `bytes` is always followed by a NUL that `size` does not count, once anything was appended.

@@ -2,6 +2,7 @@
 // calls it. Whoever opens DIRECTORY finds a whole dataset or none, whenever the writer dies; what it leaves is a .tmp,
 // which the next run removes.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,27 +111,23 @@ static int rename_or_report(const char *from, const char *to) {
     return rename(from, to) ? error(EXIT_RUN, "%s: cannot be renamed to %s: %s", from, to, strerror(errno)) : 0;
 }
 
-// Two renames, since a directory cannot be renamed onto one that holds something; the first is undone if the second
-// fails. Between them nothing has the name, for a moment; the old dataset is whole beside it.
-static int swap_in(const struct store_writer *writer) {
-    if (!directory_exists(writer->directory)) return rename_or_report(writer->aside, writer->directory);
-    char *old = xformat("%s.old.tmp", writer->directory);
+// Two renames, where the file system has no exchange; the first is undone if the second fails.
+static int rename_over(const char *from, const char *to) {
+    char *old = xformat("%s.old.tmp", to);
     int status = directory_remove(old);
-    if (!status) status = rename_or_report(writer->directory, old);
-    if (!status && (status = rename_or_report(writer->aside, writer->directory))) rename(old, writer->directory);
+    if (!status) status = rename_or_report(to, old);
+    if (!status && (status = rename_or_report(from, to))) rename(old, to);
     if (!status) status = directory_remove(old);
     free(old);
     return status;
 }
 
-// A rename is in the parent's pages: without this it may be lost with the power, after the files were synced.
-static int sync_parent(const char *directory) {
-    char *parent = xstrdup(directory);
-    char *slash = strrchr(parent, '/');
-    if (slash) slash[slash == parent] = 0;
-    int status = directory_sync(slash ? parent : ".");
-    free(parent);
-    return status;
+// A directory cannot be renamed onto one that holds something, but two can change places in one step.
+static int swap_in(const struct store_writer *writer) {
+    const char *from = writer->aside, *to = writer->directory;
+    if (!directory_exists(to)) return rename_or_report(from, to);
+    if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE)) return directory_remove(from);
+    return rename_over(from, to);
 }
 
 // The target is looked at again, as packing takes hours and somebody else may have taken the name.
@@ -142,7 +139,7 @@ static int finish(struct store_writer *writer) {
     if (!status) status = directory_sync(writer->aside);
     if (!status) status = check_target(writer->directory, writer->replace);
     if (!status) status = swap_in(writer);
-    if (!status) status = sync_parent(writer->directory);
+    if (!status) status = path_sync(writer->directory);
     return status;
 }
 

@@ -1,6 +1,5 @@
 #include "run/checkpoint.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -154,69 +153,74 @@ static int descending(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-// Steps of the finished checkpoints, newest first; the caller frees.
-static int64_t *list_steps(const char *run_directory, int *count) {
+static int list_names(const char *run_directory, struct strings *names) {
     char *folder = path_join(run_directory, FOLDER);
-    DIR *directory = opendir(folder);
-    int64_t *steps = NULL;
-    struct dirent *entry;
-    *count = 0;
-    while (directory && (entry = readdir(directory))) {
-        if (step_of(entry->d_name) < 0) continue;
-        steps = xrealloc_array(steps, (size_t)*count + 1, sizeof *steps);
-        steps[(*count)++] = step_of(entry->d_name);
-    }
-    if (directory) closedir(directory);
-    if (steps) qsort(steps, (size_t)*count, sizeof *steps, descending);
-    free(folder);
-    return steps;
-}
-
-int64_t checkpoint_newest(const char *run_directory) {
-    int count;
-    int64_t *steps = list_steps(run_directory, &count), newest = count ? steps[0] : -1;
-    free(steps);
-    return newest;
-}
-
-int checkpoint_clean(const char *run_directory) {
-    char *folder = path_join(run_directory, FOLDER);
-    DIR *directory = opendir(folder);
-    struct dirent *entry;
-    int status = 0;
-    while (directory && !status && (entry = readdir(directory))) {
-        if (entry->d_name[0] != '.' || step_of(entry->d_name + 1) < 0) continue;
-        char *path = path_join(folder, entry->d_name);
-        status = directory_remove(path);
-        free(path);
-    }
-    if (directory) closedir(directory);
+    int status = directory_list(folder, names);
     free(folder);
     return status;
 }
 
-static int delete_beyond(int64_t keep) {
-    int count, status = 0;
-    int64_t *steps = list_steps(".", &count);
-    for (int64_t i = keep; i < count && !status; i++) {
-        char *path = checkpoint_path(".", steps[i]);
+// Steps of the finished checkpoints, newest first, in *steps, which the caller frees. 0 or -EXIT_DATA.
+static int list_steps(const char *run_directory, int64_t **steps, int *count) {
+    struct strings names = {0};
+    int status = list_names(run_directory, &names);
+    *steps = xcalloc(names.count, sizeof **steps);
+    *count = 0;
+    for (size_t i = 0; i < names.count; i++)
+        if (step_of(names.item[i]) >= 0) (*steps)[(*count)++] = step_of(names.item[i]);
+    qsort(*steps, (size_t)*count, sizeof **steps, descending);
+    strings_release(&names);
+    return status;
+}
+
+int checkpoint_newest(const char *run_directory, int64_t *step) {
+    int64_t *steps;
+    int count, status = list_steps(run_directory, &steps, &count);
+    *step = count ? steps[0] : -1;
+    free(steps);
+    return status;
+}
+
+int checkpoint_clean(const char *run_directory) {
+    struct strings names = {0};
+    int status = list_names(run_directory, &names);
+    for (size_t i = 0; i < names.count && !status; i++) {
+        if (names.item[i][0] != '.' || step_of(names.item[i] + 1) < 0) continue;
+        char *path = xformat("%s/" FOLDER "/%s", run_directory, names.item[i]);
         status = directory_remove(path);
         free(path);
     }
-    free(steps);
+    strings_release(&names);
     return status;
 }
 
 static int rename_directory(const char *from, const char *to) {
-    int status = directory_sync(from);
-    if (status) return status;
-    if (rename(from, to)) return error(EXIT_RUN, "cannot rename %s to %s: %s", from, to, strerror(errno));
-    return directory_sync(FOLDER);
+    if (!rename(from, to)) return path_sync(to);
+    return error(EXIT_RUN, "cannot rename %s to %s: %s", from, to, strerror(errno));
+}
+
+// Renamed first, since what has a final name is whole. What a failure leaves of it, checkpoint_clean removes.
+static int delete_one(int64_t step) {
+    char *path = checkpoint_path(".", step), *aside = checkpoint_aside(step);
+    int status = rename_directory(path, aside);
+    if (!status) status = directory_remove(aside);
+    free(path);
+    free(aside);
+    return status;
+}
+
+static int delete_beyond(int64_t keep) {
+    int64_t *steps;
+    int count, status = list_steps(".", &steps, &count);
+    for (int64_t i = keep; i < count && !status; i++) status = delete_one(steps[i]);
+    free(steps);
+    return status;
 }
 
 int checkpoint_commit(const struct checkpoint *checkpoint, int64_t keep) {
     char *aside = checkpoint_aside(checkpoint->step), *final = checkpoint_path(".", checkpoint->step);
     int status = write_manifest(checkpoint, aside);
+    if (!status) status = directory_sync(aside);
     if (!status) status = rename_directory(aside, final);
     if (!status) status = delete_beyond(keep);
     free(aside);

@@ -28,7 +28,8 @@ struct checkpoint {
 char *checkpoint_aside(int64_t step); // "checkpoints/.step-N", relative to the run directory; the caller frees
 char *checkpoint_path(const char *run_directory, int64_t step); // ".../checkpoints/step-N"; the caller frees
 
-// In the run directory: writes the manifest, renames, and deletes the oldest beyond `keep`. 0 or -EXIT_RUN.
+// In the run directory: writes the manifest, renames, and deletes the oldest beyond `keep`. 0, -EXIT_RUN or
+// -EXIT_DATA.
 int checkpoint_commit(const struct checkpoint *checkpoint, int64_t keep);
 
 // Reads the manifest of a checkpoint directory. -EXIT_DATA naming what is missing or damaged.
@@ -37,6 +38,7 @@ int checkpoint_read(struct checkpoint *checkpoint, const char *path);
 int checkpoint_verify(const struct checkpoint *checkpoint, const char *path, const char *prefix);
 const struct written_file *checkpoint_file(const struct checkpoint *checkpoint, const char *name); // NULL: not in it
 
-// The step of the newest checkpoint of a run directory, −1 when there is none.
-int64_t checkpoint_newest(const char *run_directory);
-int checkpoint_clean(const char *run_directory); // removes what was not finished; 0 or -EXIT_RUN
+// The step of the newest checkpoint of a run directory, −1 when there is none. 0, or -EXIT_DATA when its folder cannot
+// be read: a run must not begin anew then.
+int checkpoint_newest(const char *run_directory, int64_t *step);
+int checkpoint_clean(const char *run_directory); // removes what was not finished; 0, -EXIT_DATA or -EXIT_RUN

@@ -81,8 +81,7 @@ static int merge_into(const char *path, json_t *result) {
 
 // Evaluations may end at the same time: the folder is locked while the list is read and written.
 static int merge(const char *path, json_t *result) {
-    const char *base = path_base(path);
-    char *folder = base == path ? xstrdup(".") : xstrndup(path, (size_t)(base - path));
+    char *folder = path_parent(path);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), status;
     if (fd < 0 || flock(fd, LOCK_EX))
         status = error(EXIT_RUN, "%s: cannot be locked: %s", folder, strerror(errno));

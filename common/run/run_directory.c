@@ -110,8 +110,8 @@ static int take_options(struct run_directory *directory) {
 // ---- its checkpoint
 
 // The step of "latest", "step-40", or a path that ends so and lies in this run; −1 for none, −2 for what cannot be.
-static int64_t wanted_step(const struct run_directory *directory, const char *resume) {
-    if (!strcmp(resume, "latest")) return checkpoint_newest(directory->path);
+static int64_t wanted_step(const struct run_directory *directory, const char *resume, int64_t newest) {
+    if (!strcmp(resume, "latest")) return newest;
     int64_t step;
     int end = 0;
     if (sscanf(path_base(resume), "step-%" SCNd64 "%n", &step, &end) != 1 || path_base(resume)[end] || step < 0)
@@ -132,8 +132,10 @@ static int verify(const char *path) {
 }
 
 static int find_checkpoint(struct run_directory *directory, const char *resume) {
-    int64_t newest = checkpoint_newest(directory->path);
-    directory->checkpoint = wanted_step(directory, resume);
+    int64_t newest;
+    int status = checkpoint_newest(directory->path, &newest);
+    if (status) return status;
+    directory->checkpoint = wanted_step(directory, resume, newest);
     if (directory->checkpoint == -2)
         return error(EXIT_USAGE, "--resume %s: no checkpoint of %s; say latest, or step-N", resume, directory->path);
     if (directory->checkpoint < 0) {
@@ -145,7 +147,7 @@ static int find_checkpoint(struct run_directory *directory, const char *resume) 
                      "--resume %s: step-%" PRId64 " is newer and would be overtaken; move it away from %s/checkpoints",
                      resume, newest, directory->path);
     char *path = checkpoint_path(directory->path, directory->checkpoint);
-    int status = verify(path);
+    status = verify(path);
     free(path);
     return status;
 }

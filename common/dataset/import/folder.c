@@ -87,17 +87,24 @@ static int by_name(const FTSENT **a, const FTSENT **b) {
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
+static int walk_tree(struct walk *walk) {
+    FTSENT *entry;
+    int status = 0;
+    FTS *tree = fts_open((char *const[]){(char *)walk->root, NULL}, FTS_LOGICAL | FTS_NOCHDIR, by_name);
+    while (tree && !status && (entry = fts_read(tree))) status = visit(walk, entry);
+    // fts_read sets errno to 0 at the end of the tree.
+    if (!status && (!tree || errno)) status = error(EXIT_DATA, "%s: cannot be read: %s", walk->root, strerror(errno));
+    if (tree) fts_close(tree);
+    return status;
+}
+
 static int run(struct importer *importer, const char *path) {
     if (!directory_exists(path)) return error(EXIT_DATA, "%s: no such folder", path);
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
     char *root = xstrndup(path, length);
     struct walk walk = {.importer = importer, .root = root};
-    FTS *tree = fts_open((char *const[]){root, NULL}, FTS_LOGICAL | FTS_NOCHDIR, by_name);
-    if (!tree) bug("fts_open: %s", strerror(errno));
-    int status = 0;
-    for (FTSENT *entry; !status && (entry = fts_read(tree));) status = visit(&walk, entry);
-    fts_close(tree);
+    int status = walk_tree(&walk);
     draft_release(&walk.draft);
     buffer_release(&walk.text);
     free(root);

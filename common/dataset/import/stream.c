@@ -31,7 +31,7 @@ int stream_open(struct stream **stream, const char *path) {
     const bool is_stdin = !strcmp(path, "-");
     struct archive_entry *entry;
     new->path = xstrdup(is_stdin ? "stdin" : path);
-    new->archive = archive_read_new();
+    new->archive = xchecked(archive_read_new(), "libarchive");
     archive_read_support_filter_all(new->archive);
     archive_read_support_format_raw(new->archive);
     archive_read_support_format_empty(new->archive);

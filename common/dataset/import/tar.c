@@ -152,7 +152,8 @@ static int read_members(struct shard *shard) {
 
 static int run(struct importer *importer, const char *path) {
     const bool is_stdin = !strcmp(path, "-");
-    struct shard shard = {.importer = importer, .path = is_stdin ? "stdin" : path, .archive = archive_read_new()};
+    struct shard shard = {.importer = importer, .path = is_stdin ? "stdin" : path};
+    shard.archive = xchecked(archive_read_new(), "libarchive");
     archive_read_support_filter_all(shard.archive);
     archive_read_support_format_tar(shard.archive);
     int code = archive_read_open_filename(shard.archive, is_stdin ? NULL : path, BLOCK_BYTES);

@@ -309,6 +309,24 @@ static void a_directory_goes_with_all_that_is_in_it(void **state) {
     assert_int_equal(directory_remove(in_folder("tree")), 0);
 }
 
+static void a_directory_is_listed(void **state) {
+    (void)state;
+    struct strings names = {0};
+    assert_int_equal(directory_make(in_folder("list/.hidden")), 0);
+    assert_int_equal(file_write(in_folder("list/file"), "", 0), 0);
+    assert_int_equal(directory_list(in_folder("list"), &names), 0);
+    assert_int_equal(names.count, 2);
+    assert_true(!strcmp(names.item[0], "file") != !strcmp(names.item[1], "file"));
+    assert_int_equal(directory_list(in_folder("list/missing"), &names), 0);
+    assert_int_equal(names.count, 2);
+    listen_in();
+    int status = directory_list(in_folder("list/file"), &names);
+    const char *text = heard();
+    assert_int_equal(status, -EXIT_DATA);
+    assert_has(text, "list/file");
+    strings_release(&names);
+}
+
 static void paths_join(void **state) {
     (void)state;
     const char *const table[][3] = {{"runs", "a", "runs/a"}, {"runs/", "a", "runs/a"}, {"runs", "/a", "/a"},
@@ -323,6 +341,22 @@ static void paths_join(void **state) {
     assert_string_equal(path_base("b.c"), "b.c");
     assert_string_equal(path_base("/b"), "b");
     assert_string_equal(path_base("a/"), "");
+}
+
+static void a_name_stands_in_its_parent(void **state) {
+    (void)state;
+    const char *const table[][2] = {{"a/b.c", "a"}, {"b.c", "."},    {"/b", "/"},
+                                    {"a//b", "a"},  {"a/b/", "a/b"}, {"", "."}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char *parent = path_parent(table[i][0]);
+        assert_string_equal(parent, table[i][1]);
+        free(parent);
+    }
+    listen_in();
+    int status = path_sync(in_folder("missing/file"));
+    const char *text = heard();
+    assert_int_equal(status, -EXIT_RUN);
+    assert_has(text, "missing/file");
 }
 
 int main(void) {
@@ -343,7 +377,9 @@ int main(void) {
         cmocka_unit_test(directories_are_made_with_their_parents),
         cmocka_unit_test(existence_tells_files_from_directories),
         cmocka_unit_test(a_directory_goes_with_all_that_is_in_it),
+        cmocka_unit_test(a_directory_is_listed),
         cmocka_unit_test(paths_join),
+        cmocka_unit_test(a_name_stands_in_its_parent),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -113,6 +113,20 @@ static void an_unwritable_place_is_reported(void **state) {
     assert_has(words, "missing/out.json");
 }
 
+static void a_text_that_is_not_utf8_is_not_written(void **state) {
+    (void)state;
+    assert_int_equal(file_write(in_folder("kept.json"), "{}", 2), 0);
+    listen_in();
+    int status = json_write(in_folder("kept.json"), json_string("\xff"));
+    const char *words = heard();
+    assert_int_equal(status, -EXIT_RUN);
+    assert_has(words, "kept.json: cannot be written: a text in it is not UTF-8");
+    json_t *kept = json_read(in_folder("kept.json"), 100);
+    assert_non_null(kept);
+    json_decref(kept);
+    assert_false(file_exists(in_folder("kept.json.tmp")));
+}
+
 static json_t *object(const char *text) {
     json_t *document = json_loads(text, 0, NULL);
     if (!document) abort();
@@ -271,6 +285,7 @@ int main(void) {
         cmocka_unit_test(a_large_or_missing_document_is_refused),
         cmocka_unit_test(writing_keeps_order_and_bits),
         cmocka_unit_test(an_unwritable_place_is_reported),
+        cmocka_unit_test(a_text_that_is_not_utf8_is_not_written),
         cmocka_unit_test(fields_read_by_kind),
         cmocka_unit_test(what_is_absent_or_null_falls_back),
         cmocka_unit_test(another_kind_is_refused_by_name),
