@@ -280,9 +280,11 @@ static void test_what_is_announced_is_allocated(void **state) {
     struct generate_options beams = {.num_beams = 4, .num_beam_groups = 2, .diversity_penalty = 1, .max_length = 5};
     struct generator *generator = generator_new(&golden.config, model.text, 3, &beams);
     assert_int_equal(taken(&before), generator_bytes(&golden.config, DT_REAL, 3, &beams));
-    struct contrastive *contrastive = contrastive_new(model.ops, CONTRASTIVE_SOFTMAX, 6, golden.E);
-    assert_int_equal(taken(&before), contrastive_bytes(CONTRASTIVE_SOFTMAX, 6, golden.E));
-    contrastive_free(&contrastive);
+    for (int kind = 0; kind <= CONTRASTIVE_SIGMOID; kind++) {
+        struct contrastive *contrastive = contrastive_new(model.ops, (enum contrastive_kind)kind, 6, golden.E);
+        assert_int_equal(taken(&before), contrastive_bytes((enum contrastive_kind)kind, 6, golden.E));
+        contrastive_free(&contrastive);
+    }
     generator_free(&generator);
     image_tower_free(&image);
     text_tower_free(&text);
