@@ -1,15 +1,18 @@
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "coca-loss/prepare.h"
 #include "model/contrastive.h"
 #include "run/export.h"
 #include "run/results.h"
+#include "run/run_model.h"
 #include "stage/stage.h"
 #include "train/conductor.h"
 #include "train/memory.h"
-#include "train/temperature.h"
+#include "train/scalars.h"
 
 static const char manual[] =
     "Conducts the steps of a training run: gathers the embeddings of the global batch, computes the contrastive\n"
@@ -66,14 +69,22 @@ static struct memory_bytes need(void *context, int recompute, int64_t microbatch
     return bytes;
 }
 
+static const char *contrastive_words(const struct run *run, const struct model_config *config) {
+    if (run_contrastive_kind(run, config) == CONTRASTIVE_SIGMOID) return "sigmoid of each pair";
+    return run->options.contrastive == CONTRASTIVE_SUM ? "sum of the two directions" : "mean of the two directions";
+}
+
 static void say_share(const struct loss *loss) {
     const struct run_options *o = &loss->run.options;
-    double caption = o->caption_weight, contrastive = o->contrastive_weight;
-    note("%s family, losses: %g x contrastive (%s of the two directions) + %g x caption (mean over the targets of the "
-         "batch of %" PRId64 " in %d microbatches); temperature %.6g",
-         config_family_name(&loss->part.config), contrastive, o->contrastive == CONTRASTIVE_SUM ? "sum" : "mean",
-         caption, o->batch_size, run_microbatches(&loss->run), exp(-temperature_read(&loss->part)));
-    if (loss->train && contrastive == 0 && o->pretrained)
+    const struct model_config *config = &loss->part.config;
+    struct contrastive_scalars scalars = scalars_read(&loss->part);
+    char *bias = config->logit_bias ? xformat(", bias %.6g", scalars.logit_bias) : xstrdup("");
+    note("%s family, losses: %g x contrastive (%s) + %g x caption (mean over the targets of the batch of %" PRId64
+         " in %d microbatches); temperature %.6g%s",
+         config_family_name(config), o->contrastive_weight, contrastive_words(&loss->run, config), o->caption_weight,
+         o->batch_size, run_microbatches(&loss->run), exp(-scalars.logit_scale), bias);
+    free(bias);
+    if (loss->train && o->contrastive_weight == 0 && o->pretrained)
         warn("training by captions alone takes away what --pretrained can do without them, zero-shot labels and "
              "retrieval; "
              "a small --coca-contrastive-loss-weight keeps it");

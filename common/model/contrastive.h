@@ -10,7 +10,7 @@
 
 #include "ops/ops.h"
 
-enum contrastive_kind { CONTRASTIVE_SOFTMAX, CONTRASTIVE_SIGMOID };
+enum contrastive_kind { CONTRASTIVE_SOFTMAX, CONTRASTIVE_SIGMOID, CONTRASTIVE_KINDS };
 enum contrastive_convention { CONTRASTIVE_MEAN, CONTRASTIVE_SUM };
 
 // What is learned with the loss.

@@ -9,8 +9,6 @@
 #include "run/pretrained.h"
 #include "tensor/safetensors_join.h"
 
-#define CONFIG_LIMIT (1 << 20)
-
 // The file of one part: its moving average when the checkpoint has one.
 static char *part_file(const struct checkpoint *checkpoint, const char *directory, const char *part) {
     char *name = xformat("%s.ema.safetensors", part);
@@ -60,7 +58,7 @@ static json_t *hub_config(json_t *model, const struct model_config *config) {
 static int export_config(const char *folder) {
     struct model_config config;
     int status = model_config_read(&config, "model.json");
-    json_t *model = status ? NULL : json_read("model.json", CONFIG_LIMIT);
+    json_t *model = status ? NULL : json_read("model.json", MODEL_CONFIG_BYTES);
     if (!model) return status ? status : -EXIT_DATA;
     json_t *document = hub_config(model, &config);
     char *path = path_join(folder, PRETRAINED_CONFIG);

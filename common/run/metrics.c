@@ -33,6 +33,7 @@ char *metrics_format(const struct metrics *metrics) {
     set_real(line, "contrastive_loss", metrics->contrastive_loss);
     for (int i = 0; i < metrics->reported_count; i++) set_loss(line, &metrics->reported[i]);
     set_real(line, "logit_scale", metrics->logit_scale);
+    if (metrics->biased) set_real(line, "logit_bias", metrics->logit_bias);
     set_real(line, "lr", metrics->lr);
     set_real(line, "grad_norm", metrics->grad_norm);
     for (int i = 0; i < metrics->reported_count; i++)

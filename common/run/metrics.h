@@ -20,6 +20,8 @@ struct metrics {
     struct metrics_loss reported[METRICS_LOSSES];
     int reported_count;
     double logit_scale; // the exponential
+    bool biased;        // the model has a logit_bias
+    double logit_bias;
     double lr, grad_norm;
     double samples_per_second;
     bool skipped;

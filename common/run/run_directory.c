@@ -17,6 +17,7 @@
 #include "run/metrics.h"
 #include "run/pretrained.h"
 #include "run/run_json.h"
+#include "run/run_model.h"
 
 static char *file_in(const struct run_directory *directory, const char *name) {
     return path_join(directory->path, name);
@@ -207,9 +208,9 @@ static int make_folders(const struct run_directory *directory) {
     return status;
 }
 
-static int copy_source(const struct run_directory *directory, const char *from, const char *name) {
-    char *to = file_in(directory, name);
-    int status = from ? file_copy(from, to) : 0;
+static int copy_model(const struct run_directory *directory, const char *from) {
+    char *to = file_in(directory, "model.json");
+    int status = run_model_copy(directory->run, from, to);
     free(to);
     return status;
 }
@@ -261,7 +262,7 @@ int run_directory_write(struct run_directory *directory, const json_t *versions,
         snprintf(start->checkpoint, sizeof start->checkpoint, "checkpoints/step-%" PRId64, directory->checkpoint);
     int status = make_folders(directory);
     if (!status) status = lock(directory);
-    if (!status && !directory->resumes) status = copy_source(directory, sources->model, "model.json");
+    if (!status && !directory->resumes) status = copy_model(directory, sources->model);
     if (!status && !directory->resumes) status = copy_tokenizer(directory, sources->tokenizer);
     if (!status) status = cut_logs(directory);
     return status ? status : write_run_json(directory, versions);

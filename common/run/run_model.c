@@ -1,9 +1,11 @@
-// Which files a process takes configuration and vocabulary from: the run's own copies, unless others were typed.
+// Which files a process takes configuration and vocabulary from: the run's own copies, unless others were typed; and
+// what the choice of the contrastive loss makes of a configuration.
 #include "run/run_model.h"
 
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "run/pretrained.h"
 
 // A run has its own copy of the configuration. Elsewhere weights bring theirs, unless --model was given.
@@ -21,9 +23,31 @@ static int model_path(const struct run *run, char **path) {
 int run_model_read(const struct run *run, struct model_config *config) {
     char *path = NULL;
     int status = model_path(run, &path);
-    if (!status) status = model_config_read(config, path);
+    if (!status) status = run_model_config(run, path, config);
     free(path);
     return status;
+}
+
+int run_model_config(const struct run *run, const char *path, struct model_config *config) {
+    int status = model_config_read(config, path);
+    if (!status && run->options.contrastive_loss == CONTRASTIVE_SIGMOID) model_config_use_sigmoid(config);
+    return status;
+}
+
+int run_model_copy(const struct run *run, const char *from, const char *to) {
+    if (run->options.contrastive_loss != CONTRASTIVE_SIGMOID) return file_copy(from, to);
+    json_t *document = json_read(from, MODEL_CONFIG_BYTES);
+    if (!document) return -EXIT_DATA;
+    model_config_use_sigmoid_json(document);
+    int status = json_write(to, document);
+    json_decref(document);
+    return status;
+}
+
+enum contrastive_kind run_contrastive_kind(const struct run *run, const struct model_config *config) {
+    if (run->options.contrastive_loss != CONTRASTIVE_OF_MODEL)
+        return (enum contrastive_kind)run->options.contrastive_loss;
+    return config->logit_bias ? CONTRASTIVE_SIGMOID : CONTRASTIVE_SOFTMAX;
 }
 
 char *run_tokenizer(const struct run *run) {

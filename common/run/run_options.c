@@ -53,8 +53,13 @@ static const struct option rows[] = {
          "lambda_Cap; 0 leaves the multimodal half out", OPTION_IDENTITY),
     REAL("coca-contrastive-loss-weight", contrastive_weight, "WEIGHT", "1", 0, 1e6,
          "lambda_Con; 0 leaves the contrastive loss out", OPTION_IDENTITY),
+    CHOICE(
+        "contrastive-loss", contrastive_loss, "softmax|sigmoid|model", "model",
+        "CLIP's over the batch, SigLIP's pair by pair, or what the model has: the latter with a logit_bias, else the "
+        "former",
+        OPTION_IDENTITY),
     CHOICE("contrastive", contrastive, "mean|sum", "mean",
-           "of the two directions: open_clip's convention, or the paper's equation", OPTION_IDENTITY),
+           "of the softmax's two directions: open_clip's convention, or the paper's equation", OPTION_IDENTITY),
     HEADING("Optimizer"),
     CHOICE("optimizer", optimizer, "adamw|adafactor", "adamw", "Adafactor as in big_vision", OPTION_IDENTITY),
     REAL("lr", lr, "RATE", "1e-3", 0, 1e3, "learning rate after warm-up", OPTION_IDENTITY),

@@ -29,7 +29,8 @@ struct run_options {
     double crop_scale_low, crop_scale_high, flip;
     // Losses
     double caption_weight, contrastive_weight;
-    int contrastive;
+    int contrastive_loss; // enum contrastive_kind, or CONTRASTIVE_OF_MODEL (run_model.h)
+    int contrastive;      // enum contrastive_convention
     // Optimizer
     int optimizer, schedule; // enum optimizer_kind, enum schedule_kind
     double lr, beta1, beta2, eps, weight_decay, warmup, clip_norm, ema_decay;

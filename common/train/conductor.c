@@ -14,7 +14,7 @@
 
 struct memory_bytes conductor_bytes(const struct part *part, bool train) {
     if (part->run->options.contrastive_weight == 0) return (struct memory_bytes){0};
-    return gather_bytes(part->run->options.batch_size, part->config.embed_dim, train);
+    return gather_bytes(part, train);
 }
 
 static int on_signal(void *context, int signal) {

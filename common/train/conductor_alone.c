@@ -5,27 +5,25 @@
 
 #include "train/conductor.h"
 #include "train/gather.h"
-#include "train/temperature.h"
+#include "train/scalars.h"
 
 static void print(const struct part *part, const struct step_order *order, double loss) {
-    printf("{\"step\": %" PRId64 ", \"samples\": %" PRId64 ", \"contrastive_loss\": %.17g, \"logit_scale\": %.17g}\n",
-           order->step, order->first + order->batch, loss, exp(temperature_read(part)));
+    struct contrastive_scalars scalars = scalars_read(part);
+    printf("{\"step\": %" PRId64 ", \"samples\": %" PRId64 ", \"contrastive_loss\": %.17g, \"logit_scale\": %.17g",
+           order->step, order->first + order->batch, loss, exp(scalars.logit_scale));
+    if (part->config.logit_bias) printf(", \"logit_bias\": %.17g", scalars.logit_bias);
+    puts("}");
 }
 
 // 0, HUB_END or -exit_code.
 static int step(const struct conductor *conductor, struct gather *gather, const struct step_order *order) {
-    const struct run_options *o = &conductor->part->run->options;
     int64_t samples;
     int status = gather_take(gather, conductor, order, &samples);
     if (status) return status;
     if (samples < order->batch)
         return error(EXIT_DATA, "step %" PRId64 " has %" PRId64 " samples and --batch-size is %" PRId64, order->step,
                      samples, order->batch);
-    struct contrastive_result result =
-        contrastive_run(gather->contrastive, gather->side[GATHER_IMAGE].row, gather->side[GATHER_TEXT].row,
-                        (struct contrastive_scalars){temperature_read(conductor->part), 0}, 1,
-                        (enum contrastive_convention)o->contrastive, NULL, NULL);
-    print(conductor->part, order, result.loss);
+    print(conductor->part, order, gather_contrast(gather, conductor->part, samples, 1).loss);
     return 0;
 }
 

@@ -11,7 +11,6 @@
 #include "train/gather.h"
 #include "train/orders.h"
 #include "train/reports.h"
-#include "train/temperature.h"
 
 struct evaluation {
     struct conductor *conductor;
@@ -31,19 +30,9 @@ static int on_signal(void *context, int signal) {
     return 0;
 }
 
-// The contrastive loss of `samples` gathered rows, times their number. The last batch may be short.
+// The contrastive loss of `samples` gathered rows, times their number.
 static double contrast(const struct evaluation *evaluation, int64_t samples) {
-    const struct part *part = evaluation->conductor->part;
-    const struct gather *gather = evaluation->gather;
-    struct contrastive *batch = samples == gather->G
-                                    ? gather->contrastive
-                                    : contrastive_new(part->ops, CONTRASTIVE_SOFTMAX, samples, gather->E);
-    struct contrastive_result result =
-        contrastive_run(batch, gather->side[GATHER_IMAGE].row, gather->side[GATHER_TEXT].row,
-                        (struct contrastive_scalars){temperature_read(part), 0}, 1,
-                        (enum contrastive_convention)options_of(evaluation)->contrastive, NULL, NULL);
-    if (batch != gather->contrastive) contrastive_free(&batch);
-    return result.loss * (double)samples;
+    return gather_contrast(evaluation->gather, evaluation->conductor->part, samples, 1).loss * (double)samples;
 }
 
 static void add(struct reports *totals, const struct reports *reports) {
@@ -84,8 +73,7 @@ static void set_loss(json_t *object, const char *name, double loss) {
 // What guessing loses.
 static json_t *chance(const struct evaluation *e) {
     json_t *object = json_object();
-    enum contrastive_convention convention = (enum contrastive_convention)options_of(e)->contrastive;
-    if (e->gather) set_loss(object, "contrastive", contrastive_chance(CONTRASTIVE_SOFTMAX, convention, e->gather->G));
+    if (e->gather) set_loss(object, "contrastive", gather_chance(e->gather, e->conductor->part));
     for (int i = 0; i < e->totals.count; i++)
         if (e->totals.loss[i].count)
             set_loss(object, e->totals.loss[i].of->name, e->totals.loss[i].of->chance(&e->conductor->part->config));

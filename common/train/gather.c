@@ -8,9 +8,15 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "run/run_model.h"
+#include "train/scalars.h"
 
 static size_t rows_bytes(int64_t rows, int64_t E) {
     return (size_t)(rows * E) * sizeof(float);
+}
+
+static enum contrastive_kind kind_of(const struct part *part) {
+    return run_contrastive_kind(part->run, &part->config);
 }
 
 struct gather *gather_new(const struct conductor *conductor, bool train) {
@@ -26,7 +32,7 @@ struct gather *gather_new(const struct conductor *conductor, bool train) {
         side->row = xaligned(rows_bytes(gather->G, gather->E));
         if (train) side->d = xaligned(rows_bytes(gather->G, gather->E));
     }
-    gather->contrastive = contrastive_new(part->ops, CONTRASTIVE_SOFTMAX, gather->G, gather->E);
+    gather->contrastive = contrastive_new(part->ops, kind_of(part), gather->G, gather->E);
     return gather;
 }
 
@@ -42,8 +48,9 @@ void gather_free(struct gather **gather) {
 }
 
 // On the host each row lies here and in the message that brings or takes it.
-struct memory_bytes gather_bytes(int64_t G, int64_t E, bool train) {
-    return (struct memory_bytes){.device = contrastive_bytes(CONTRASTIVE_SOFTMAX, G, E),
+struct memory_bytes gather_bytes(const struct part *part, bool train) {
+    int64_t G = part->run->options.batch_size, E = part->config.embed_dim;
+    return (struct memory_bytes){.device = contrastive_bytes(kind_of(part), G, E),
                                  .host = 2 * (train ? 4 : 2) * (int64_t)rows_bytes(G, E)};
 }
 
@@ -99,6 +106,28 @@ int gather_take(struct gather *gather, const struct conductor *conductor, const 
     for (int m = 0; m < order->microbatches && !status; m++)
         status = take_pair(gather, conductor->embeddings, order, m, samples);
     return status;
+}
+
+// ---- the contrast
+
+static enum contrastive_convention convention_of(const struct part *part) {
+    return (enum contrastive_convention)part->run->options.contrastive;
+}
+
+// The last batch of an evaluation may be short: it is a contrast of its own size.
+struct contrastive_result gather_contrast(const struct gather *gather, const struct part *part, int64_t samples,
+                                          double weight) {
+    const struct gather_side *image = &gather->side[GATHER_IMAGE], *text = &gather->side[GATHER_TEXT];
+    struct contrastive *contrastive = gather->contrastive;
+    if (samples < gather->G) contrastive = contrastive_new(part->ops, kind_of(part), samples, gather->E);
+    struct contrastive_result result = contrastive_run(contrastive, image->row, text->row, scalars_read(part), weight,
+                                                       convention_of(part), image->d, text->d);
+    if (contrastive != gather->contrastive) contrastive_free(&contrastive);
+    return result;
+}
+
+double gather_chance(const struct gather *gather, const struct part *part) {
+    return contrastive_chance(kind_of(part), convention_of(part), gather->G);
 }
 
 // ---- giving back

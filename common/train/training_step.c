@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "train/temperature.h"
+#include "train/scalars.h"
 #include "train/training.h"
 
 // One step while it is conducted.
@@ -28,6 +28,7 @@ static const struct run_options *options_of(const struct step *step) {
 static int begin(struct step *step) {
     struct training *t = step->training;
     const struct run_options *o = options_of(step);
+    struct contrastive_scalars scalars = scalars_read(t->conductor->part);
     step->order = (struct step_order){.step = t->step,
                                       .first = t->samples,
                                       .batch = o->batch_size,
@@ -38,7 +39,9 @@ static int begin(struct step *step) {
     step->metrics = (struct metrics){.step = t->step,
                                      .samples = t->samples + o->batch_size,
                                      .contrastive_loss = NAN,
-                                     .logit_scale = exp(temperature_read(t->conductor->part)),
+                                     .logit_scale = exp(scalars.logit_scale),
+                                     .biased = t->conductor->part->config.logit_bias,
+                                     .logit_bias = scalars.logit_bias,
                                      .lr = step->order.lr};
     params_zero_gradient(t->conductor->part->params);
     return orders_begin(t->conductor, &step->order);
@@ -47,18 +50,14 @@ static int begin(struct step *step) {
 static int contrast(struct step *step) {
     struct training *t = step->training;
     struct gather *gather = t->gather;
-    const struct gather_side *image = &gather->side[GATHER_IMAGE], *text = &gather->side[GATHER_TEXT];
     double weight = options_of(step)->contrastive_weight;
     int64_t samples;
     int status = gather_take(gather, t->conductor, &step->order, &samples);
     if (status) return status;
-    struct contrastive_result result =
-        contrastive_run(gather->contrastive, image->row, text->row,
-                        (struct contrastive_scalars){temperature_read(t->conductor->part), 0}, weight,
-                        (enum contrastive_convention)options_of(step)->contrastive, image->d, text->d);
+    struct contrastive_result result = gather_contrast(gather, t->conductor->part, samples, weight);
     step->metrics.contrastive_loss = result.loss;
     step->metrics.loss += weight * result.loss;
-    temperature_set_gradient(t->conductor->part, result.d_logit_scale);
+    scalars_set_gradient(t->conductor->part, &result);
     return gather_return(gather, t->conductor, &step->order);
 }
 
@@ -160,7 +159,7 @@ static int decide(struct step *step) {
     int status = orders_stop_asked(t->conductor, &t->signal);
     judge(step);
     if (!status) status = orders_scale(t->conductor, &step->scale, step->order.step);
-    if (!status && !step->scale.skip) temperature_step(t->conductor->part, step->order.lr, step->scale.clip);
+    if (!status && !step->scale.skip) scalars_step(t->conductor->part, step->order.lr, step->scale.clip);
     return status;
 }
 

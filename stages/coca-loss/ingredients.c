@@ -8,6 +8,7 @@
 #include "dataset/store.h"
 #include "prepare.h"
 #include "run/pretrained.h"
+#include "run/run_model.h"
 #include "stage/stage.h"
 #include "text/tokenizer.h"
 
@@ -43,7 +44,7 @@ static int find_model(struct ingredients *found, const struct run_directory *dir
     int status = 0;
     found->model = own_copy(directory, "model.json", &o->model);
     if (!found->model) status = model_resolve(&found->model, from_weights ? NULL : o->model, o->pretrained);
-    if (!status) status = model_config_read(&found->config, found->model);
+    if (!status) status = run_model_config(run, found->model, &found->config);
     set_hash(found, "model", found->config.fingerprint);
     return status;
 }

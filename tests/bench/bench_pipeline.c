@@ -23,7 +23,7 @@
 #include "run/run_model.h"
 #include "stage/command.h"
 #include "text/tokenizer.h"
-#include "train/temperature.h"
+#include "train/scalars.h"
 
 enum { WARM_UP = 5, WORKERS = 64 }; // steps left out of the rate, as in bench_pipeline.sh; threads that decode, at most
 
@@ -76,10 +76,10 @@ static int open_data(void) {
 static int open_parts(void) {
     struct {
         struct part *part;
-        const struct model_part *which;
-    } const parts[] = {{&image, &image_part}, {&text, &text_part}, {&loss, &loss_part}};
+        const struct stage_row *row;
+    } const parts[] = {{&image, &image_row}, {&text, &text_row}, {&loss, &loss_row}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        int status = part_open(parts[i].part, parts[i].which, &run);
+        int status = part_open(parts[i].part, parts[i].row, &run);
         if (!status) status = part_load(parts[i].part, true);
         if (status) return status;
     }
@@ -105,7 +105,7 @@ static void open_batch(void) {
     struct tower_plan plan = {(int)b->B, b->M, true};
     image_tower = image_tower_new(config, image.params, plan);
     text_tower = text_tower_new(config, text.params, plan);
-    contrastive = contrastive_new(loss.ops, CONTRASTIVE_SOFTMAX, b->G, b->E);
+    contrastive = contrastive_new(loss.ops, run_contrastive_kind(&run, &loss.config), b->G, b->E);
 }
 
 // ---- a step
@@ -161,7 +161,7 @@ static void update(double lr) {
     double limit = run.options.clip_norm, clip = limit > 0 ? fmin(1, limit / (sqrt(squares) + 1e-6)) : 1;
     optimizer_step(image.optimizer, lr, clip);
     optimizer_step(text.optimizer, lr, clip);
-    temperature_step(&loss, lr, clip);
+    scalars_step(&loss, lr, clip);
     for (int i = 0; i < 3; i++) params_zero_gradient(parts[i]->params);
 }
 
@@ -170,10 +170,10 @@ static double train_step(double lr) {
     double begun = clock_seconds(), nll = 0;
     int64_t targets = text_targets(&text.config, b->tokens, (int)b->G);
     for (int m = 0; m < b->M; m++) forward(m);
-    struct contrastive_result result = contrastive_run(
-        contrastive, b->image, b->text, (struct contrastive_scalars){temperature_read(&loss), 0},
-        run.options.contrastive_weight, (enum contrastive_convention)run.options.contrastive, b->d_image, b->d_text);
-    temperature_set_gradient(&loss, result.d_logit_scale);
+    struct contrastive_result result =
+        contrastive_run(contrastive, b->image, b->text, scalars_read(&loss), run.options.contrastive_weight,
+                        (enum contrastive_convention)run.options.contrastive, b->d_image, b->d_text);
+    scalars_set_gradient(&loss, &result);
     for (int m = 0; m < b->M; m++) nll += backward(m, run.options.caption_weight / (double)targets);
     update(lr);
     seconds_training += clock_seconds() - begun;

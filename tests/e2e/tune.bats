@@ -63,3 +63,21 @@ same() { coca-tap diff "runs/$1/model/open_clip_model.safetensors" "$MODEL_FOLDE
     [[ $output == *"--coca-contrastive-loss-weight keeps it"* ]]
     same captions logit_scale
 }
+
+@test "the sigmoid loss learns its bias, and the model that is left goes on with it" {
+    run tune sigmoid --contrastive-loss sigmoid
+    [ "$status" -eq 0 ]
+    [[ $output == *"has no logit_bias; it starts at -10"* ]]
+    [[ $output == *"sigmoid of each pair"*"bias -10"* ]]
+    [ "$(numbers_of logit_bias runs/sigmoid/metrics.jsonl | sort -u | wc -l)" -eq 4 ]
+    for file in model.json model/open_clip_config.json; do grep -q '"init_logit_bias": -10' runs/sigmoid/$file; done
+    for name in logit_scale logit_bias; do
+        coca-tap diff runs/sigmoid/{model/open_clip_model,checkpoints/step-4/loss}.safetensors --tensor $name
+    done
+    run tune sigmoid --resume latest --contrastive-loss softmax
+    [ "$status" -eq 2 ]
+    run "$TRAIN" --name next --runs runs --pretrained runs/sigmoid/model --images file:images.rec --tokens file:tokens.rec \
+        --steps 1 --batch-size "$(batch_size "$MODEL_FOLDER")" --microbatch 2 --precision fp32 --threads 1,1
+    [ "$status" -eq 0 ]
+    [[ $output == *"sigmoid of each pair"* ]]
+}

@@ -42,6 +42,9 @@ compare() {
     for key in loss contrastive_loss caption_loss grad_norm logit_scale; do
         agree 1e-4 $key runs/parity/metrics.jsonl "$1/steps.json" || return
     done
+    if grep -q '"logit_bias"' "$1/steps.json"; then
+        agree 1e-4 logit_bias runs/parity/metrics.jsonl "$1/steps.json" || return
+    fi
     coca-tap diff --tolerance 1e-5 dump/outputs.safetensors "$golden" --tensor image_embedding \
         --tensor text_embedding --tensor features --tensor logits || return
     coca-tap diff --tolerance 1e-4 --prefix grad. dump/grads.safetensors "$golden"

@@ -120,6 +120,8 @@ def random_weights(shapes, generator):
         noise = torch.randn(shape, generator=generator, dtype=torch.float64)
         if name == "logit_scale":
             value = torch.tensor(2.5, dtype=torch.float64) + 0.1 * noise
+        elif name == "logit_bias":
+            value = torch.tensor(-6, dtype=torch.float64) + 0.1 * noise
         elif "ln_" in name and name.endswith("weight"):
             value = 1 + 0.2 * noise
         elif len(shape) < 2:

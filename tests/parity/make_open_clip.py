@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from open_clip.coca_model import CoCa
-from open_clip.loss import CoCaLoss
+from open_clip.loss import CoCaLoss, SigLipLoss
 from open_clip.model import resize_pos_embed, resize_text_pos_embed
 from safetensors.numpy import save_file
 
@@ -50,6 +50,9 @@ def pool(kind, queries, heads):
     return {"attentional_pool": kind, "attn_pooler_queries": queries, "attn_pooler_heads": heads}
 
 
+# What open_clip's training gives a model for its sigmoid loss.
+SIGMOID = {"init_logit_scale": math.log(10), "init_logit_bias": -10}
+
 # name: (configuration, captions without BOS and EOS as lengths, places of token 0 in them); D = embed with a pooler.
 MODELS = {
     "open_clip_legacy": (
@@ -66,6 +69,9 @@ MODELS = {
         model((8, 4, 16, 1, 16, 1, pool("parallel", 3, 1)), (6, 23, 1, 1, 1), (16, 1, 1), 16), (2, 4), {0: [1]}),
     "open_clip_cascade": (
         model((8, 4, 16, 1, 16, 1, pool("cascade", 3, 1)), (6, 23, 1, 1, 1), (16, 1, 1), 16), (4, 1), {0: [0]}),
+    "open_clip_sigmoid": (
+        model((8, 4, 16, 1, 16, 1, pool(True, 3, 1)), (6, 23, 1, 1, 1), (16, 1, 1), 16) | SIGMOID,
+        (2, 4, 1, 3, 4, 0), {1: [1]}),
 }
 
 
@@ -112,8 +118,12 @@ def forward(coca, training, batch):
     tokens = batch["tokens"].long()
     features, image = encode_image(coca, batch["pixels"])
     out = coca(None, tokens, image_latent=image, image_embs=features)
+    bias = out.pop("logit_bias", None)
     loss = CoCaLoss(training["coca_caption_loss_weight"], training["coca_contrastive_loss_weight"])
     parts = loss(**out, output_dict=True)
+    if bias is not None:  # CoCaLoss knows the softmax alone
+        sigmoid = SigLipLoss()(out["image_features"], out["text_features"], out["logit_scale"], bias)
+        parts["contrastive_loss"] = training["coca_contrastive_loss_weight"] * sigmoid
     total = parts["contrastive_loss"] + parts["caption_loss"]
     outputs = {"image_embedding": image, "text_embedding": out["text_features"], "features": features,
                "logits": out["logits"] * (tokens[:, 1:, None] != PAD)}
@@ -136,7 +146,8 @@ def train(coca, training, batch, steps):
         grad_norm = torch.nn.utils.clip_grad_norm_(named.values(), training["grad_clip_norm"])
         yield {"step": step, "loss": loss.item(), "contrastive_loss": contrastive.item(),
                "caption_loss": caption.item(), "grad_norm": grad_norm.item(),
-               "logit_scale": coca.logit_scale.exp().item()}, outputs, gradients
+               "logit_scale": coca.logit_scale.exp().item(),
+               **({} if coca.logit_bias is None else {"logit_bias": coca.logit_bias.item()})}, outputs, gradients
         optimizer.step()
         with torch.no_grad():
             coca.logit_scale.clamp_(0, math.log(100))

@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "model/params/config_keys.h"
 
-#define CONFIG_BYTES (1 << 20)
 #define WIDTH_MAX (1 << 16)
 #define LAYERS_MAX 1024
 #define TOKENS_MAX (1 << 16) // of a caption, a picture or a pooler
@@ -351,7 +350,7 @@ int model_config_parse(struct model_config *config, const char *text, size_t siz
 
 int model_config_read(struct model_config *config, const char *path) {
     struct buffer text = {0};
-    int status = file_read(path, CONFIG_BYTES, &text);
+    int status = file_read(path, MODEL_CONFIG_BYTES, &text);
     if (!status) status = model_config_parse(config, text.bytes ? text.bytes : "", text.size, path);
     buffer_release(&text);
     return status;

@@ -56,6 +56,8 @@ struct decoder_config { // multimodal_cfg
     bool self_mlp; // an MLP behind the self-attention too, not only behind the cross-attention
 };
 
+#define MODEL_CONFIG_BYTES (1 << 20) // of a file, at most
+
 struct model_config {
     enum model_family family;
     int embed_dim; // E

@@ -19,7 +19,7 @@
 
 static const char *const golden_names[] = {"narrow_vision",      "wide_vision",       "equal_widths",
                                            "open_clip_legacy",   "open_clip_correct", "open_clip_no_pooler",
-                                           "open_clip_parallel", "open_clip_cascade"};
+                                           "open_clip_parallel", "open_clip_cascade", "open_clip_sigmoid"};
 #define GOLDEN_COUNT (sizeof golden_names / sizeof *golden_names)
 
 struct golden {
@@ -111,7 +111,8 @@ static inline void model_open(struct model *model, const struct golden *golden, 
     model->loss = load_part(model->loss_ops, golden, &loss_part);
     model->image_tower = image_tower_new(&golden->config, model->image, plan);
     model->text_tower = text_tower_new(&golden->config, model->text, plan);
-    model->contrastive = contrastive_new(model->loss_ops, CONTRASTIVE_SOFTMAX, golden->G, golden->E);
+    model->contrastive = contrastive_new(
+        model->loss_ops, golden->config.logit_bias ? CONTRASTIVE_SIGMOID : CONTRASTIVE_SOFTMAX, golden->G, golden->E);
 }
 
 static inline void model_close(struct model *model) {
@@ -217,14 +218,17 @@ static inline double squares_of(struct params *params) {
     return total;
 }
 
-static inline void set_scalar(struct params *params, real *block, double value) {
+// Of a parameter of the loss that not every model has.
+static inline void set_gradient(struct params *params, const char *name, double value) {
+    const struct param *param = params_find(params, name);
     real number = (real)value;
-    params->ops->upload(params->ops, block, &number, sizeof number);
+    if (param) params->ops->upload(params->ops, params->gradient + param->offset, &number, sizeof number);
 }
 
-static inline double scalar_of(const struct params *params, const real *block) {
-    real number;
-    params->ops->download(params->ops, &number, block, sizeof number);
+static inline double scalar_of(const struct params *params, const char *name) {
+    const struct param *param = params_find(params, name);
+    real number = 0;
+    if (param) params->ops->download(params->ops, &number, params->master + param->offset, sizeof number);
     return number;
 }
 
@@ -246,11 +250,12 @@ static inline void run_step(struct model *model, struct outcome *outcome) {
         struct turn turn = turn_of(model, outcome, m);
         outcome->caption_loss += caption(model, &turn, golden->lambda_caption / (double)targets) / (double)targets;
     }
-    struct contrastive_result contrastive =
-        contrastive_run(model->contrastive, outcome->image, outcome->text,
-                        (struct contrastive_scalars){scalar_of(model->loss, model->loss->master), 0},
-                        golden->lambda_contrastive, golden->convention, outcome->d_image, outcome->d_text);
-    set_scalar(model->loss, model->loss->gradient, contrastive.d_logit_scale);
+    struct contrastive_result contrastive = contrastive_run(
+        model->contrastive, outcome->image, outcome->text,
+        (struct contrastive_scalars){scalar_of(model->loss, "logit_scale"), scalar_of(model->loss, "logit_bias")},
+        golden->lambda_contrastive, golden->convention, outcome->d_image, outcome->d_text);
+    set_gradient(model->loss, "logit_scale", contrastive.d_logit_scale);
+    set_gradient(model->loss, "logit_bias", contrastive.d_logit_bias);
     for (int m = 0; m < M; m++) {
         struct turn turn = turn_of(model, outcome, m);
         backward(model, &turn);

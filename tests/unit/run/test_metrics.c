@@ -36,6 +36,17 @@ static void numbers_read_back_to_the_same_bits(void **state) {
     assert_true(json_is_real(json_object_get(line, "grad_norm")));
     assert_int_equal(json_integer_value(json_object_get(line, "samples")), metrics.samples);
     assert_null(json_object_get(line, "skipped"));
+    assert_null(json_object_get(line, "logit_bias"));
+    json_decref(line);
+    free(text);
+}
+
+static void a_bias_is_said_where_there_is_one(void **state) {
+    (void)state;
+    struct metrics metrics = {.biased = true, .logit_bias = -9.9};
+    char *text = metrics_format(&metrics);
+    json_t *line = json_loads(text, 0, NULL);
+    assert_true(number(line, "logit_bias") == -9.9);
     json_decref(line);
     free(text);
 }
@@ -127,9 +138,10 @@ static void a_drop_without_its_record_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(numbers_read_back_to_the_same_bits), IN_FOLDER(what_is_not_finite_is_null),
-        IN_FOLDER(a_log_is_cut_back_to_a_step),        IN_FOLDER(each_record_is_written_once),
-        IN_FOLDER(too_many_drops_end_the_run),         IN_FOLDER(a_drop_without_its_record_is_refused),
+        IN_FOLDER(numbers_read_back_to_the_same_bits),   IN_FOLDER(a_bias_is_said_where_there_is_one),
+        IN_FOLDER(what_is_not_finite_is_null),           IN_FOLDER(a_log_is_cut_back_to_a_step),
+        IN_FOLDER(each_record_is_written_once),          IN_FOLDER(too_many_drops_end_the_run),
+        IN_FOLDER(a_drop_without_its_record_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

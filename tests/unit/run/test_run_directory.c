@@ -6,6 +6,7 @@
 #include "run/checkpoint.h"
 #include "run/run_directory.h"
 #include "run/run_json.h"
+#include "run/run_model.h"
 
 static struct run_place place_of(const char *resume) {
     return (struct run_place){.name = (char *)"one", .runs = (char *)"runs", .resume = (char *)resume};
@@ -176,13 +177,41 @@ static void a_damaged_checkpoint_is_not_resumed(void **state) {
 
 static void identity_must_stay(void **state) {
     (void)state;
-    static const char *const changes[] = {"--batch-size 64", "--seed 3",  "--precision bf16", "--optimizer adafactor",
-                                          "--threads 1,1",   "--lr 0.02", "--contrastive sum"};
+    static const char *const changes[] = {
+        "--batch-size 64", "--seed 3",  "--precision bf16",  "--optimizer adafactor",
+        "--threads 1,1",   "--lr 0.02", "--contrastive sum", "--contrastive-loss sigmoid"};
     assert_done(begin("--steps 100 --threads 2,2", NULL));
     commit(2);
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
         assert_refused(EXIT_USAGE, "resumes only with the same", begin(changes[i], "latest"));
     assert_done(begin("--batch-size 128 --threads 2,2", "latest"));
+}
+
+// Who takes the run's model up later is told of its loss by the file alone.
+static void the_sigmoid_loss_stands_in_the_model(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100 --contrastive-loss sigmoid", NULL));
+    json_t *model = json_read("runs/one/model.json", 1 << 20);
+    assert_true(json_number_value(json_object_get(model, "init_logit_bias")) == -10);
+    json_decref(model);
+}
+
+static void the_contrastive_loss_is_the_models_or_the_one_asked_for(void **state) {
+    (void)state;
+    static const struct {
+        const char *words;
+        bool bias;
+        enum contrastive_kind kind;
+    } row[] = {
+        {"", false, CONTRASTIVE_SOFTMAX},
+        {"", true, CONTRASTIVE_SIGMOID},
+        {"--contrastive-loss softmax", true, CONTRASTIVE_SOFTMAX},
+        {"--contrastive-loss sigmoid", true, CONTRASTIVE_SIGMOID},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        assert_done(type_options(row[i].words));
+        assert_int_equal(run_contrastive_kind(&typed, &(struct model_config){.logit_bias = row[i].bias}), row[i].kind);
+    }
 }
 
 static void other_differences_are_noted(void **state) {
@@ -276,6 +305,8 @@ int main(void) {
         IN_RUNS(an_older_checkpoint_does_not_overtake),
         IN_RUNS(a_damaged_checkpoint_is_not_resumed),
         IN_RUNS(identity_must_stay),
+        IN_RUNS(the_sigmoid_loss_stands_in_the_model),
+        IN_RUNS(the_contrastive_loss_is_the_models_or_the_one_asked_for),
         IN_RUNS(other_differences_are_noted),
         IN_RUNS(another_kind_of_length_takes_the_place_of_the_first),
         IN_RUNS(changed_data_are_refused),
