@@ -1,5 +1,7 @@
 // Adafactor as in big_vision (Zhai et al. 2022, section 3.4): second moments factored into rows and columns where a
 // matrix is large enough, momentum in f32 or bf16, clipping of the update's root mean square, decoupled decay.
+// A rule of optimizer.c: it says which tensors are factored and where their moments lie; the arithmetic is the
+// operation's.
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
-// AdamW (Loshchilov & Hutter 2019): two moments of every parameter.
+// AdamW (Loshchilov & Hutter 2019): two moments of every parameter. A rule of optimizer.c; the arithmetic is the
+// operation's (ops.def), which takes a run of tensors at once wherever they are stepped alike.
 #include <math.h>
 #include <stdlib.h>
 

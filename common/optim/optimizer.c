@@ -1,3 +1,6 @@
+// What all optimizers have in common: the rule by which they step, how many updates they made, the moving average of
+// the weights, and their files. A part that trains holds one (train/part.h); rules are adamw.c and adafactor.c, and
+// when the learning rate is what is schedule.c's.
 #include "optim/optimizer.h"
 
 #include <stdlib.h>

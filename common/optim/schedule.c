@@ -1,3 +1,5 @@
+// The learning rate of a step. The conductor asks once a step and tells every stage; no stage knows the schedule. Steps
+// and the clock are one formula: both are a place `at` on the way to `end`, of which the first w are warm-up.
 #include "optim/schedule.h"
 
 #include <math.h>

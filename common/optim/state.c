@@ -1,3 +1,5 @@
+// Tensors of the device in a file, under names: how an optimizer's state and averages are written and read again. A
+// file must hold exactly what is expected, in the same type and shape, since it goes on bit for bit.
 #include "optim/state.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // The keys of open_clip's configurations that change nothing here: config.c asks for them when it has read its own.
+// They are tables, so that a key of a newer open_clip is one line; what such a key turns on would be built elsewhere.
 #include "model/params/config_keys.h"
 
 #include <string.h>

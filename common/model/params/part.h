@@ -12,6 +12,3 @@ struct model_part {
 };
 
 extern const struct model_part image_part, text_part, loss_part;
-
-enum { MODEL_PARTS = 3 };
-extern const struct model_part *const model_parts[MODEL_PARTS];

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../parts.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "model/contrastive.h"

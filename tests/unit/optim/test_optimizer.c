@@ -1,6 +1,7 @@
 // Updates against PyTorch's AdamW and timm's port of big_vision's Adafactor (golden/make_optimizer.py), and state that
 // comes back from files.
 #include "../base/folder.h"
+#include "../parts.h"
 
 #include <math.h>
 

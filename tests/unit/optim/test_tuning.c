@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "../parts.h"
 #include "optim/tuning.h"
 
 static struct model_config read_config(const char *path) {
