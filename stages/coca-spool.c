@@ -147,11 +147,14 @@ static int run(void *context, const struct strings *operands) {
         return error(EXIT_DATA, "--resume %s: cannot be read: %s", self->own.resume, strerror(errno));
     int status = spool_writer_open(&self->writer, operands->item[0], (int)self->own.batch);
     if (!status) status = spool(self);
-    int closed = status ? 0 : spool_writer_close(&self->writer);
+    if (status)
+        spool_writer_abandon(&self->writer);
+    else
+        status = spool_writer_close(&self->writer);
     if (self->resume) fclose(self->resume);
     buffer_release(&self->begun);
     free(self->done);
-    return status ? status : closed;
+    return status;
 }
 
 int main(int argc, char **argv) {
