@@ -237,6 +237,7 @@ static int run(void *context, const struct strings *operands) {
     if (!status) status = open_socket(self);
     self->answer = xcalloc(self->inputs->count, sizeof *self->answer);
     if (!status) status = ask_all(self);
+    for (size_t i = self->printed; i < self->inputs->count; i++) free(self->answer[i].line);
     if (self->socket) zmq_close(self->socket);
     if (self->context) zmq_ctx_term(self->context);
     free(self->answer);

@@ -8,7 +8,6 @@
 
 #include "base/file.h"
 #include "coca-decode/picture_file.h"
-#include "dataset/sources.h"
 #include "image/image.h"
 #include "run/run.h"
 #include "run/samples.h"
@@ -48,7 +47,7 @@ struct decode {
     struct {
         char *root;
     } own;
-    struct sources *sources;
+    struct worker worker;
     struct view_options view;
     struct buffer picture; // read from a path
 };
@@ -59,23 +58,6 @@ static const struct option own_rows[] = {
          OPTION_LOCAL),
 };
 
-static int open_sources(struct decode *decode) {
-    static const char *const needs[] = {"image", NULL};
-    const struct run *run = &decode->run;
-    const bool trains = worker_trains(run, &decode->samples);
-    const struct sources_options options = {
-        .list = decode->samples.list,
-        .directories = worker_data(run, &decode->samples),
-        .weights = trains ? run->options.train_data_weights : NULL,
-        .seed = (uint64_t)run->options.seed,
-        .order = trains ? SOURCES_SHUFFLED : SOURCES_IN_ORDER,
-        .expected = run->dataset,
-        .expected_count = trains ? run->datasets : 0,
-        .needs = needs,
-    };
-    return sources_open(&decode->sources, &options);
-}
-
 static struct view_options view_of(const struct decode *decode, const struct model_config *model) {
     static const enum view_kind kinds[] = {
         [RESIZE_SHORTEST] = VIEW_CENTRE_CROP, [RESIZE_LONGEST] = VIEW_LONG_SIDE, [RESIZE_SQUASH] = VIEW_SQUASH};
@@ -83,7 +65,7 @@ static struct view_options view_of(const struct decode *decode, const struct mod
                                                 [INTERPOLATION_BILINEAR] = FILTER_BILINEAR,
                                                 [INTERPOLATION_RANDOM] = FILTER_BICUBIC};
     const struct run_options *o = &decode->run.options;
-    const bool trains = worker_trains(&decode->run, &decode->samples);
+    const bool trains = worker_trains(&decode->worker);
     return (struct view_options){.kind = trains ? VIEW_RANDOM_CROP : kinds[model->preprocess.resize],
                                  .size = model->vision.image_size,
                                  .scale_low = o->crop_scale_low,
@@ -96,14 +78,40 @@ static struct view_options view_of(const struct decode *decode, const struct mod
                                  .drops_alpha = model->family == FAMILY_OPEN_CLIP};
 }
 
+// Bytes of the largest decoded picture among the first samples, which stand for all: headers of millions are not read.
+static int64_t largest_picture(struct sources *sources) {
+    enum { LOOKED_AT = 64 };
+    int64_t largest = 0, samples = 0;
+    bool growing;
+    if (sources_count(sources, &samples, &growing)) return 0;
+    for (int64_t n = 0; n < samples && n < LOOKED_AT; n++) {
+        struct sample sample;
+        struct image_header header;
+        char reason[IMAGE_REASON];
+        if (sources_read(sources, n, &sample)) break;
+        const struct span bytes = sample.record.image;
+        if (bytes.size && !image_read_header(&header, bytes.bytes, bytes.size, reason) &&
+            largest < 3LL * header.width * header.height)
+            largest = 3LL * header.width * header.height;
+        sample_release(&sample);
+    }
+    return largest;
+}
+
 static int prepare(void *context, const struct strings *operands) {
+    static const char *const needs[] = {"image", NULL};
     struct decode *decode = context;
+    struct worker *worker = &decode->worker;
     struct model_config model;
     (void)operands;
     int status = run_join(&decode->run, &model);
+    if (!status) status = worker_open(worker, SOURCES_IN_ORDER, needs);
     if (status) return status;
     decode->view = view_of(decode, &model);
-    return open_sources(decode);
+    worker->address = decode->run.options.images;
+    worker->row_bytes = 3LL * decode->view.size * decode->view.size;
+    if (!decode->samples.list) worker->sample_bytes = largest_picture(worker->sources);
+    return 0;
 }
 
 static void *add_pixels(void *context, struct message *message, int samples) {
@@ -128,80 +136,34 @@ static int find_picture(struct decode *decode, const struct sample *sample, stru
     return -EXIT_DATA;
 }
 
-static void make_view(struct decode *decode, uint8_t *pixels, const struct sample *sample, char reason[WORKER_REASON]) {
-    const struct view_options *view = &decode->view;
-    struct span bytes;
-    int status = find_picture(decode, sample, &bytes, reason);
-    if (!status) status = image_view(pixels, view, sample_key(sample, SAMPLE_VIEW), bytes.bytes, bytes.size, reason);
-    if (status) memset(pixels, GREY, (size_t)view->size * (size_t)view->size * 3);
-}
-
-static int make(void *context, void *tensor, int row, int64_t n, struct worker_row *about) {
+static void make(void *context, void *tensor, int row, const struct sample *sample, char dropped[WORKER_REASON]) {
     struct decode *decode = context;
-    struct sample sample;
-    const size_t size = (size_t)decode->view.size;
-    uint8_t *pixels = (uint8_t *)tensor + (size_t)row * size * size * 3;
-    int status = sources_read(decode->sources, n, &sample);
-    if (status) return status;
-    about->id = sample.id;
-    about->name = sample.line;
-    make_view(decode, pixels, &sample, about->dropped);
-    sample_release(&sample);
-    return 0;
-}
-
-static int count(void *context, int64_t *samples, bool *growing) {
-    return sources_count(((struct decode *)context)->sources, samples, growing);
-}
-
-static int filled(void *context, int64_t first, int samples, int *left) {
-    return sources_filled(((struct decode *)context)->sources, first, samples, left);
-}
-
-// Bytes of the largest decoded picture among the first samples, which stand for all: headers of millions are not read.
-static int64_t largest_picture(const struct decode *decode) {
-    enum { LOOKED_AT = 64 };
-    int64_t largest = 0, samples = 0;
-    bool growing;
-    if (decode->samples.list || sources_count(decode->sources, &samples, &growing)) return 0;
-    for (int64_t n = 0; n < samples && n < LOOKED_AT; n++) {
-        struct sample sample;
-        struct image_header header;
-        char reason[IMAGE_REASON];
-        if (sources_read(decode->sources, n, &sample)) break;
-        const struct span bytes = sample.record.image;
-        if (bytes.size && !image_read_header(&header, bytes.bytes, bytes.size, reason) &&
-            largest < 3LL * header.width * header.height)
-            largest = 3LL * header.width * header.height;
-        sample_release(&sample);
-    }
-    return largest;
+    const struct view_options *view = &decode->view;
+    const size_t row_bytes = (size_t)decode->worker.row_bytes;
+    uint8_t *pixels = (uint8_t *)tensor + (size_t)row * row_bytes;
+    struct span bytes;
+    int status = find_picture(decode, sample, &bytes, dropped);
+    if (!status) status = image_view(pixels, view, sample_key(sample, SAMPLE_VIEW), bytes.bytes, bytes.size, dropped);
+    if (status) memset(pixels, GREY, row_bytes);
 }
 
 static int run(void *context, struct hub *hub) {
-    const struct decode *decode = context;
-    const struct worker worker = {.run = &decode->run,
-                                  .options = &decode->samples,
-                                  .edge = "images",
-                                  .address = decode->run.options.images,
-                                  .row_bytes = 3LL * decode->view.size * decode->view.size,
-                                  .sample_bytes = largest_picture(decode),
-                                  .context = context,
-                                  .count = count,
-                                  .filled = filled,
-                                  .add = add_pixels,
-                                  .make = make};
-    return worker_run(hub, &worker);
+    return worker_run(&((struct decode *)context)->worker, hub);
 }
 
 static void release(void *context) {
     struct decode *decode = context;
-    if (decode->sources) sources_close(&decode->sources);
+    worker_close(&decode->worker);
     buffer_release(&decode->picture);
 }
 
 int main(int argc, char **argv) {
-    struct decode decode = {.sources = NULL};
+    struct decode decode = {.worker = {.run = &decode.run,
+                                       .options = &decode.samples,
+                                       .edge = "images",
+                                       .context = &decode,
+                                       .add = add_pixels,
+                                       .make = make}};
     struct option_table own = OPTION_TABLE(own_rows, &decode.own), samples = worker_options_table(&decode.samples);
     struct option_table *const tables[] = {&own, &samples, &decode.run.table, NULL};
     const struct stage stage = {.name = "coca-decode",

@@ -300,7 +300,8 @@ static int drive(struct image_encode *self, struct hub *hub) {
     return status ? status : follower_run(&follower);
 }
 
-static void release(struct image_encode *self) {
+static void release(void *context) {
+    struct image_encode *self = context;
     for (int i = 0; i < self->kept_count; i++) message_free(&self->kept[i]);
     free(self->kept);
     free(self->dumped);
@@ -316,9 +317,7 @@ static int run(void *context, struct hub *hub) {
     if (!status) open_slots(self);
     if (!status) stage_ready();
     if (!status) status = hub_meet(hub);
-    if (!status) status = drive(self, hub);
-    release(self);
-    return status;
+    return status ? status : drive(self, hub);
 }
 
 int main(int argc, char **argv) {
@@ -331,7 +330,8 @@ int main(int argc, char **argv) {
                                 .tables = tables,
                                 .context = &self,
                                 .prepare = prepare,
-                                .run = run};
+                                .run = run,
+                                .close = release};
     run_init(&self.run);
     return stage_main(&stage, argc, argv);
 }

@@ -129,9 +129,11 @@ static int run(void *context, struct hub *hub) {
     int status = open_edges(loss, hub, &conductor);
     if (!status) stage_ready();
     if (!status) status = hub_meet(hub);
-    if (!status) status = conduct(loss, &conductor);
-    part_close(&loss->part);
-    return status;
+    return status ? status : conduct(loss, &conductor);
+}
+
+static void release(void *context) {
+    part_close(&((struct loss *)context)->part);
 }
 
 int main(int argc, char **argv) {
@@ -146,7 +148,8 @@ int main(int argc, char **argv) {
                                 .tables = tables,
                                 .context = &loss,
                                 .prepare = prepare,
-                                .run = run};
+                                .run = run,
+                                .close = release};
     run_init(&loss.run);
     return stage_main(&stage, argc, argv);
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include "dataset/spool.h"
 #include "dataset/spool_writer.h"
 #include "stage/command.h"
@@ -53,17 +53,13 @@ static const struct option rows[] = {
 
 enum { CHUNK = 64 << 10 };
 
-// As the line is written in front of a caption: control characters are blanks there, bytes that are not UTF-8 question
-// marks.
+// As the line is written in front of a caption.
 static bool is_written_as(const char *line, size_t size, const char *written, size_t written_size) {
-    const int is_utf8 = utf8_valid(line, size);
-    if (size != written_size) return false;
-    for (size_t i = 0; i < size; i++) {
-        const unsigned char byte = (unsigned char)line[i];
-        const char expected = byte < 0x20 || byte == 0x7f ? ' ' : byte >= 0x80 && !is_utf8 ? '?' : line[i];
-        if (written[i] != expected) return false;
-    }
-    return true;
+    struct buffer clean = {0};
+    text_clean(&clean, line, size);
+    const bool same = clean.size == written_size && (!clean.size || !memcmp(clean.bytes, written, written_size));
+    buffer_release(&clean);
+    return same;
 }
 
 // 1: the line is done already. 0 or -exit_code.
@@ -147,11 +143,14 @@ static int run(void *context, const struct strings *operands) {
         return error(EXIT_DATA, "--resume %s: cannot be read: %s", self->own.resume, strerror(errno));
     int status = spool_writer_open(&self->writer, operands->item[0], (int)self->own.batch);
     if (!status) status = spool(self);
-    int closed = status ? 0 : spool_writer_close(&self->writer);
+    if (status)
+        spool_writer_abandon(&self->writer);
+    else
+        status = spool_writer_close(&self->writer);
     if (self->resume) fclose(self->resume);
     buffer_release(&self->begun);
     free(self->done);
-    return status ? status : closed;
+    return status;
 }
 
 int main(int argc, char **argv) {

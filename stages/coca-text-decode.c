@@ -168,7 +168,8 @@ static int drive(struct text_decode *self, struct hub *hub) {
     return status ? status : follower_run(&follower);
 }
 
-static void release(struct text_decode *self) {
+static void release(void *context) {
+    struct text_decode *self = context;
     passes_close(self);
     captions_close(self);
     free((void *)self->generate.prompt);
@@ -181,9 +182,7 @@ static int run(void *context, struct hub *hub) {
     int status = open_edges(self, hub);
     if (!status) stage_ready();
     if (!status) status = hub_meet(hub);
-    if (!status) status = drive(self, hub);
-    release(self);
-    return status;
+    return status ? status : drive(self, hub);
 }
 
 int main(int argc, char **argv) {
@@ -198,7 +197,8 @@ int main(int argc, char **argv) {
                                 .tables = tables,
                                 .context = &self,
                                 .prepare = prepare,
-                                .run = run};
+                                .run = run,
+                                .close = release};
     run_init(&self.run);
     return stage_main(&stage, argc, argv);
 }

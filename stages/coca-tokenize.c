@@ -45,7 +45,7 @@ struct tokenize {
     struct {
         int captions_per_record;
     } own;
-    struct sources *sources;
+    struct worker worker;
     struct tokenizer *tokenizer;
     struct strings prompts;
     int T;
@@ -57,27 +57,12 @@ static const struct option own_rows[] = {
            "with --data: sample n is the first caption of record n, or the n-th of all captions", OPTION_LOCAL),
 };
 
-static enum sources_order order_of(const struct tokenize *tokenize) {
-    if (worker_trains(&tokenize->run, &tokenize->samples)) return SOURCES_SHUFFLED;
-    return tokenize->own.captions_per_record == CAPTIONS_ALL ? SOURCES_EACH_CAPTION : SOURCES_IN_ORDER;
-}
-
-static int open_sources(struct tokenize *tokenize) {
+static int open_samples(struct tokenize *tokenize) {
     static const char *const any_text[] = {"captions", "labels", NULL}, *const captions[] = {"captions", NULL};
-    const struct run *run = &tokenize->run;
-    const bool trains = worker_trains(run, &tokenize->samples);
-    const enum sources_order order = order_of(tokenize);
-    const struct sources_options options = {
-        .list = tokenize->samples.list,
-        .directories = worker_data(run, &tokenize->samples),
-        .weights = trains ? run->options.train_data_weights : NULL,
-        .seed = (uint64_t)run->options.seed,
-        .order = order,
-        .expected = run->dataset,
-        .expected_count = trains ? run->datasets : 0,
-        .needs = order == SOURCES_EACH_CAPTION ? captions : any_text,
-    };
-    return sources_open(&tokenize->sources, &options);
+    struct worker *worker = &tokenize->worker;
+    const bool each = tokenize->own.captions_per_record == CAPTIONS_ALL;
+    return worker_open(worker, each ? SOURCES_EACH_CAPTION : SOURCES_IN_ORDER,
+                       each && !worker_trains(worker) ? captions : any_text);
 }
 
 static int open_tokenizer(struct tokenize *tokenize, const struct text_config *text) {
@@ -111,69 +96,50 @@ static int prepare(void *context, const struct strings *operands) {
     int status = run_join(&tokenize->run, &model);
     if (!status) status = open_tokenizer(tokenize, &model.text);
     if (!status) status = read_prompts(tokenize);
-    if (!status) status = open_sources(tokenize);
-    if (!status) tokenize->T = model.text.context_length;
-    return status;
+    if (!status) status = open_samples(tokenize);
+    if (status) return status;
+    tokenize->T = model.text.context_length;
+    tokenize->worker.address = tokenize->run.options.tokens;
+    tokenize->worker.row_bytes = tokenize->T * (int64_t)sizeof(int32_t);
+    return 0;
 }
 
 static void *add_tokens(void *context, struct message *message, int samples) {
     return message_add(message, TENSOR_TOKENS, DT_I32, SHAPE(samples, ((const struct tokenize *)context)->T));
 }
 
-static int make(void *context, void *tensor, int row, int64_t n, struct worker_row *about) {
+static void make(void *context, void *tensor, int row, const struct sample *sample, char dropped[WORKER_REASON]) {
     const struct tokenize *tokenize = context;
-    struct sample sample;
-    struct buffer text = {0};
     const int T = tokenize->T;
-    int status = sources_read(tokenize->sources, n, &sample);
-    if (status) return status;
-    about->id = sample.id;
-    about->name = sample.line;
-    const char *wrong =
-        sample_text(&text, &sample, &tokenize->prompts, worker_trains(&tokenize->run, &tokenize->samples));
+    int32_t *tokens = (int32_t *)tensor + (size_t)row * (size_t)T;
+    struct buffer text = {0};
+    const char *wrong = sample_text(&text, sample, &tokenize->prompts, worker_trains(&tokenize->worker));
     if (wrong) {
-        snprintf(about->dropped, WORKER_REASON, "%s", wrong);
+        snprintf(dropped, WORKER_REASON, "%s", wrong);
         buffer_clear(&text);
     }
-    int32_t *tokens = (int32_t *)tensor + (size_t)row * (size_t)T;
     tokenizer_encode(tokenize->tokenizer, text.size ? text.bytes : "", text.size, tokens, T);
     buffer_release(&text);
-    sample_release(&sample);
-    return 0;
-}
-
-static int count(void *context, int64_t *samples, bool *growing) {
-    return sources_count(((struct tokenize *)context)->sources, samples, growing);
-}
-
-static int filled(void *context, int64_t first, int samples, int *left) {
-    return sources_filled(((struct tokenize *)context)->sources, first, samples, left);
 }
 
 static int run(void *context, struct hub *hub) {
-    const struct tokenize *tokenize = context;
-    const struct worker worker = {.run = &tokenize->run,
-                                  .options = &tokenize->samples,
-                                  .edge = "tokens",
-                                  .address = tokenize->run.options.tokens,
-                                  .row_bytes = tokenize->T * (int64_t)sizeof(int32_t),
-                                  .context = context,
-                                  .count = count,
-                                  .filled = filled,
-                                  .add = add_tokens,
-                                  .make = make};
-    return worker_run(hub, &worker);
+    return worker_run(&((struct tokenize *)context)->worker, hub);
 }
 
 static void release(void *context) {
     struct tokenize *tokenize = context;
-    if (tokenize->sources) sources_close(&tokenize->sources);
+    worker_close(&tokenize->worker);
     if (tokenize->tokenizer) tokenizer_close(&tokenize->tokenizer);
     strings_release(&tokenize->prompts);
 }
 
 int main(int argc, char **argv) {
-    struct tokenize tokenize = {.sources = NULL};
+    struct tokenize tokenize = {.worker = {.run = &tokenize.run,
+                                           .options = &tokenize.samples,
+                                           .edge = "tokens",
+                                           .context = &tokenize,
+                                           .add = add_tokens,
+                                           .make = make}};
     struct option_table own = OPTION_TABLE(own_rows, &tokenize.own), samples = worker_options_table(&tokenize.samples);
     struct option_table *const tables[] = {&own, &samples, &tokenize.run.table, NULL};
     const struct stage stage = {.name = "coca-tokenize",

@@ -260,3 +260,7 @@ char *path_parent(const char *path) {
     while (length > 1 && path[length - 1] == '/') length--;
     return length ? xstrndup(path, length) : xstrdup(".");
 }
+
+char *path_beside(const char *path, const char *name) {
+    return xformat("%.*s%s", (int)(path_base(path) - path), path, name);
+}

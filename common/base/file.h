@@ -43,3 +43,4 @@ int file_copy(const char *from, const char *to);
 char *path_join(const char *directory, const char *name); // `name` when absolute or `directory` empty; the caller frees
 const char *path_base(const char *path);                  // borrowed: behind the last '/'
 char *path_parent(const char *path);                      // before it, "." for a bare name; the caller frees
+char *path_beside(const char *path, const char *name);    // `name` in the folder of the file `path`; the caller frees

@@ -13,6 +13,7 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/text.h"
 
 #define SOURCE_SIZE_LIMIT ((int64_t)1 << 48) // an id has 48 bits for the record
 
@@ -138,27 +139,25 @@ struct plan_sample plan_at(const struct plan *plan, int64_t n) {
     return sample;
 }
 
-// One number of "1::2" at `*text`, moved behind it and its "::".
-// After "::" there must be another number, and without it nothing: hence `more == (**text != 0)`.
-static bool take_weight(const char **text, int *weight) {
+static bool read_weight(const char *text, int *weight) {
     char *end;
-    long value = strtol(*text, &end, 10);
-    if (end == *text || value < 1 || value > PLAN_WEIGHT_SUM) return false;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end || value < 1 || value > PLAN_WEIGHT_SUM) return false;
     *weight = (int)value;
-    const bool more = !strncmp(end, "::", 2);
-    *text = end + (more ? 2 : 0);
-    return more == (**text != 0);
+    return true;
 }
 
 int plan_weights(const char *text, int count, int weight[PLAN_SOURCES]) {
+    struct strings parts = {0};
+    int status = 0;
     for (int j = 0; j < count; j++) weight[j] = 1;
     if (!text) return 0;
-    const char *rest = text;
-    int given = 0;
-    for (; *rest && given < count; given++)
-        if (!take_weight(&rest, &weight[given]))
-            return error(EXIT_USAGE, "weights \"%s\": expected whole numbers from 1, as in 3::1", text);
-    if (*rest || given != count)
-        return error(EXIT_USAGE, "weights \"%s\": there are %d datasets, each needs one", text, count);
-    return 0;
+    text_split(&parts, text, "::");
+    if (parts.count != (size_t)count)
+        status = error(EXIT_USAGE, "weights \"%s\": there are %d datasets, each needs one", text, count);
+    for (int j = 0; j < count && !status; j++)
+        if (!read_weight(parts.item[j], &weight[j]))
+            status = error(EXIT_USAGE, "weights \"%s\": expected whole numbers from 1, as in 3::1", text);
+    strings_release(&parts);
+    return status;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/text.h"
 #include "dataset/spool.h"
 #include "dataset/store.h"
 
@@ -41,23 +42,22 @@ static int lacks(const struct store *store, const char *const *needs) {
     return status;
 }
 
-static int open_store(struct sources *sources, const char *directory, size_t length, const char *const *needs) {
+static int open_store(struct sources *sources, const char *directory, const char *const *needs) {
     if (sources->count == PLAN_SOURCES) return error(EXIT_USAGE, "more than %d datasets", PLAN_SOURCES);
     struct store **store = &sources->store[sources->count];
-    char *path = xstrndup(directory, length);
-    int status = store_open(store, path);
-    free(path);
+    int status = store_open(store, directory);
     if (status) return status;
     sources->count++;
     return has_one(*store, needs) ? 0 : lacks(*store, needs);
 }
 
 static int open_stores(struct sources *sources, const struct sources_options *options) {
+    struct strings directories = {0};
     int status = 0;
-    for (const char *at = options->directories, *end; !status && at; at = end ? end + 2 : NULL) {
-        end = strstr(at, "::");
-        status = open_store(sources, at, end ? (size_t)(end - at) : strlen(at), options->needs);
-    }
+    text_split(&directories, options->directories, "::");
+    for (size_t i = 0; i < directories.count && !status; i++)
+        status = open_store(sources, directories.item[i], options->needs);
+    strings_release(&directories);
     return status;
 }
 

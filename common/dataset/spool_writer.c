@@ -46,6 +46,12 @@ int spool_flush(struct spool_writer *writer) {
     return 0;
 }
 
+void spool_writer_abandon(struct spool_writer *writer) {
+    if (writer->fd >= 0) close(writer->fd);
+    buffer_release(&writer->pending);
+    free(writer->path);
+}
+
 // FILE.closed only behind the last byte: to a reader it says that all is there.
 int spool_writer_close(struct spool_writer *writer) {
     int status = writer->fd < 0 ? 0 : spool_flush(writer);
@@ -56,8 +62,6 @@ int spool_writer_close(struct spool_writer *writer) {
         if (fd >= 0) close(fd);
         free(closed);
     }
-    if (writer->fd >= 0) close(writer->fd);
-    buffer_release(&writer->pending);
-    free(writer->path);
+    spool_writer_abandon(writer);
     return status;
 }

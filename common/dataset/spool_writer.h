@@ -17,7 +17,8 @@ int spool_writer_open(struct spool_writer *writer, const char *path, int batch);
 void spool_write(struct spool_writer *writer, const char *line, size_t size); // without its end, which it must not hold
 void spool_cut(struct spool_writer *writer);                                  // ends the batch that was begun, if any
 int spool_flush(struct spool_writer *writer);                                 // 0 or -EXIT_RUN
-int spool_writer_close(struct spool_writer *writer); // flushes and says that the list is whole. 0 or -EXIT_RUN
+void spool_writer_abandon(struct spool_writer *writer); // of a failure: readers go on waiting; also after a failed open
+int spool_writer_close(struct spool_writer *writer);    // flushes and says that the list is whole. 0 or -EXIT_RUN
 
 // Lines of the batch that was begun.
 static inline int spool_begun(const struct spool_writer *writer) {

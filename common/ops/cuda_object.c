@@ -10,26 +10,16 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "ops/backend.h"
 
 // lib/ beside the folder of the executable, or further up for the programs of tests.
 static const char *const places[] = {"../lib/" CUDA_OBJECT, "../../lib/" CUDA_OBJECT, "../../../lib/" CUDA_OBJECT};
 
-// The directory of the executable; the caller frees.
-static char *executable_directory(void) {
-    char path[4096];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (size < 0) bug("/proc/self/exe cannot be read");
-    path[size] = 0;
-    char *slash = strrchr(path, '/');
-    if (slash) *slash = 0;
-    return xstrdup(path);
-}
-
 // NULL where none is beside the executable; the caller frees.
 static char *find_object(void) {
-    char *directory = executable_directory(), *found = NULL;
+    char *directory = machine_program_folder(), *found = NULL;
     for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
         char *path = path_join(directory, places[i]);
         if (access(path, R_OK) == 0)

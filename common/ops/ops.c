@@ -3,11 +3,11 @@
 // and what it takes, each backend's open() says; this file reads the name.
 #include "ops/ops.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "ops/backend.h"
 #include "ops/profile.h"
@@ -45,12 +45,6 @@ static const struct backend *find_backend(const char *name, size_t length) {
     return NULL;
 }
 
-// Those that this process may use, which is fewer than there are where a job was given some.
-static int cores(void) {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
-}
-
 int ops_open(struct ops **ops, const char *device, enum dtype dtype, int threads) {
     size_t length;
     int index = device_index(device, &length);
@@ -61,7 +55,7 @@ int ops_open(struct ops **ops, const char *device, enum dtype dtype, int threads
         return error(EXIT_USAGE, "--device %s: cannot compute in %s", device, dtype_name(dtype));
     struct ops *new = xcalloc(1, sizeof *new);
     new->dtype = dtype;
-    new->threads = threads ? threads : cores();
+    new->threads = threads ? threads : machine_cores();
     int status = backend->open(new, index);
     if (status)
         free(new);

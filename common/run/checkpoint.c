@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #define FOLDER "checkpoints"
 #define MANIFEST "manifest.json"
@@ -124,7 +125,7 @@ int checkpoint_verify(const struct checkpoint *checkpoint, const char *path, con
     int status = 0;
     for (int i = 0; i < checkpoint->written.count && !status; i++) {
         const struct written_file *file = &checkpoint->written.file[i];
-        if (strncmp(file->name, prefix, strlen(prefix))) continue;
+        if (!text_begins(file->name, prefix)) continue;
         char *name = path_join(path, file->name);
         status = verify_file(file, name);
         free(name);
@@ -143,7 +144,7 @@ const struct written_file *checkpoint_file(const struct checkpoint *checkpoint, 
 // The N of "step-N", −1 for other names.
 static int64_t step_of(const char *name) {
     char *end;
-    if (strncmp(name, "step-", 5) || name[5] < '0' || name[5] > '9') return -1;
+    if (!text_begins(name, "step-") || name[5] < '0' || name[5] > '9') return -1;
     long long step = strtoll(name + 5, &end, 10);
     return *end ? -1 : step;
 }

@@ -1,33 +1,19 @@
 #include "run/pretrained.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
+#include "base/machine.h"
+#include "base/text.h"
 #include "run/checkpoint.h"
-
-static bool ends_with(const char *text, const char *end) {
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && !strcmp(text + length - tail, end);
-}
-
-// The folder of `path`: itself when it is one; the caller frees.
-static char *folder_of(const char *path) {
-    const char *base = path_base(path);
-    if (directory_exists(path)) return xstrdup(path);
-    return base == path ? xstrdup(".") : xstrndup(path, (size_t)(base - path));
-}
 
 // data/models stands two levels above the executables of a build, one above those of a distribution.
 static char *find_preset(const char *name) {
     static const char *const places[] = {"../../data/models", "../data/models"};
-    char program[PATH_MAX] = "";
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    char *folder = xstrndup(program, length > 0 ? (size_t)(path_base(program) - program) : 0), *found = NULL;
+    char *folder = machine_program_folder(), *found = NULL;
     for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
-        char *path = xformat("%s%s/%s.json", folder, places[i], name);
+        char *path = xformat("%s/%s/%s.json", folder, places[i], name);
         found = realpath(path, NULL);
         free(path);
     }
@@ -36,7 +22,7 @@ static char *find_preset(const char *name) {
 }
 
 static int resolve_named(char **path, const char *model) {
-    bool is_file = strchr(model, '/') || ends_with(model, ".json");
+    bool is_file = strchr(model, '/') || text_ends(model, ".json");
     *path = is_file ? xstrdup(model) : find_preset(model);
     if (*path && file_exists(*path)) return 0;
     if (is_file) return error(EXIT_USAGE, "--model %s: no such file", model);
@@ -48,7 +34,7 @@ static int resolve_named(char **path, const char *model) {
 
 // Beside the weights, or two levels above a checkpoint, in its run directory.
 static char *find_beside(const char *pretrained, const char *name, const char *name_in_run) {
-    char *folder = folder_of(pretrained);
+    char *folder = directory_exists(pretrained) ? xstrdup(pretrained) : path_parent(pretrained);
     char *path = path_join(folder, name);
     if (!file_exists(path)) {
         free(path);
@@ -76,13 +62,8 @@ char *pretrained_tokenizer(const char *pretrained) {
     return path;
 }
 
-// `name` in the folder of the file `beside`; the caller frees.
-static char *neighbour(const char *beside, const char *name) {
-    return xformat("%.*s%s", (int)(path_base(beside) - beside), beside, name);
-}
-
 static int copy_neighbour(const char *from, const char *to, const char *name) {
-    char *source = neighbour(from, name), *copy = neighbour(to, name);
+    char *source = path_beside(from, name), *copy = path_beside(to, name);
     int status = file_exists(source) ? file_copy(source, copy) : 0;
     free(source);
     free(copy);

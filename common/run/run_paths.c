@@ -4,23 +4,25 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "run/run.h"
 
 // "DIR::DIR" with each part absolute.
 static char *absolute_list(const char *list, const char *here) {
     struct buffer text = {0};
-    for (const char *part = list, *end; part; part = end ? end + 2 : NULL) {
-        end = strstr(part, "::");
-        char *name = xstrndup(part, end ? (size_t)(end - part) : strlen(part)), *path = path_join(here, name);
-        buffer_format(&text, "%s%s", text.size ? "::" : "", path);
-        free(name);
+    struct strings parts = {0};
+    text_split(&parts, list, "::");
+    for (size_t i = 0; i < parts.count; i++) {
+        char *path = path_join(here, parts.item[i]);
+        buffer_format(&text, "%s%s", i ? "::" : "", path);
         free(path);
     }
+    strings_release(&parts);
     return text.bytes;
 }
 
 static char *absolute_address(const char *address, const char *here) {
-    if (strncmp(address, "file:", 5)) return xstrdup(address);
+    if (!text_begins(address, "file:")) return xstrdup(address);
     char *path = path_join(here, address + 5), *result = xformat("file:%s", path);
     free(path);
     return result;
@@ -28,9 +30,7 @@ static char *absolute_address(const char *address, const char *here) {
 
 // A preset's name is no path.
 static bool is_preset(const struct option *option, const char *text) {
-    size_t length = strlen(text);
-    return !strcmp(option->name, "model") && !strchr(text, '/') &&
-           (length < 5 || strcmp(text + length - 5, ".json") != 0);
+    return !strcmp(option->name, "model") && !strchr(text, '/') && !text_ends(text, ".json");
 }
 
 void run_make_absolute(struct run *run) {

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/text.h"
 #include "stage/arguments.h"
 #include "stage/counters.h"
 #include "stage/option_rows.h"
@@ -136,7 +137,7 @@ static int watch_supervisor(struct hub *hub, int *fifo) {
 static const char *stage_role(const struct stage *stage) {
     const char *prefix = "coca-";
     if (stage->role) return stage->role;
-    return strncmp(stage->name, prefix, strlen(prefix)) == 0 ? stage->name + strlen(prefix) : stage->name;
+    return text_begins(stage->name, prefix) ? stage->name + strlen(prefix) : stage->name;
 }
 
 static int check_common(void) {

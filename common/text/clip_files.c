@@ -221,12 +221,6 @@ static int read_tokenizer_json(struct bpe_files *files, const json_t *document, 
     return read_tokens(&files->token, vocab, json_object_get(document, "added_tokens"), reason);
 }
 
-static char *beside(const char *path, const char *name) {
-    char *folder = xstrndup(path, (size_t)(path_base(path) - path)), *file = path_join(folder, name);
-    free(folder);
-    return file;
-}
-
 // vocab.json with the lines of merges.txt, one of which lies beside the other.
 static int read_both(struct bpe_files *files, json_t *vocab, const char *lines, size_t size, char *reason) {
     if (clip_format(lines, size) != CLIP_PAIRS) return fail_with(reason, "merges.txt does not begin with #version");
@@ -235,7 +229,7 @@ static int read_both(struct bpe_files *files, json_t *vocab, const char *lines, 
 }
 
 static int read_beside(struct buffer *file, const char *path, const char *name, char *reason) {
-    char *other = beside(path, name);
+    char *other = path_beside(path, name);
     int status = file_exists(other) ? file_read(other, CLIP_BYTES_LIMIT, file) : -1;
     if (status) snprintf(reason, BPE_REASON, "it needs %s beside it", name);
     free(other);

@@ -11,14 +11,11 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/text.h"
 
 #define IPC "ipc://"
 #define TCP "tcp://"
 #define FILE_PREFIX "file:"
-
-static bool begins(const char *text, const char *prefix) {
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
 
 static int parse_ipc(struct endpoint *endpoint, const char *edge, const char *text) {
     const size_t limit = sizeof((struct sockaddr_un *)0)->sun_path - 1;
@@ -39,19 +36,19 @@ static int parse_tcp(struct endpoint *endpoint, const char *edge, const char *te
     if (!colon || colon == host || port < 1 || port > 65535 || *end)
         return error(EXIT_USAGE, "--%s %s: a tcp address is tcp://HOST:PORT, with a port of 1 to 65535", edge, text);
     endpoint->kind = ENDPOINT_TCP;
-    endpoint->loopback = begins(host, "127.") || begins(host, "localhost:");
+    endpoint->loopback = text_begins(host, "127.") || text_begins(host, "localhost:");
     return 0;
 }
 
 int endpoint_parse(struct endpoint *endpoint, const char *edge, const char *text) {
     *endpoint = (struct endpoint){.address = text};
-    if (begins(text, IPC)) return parse_ipc(endpoint, edge, text);
-    if (begins(text, TCP)) return parse_tcp(endpoint, edge, text);
+    if (text_begins(text, IPC)) return parse_ipc(endpoint, edge, text);
+    if (text_begins(text, TCP)) return parse_tcp(endpoint, edge, text);
     if (strcmp(text, "-") == 0) {
         endpoint->kind = ENDPOINT_STREAM;
         return 0;
     }
-    if (!begins(text, FILE_PREFIX) || !text[strlen(FILE_PREFIX)])
+    if (!text_begins(text, FILE_PREFIX) || !text[strlen(FILE_PREFIX)])
         return error(EXIT_USAGE, "--%s %s: an address is ipc://PATH, tcp://HOST:PORT, file:PATH or -", edge, text);
     endpoint->kind = ENDPOINT_FILE;
     endpoint->address = text + strlen(FILE_PREFIX);

@@ -22,13 +22,31 @@ struct option_table worker_options_table(struct worker_options *options) {
     return OPTION_TABLE(rows, options);
 }
 
-bool worker_trains(const struct run *run, const struct worker_options *options) {
-    return !run->options.evaluate && !options->data && !options->list;
+bool worker_trains(const struct worker *worker) {
+    return !worker->run->options.evaluate && !worker->options->data && !worker->options->list;
 }
 
-const char *worker_data(const struct run *run, const struct worker_options *options) {
-    if (worker_trains(run, options)) return run->options.train_data;
-    return options->data ? options->data : run->options.val_data;
+_Static_assert((int)RUN_DATASETS == PLAN_SOURCES, "a run has as many datasets as a plan takes");
+
+int worker_open(struct worker *worker, enum sources_order pass, const char *const *needs) {
+    const struct run_options *o = &worker->run->options;
+    const bool trains = worker_trains(worker);
+    const char *data = worker->options->data ? worker->options->data : o->val_data;
+    const struct sources_options options = {
+        .list = worker->options->list,
+        .directories = trains ? o->train_data : data,
+        .weights = trains ? o->train_data_weights : NULL,
+        .seed = (uint64_t)o->seed,
+        .order = trains ? SOURCES_SHUFFLED : pass,
+        .expected = worker->run->dataset,
+        .expected_count = trains ? worker->run->datasets : 0,
+        .needs = needs,
+    };
+    return sources_open(&worker->sources, &options);
+}
+
+void worker_close(struct worker *worker) {
+    if (worker->sources) sources_close(&worker->sources);
 }
 
 // Beside the data: buffers of the sockets, pages of libraries that are written to when first used. Measured.
@@ -40,7 +58,7 @@ static void announce(const struct worker *worker) {
     stage_announce_memory(memory_peak_bytes() + WORKING_BYTES + worker->sample_bytes + MESSAGES * message);
 }
 
-int worker_run(struct hub *hub, const struct worker *worker) {
+int worker_run(const struct worker *worker, struct hub *hub) {
     struct edge *edge;
     const struct edge_options options = {
         .name = worker->edge, .address = worker->address, .manner = EDGE_SERVE, .direction = EDGE_OUT};
@@ -49,5 +67,5 @@ int worker_run(struct hub *hub, const struct worker *worker) {
     if (status) return status;
     announce(worker);
     stage_ready();
-    return edge_is_recording(edge) ? worker_record(edge, worker) : worker_serve(hub, edge, worker);
+    return edge_is_recording(edge) ? worker_record(worker, edge) : worker_serve(worker, hub, edge);
 }

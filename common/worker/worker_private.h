@@ -10,5 +10,5 @@ enum { WORKER_LOOK_MILLISECONDS = 20 };
 // 0 or -exit_code.
 int worker_make(const struct worker *worker, struct unit unit, struct message **message);
 
-int worker_serve(struct hub *hub, struct edge *edge, const struct worker *worker);
-int worker_record(struct edge *edge, const struct worker *worker);
+int worker_serve(const struct worker *worker, struct hub *hub, struct edge *edge);
+int worker_record(const struct worker *worker, struct edge *edge);

@@ -44,6 +44,6 @@ static int write_pass(struct edge *edge, const struct worker *worker) {
     return status;
 }
 
-int worker_record(struct edge *edge, const struct worker *worker) {
-    return worker_trains(worker->run, worker->options) ? write_steps(edge, worker) : write_pass(edge, worker);
+int worker_record(const struct worker *worker, struct edge *edge) {
+    return worker_trains(worker) ? write_steps(edge, worker) : write_pass(edge, worker);
 }

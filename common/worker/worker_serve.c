@@ -66,7 +66,7 @@ static int serve(struct service *service) {
     return status;
 }
 
-int worker_serve(struct hub *hub, struct edge *edge, const struct worker *worker) {
+int worker_serve(const struct worker *worker, struct hub *hub, struct edge *edge) {
     struct service service = {.hub = hub, .worker = worker, .edge = edge};
     service.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (service.timer < 0) return error(EXIT_RUN, "no timer can be made");

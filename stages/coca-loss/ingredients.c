@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "dataset/plan.h"
 #include "dataset/store.h"
 #include "prepare.h"
@@ -50,7 +51,7 @@ static int find_model(struct ingredients *found, const struct run_directory *dir
 }
 
 static bool is_recorded(const char *address) {
-    return address && !strncmp(address, "file:", 5);
+    return address && text_begins(address, "file:");
 }
 
 static int check_tokenizer(struct ingredients *found) {
@@ -96,14 +97,12 @@ static int add_dataset(struct ingredients *found, json_t *list, const char *dire
 
 static int find_datasets(struct ingredients *found, const struct run_options *o) {
     json_t *list = json_array();
+    struct strings directories = {0};
     int weight[PLAN_SOURCES], status = 0;
     json_object_set_new(found->versions, "data", list);
-    for (const char *part = o->train_data, *end; part && !status; part = end ? end + 2 : NULL) {
-        end = strstr(part, "::");
-        char *directory = xstrndup(part, end ? (size_t)(end - part) : strlen(part));
-        status = add_dataset(found, list, directory);
-        free(directory);
-    }
+    text_split(&directories, o->train_data, "::");
+    for (size_t i = 0; i < directories.count && !status; i++) status = add_dataset(found, list, directories.item[i]);
+    strings_release(&directories);
     bool needed = !is_recorded(o->images) || !is_recorded(o->tokens);
     if (!status && needed && !o->train_data)
         return error(EXIT_USAGE, "--train-data DIR is needed, or both --images file:F and --tokens file:F");

@@ -1,12 +1,12 @@
 #include "prepare.h"
 
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/machine.h"
 #include "stage/command.h"
 #include "stage/option_rows.h"
 
@@ -38,14 +38,9 @@ struct wish {
     struct run_place place;
 };
 
-static int available_cores(void) {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
-}
-
 // Results depend on the number of threads, so it is fixed when the run is made.
 static void fix_threads(struct run_options *options) {
-    int cores = available_cores();
+    int cores = machine_cores();
     if (!options->threads) options->threads = xformat("%d,%d", cores, cores);
 }
 

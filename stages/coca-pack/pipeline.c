@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/fail.h"
+#include "base/machine.h"
 
 #define JOBS_PER_THREAD 16 // so that one large picture does not hold up the others
 
@@ -55,15 +55,10 @@ static void *work_on(void *argument) {
     return NULL;
 }
 
-static int cores(void) {
-    const long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count > 0 ? (int)count : 1;
-}
-
 struct pipeline *pipeline_new(int threads, struct pipeline_calls calls) {
     struct pipeline *pipeline = xcalloc(1, sizeof *pipeline);
     pipeline->calls = calls;
-    pipeline->threads = threads ? threads : cores();
+    pipeline->threads = threads ? threads : machine_cores();
     pipeline->size = (int64_t)pipeline->threads * JOBS_PER_THREAD;
     pipeline->slot = xcalloc((size_t)pipeline->size, sizeof *pipeline->slot);
     pipeline->thread = xcalloc((size_t)pipeline->threads, sizeof *pipeline->thread);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "base/text.h"
 
 int caption_list_open(struct caption_list *list, const char *path, enum caption_format format, bool append) {
     *list = (struct caption_list){.format = format, .file = stdout};

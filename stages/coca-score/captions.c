@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "caption_list.h"
 #include "commands.h"
 #include "page.h"
 #include "pull.h"
 #include "run/samples.h"
 #include "stage/option_rows.h"
-#include "text.h"
 #include "train/stages.h"
 #include "truth.h"
 

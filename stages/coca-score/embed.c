@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "commands.h"
 #include "embeddings.h"
 #include "pull.h"
@@ -46,17 +47,12 @@ static const struct option rows[] = {
     CHOICE("role", role, ROLE_IMAGE "|" ROLE_TEXT, ROLE_IMAGE, "whose embeddings", OPTION_LOCAL),
 };
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && !strcmp(text + length - tail, end);
-}
-
 static int prepare(void *context, const struct strings *operands) {
     struct embed *embed = context;
     const char *out = embed->own.out;
     struct model_config model;
     (void)operands;
-    if (!out || !(ends_with(out, ".npy") || ends_with(out, ".safetensors")))
+    if (!out || !(text_ends(out, ".npy") || text_ends(out, ".safetensors")))
         return error(EXIT_USAGE, "--out FILE.npy or FILE.safetensors says where the embeddings go");
     return run_join(&embed->run, &model);
 }
@@ -86,7 +82,7 @@ static int write_embeddings(const struct embeddings *all, const char *path) {
         {"ids", DT_I64, SHAPE(all->count), all->id},
         {"names", DT_U8, SHAPE((int64_t)names.size), names.bytes},
     };
-    int status = ends_with(path, ".npy") ? npy_write(path, &tensors[0])
+    int status = text_ends(path, ".npy") ? npy_write(path, &tensors[0])
                                          : safetensors_write(path, tensors, names.size ? 3 : 2, NULL, 0, NULL, NULL);
     buffer_release(&names);
     return status;

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
+#include "html.h"
 #include "image/image.h"
-#include "text.h"
 
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"

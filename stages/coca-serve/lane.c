@@ -48,8 +48,12 @@ int lane_open(struct lane *lane, struct hub *hub, const char *address, int batch
     char *folder = xformat("%s.pictures", lane->list);
     int status = lane->pictures ? directory_make(folder) : 0;
     free(folder);
-    if (!status) status = spool_writer_open(&lane->writer, lane->list, batch);
     if (status) return status;
+    status = spool_writer_open(&lane->writer, lane->list, batch);
+    if (status) {
+        spool_writer_abandon(&lane->writer);
+        return status;
+    }
     lane->capacity = capacity;
     lane->ahead =
         (struct ahead){.from = {lane->role, ANY_RANK}, .window = INT32_MAX, .next = next_batch, .context = lane};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "stage/option_rows.h"
 #include "tap.h"
 #include "tensor/safetensors.h"
@@ -186,18 +187,12 @@ static int compare_recordings(struct diff *diff, const char *path_a, const char 
 
 // --- two .safetensors
 
-static bool is_wanted(const struct diff *diff, const char *name) {
-    for (size_t i = 0; i < diff->tensor.count; i++)
-        if (strcmp(diff->tensor.item[i], name) == 0) return true;
-    return diff->tensor.count == 0;
-}
-
 // Tensors of `a` have their partner in `b` under prefix + name.
 static void compare_by_name(struct diff *diff, const struct safetensors *a, const struct safetensors *b,
                             const char *prefix) {
     for (size_t i = 0; i < a->count; i++) {
         const char *name = a->tensor[i].name;
-        if (!is_wanted(diff, name)) continue;
+        if (!is_among(name, &diff->tensor)) continue;
         char *partner = xformat("%s%s", prefix, name);
         const struct tensor *other = safetensors_find(b, partner);
         if (other)
@@ -214,7 +209,7 @@ static void find_unmatched(struct diff *diff, const struct safetensors *a, const
     size_t length = strlen(prefix);
     for (size_t i = 0; i < b->count; i++) {
         const char *name = b->tensor[i].name;
-        if (strncmp(name, prefix, length) != 0 || !is_wanted(diff, name + length)) continue;
+        if (strncmp(name, prefix, length) != 0 || !is_among(name + length, &diff->tensor)) continue;
         if (!safetensors_find(a, name + length)) differ(diff, NULL, "%s: A has no %s", name, name + length);
     }
 }
@@ -236,11 +231,6 @@ static int compare_files(struct diff *diff, const char *path_a, const char *path
 
 // ---
 
-static bool is_safetensors(const char *path) {
-    const char *dot = strrchr(path, '.');
-    return dot && strcmp(dot, ".safetensors") == 0;
-}
-
 static int report(const struct diff *diff) {
     if (diff->different > SHOWN) printf("... and %" PRId64 " more\n", diff->different - SHOWN);
     printf("%" PRId64 " messages and %" PRId64 " tensors compared, %" PRId64 " differences\n", diff->messages,
@@ -252,8 +242,9 @@ static int run(void *context, const struct strings *operands) {
     struct diff *diff = context;
     if (operands->count != 2) return error(EXIT_USAGE, "A and B are needed, not %zu operands", operands->count);
     const char *a = operands->item[0], *b = operands->item[1];
-    bool files = is_safetensors(a);
-    if (files != is_safetensors(b)) return error(EXIT_USAGE, "a recording cannot be compared with a .safetensors");
+    bool files = text_ends(a, ".safetensors");
+    if (files != text_ends(b, ".safetensors"))
+        return error(EXIT_USAGE, "a recording cannot be compared with a .safetensors");
     if (!files && (diff->tensor.count || *diff->prefix))
         return error(EXIT_USAGE, "--tensor and --prefix are for two .safetensors");
     int status = files ? compare_files(diff, a, b) : compare_recordings(diff, a, b);

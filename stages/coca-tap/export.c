@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "stage/option_rows.h"
 #include "tap.h"
 #include "tensor/npy.h"
@@ -41,12 +42,6 @@ static const struct option rows[] = {
          "print a line \"name TAB text\" for each sample, of the tensors `names` (without it: the id) and `text`", 0),
 };
 
-static bool is_wanted(const struct export *export, const char *name) {
-    for (size_t i = 0; i < export->tensor.count; i++)
-        if (strcmp(export->tensor.item[i], name) == 0) return true;
-    return export->tensor.count == 0;
-}
-
 static struct joined *find_or_begin(struct export *export, const struct tensor *tensor) {
     for (int i = 0; i < export->count; i++)
         if (strcmp(export->item[i].name, tensor->name) == 0) return &export->item[i];
@@ -76,7 +71,7 @@ static int join(struct export *export, const struct message *message, const stru
 static int join_message(struct export *export, const struct message *message) {
     int status = 0;
     for (int i = 0; i < message->tensor_count && status == 0; i++)
-        if (is_wanted(export, message->tensor[i].name)) status = join(export, message, &message->tensor[i]);
+        if (is_among(message->tensor[i].name, &export->tensor)) status = join(export, message, &message->tensor[i]);
     return status;
 }
 
@@ -106,11 +101,6 @@ static int read_all(struct export *export, struct recording *recording) {
     return status;
 }
 
-static bool ends_with(const char *text, const char *end) {
-    size_t length = strlen(text), tail = strlen(end);
-    return length > tail && strcmp(text + length - tail, end) == 0;
-}
-
 static int write_npy(const struct export *export, const struct tensor *tensor) {
     if (export->count == 1) return npy_write(export->out, tensor);
     return error(EXIT_USAGE, "%d tensors do not fit into one .npy; choose with --tensor NAME", export->count);
@@ -126,7 +116,7 @@ static int write_all(const struct export *export) {
     }
     if (export->count == 0)
         status = error(EXIT_DATA, "there is nothing to export: no message has such a tensor");
-    else if (ends_with(export->out, ".npy"))
+    else if (text_ends(export->out, ".npy"))
         status = write_npy(export, tensor);
     else
         status = safetensors_write(export->out, tensor, (size_t) export->count, NULL, 0, NULL, NULL);
@@ -142,7 +132,7 @@ static void forget_all(struct export *export) {
 static int check(const struct export *export) {
     if (export->text) return 0;
     if (!export->out) return error(EXIT_USAGE, "--out FILE or --text is needed");
-    if (ends_with(export->out, ".npy") || ends_with(export->out, ".safetensors")) return 0;
+    if (text_ends(export->out, ".npy") || text_ends(export->out, ".safetensors")) return 0;
     return error(EXIT_USAGE, "--out %s: the name ends in .safetensors or .npy", export->out);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "stage/option_rows.h"
 #include "tap.h"
 
@@ -35,7 +36,7 @@ const char *only_operand(const struct strings *operands, const char *what) {
 
 // People write paths; an address is told by what no path of theirs begins with.
 char *source_address(const char *operand) {
-    bool is_address = strcmp(operand, "-") == 0 || strstr(operand, "://") || strncmp(operand, "file:", 5) == 0;
+    bool is_address = strcmp(operand, "-") == 0 || strstr(operand, "://") || text_begins(operand, "file:");
     return is_address ? xstrdup(operand) : xformat("file:%s", operand);
 }
 

@@ -41,5 +41,6 @@ const char *only_operand(const struct strings *operands, const char *what);
 
 // --- values.c: elements and fields of any type
 
+bool is_among(const char *name, const struct strings *names); // of an empty list every name is
 double tensor_value(const struct tensor *tensor, int64_t index);
 void field_format(struct buffer *text, const struct message_field *field); // appends "NAME VALUE"

@@ -1,8 +1,15 @@
 // Numbers of any type as double, for `watch`'s statistics and `diff`'s errors. Exact for all but i64 beyond 2^53, which
 // only ids reach, of the datasets far down a list.
 #include <inttypes.h>
+#include <string.h>
 
 #include "tap.h"
+
+bool is_among(const char *name, const struct strings *names) {
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->item[i], name) == 0) return true;
+    return names->count == 0;
+}
 
 double tensor_value(const struct tensor *tensor, int64_t index) {
     const void *data = tensor->data;

@@ -86,7 +86,7 @@ void captions_open(struct text_decode *self) {
 
 void captions_close(struct text_decode *self) {
     if (!self->captioner.generator) return;
-    progress_done(&self->captioner.progress);
+    if (self->captioner.progress) progress_done(&self->captioner.progress);
     slot_reader_close(&self->captioner.features);
     generator_free(&self->captioner.generator);
 }

@@ -129,7 +129,7 @@ void draft_picture_file(struct draft *draft, const char *path) {
 void draft_listed_picture(struct draft *draft, const struct importer *importer, const char *list, const char *path,
                           size_t length) {
     const char *root = importer->options->images_root;
-    char *folder = root ? xstrdup(root) : xstrndup(list, (size_t)(path_base(list) - list));
+    char *folder = root ? xstrdup(root) : path_parent(list);
     char *name = xstrndup(path, length), *joined = path_join(*folder ? folder : ".", name);
     if (length)
         draft_picture_file(draft, joined);

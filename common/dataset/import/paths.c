@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #define PATHS_LIMIT 1000000
 
@@ -94,13 +95,10 @@ int paths_expand(struct strings *paths, const char *text) {
         strings_add_text(paths, text);
         return 0;
     }
+    struct strings parts = {0};
     int status = 0;
-    for (const char *rest = text; rest && !status;) {
-        const char *end = strstr(rest, "::");
-        char *part = end ? xstrndup(rest, (size_t)(end - rest)) : xstrdup(rest);
-        status = unfold(paths, part);
-        free(part);
-        rest = end ? end + 2 : NULL;
-    }
+    text_split(&parts, text, "::");
+    for (size_t i = 0; i < parts.count && !status; i++) status = unfold(paths, parts.item[i]);
+    strings_release(&parts);
     return status;
 }

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "model/params/params.h"
 #include "model/params/positions.h"
 
 static bool has_prefix(const struct model_part *part, const char *name) {
     for (int i = 0; part->prefixes && part->prefixes[i]; i++)
-        if (!strncmp(name, part->prefixes[i], strlen(part->prefixes[i]))) return true;
+        if (text_begins(name, part->prefixes[i])) return true;
     return false;
 }
 

@@ -359,6 +359,16 @@ static void a_name_stands_in_its_parent(void **state) {
     assert_has(text, "missing/file");
 }
 
+static void a_file_has_others_beside_it(void **state) {
+    (void)state;
+    const char *const table[][2] = {{"a/b.c", "a/x"}, {"b.c", "x"}, {"/b", "/x"}, {"a/", "a/x"}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char *beside = path_beside(table[i][0], "x");
+        assert_string_equal(beside, table[i][1]);
+        free(beside);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_back),
@@ -380,6 +390,7 @@ int main(void) {
         cmocka_unit_test(a_directory_is_listed),
         cmocka_unit_test(paths_join),
         cmocka_unit_test(a_name_stands_in_its_parent),
+        cmocka_unit_test(a_file_has_others_beside_it),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

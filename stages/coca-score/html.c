@@ -1,18 +1,8 @@
-// Captions and names for a terminal, a TSV or a page. They come from models and from data of others, so anything that
-// would end a line, move a cursor or open a tag is made harmless here, at the way out.
-#include "text.h"
+// Captions and names of others on a page: what would open a tag there is made harmless here, at the way out, and the
+// pictures become part of the file.
+#include "html.h"
 
-#include "base/utf8.h"
-
-// Byte by byte: valid UTF-8 has no byte below 0x80 within a character, so only controls themselves are touched.
-void text_clean(struct buffer *out, const char *text, size_t size) {
-    const int is_utf8 = utf8_valid(text, size);
-    for (size_t i = 0; i < size; i++) {
-        const unsigned char byte = (unsigned char)text[i];
-        const char kept = byte < 0x20 || byte == 0x7f ? ' ' : byte >= 0x80 && !is_utf8 ? '?' : (char)byte;
-        buffer_append(out, &kept, 1);
-    }
-}
+#include "base/text.h"
 
 static void escape(struct buffer *out, char byte) {
     switch (byte) {

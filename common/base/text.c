@@ -1,0 +1,32 @@
+// What several rooms and stages ask of a text. Tokens and normalisation of captions are not here but in common/text.
+#include "base/text.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+bool text_begins(const char *text, const char *start) {
+    return !strncmp(text, start, strlen(start));
+}
+
+bool text_ends(const char *text, const char *end) {
+    const size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && !strcmp(text + length - tail, end);
+}
+
+void text_split(struct strings *parts, const char *text, const char *between) {
+    for (const char *part = text, *end; part; part = end ? end + strlen(between) : NULL) {
+        end = strstr(part, between);
+        strings_add(parts, part, end ? (size_t)(end - part) : strlen(part));
+    }
+}
+
+// Byte by byte: valid UTF-8 has no byte below 0x80 within a character, so only controls themselves are touched.
+void text_clean(struct buffer *out, const char *text, size_t size) {
+    const bool is_utf8 = utf8_valid(text, size);
+    for (size_t i = 0; i < size; i++) {
+        const unsigned char byte = (unsigned char)text[i];
+        const char kept = byte < 0x20 || byte == 0x7f ? ' ' : byte >= 0x80 && !is_utf8 ? '?' : (char)byte;
+        buffer_append(out, &kept, 1);
+    }
+}

@@ -1,0 +1,15 @@
+// Small questions about texts, and texts for people from bytes that may be anything.
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/memory.h"
+
+bool text_begins(const char *text, const char *start);
+bool text_ends(const char *text, const char *end);
+
+// Adds the parts of "a::b::c", or of another list with this `between`, as they stand; of NULL there are none.
+void text_split(struct strings *parts, const char *text, const char *between);
+
+// Appends the text on one line: control characters become blanks, bytes that are not UTF-8 question marks.
+void text_clean(struct buffer *out, const char *text, size_t size);

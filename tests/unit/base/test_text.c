@@ -1,0 +1,60 @@
+// Beginnings, ends, lists in one text, and bytes that become a line for people.
+#include "support.h"
+
+#include "base/text.h"
+
+static void beginnings_and_ends_are_whole(void **state) {
+    (void)state;
+    assert_true(text_begins("file:x", "file:") && text_begins("file:", "file:") && text_begins("x", ""));
+    assert_false(text_begins("file", "file:") || text_begins("", "f") || text_begins("xfile:", "file:"));
+    assert_true(text_ends("a.json", ".json") && text_ends(".json", ".json") && text_ends("x", ""));
+    assert_false(text_ends("json", ".json") || text_ends("", "n") || text_ends("a.json5", ".json"));
+}
+
+static void assert_parts(const char *text, const char *between, const char *const *wanted) {
+    struct strings parts = {0};
+    size_t count = 0;
+    text_split(&parts, text, between);
+    while (wanted[count]) count++;
+    assert_int_equal(parts.count, count);
+    for (size_t i = 0; i < count; i++) assert_string_equal(parts.item[i], wanted[i]);
+    strings_release(&parts);
+}
+#define PARTS(...) ((const char *const[]){__VA_ARGS__ NULL})
+
+static void a_list_comes_apart(void **state) {
+    (void)state;
+    assert_parts("a::b/c::d", "::", PARTS("a", "b/c", "d", ));
+    assert_parts("a:b", "::", PARTS("a:b", ));
+    assert_parts("::a::", "::", PARTS("", "a", "", ));
+    assert_parts("a:::b", "::", PARTS("a", ":b", ));
+    assert_parts("", "::", PARTS("", ));
+    assert_parts(NULL, "::", PARTS());
+    assert_parts("1,2", ",", PARTS("1", "2", ));
+}
+
+static void assert_clean(const char *text, size_t size, const char *wanted) {
+    struct buffer out = {0};
+    text_clean(&out, text, size);
+    buffer_append(&out, "", 1);
+    assert_string_equal(out.bytes, wanted);
+    buffer_release(&out);
+}
+
+static void a_line_holds_no_controls_and_no_broken_bytes(void **state) {
+    (void)state;
+    assert_clean("a\tb\nc\x7f\x1b[0m", 10, "a b c  [0m");
+    assert_clean("gr\xc3\xbcn", 5, "gr\xc3\xbcn");
+    assert_clean("gr\xc3\xbcn\xff", 6, "gr??n?"); // one broken byte, and none can be trusted
+    assert_clean("a\0b", 3, "a b");
+    assert_clean("", 0, "");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(beginnings_and_ends_are_whole),
+        cmocka_unit_test(a_list_comes_apart),
+        cmocka_unit_test(a_line_holds_no_controls_and_no_broken_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
