@@ -62,12 +62,23 @@ static void *strike_null(int failure) {
         next;                                                                                                          \
     })
 
+// What a function of others does not look at itself, where it crashes, leaks or aborts, is not ours to mend.
+#define UNARMED(call)                                                                                                  \
+    ({                                                                                                                 \
+        const bool was_armed = armed;                                                                                  \
+        armed = false;                                                                                                 \
+        __typeof__(call) result = call;                                                                                \
+        armed = was_armed;                                                                                             \
+        result;                                                                                                        \
+    })
+
 // ---- memory
 
-// libarchive crashes and leaks when malloc gives it nothing: not ours to mend.
+// libarchive crashes and leaks when malloc gives it nothing, libzmq aborts.
 static bool is_excused(const void *caller) {
     Dl_info place;
-    return dladdr(caller, &place) && strstr(place.dli_fname, "libarchive");
+    return dladdr(caller, &place) && (strstr(place.dli_fname, "libarchive") || strstr(place.dli_fname, "libzmq") ||
+                                      strstr(place.dli_fname, "libstdc++"));
 }
 
 #define ALLOCATION_DUE(name) (armed && !is_excused(__builtin_return_address(0)) && due(ALLOCATION, name))
@@ -270,28 +281,43 @@ int scandir(const char *path, struct dirent ***names, int (*wanted)(const struct
     return due(CALL, "scandir") ? strike(EMFILE) : NEXT(scandir)(path, names, wanted, order);
 }
 
-// glibc's own crash when malloc gives them nothing.
+// glibc's crash when malloc gives them nothing.
 FTS *fts_open(char *const *paths, int options, int (*order)(const FTSENT **a, const FTSENT **b)) {
-    if (due(CALL, "fts_open")) return strike_null(ENOMEM);
-    const bool was_armed = armed;
-    armed = false;
-    FTS *tree = NEXT(fts_open)(paths, options, order);
-    armed = was_armed;
-    return tree;
+    return due(CALL, "fts_open") ? strike_null(ENOMEM) : UNARMED(NEXT(fts_open)(paths, options, order));
 }
 
 FTSENT *fts_read(FTS *tree) {
-    const bool was_armed = armed;
-    armed = false;
-    FTSENT *entry = NEXT(fts_read)(tree);
-    armed = was_armed;
+    FTSENT *entry = UNARMED(NEXT(fts_read)(tree));
     return due(CALL, "fts_read") ? strike_null(ENOMEM) : entry;
 }
 
 // ---- messages
 
+// A multipart message is sent whole or not at all: only its first part fails.
 int zmq_msg_send(zmq_msg_t *message, void *socket, int flags) {
-    return due(CALL, "zmq_msg_send") ? strike(EHOSTUNREACH) : NEXT(zmq_msg_send)(message, socket, flags);
+    static bool is_within;
+    const bool is_first = !is_within;
+    is_within = flags & ZMQ_SNDMORE;
+    if (!is_first || !due(CALL, "zmq_msg_send")) return NEXT(zmq_msg_send)(message, socket, flags);
+    is_within = false;
+    return strike(EHOSTUNREACH);
+}
+
+int zmq_msg_init_size(zmq_msg_t *message, size_t size) {
+    return due(ALLOCATION, "zmq_msg_init_size") ? strike(ENOMEM) : NEXT(zmq_msg_init_size)(message, size);
+}
+
+int zmq_msg_init_data(zmq_msg_t *message, void *bytes, size_t size, zmq_free_fn *release, void *hint) {
+    if (due(ALLOCATION, "zmq_msg_init_data")) return strike(ENOMEM);
+    return NEXT(zmq_msg_init_data)(message, bytes, size, release, hint);
+}
+
+void *zmq_socket(void *context, int type) {
+    return due(CALL, "zmq_socket") ? strike_null(EMFILE) : UNARMED(NEXT(zmq_socket)(context, type)); // its threads
+}
+
+void *zmq_ctx_new(void) {
+    return due(CALL, "zmq_ctx_new") ? strike_null(EMFILE) : UNARMED(NEXT(zmq_ctx_new)()); // glibc's list of protocols
 }
 
 // ---- one try
@@ -387,6 +413,7 @@ static const char *fault_of(const struct fault_task *task, const struct outcome 
     if (code == LEFT_OPEN_CODE) return "a descriptor is left open";
     if (code == KILLED_CODE && manner == KILLED) return NULL;
     if (code > EXIT_PEER) return "an unknown exit code";
+    if (code && !report->struck) return "it fails though no call did";
     if (code) return fault_of_report(outcome, task->words);
     return NULL;
 }
