@@ -1,5 +1,5 @@
 // Recordings and edges with the nth call failing.
-#include "../faults.h"
+#include "../faults/faults.h"
 #include "peers.h"
 
 #include "wire/recording.h"
