@@ -77,7 +77,7 @@ endif
 
 # Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME. A room's test_faults has what makes calls fail.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
-faults_of   = $(if $(filter %/test_faults,$1),$(BUILD)/obj/tests/unit/faults.o)
+faults_of   = $(if $(filter %/test_faults,$1),$(patsubst %.c,$(BUILD)/obj/%.o,$(call find_c,tests/unit/faults)))
 
 define unit_rule
 $(BUILD)/tests/$1: $(BUILD)/obj/tests/unit/$1.o $(call faults_of,$1) \

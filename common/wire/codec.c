@@ -298,7 +298,9 @@ int message_decode_header(struct message *message, int64_t bytes[WIRE_TENSORS], 
     if (reader.failed) return -EXIT_RUN;
 
     msgpack_unpacked_init(&unpacked);
-    if (msgpack_unpack_next(&unpacked, header, size, &offset) == MSGPACK_UNPACK_SUCCESS)
+    msgpack_unpack_return outcome = msgpack_unpack_next(&unpacked, header, size, &offset);
+    if (outcome == MSGPACK_UNPACK_NOMEM_ERROR) die(EXIT_RUN, "out of memory in msgpack");
+    if (outcome == MSGPACK_UNPACK_SUCCESS)
         read_header(&reader, &unpacked.data, message, bytes);
     else
         fail(&reader, "the header is not MessagePack");

@@ -117,7 +117,7 @@ static bool send_part(void *socket, zmq_msg_t *frame, bool more) {
 
 static bool send_bytes(void *socket, const void *bytes, size_t size, bool more) {
     zmq_msg_t frame;
-    zmq_msg_init_size(&frame, size);
+    if (zmq_msg_init_size(&frame, size)) die(EXIT_RUN, "out of memory for a message of %zu bytes", size);
     memcpy(zmq_msg_data(&frame), bytes, size);
     bool sent = send_part(socket, &frame, more);
     if (!sent) zmq_msg_close(&frame);

@@ -24,7 +24,8 @@ struct hub *hub_new(const struct hub_config *config) {
     hub->keys.folder = config->keys;
     hub->trace = trace && *trace && strcmp(trace, "0") != 0;
     hub->context = zmq_ctx_new();
-    if (!hub->context) bug("zmq_ctx_new: %s", zmq_strerror(zmq_errno()));
+    if (!hub->context)
+        die(EXIT_RUN, "no context of ZeroMQ: %s; raise the limit on open files (ulimit -n)", zmq_strerror(zmq_errno()));
     return hub;
 }
 

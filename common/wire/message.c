@@ -43,7 +43,7 @@ void storage_own(struct message *message, void *aligned, size_t bytes) {
     struct message_storage *storage = message->storage;
     message->tensor[storage->count].data = aligned;
     if (zmq_msg_init_data(&storage->frame[storage->count], aligned, bytes, free_bytes, NULL))
-        bug("zmq_msg_init_data: %s", zmq_strerror(zmq_errno()));
+        die(EXIT_RUN, "out of memory for a message of %zu bytes", bytes);
     storage->count++;
 }
 

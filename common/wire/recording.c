@@ -282,12 +282,20 @@ int recording_write(struct recording *recording, const struct message *message) 
     return status;
 }
 
+// A disk elsewhere may say only here that it is full.
+static int close_written(struct recording *recording) {
+    const bool failed = recording->owned && close(recording->fd);
+    recording->owned = false;
+    return failed ? write_failed(recording) : 0;
+}
+
 int recording_close(struct recording **recording) {
     int status = 0;
     if ((*recording)->writing) {
         struct message *end = message_new(MESSAGE_END, (struct unit){.step = -1, .microbatch = -1});
         status = recording_write(*recording, end);
         message_free(&end);
+        if (!status) status = close_written(*recording);
     }
     recording_free(recording);
     return status;

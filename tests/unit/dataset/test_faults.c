@@ -1,6 +1,6 @@
 // Datasets written, read, and made from a folder and a tar, with the nth call failing.
 #include "../base/folder.h"
-#include "../faults.h"
+#include "../faults/faults.h"
 
 #include <archive.h>
 #include <archive_entry.h>

@@ -1,5 +1,5 @@
 // Checkpoints and run directories with the nth call failing.
-#include "../faults.h"
+#include "../faults/faults.h"
 #include "run.h"
 
 #include "base/hash.h"

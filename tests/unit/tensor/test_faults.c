@@ -1,6 +1,6 @@
 // Tensors written to files and read from them, with the nth call failing.
 #include "../base/folder.h"
-#include "../faults.h"
+#include "../faults/faults.h"
 
 #include "base/hash.h"
 #include "tensor/npy.h"

@@ -1,7 +1,7 @@
 // Fails the nth call: a task is run with the 1st, the 2nd, … call of the system or allocation failing, until it passes
 // without one that failed.
 //
-// Linked into each tests/unit/ROOM/test_faults.c, faults.c stands before the C library's functions for the whole
+// Linked into each tests/unit/ROOM/test_faults.c, calls.c stands before the C library's functions for the whole
 // program, libraries of others included: open, fopen and the writes of its streams, read, mmap, write, fsync,
 // ftruncate, close, rename, remove, mkdir, scandir, zmq_msg_send; malloc and its kin. What fails has half of
 // its effect: a write has written half, an fsync or a close of what was not synced has lost half of the file. So a
@@ -27,3 +27,6 @@ struct fault_task {
 
 // Fails the test with the name and number of the call that the task did not survive.
 void assert_survives(const struct fault_task *task);
+
+// What assert_survives would say, or NULL; the caller frees.
+char *find_fault(const struct fault_task *task);
