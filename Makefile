@@ -73,7 +73,7 @@ define check_rule
 check-$1: $(addprefix run-,$(filter $1/% %/test_$1,$(UNIT_TESTS)))
 endef
 $(foreach t,$(filter-out headers,$(check_targets)),$(eval $(call check_rule,$t)))
-unit-programs: $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS))
+unit-programs: $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) $(PROBES)
 
 FUZZ_SECONDS ?= 20
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))

@@ -97,6 +97,18 @@ $(BUILD)/lib/libops64.a: $(patsubst %.c,$(BUILD)/real64/%.o,$(REAL64_SOURCES))
 $(BUILD)/tests/ops64/%: $(BUILD)/real64/tests/unit/ops64/%.o $(BUILD)/lib/libops64.a $(call room_libs,tensor base)
 	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ -lcmocka $(SYSLIBS) -o $@
 
+# A stage of a test (tests/probe), and the stages that meet it, all with the test's own table of stages.
+PROBE_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find_c,tests/probe))
+PROBE_TABLE   := $(BUILD)/obj/tests/probe/stages.o
+PROBES        := $(addprefix $(BUILD)/probe/,coca-probe coca-loss coca-image-encode)
+$(BUILD)/probe/coca-probe: $(PROBE_OBJECTS) $(ALL_LIBS)
+	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ $(SYSLIBS) -o $@
+define probe_rule
+$(BUILD)/probe/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(call stage_sources,$1)) $(PROBE_TABLE) $(ALL_LIBS)
+	$$(LD_TAG)$(CC) $$(LDFLAGS) -Wl,--as-needed $$^ $(SYSLIBS) -o $$@
+endef
+$(foreach s,coca-loss coca-image-encode,$(eval $(call probe_rule,$s)))
+
 # Benchmarks: tests/bench/bench_NAME.c with every room; each prints its figures and exits 1 below its limit. Files beside them
 # with other names are for all of them, and for the programs of tests/gpu.
 BENCHES := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))

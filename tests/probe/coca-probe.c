@@ -1,4 +1,4 @@
-// The stage itself: mean of a picture's feature rows, a linear map, softmax over the datasets, and back.
+// The stage itself: mean of a picture's feature rows, a linear map, softmax over two classes, and back.
 #include <math.h>
 #include <string.h>
 
@@ -68,7 +68,7 @@ static int pass(void *context, const struct work *work, struct message *taken[PH
     const int64_t row = shape_count(shape) / B;
     memset(d_features, 0, (size_t)(B * row) * sizeof *d_features);
     for (int64_t i = 0; i < B; i++)
-        report.sum += learn(&self->part, (const float *)features + i * row, N, (int)(((const int64_t *)ids)[i] >> 48),
+        report.sum += learn(&self->part, (const float *)features + i * row, N, (int)(((const int64_t *)ids)[i] & 1),
                             1 / (double)work->batch, d_features + i * row);
     status = channel_send(&back, work->microbatch, work->microbatches, &gradient);
     struct message *message = report_pack(&report, taken[0]->unit);
@@ -102,7 +102,7 @@ int main(int argc, char **argv) {
     struct probe self = {.part = {.ops = NULL}};
     struct option_table *const tables[] = {&self.run.table, NULL};
     const struct stage stage = {.name = "coca-probe",
-                                .summary = "which dataset a picture comes from, by its features",
+                                .summary = "whether the number of a picture is odd, by its features",
                                 .tables = tables,
                                 .context = &self,
                                 .prepare = prepare,

@@ -1,4 +1,4 @@
-// A stage of a test: a linear map on features learns which dataset a picture comes from. What a stateful stage takes is
+// A stage of a test: a linear map on features learns which pictures have odd numbers. What a stateful stage takes is
 // shown by it: its own file, a row of the table, the layout of its tensors, a script.
 #pragma once
 
