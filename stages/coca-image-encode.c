@@ -6,11 +6,10 @@
 #include "optim/tuning.h"
 #include "run/run.h"
 #include "stage/stage.h"
-#include "train/edges.h"
-#include "train/follower.h"
 #include "train/memory.h"
 #include "train/outputs.h"
 #include "train/slots.h"
+#include "train/stateful.h"
 
 static const char manual[] =
     "The vision transformer with its attentional poolers: pictures in, features and an embedding out, and back.\n"
@@ -32,13 +31,9 @@ static const char manual[] =
     "  coca-image-encode --model coca_tiny --microbatch 32 --images file:images.rec --embeddings file:out.rec";
 
 struct image_encode {
-    struct run run;
-    struct part part;
-    struct topology topology;
-    struct edges edges;
+    struct stateful base;
     struct channel images, features, features_grad, embeddings, embeddings_grad;
     struct image_tower *tower;
-    bool train;
     int sets;              // activation sets of the tower
     struct message **kept; // [own microbatches] pictures for a second forward pass
     int kept_count;
@@ -55,35 +50,35 @@ struct image_encode {
 // ---- before sockets
 
 static int sets_for(const struct image_encode *self, int recompute, int64_t microbatch) {
-    return self->train && recompute == RECOMPUTE_NONE ? (int)(self->run.options.batch_size / microbatch) : 1;
+    return self->base.train && recompute == RECOMPUTE_NONE ? (int)(self->base.run.options.batch_size / microbatch) : 1;
 }
 
 static int window(const struct image_encode *self) {
-    return (int)(self->run.options.window * self->run.options.workers);
+    return (int)(self->base.run.options.window * self->base.run.options.workers);
 }
 
 static struct shape features_shape(const struct image_encode *self, int64_t B) {
-    const struct model_config *config = &self->part.config;
+    const struct model_config *config = &self->base.part.config;
     return SHAPE(B, config_feature_tokens(config), config->decoder.width);
 }
 
 // Microbatches that a consumer asks for ahead, the one that it reads, and the one that is made.
 static int served_slots(const struct image_encode *self) {
-    return (int)self->run.options.window + 2;
+    return (int)self->base.run.options.window + 2;
 }
 
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     const struct image_encode *self = context;
-    const struct run_options *o = &self->run.options;
-    const struct model_config *config = &self->part.config;
-    struct tower_plan plan = {(int)microbatch, sets_for(self, recompute, microbatch), self->train};
+    const struct run_options *o = &self->base.run.options;
+    const struct model_config *config = &self->base.part.config;
+    struct tower_plan plan = {(int)microbatch, sets_for(self, recompute, microbatch), self->base.train};
     int64_t pixels = 3LL * config->vision.image_size * config->vision.image_size;
-    int64_t kept = self->train && recompute == RECOMPUTE_MICROBATCH ? o->batch_size : 0;
-    int64_t queued = self->train ? o->batch_size / microbatch : o->features ? served_slots(self) : 0;
-    struct memory_bytes bytes = part_bytes(&self->part, self->train);
-    struct memory_bytes features =
-        slots_bytes(&self->part, queued, shape_bytes(features_shape(self, microbatch), self->part.ops->dtype));
-    bytes.device += image_tower_bytes(config, self->part.ops, plan) + features.device;
+    int64_t kept = self->base.train && recompute == RECOMPUTE_MICROBATCH ? o->batch_size : 0;
+    int64_t queued = self->base.train ? o->batch_size / microbatch : o->features ? served_slots(self) : 0;
+    struct memory_bytes bytes = part_bytes(&self->base.part, self->base.train);
+    struct memory_bytes features = slots_bytes(
+        &self->base.part, queued, shape_bytes(features_shape(self, microbatch), self->base.part.ops->dtype));
+    bytes.device += image_tower_bytes(config, self->base.part.ops, plan) + features.device;
     bytes.host += pixels * (kept + (window(self) + 1) * microbatch) + features.host;
     return bytes;
 }
@@ -96,13 +91,13 @@ static void say_share(const struct part *part) {
 }
 
 static int load(struct image_encode *self) {
-    const struct run_options *o = &self->run.options;
-    int status = part_load(&self->part, self->train);
+    const struct run_options *o = &self->base.run.options;
+    int status = part_load(&self->base.part, self->base.train);
     if (status) return status;
     self->sets = sets_for(self, o->recompute, o->microbatch);
-    struct tower_plan plan = {(int)o->microbatch, self->sets, self->train};
-    self->tower = image_tower_new(&self->part.config, self->part.params, plan);
-    self->kept_count = run_microbatches(&self->run);
+    struct tower_plan plan = {(int)o->microbatch, self->sets, self->base.train};
+    self->tower = image_tower_new(&self->base.part.config, self->base.part.params, plan);
+    self->kept_count = run_microbatches(&self->base.run);
     self->kept = xcalloc((size_t)self->kept_count, sizeof *self->kept);
     self->held = -1;
     return 0;
@@ -111,14 +106,10 @@ static int load(struct image_encode *self) {
 static int prepare(void *context, const struct strings *operands) {
     struct image_encode *self = context;
     (void)operands;
-    int status = part_open(&self->part, &image_row, &self->run);
+    int status = stateful_prepare(&self->base, &image_row, true);
     if (status) return status;
-    self->topology = topology_of(&self->run);
-    self->train = run_trains(&self->run);
-    if (self->train || self->run.options.control) status = run_check_batch(&self->run);
-    if (status) return status;
-    say_share(&self->part);
-    status = memory_announce(&self->run, self->part.ops, need, self);
+    say_share(&self->base.part);
+    status = memory_announce(&self->base.run, self->base.part.ops, need, self);
     return status ? status : load(self);
 }
 
@@ -126,7 +117,7 @@ static int prepare(void *context, const struct strings *operands) {
 
 static int take_pixels(const struct image_encode *self, const struct work *work, const struct message *images,
                        const void **pixels) {
-    int64_t S = self->part.config.vision.image_size;
+    int64_t S = self->base.part.config.vision.image_size;
     return input_tensor(work, images, TENSOR_PIXELS, DT_U8, SHAPE(images->unit.samples, S, S, 3), pixels);
 }
 
@@ -141,12 +132,12 @@ static void make_messages(struct image_encode *self, const struct work *work, co
     if (self->features.edge) {
         out->features = output_new(work, images);
         out->feature_rows = slots_add(work->dump ? NULL : self->slots, work->slot, out->features, TENSOR_FEATURES,
-                                      self->part.ops->dtype, features_shape(self, B));
+                                      self->base.part.ops->dtype, features_shape(self, B));
     }
     if (self->embeddings.edge) {
         out->embeddings = output_new(work, images);
         out->embedding_rows =
-            message_add(out->embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, self->part.config.embed_dim));
+            message_add(out->embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, self->base.part.config.embed_dim));
     }
 }
 
@@ -166,8 +157,8 @@ static int launch(void *context, const struct work *work, struct message *taken[
 static void fetch_next(void *context, const struct message *next) {
     struct image_encode *self = context;
     const struct tensor *pixels = message_find(next, TENSOR_PIXELS);
-    int64_t S = self->part.config.vision.image_size;
-    if (!pixels || !pixels->data || next->unit.samples > self->run.options.microbatch) return;
+    int64_t S = self->base.part.config.vision.image_size;
+    if (!pixels || !pixels->data || next->unit.samples > self->base.run.options.microbatch) return;
     if (pixels->dtype == DT_U8 && shape_equal(pixels->shape, SHAPE(next->unit.samples, S, S, 3)))
         image_tower_fetch(self->tower, next->unit.samples, pixels->data);
 }
@@ -175,7 +166,7 @@ static void fetch_next(void *context, const struct message *next) {
 static void dump_features(struct image_encode *self, const struct work *work, int64_t B) {
     int64_t row = shape_count(features_shape(self, 1));
     if (!self->dumped) self->dumped = xcalloc((size_t)(work->own * work->B * row), sizeof *self->dumped);
-    dtype_convert(self->dumped + work->slot * work->B * row, DT_F32, self->out.feature_rows, self->part.ops->dtype,
+    dtype_convert(self->dumped + work->slot * work->B * row, DT_F32, self->out.feature_rows, self->base.part.ops->dtype,
                   (size_t)(B * row));
 }
 
@@ -226,15 +217,15 @@ static int recompute(struct image_encode *self, const struct work *work) {
 static int backward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
     struct image_encode *self = context;
     const void *d_features = NULL, *d_embedding = NULL;
-    int64_t B = self->run.options.microbatch;
+    int64_t B = self->base.run.options.microbatch;
     int status = 0;
     if (taken[0])
-        status = input_rows(work, taken[0], TENSOR_D_FEATURES, self->part.ops->dtype, features_shape(self, B),
+        status = input_rows(work, taken[0], TENSOR_D_FEATURES, self->base.part.ops->dtype, features_shape(self, B),
                             &self->d_features, &d_features);
     if (taken[1] && !status)
-        status = input_tensor(work, taken[1], TENSOR_D_EMBEDDING, DT_F32, SHAPE(B, self->part.config.embed_dim),
+        status = input_tensor(work, taken[1], TENSOR_D_EMBEDDING, DT_F32, SHAPE(B, self->base.part.config.embed_dim),
                               &d_embedding);
-    if (tuning_locks_all(self->part.params)) return status;
+    if (tuning_locks_all(self->base.part.params)) return status;
     if (!status) status = recompute(self, work);
     if (!status) image_tower_backward(self->tower, set_of(self, work), d_features, d_embedding);
     return status;
@@ -242,9 +233,9 @@ static int backward(void *context, const struct work *work, struct message *take
 
 static int outputs(void *context, struct tensor *tensor) {
     const struct image_encode *self = context;
-    const struct run *run = &self->run;
+    const struct run *run = &self->base.run;
     if (!self->dumped) return 0;
-    int64_t own = run->options.batch_size / topology_ranks(&self->topology, ROLE_IMAGE);
+    int64_t own = run->options.batch_size / topology_ranks(&self->base.topology, ROLE_IMAGE);
     *tensor =
         (struct tensor){.name = "features", .dtype = DT_F32, .shape = features_shape(self, own), .data = self->dumped};
     return 1;
@@ -253,33 +244,32 @@ static int outputs(void *context, struct tensor *tensor) {
 // ---- sockets
 
 static int open_edges(struct image_encode *self, struct hub *hub) {
-    self->edges = (struct edges){
-        .hub = hub, .row = &image_row, .topology = &self->topology, .run = &self->run, .trains = self->train};
-    int status = edges_open(&self->edges, image_row.edges, image_row.edge_count);
-    self->images = edges_channel(&self->edges, "images");
-    self->features = edges_channel(&self->edges, "features");
-    self->features_grad = edges_channel(&self->edges, "features-grad");
-    self->embeddings = edges_channel(&self->edges, "embeddings");
-    self->embeddings_grad = edges_channel(&self->edges, "embeddings-grad");
+    int status = stateful_open(&self->base, hub, image_row.edges, image_row.edge_count);
+    self->images = edges_channel(&self->base.edges, "images");
+    self->features = edges_channel(&self->base.edges, "features");
+    self->features_grad = edges_channel(&self->base.edges, "features-grad");
+    self->embeddings = edges_channel(&self->base.edges, "embeddings");
+    self->embeddings_grad = edges_channel(&self->base.edges, "embeddings-grad");
     return status;
 }
 
 static void open_slots(struct image_encode *self) {
-    size_t bytes = (size_t)shape_bytes(features_shape(self, self->run.options.microbatch), self->part.ops->dtype);
-    self->slots = self->run.options.control
-                      ? slots_new(&self->part, &self->features, run_microbatches(&self->run), bytes)
-                      : slots_new_served(&self->part, self->features.edge, ROLE_TEXT, served_slots(self), bytes);
-    self->d_features.ops = self->part.ops;
+    size_t bytes =
+        (size_t)shape_bytes(features_shape(self, self->base.run.options.microbatch), self->base.part.ops->dtype);
+    self->slots = self->base.run.options.control
+                      ? slots_new(&self->base.part, &self->features, run_microbatches(&self->base.run), bytes)
+                      : slots_new_served(&self->base.part, self->features.edge, ROLE_TEXT, served_slots(self), bytes);
+    self->d_features.ops = self->base.part.ops;
 }
 
-static int drive(struct image_encode *self, struct hub *hub) {
+static int drive(struct image_encode *self) {
     const struct phase phases[] = {
         {.name = "forward",
          .take = {self->images},
          .pulls = true,
          .enabled = true,
          .launch = launch,
-         .ahead = self->part.ops->queued ? fetch_next : NULL,
+         .ahead = self->base.part.ops->queued ? fetch_next : NULL,
          .run = forward},
         {.name = "backward",
          .take = {self->features_grad, self->embeddings_grad},
@@ -287,17 +277,12 @@ static int drive(struct image_encode *self, struct hub *hub) {
          .backward = true,
          .run = backward},
     };
-    struct follower follower = {.hub = hub,
-                                .part = &self->part,
-                                .topology = &self->topology,
-                                .control = edges_channel(&self->edges, "control"),
-                                .window = window(self),
+    struct follower follower = {.window = window(self),
                                 .phase = phases,
                                 .phases = sizeof phases / sizeof *phases,
                                 .outputs = outputs,
                                 .context = self};
-    int status = edges_served(&self->edges, &follower.served);
-    return status ? status : follower_run(&follower);
+    return stateful_drive(&self->base, &follower);
 }
 
 static void release(void *context) {
@@ -308,21 +293,20 @@ static void release(void *context) {
     slots_free(&self->slots);
     slot_reader_close(&self->d_features);
     image_tower_free(&self->tower);
-    part_close(&self->part);
+    part_close(&self->base.part);
 }
 
 static int run(void *context, struct hub *hub) {
     struct image_encode *self = context;
     int status = open_edges(self, hub);
-    if (!status) open_slots(self);
-    if (!status) stage_ready();
-    if (!status) status = hub_meet(hub);
-    return status ? status : drive(self, hub);
+    if (status) return status;
+    open_slots(self);
+    return drive(self);
 }
 
 int main(int argc, char **argv) {
     struct image_encode self = {.tower = NULL};
-    struct option_table *const tables[] = {&self.run.table, NULL};
+    struct option_table *const tables[] = {&self.base.run.table, NULL};
     const struct stage stage = {.name = "coca-image-encode",
                                 .role = ROLE_IMAGE,
                                 .summary = "pictures to features and embeddings, forward and backward",
@@ -332,6 +316,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&self.run);
+    run_init(&self.base.run);
     return stage_main(&stage, argc, argv);
 }

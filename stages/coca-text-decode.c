@@ -61,8 +61,8 @@ static const struct option caption_rows[] = {
 
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     const struct text_decode *self = context;
-    const struct part *part = &self->part;
-    struct memory_bytes bytes = part_bytes(part, self->train);
+    const struct part *part = &self->base.part;
+    struct memory_bytes bytes = part_bytes(part, self->base.train);
     if (self->captions_said.generate)
         bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &self->generate);
     else
@@ -71,8 +71,8 @@ static struct memory_bytes need(void *context, int recompute, int64_t microbatch
 }
 
 static int open_tokenizer(struct text_decode *self) {
-    const struct text_config *text = &self->part.config.text;
-    char *path = run_tokenizer(&self->run);
+    const struct text_config *text = &self->base.part.config.text;
+    char *path = run_tokenizer(&self->base.run);
     int status = path ? tokenizer_open(&self->tokenizer, path) : 0;
     if (!status && self->tokenizer)
         status = tokenizer_check(self->tokenizer,
@@ -84,17 +84,17 @@ static int open_tokenizer(struct text_decode *self) {
 }
 
 static void say_share(const struct text_decode *self) {
-    const struct text_config *text = &self->part.config.text;
+    const struct text_config *text = &self->base.part.config.text;
     char fingerprint[HASH_TEXT_SIZE] = "none";
     if (self->tokenizer) hash_format(fingerprint, tokenizer_fingerprint(self->tokenizer));
     note("%s family, text half: %" PRId64 " parameters; position t predicts token t+1 (shifted here, once); pad %d, "
          "bos %d, eos %d, padding is no target; CLS %s; tokenizer %s",
-         config_family_name(&self->part.config), part_count(&self->part), text->pad_id, text->bos_id, text->eos_id,
-         config_cls_words(text), fingerprint);
+         config_family_name(&self->base.part.config), part_count(&self->base.part), text->pad_id, text->bos_id,
+         text->eos_id, config_cls_words(text), fingerprint);
 }
 
 static int load(struct text_decode *self) {
-    int status = part_load(&self->part, self->train);
+    int status = part_load(&self->base.part, self->base.train);
     if (status) return status;
     if (self->captions_said.generate)
         captions_open(self);
@@ -107,16 +107,12 @@ static int prepare(void *context, const struct strings *operands) {
     struct text_decode *self = context;
     const bool generates = self->captions_said.generate;
     (void)operands;
-    int status = part_open(&self->part, &text_row, &self->run);
-    if (status) return status;
-    self->topology = topology_of(&self->run);
-    self->train = run_trains(&self->run) && !generates;
-    if (self->train || self->run.options.control) status = run_check_batch(&self->run);
+    int status = stateful_prepare(&self->base, &text_row, !generates);
     if (!status) status = open_tokenizer(self);
     if (!status && generates) status = captions_options(self);
     if (status) return status;
     say_share(self);
-    status = memory_announce(&self->run, self->part.ops, need, self);
+    status = memory_announce(&self->base.run, self->base.part.ops, need, self);
     return status ? status : load(self);
 }
 
@@ -132,40 +128,32 @@ static const struct stage_edge embed_edges[] = {
     {"embeddings", EDGE_CONNECT, EDGE_OUT, NULL, false},
 };
 
-static int open_listed(struct text_decode *self) {
+static int open_listed(struct text_decode *self, struct hub *hub) {
     if (self->captions_said.generate)
-        return edges_open(&self->edges, generate_edges, sizeof generate_edges / sizeof *generate_edges);
+        return stateful_open(&self->base, hub, generate_edges, sizeof generate_edges / sizeof *generate_edges);
     if (self->captions_said.embed)
-        return edges_open(&self->edges, embed_edges, sizeof embed_edges / sizeof *embed_edges);
-    return edges_open(&self->edges, text_row.edges, text_row.edge_count);
+        return stateful_open(&self->base, hub, embed_edges, sizeof embed_edges / sizeof *embed_edges);
+    return stateful_open(&self->base, hub, text_row.edges, text_row.edge_count);
 }
 
 static int open_edges(struct text_decode *self, struct hub *hub) {
-    self->edges = (struct edges){
-        .hub = hub, .row = &text_row, .topology = &self->topology, .run = &self->run, .trains = self->train};
-    int status = open_listed(self);
-    self->embeddings = edges_channel(&self->edges, "embeddings");
-    self->features_grad = edges_channel(&self->edges, "features-grad");
-    self->captions = edges_channel(&self->edges, "captions");
-    self->control = edges_channel(&self->edges, "control");
-    if (!status && self->captions_said.generate && self->run.options.transport == TRANSPORT_SHARED)
-        edge_opens_shared(edges_channel(&self->edges, "features").edge, self->part.ops->backend);
+    int status = open_listed(self, hub);
+    self->embeddings = edges_channel(&self->base.edges, "embeddings");
+    self->features_grad = edges_channel(&self->base.edges, "features-grad");
+    self->captions = edges_channel(&self->base.edges, "captions");
+    self->control = edges_channel(&self->base.edges, "control");
+    if (!status && self->captions_said.generate && self->base.run.options.transport == TRANSPORT_SHARED)
+        edge_opens_shared(edges_channel(&self->base.edges, "features").edge, self->base.part.ops->backend);
     return status;
 }
 
-static int drive(struct text_decode *self, struct hub *hub) {
-    struct follower follower = {.hub = hub,
-                                .part = &self->part,
-                                .topology = &self->topology,
-                                .control = self->control,
-                                .phase = self->phase,
-                                .context = self};
+static int drive(struct text_decode *self) {
+    struct follower follower = {.phase = self->phase, .context = self};
     if (self->captions_said.generate)
         captions_describe(self, &follower);
     else
         passes_describe(self, &follower);
-    int status = edges_served(&self->edges, &follower.served);
-    return status ? status : follower_run(&follower);
+    return stateful_drive(&self->base, &follower);
 }
 
 static void release(void *context) {
@@ -173,22 +161,20 @@ static void release(void *context) {
     passes_close(self);
     captions_close(self);
     free((void *)self->generate.prompt);
-    part_close(&self->part);
+    part_close(&self->base.part);
     if (self->tokenizer) tokenizer_close(&self->tokenizer);
 }
 
 static int run(void *context, struct hub *hub) {
     struct text_decode *self = context;
     int status = open_edges(self, hub);
-    if (!status) stage_ready();
-    if (!status) status = hub_meet(hub);
-    return status ? status : drive(self, hub);
+    return status ? status : drive(self);
 }
 
 int main(int argc, char **argv) {
     struct text_decode self = {.tokenizer = NULL};
     struct option_table captions = OPTION_TABLE(caption_rows, &self.captions_said);
-    struct option_table *const tables[] = {&captions, &self.run.table, NULL};
+    struct option_table *const tables[] = {&captions, &self.base.run.table, NULL};
     const struct stage stage = {.name = "coca-text-decode",
                                 .role = ROLE_TEXT,
                                 .summary = "captions to embeddings, and with features to the caption loss, or "
@@ -199,6 +185,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&self.run);
+    run_init(&self.base.run);
     return stage_main(&stage, argc, argv);
 }

@@ -75,7 +75,7 @@ static json_t *chance(const struct evaluation *e) {
     json_t *object = json_object();
     if (e->gather) set_loss(object, "contrastive", gather_chance(e->gather, e->conductor->part));
     for (int i = 0; i < e->totals.count; i++)
-        if (e->totals.loss[i].count)
+        if (e->totals.loss[i].count && e->totals.loss[i].of->chance)
             set_loss(object, e->totals.loss[i].of->name, e->totals.loss[i].of->chance(&e->conductor->part->config));
     return object;
 }

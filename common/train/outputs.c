@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "base/fail.h"
+
 struct message *output_new(const struct work *work, const struct message *input) {
     struct message *message = message_new(MESSAGE_DATA, input->unit);
     message->microbatches = work->microbatches;
@@ -32,4 +34,16 @@ int input_rows(const struct work *work, const struct message *input, const char 
     *rows = NULL;
     int status = input_samples(work, input);
     return status || !input->unit.samples ? status : slot_read(reader, input, name, dtype, shape, rows);
+}
+
+int report_loss(const struct channel *control, const struct stage_loss *loss, double sum, int64_t count,
+                struct unit unit) {
+    const struct loss_report report = {loss->name, sum, count};
+    if (!control->edge) {
+        note("step %" PRId64 ", microbatch %d: %s loss %.9g over %" PRId64 " %s", unit.step, unit.microbatch,
+             loss->name, count ? sum / (double)count : 0, count, loss->count ? loss->count : "samples");
+        return 0;
+    }
+    struct message *message = report_pack(&report, unit);
+    return channel_send(control, 0, 0, &message);
 }

@@ -16,3 +16,8 @@ int input_tensor(const struct work *work, const struct message *input, const cha
 // The same of a tensor that may lie in a slot.
 int input_rows(const struct work *work, const struct message *input, const char *name, enum dtype dtype,
                struct shape shape, struct slot_reader *reader, const void **rows);
+
+// Reports one of the row's losses of the microbatch `unit`: to the conductor, or without one (no control edge) as a note. 0
+// or -exit_code.
+int report_loss(const struct channel *control, const struct stage_loss *loss, double sum, int64_t count,
+                struct unit unit);

@@ -30,7 +30,7 @@ struct stage_loss {
     const char *name;                                    // metrics have NAME_loss
     const char *count;                                   // the metrics' key of the count, or NULL: not said
     double (*weight)(const struct run_options *options); // 0: the run is without it
-    double (*chance)(const struct model_config *config); // what guessing loses
+    double (*chance)(const struct model_config *config); // what guessing loses; NULL: nobody can tell
 };
 
 struct stage_row {

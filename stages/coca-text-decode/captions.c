@@ -9,7 +9,7 @@
 
 // The tokens of --prompt, BOS first. One more than a caption holds would be too many, which is said elsewhere.
 static void read_prompt(struct text_decode *self) {
-    const struct text_config *text = &self->part.config.text;
+    const struct text_config *text = &self->base.part.config.text;
     const char *prompt = self->captions_said.prompt;
     int room = text->context_length + 2, length = 0;
     int32_t *tokens = xcalloc((size_t)room, sizeof *tokens);
@@ -28,17 +28,17 @@ int captions_options(struct text_decode *self) {
                                                .top_p = o->top_p,
                                                .repetition_penalty = o->repetition_penalty,
                                                .sample = o->sample,
-                                               .seed = (uint64_t)self->run.options.seed,
+                                               .seed = (uint64_t)self->base.run.options.seed,
                                                .num_beams = (int)o->num_beams,
                                                .num_beam_groups = (int)o->num_beam_groups,
                                                .diversity_penalty = o->diversity_penalty};
     if (o->prompt) read_prompt(self);
-    return generate_options_check(&self->part.config, &self->generate);
+    return generate_options_check(&self->base.part.config, &self->generate);
 }
 
 // open_clip's captions may end with padding instead of EOS, which is no word of theirs although it has a text ("!").
 static int words_end(const struct text_decode *self, const int32_t *tokens, int T) {
-    while (T > 0 && tokens[T - 1] == self->part.config.text.pad_id) T--;
+    while (T > 0 && tokens[T - 1] == self->base.part.config.text.pad_id) T--;
     return T;
 }
 
@@ -60,11 +60,11 @@ static void add_texts(const struct text_decode *self, struct message *captions, 
 static int caption(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
     struct text_decode *self = context;
     struct captioner *captioner = &self->captioner;
-    const struct model_config *config = &self->part.config;
+    const struct model_config *config = &self->base.part.config;
     int B = taken[0]->unit.samples, T = config->text.context_length;
     const void *features, *ids;
     int status =
-        input_rows(work, taken[0], TENSOR_FEATURES, self->part.ops->dtype,
+        input_rows(work, taken[0], TENSOR_FEATURES, self->base.part.ops->dtype,
                    SHAPE(B, config_feature_tokens(config), config->decoder.width), &captioner->features, &features);
     if (!status) status = message_tensor(taken[0], TENSOR_IDS, DT_I64, SHAPE(B), &ids);
     if (status || !B) return status;
@@ -79,9 +79,9 @@ static int caption(void *context, const struct work *work, struct message *taken
 }
 
 void captions_open(struct text_decode *self) {
-    self->captioner.generator =
-        generator_new(&self->part.config, self->part.params, (int)self->run.options.microbatch, &self->generate);
-    self->captioner.features.ops = self->part.ops;
+    self->captioner.generator = generator_new(&self->base.part.config, self->base.part.params,
+                                              (int)self->base.run.options.microbatch, &self->generate);
+    self->captioner.features.ops = self->base.part.ops;
 }
 
 void captions_close(struct text_decode *self) {
@@ -93,11 +93,11 @@ void captions_close(struct text_decode *self) {
 
 void captions_describe(struct text_decode *self, struct follower *follower) {
     self->phase[0] = (struct phase){.name = "caption",
-                                    .take = {edges_channel(&self->edges, "features")},
+                                    .take = {edges_channel(&self->base.edges, "features")},
                                     .pulls = true,
                                     .enabled = true,
                                     .run = caption};
     follower->phases = 1;
-    follower->window = (int)self->run.options.window;
+    follower->window = (int)self->base.run.options.window;
     self->captioner.progress = progress_new("caption", 0, "pictures");
 }

@@ -7,11 +7,11 @@
 #include "train/outputs.h"
 
 static const struct model_config *config(const struct text_decode *self) {
-    return &self->part.config;
+    return &self->base.part.config;
 }
 
 static enum dtype dtype(const struct text_decode *self) {
-    return self->part.ops->dtype;
+    return self->base.part.ops->dtype;
 }
 
 static struct shape features_shape(const struct text_decode *self, int64_t B) {
@@ -22,41 +22,41 @@ static struct shape features_shape(const struct text_decode *self, int64_t B) {
 
 // Activation sets of the tower.
 static int sets_for(const struct text_decode *self, int recompute, int64_t microbatch) {
-    return self->train && recompute == RECOMPUTE_NONE ? (int)(self->run.options.batch_size / microbatch) : 1;
+    return self->base.train && recompute == RECOMPUTE_NONE ? (int)(self->base.run.options.batch_size / microbatch) : 1;
 }
 
 static int passes_window(const struct text_decode *self) {
-    return (int)(self->run.options.window * self->run.options.tokenize_workers);
+    return (int)(self->base.run.options.window * self->base.run.options.tokenize_workers);
 }
 
 void passes_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int recompute, int64_t microbatch) {
-    int64_t M = self->run.options.batch_size / microbatch;
+    int64_t M = self->base.run.options.batch_size / microbatch;
     int sets = sets_for(self, recompute, microbatch);
-    struct tower_plan plan = {(int)microbatch, sets, self->train};
-    struct memory_bytes features =
-        slots_bytes(&self->part, self->train ? M : 1, shape_bytes(features_shape(self, microbatch), dtype(self)));
-    bytes->device += text_tower_bytes(config(self), self->part.ops, plan) + features.device;
+    struct tower_plan plan = {(int)microbatch, sets, self->base.train};
+    struct memory_bytes features = slots_bytes(&self->base.part, self->base.train ? M : 1,
+                                               shape_bytes(features_shape(self, microbatch), dtype(self)));
+    bytes->device += text_tower_bytes(config(self), self->base.part.ops, plan) + features.device;
     bytes->host +=
         microbatch * config(self)->text.context_length * (int64_t)sizeof(int32_t) * (M + passes_window(self) + 1);
     bytes->host += features.host;
-    if (self->train && sets < M) bytes->host += M * text_state_bytes(config(self), dtype(self), (int)microbatch);
+    if (self->base.train && sets < M) bytes->host += M * text_state_bytes(config(self), dtype(self), (int)microbatch);
 }
 
 void passes_open(struct text_decode *self) {
-    int64_t B = self->run.options.microbatch;
-    int M = run_microbatches(&self->run);
-    self->passes.sets = sets_for(self, self->run.options.recompute, B);
-    struct tower_plan plan = {(int)B, self->passes.sets, self->train};
-    self->passes.tower = text_tower_new(config(self), self->part.params, plan);
+    int64_t B = self->base.run.options.microbatch;
+    int M = run_microbatches(&self->base.run);
+    self->passes.sets = sets_for(self, self->base.run.options.recompute, B);
+    struct tower_plan plan = {(int)B, self->passes.sets, self->base.train};
+    self->passes.tower = text_tower_new(config(self), self->base.part.params, plan);
     self->passes.tokens = xcalloc((size_t)M, sizeof *self->passes.tokens);
     self->passes.state_gradient = xcalloc((size_t)M, sizeof *self->passes.state_gradient);
-    if (self->train && self->passes.sets < M && self->run.options.caption_weight > 0)
+    if (self->base.train && self->passes.sets < M && self->base.run.options.caption_weight > 0)
         for (int m = 0; m < M; m++)
             self->passes.state_gradient[m] = xaligned((size_t)text_state_bytes(config(self), dtype(self), (int)B));
 }
 
 void passes_close(struct text_decode *self) {
-    for (int m = 0; self->passes.tokens && m < run_microbatches(&self->run); m++) {
+    for (int m = 0; self->passes.tokens && m < run_microbatches(&self->base.run); m++) {
         message_free(&self->passes.tokens[m]);
         free(self->passes.state_gradient[m]);
     }
@@ -120,7 +120,7 @@ static int unimodal(void *context, const struct work *work, struct message *take
 static int unimodal_backward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
     struct text_decode *self = context;
     const void *d_embedding = NULL;
-    int64_t B = self->run.options.microbatch;
+    int64_t B = self->base.run.options.microbatch;
     int status = taken[0] ? input_tensor(work, taken[0], TENSOR_D_EMBEDDING, DT_F32, SHAPE(B, config(self)->embed_dim),
                                          &d_embedding)
                           : 0;
@@ -138,27 +138,17 @@ static int unimodal_backward(void *context, const struct work *work, struct mess
 static int multimodal_begin(void *context, const struct work *work) {
     struct text_decode *self = context;
     (void)work;
-    self->passes.scale = self->passes.targets ? self->run.options.caption_weight / (double)self->passes.targets : 0;
+    self->passes.scale =
+        self->passes.targets ? self->base.run.options.caption_weight / (double)self->passes.targets : 0;
     return 0;
 }
 
 static float *dumped_logits(struct text_decode *self, const struct work *work) {
     int64_t row = (config(self)->text.context_length - 1) * (int64_t)config(self)->text.vocab_size;
-    if (!work->dump || work->batch > self->run.options.dump_limit / row) return NULL;
+    if (!work->dump || work->batch > self->base.run.options.dump_limit / row) return NULL;
     if (!self->passes.logits)
         self->passes.logits = xcalloc((size_t)(work->own * work->B * row), sizeof *self->passes.logits);
     return self->passes.logits + work->slot * work->B * row;
-}
-
-static int report(const struct text_decode *self, const struct work *work, const struct loss_report *caption,
-                  struct unit unit) {
-    if (!self->control.edge) {
-        note("step %" PRId64 ", microbatch %d: caption loss %.9g over %" PRId64 " targets", work->step,
-             work->microbatch, caption->count ? caption->sum / (double)caption->count : 0, caption->count);
-        return 0;
-    }
-    struct message *message = report_pack(caption, unit);
-    return channel_send(&self->control, 0, 0, &message);
 }
 
 static int check_partner(const struct message *features, const struct message *tokens) {
@@ -168,15 +158,15 @@ static int check_partner(const struct message *features, const struct message *t
 }
 
 // Loss, and with `d_features` its backward pass.
-static struct loss_report caption(struct text_decode *self, const struct work *work, int B, const void *features,
-                                  void *d_features) {
+static struct caption_result caption(struct text_decode *self, const struct work *work, int B, const void *features,
+                                     void *d_features) {
     struct caption_result result = {0};
     if (B)
         result = text_tower_caption(self->passes.tower, set_of(self, work), features, self->passes.scale, d_features,
                                     dumped_logits(self, work));
     if (d_features && self->passes.state_gradient[work->slot])
         text_tower_save_state_gradient(self->passes.tower, set_of(self, work), self->passes.state_gradient[work->slot]);
-    return (struct loss_report){text_row.losses[0].name, result.nll, result.targets};
+    return result;
 }
 
 static int multimodal(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
@@ -193,11 +183,12 @@ static int multimodal(void *context, const struct work *work, struct message *ta
     void *d_features = gradient ? slots_add(self->passes.slots, work->slot, gradient, TENSOR_D_FEATURES, dtype(self),
                                             features_shape(self, B))
                                 : NULL;
-    struct loss_report result = caption(self, work, B, features, d_features);
+    struct caption_result result = caption(self, work, B, features, d_features);
     if (gradient && self->features_grad.edge)
         status = channel_send(&self->features_grad, work->microbatch, work->microbatches, &gradient);
     message_free(&gradient);
-    return status ? status : report(self, work, &result, taken[0]->unit);
+    return status ? status
+                  : report_loss(&self->control, &text_row.losses[0], result.nll, result.targets, taken[0]->unit);
 }
 
 // ---- the follower
@@ -206,7 +197,7 @@ static int outputs(void *context, struct tensor *tensor) {
     struct text_decode *self = context;
     const struct text_config *text = &config(self)->text;
     if (!self->passes.logits) return 0;
-    int64_t own = self->run.options.batch_size / topology_ranks(&self->topology, ROLE_TEXT);
+    int64_t own = self->base.run.options.batch_size / topology_ranks(&self->base.topology, ROLE_TEXT);
     *tensor = (struct tensor){.name = "logits",
                               .dtype = DT_F32,
                               .shape = SHAPE(own, text->context_length - 1, text->vocab_size),
@@ -215,10 +206,10 @@ static int outputs(void *context, struct tensor *tensor) {
 }
 
 void passes_describe(struct text_decode *self, struct follower *follower) {
-    const struct channel features = edges_channel(&self->edges, "features");
-    size_t bytes = (size_t)shape_bytes(features_shape(self, self->run.options.microbatch), dtype(self));
+    const struct channel features = edges_channel(&self->base.edges, "features");
+    size_t bytes = (size_t)shape_bytes(features_shape(self, self->base.run.options.microbatch), dtype(self));
     self->phase[0] = (struct phase){.name = "unimodal",
-                                    .take = {edges_channel(&self->edges, "tokens")},
+                                    .take = {edges_channel(&self->base.edges, "tokens")},
                                     .pulls = true,
                                     .enabled = true,
                                     .begin = unimodal_begin,
@@ -229,13 +220,13 @@ void passes_describe(struct text_decode *self, struct follower *follower) {
                                     .begin = multimodal_begin,
                                     .run = multimodal};
     self->phase[2] = (struct phase){.name = "unimodal backward",
-                                    .take = {edges_channel(&self->edges, "embeddings-grad")},
+                                    .take = {edges_channel(&self->base.edges, "embeddings-grad")},
                                     .enabled = true,
                                     .backward = true,
                                     .run = unimodal_backward};
     follower->phases = TEXT_PHASES;
     follower->window = passes_window(self);
     follower->outputs = outputs;
-    self->passes.slots = slots_new(&self->part, &self->features_grad, run_microbatches(&self->run), bytes);
-    self->passes.features.ops = self->part.ops;
+    self->passes.slots = slots_new(&self->base.part, &self->features_grad, run_microbatches(&self->base.run), bytes);
+    self->passes.features.ops = self->base.part.ops;
 }

@@ -5,8 +5,8 @@
 #include "model/towers/towers.h"
 #include "stage/progress.h"
 #include "text/tokenizer.h"
-#include "train/follower.h"
 #include "train/slots.h"
+#include "train/stateful.h"
 
 struct caption_options {
     bool embed, generate, sample;
@@ -39,15 +39,11 @@ struct captioner {
 
 enum { TEXT_PHASES = 3 };
 struct text_decode {
-    struct run run;
+    struct stateful base;
     struct caption_options captions_said; // on the command line
-    struct part part;
-    struct topology topology;
-    struct edges edges;
     struct channel embeddings, features_grad, captions, control;
     struct tokenizer *tokenizer; // NULL when tokens come from a recording and no vocabulary is known
     struct generate_options generate;
-    bool train;
     struct phase phase[TEXT_PHASES];
     struct passes passes;       // all zero with --generate
     struct captioner captioner; // all zero without

@@ -1,0 +1,34 @@
+// The frame around a stage's own passes. coca-loss is no such stage: it conducts.
+#include "train/stateful.h"
+
+#include "stage/stage.h"
+
+int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool may_train) {
+    int status = part_open(&stage->part, row, &stage->run);
+    if (status) return status;
+    stage->topology = topology_of(&stage->run);
+    stage->train = may_train && run_trains(&stage->run);
+    return stage->train || stage->run.options.control ? run_check_batch(&stage->run) : 0;
+}
+
+int stateful_open(struct stateful *stage, struct hub *hub, const struct stage_edge *list, int count) {
+    stage->edges = (struct edges){.hub = hub,
+                                  .row = stage->part.row,
+                                  .topology = &stage->topology,
+                                  .run = &stage->run,
+                                  .trains = stage->train};
+    return edges_open(&stage->edges, list, count);
+}
+
+int stateful_drive(struct stateful *stage, struct follower *follower) {
+    struct hub *hub = stage->edges.hub;
+    stage_ready();
+    int status = hub_meet(hub);
+    if (!status) status = edges_served(&stage->edges, &follower->served);
+    if (status) return status;
+    follower->hub = hub;
+    follower->part = &stage->part;
+    follower->topology = &stage->topology;
+    follower->control = edges_channel(&stage->edges, "control");
+    return follower_run(follower);
+}
