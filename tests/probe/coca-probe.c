@@ -30,8 +30,8 @@ static double learn(const struct part *part, const float *x, int64_t N, int64_t 
     for (int c = 0; c < PROBE_CLASSES; c++) {
         logit[c] = b.master[c];
         for (int64_t i = 0; i < N * D; i++) logit[c] += w.master[c * D + i % D] * x[i] / (double)N;
+        sum += exp(logit[c]);
     }
-    for (int c = 0; c < PROBE_CLASSES; c++) sum += exp(logit[c]);
     for (int c = 0; c < PROBE_CLASSES; c++) {
         double d = scale * (exp(logit[c]) / sum - (c == class));
         b.gradient[c] += (float)d;

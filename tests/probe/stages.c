@@ -8,8 +8,7 @@ extern const struct stage_row probe_row;
 static const char *const prefixes[] = {"probe.", NULL};
 
 static void layout(struct params *params, const struct model_config *config) {
-    int64_t D = config->decoder.width;
-    params_layout_add_linear(params, SHAPE(PROBE_CLASSES, D), 0.02, "probe.weight");
+    params_layout_add_linear(params, SHAPE(PROBE_CLASSES, config->decoder.width), 0.02, "probe.weight");
     params_layout_add(params, SHAPE(PROBE_CLASSES), 0, 0, "probe.bias");
 }
 
