@@ -9,7 +9,7 @@
 #
 # A second call does what is left to do. Seconds to train: COCA_SECONDS (240).
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")"
 
 # libpcre2: the words of CLIP's tokenizer. libunistring: capitals and composition as in the Unicode of open_clip's Python.
 packages=(gcc g++ make pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev libjpeg62-turbo-dev libspng-dev libwebp-dev
@@ -79,7 +79,7 @@ accuracy_limit=0.84 # zero-shot top-1 on Fashion-MNIST after 240 s on two cores
 # Exit 1 below the limit, when the run had the time that the limit is meant for.
 check_accuracy() {
     ((${COCA_SECONDS:-240} >= 240)) || return 0
-    awk -v limit="$accuracy_limit" '/"metrics"/ { inside = 1 } inside && /"acc1"/ { value = $2 + 0; found = 1; exit }
+    LC_ALL=C awk -v limit="$accuracy_limit" '/"metrics"/ { inside = 1 } inside && /"acc1"/ { value = $2 + 0; found = 1; exit }
         END { if (found && value >= limit) exit 0
               printf "zero-shot top-1 %.4f is below the limit of %s\n", value, limit; exit 1 }' runs/default/results.json >&2
 }

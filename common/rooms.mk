@@ -75,13 +75,15 @@ $(CUDA_OBJECT): $(CUDA_PARTS)
 	$(LD_TAG)$(NVCC) -shared -Xlinker '-rpath=$$ORIGIN:/usr/local/cuda/lib64' $^ -lcublasLt -lgomp -o $@
 endif
 
-# Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME. A room's test_faults has what makes calls fail.
+# Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME; tests/unit/STAGE, of an executable's own folder, with it
+# and every room. A room's test_faults has what makes calls fail.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
 faults_of   = $(if $(filter %/test_faults,$1),$(patsubst %.c,$(BUILD)/obj/%.o,$(call find_c,tests/unit/faults)))
 
+unit_libs = $(if $(filter $1,$(STAGES)),$(patsubst %.c,$(BUILD)/obj/%.o,$(call find_c,stages/$1)) $(ALL_LIBS),\
+    $(call room_libs,$1 $(DEPS_$1)))
 define unit_rule
-$(BUILD)/tests/$1: $(BUILD)/obj/tests/unit/$1.o $(call faults_of,$1) \
-                     $(call room_libs,$(patsubst %/,%,$(dir $1)) $(DEPS_$(patsubst %/,%,$(dir $1))))
+$(BUILD)/tests/$1: $(BUILD)/obj/tests/unit/$1.o $(call faults_of,$1) $(call unit_libs,$(patsubst %/,%,$(dir $1)))
 	$$(LD_TAG)$(CC) $$(LDFLAGS) -Wl,--as-needed $$^ -lcmocka $(SYSLIBS) -o $$@
 endef
 $(foreach t,$(filter-out ops64/%,$(UNIT_TESTS)),$(eval $(call unit_rule,$t)))

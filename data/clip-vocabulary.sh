@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # CLIP's byte-pair vocabulary, for LAION's models and others made with open_clip: it lies in open_clip_torch's wheel.
 #   data/vocabulary/bpe_simple_vocab_16e6.txt.gz
-source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/recipe.sh"
 name=bpe_simple_vocab_16e6.txt.gz
 sum=924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Open Clip Art and Tux Paint, joined.
 #   data/clipart/train, data/clipart/held-out
-source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/recipe.sh"
 
 ./openclipart.sh
 ./tuxpaint.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fashion-MNIST as annotated pictures: 60,000 + 10,000 of 28 x 28 pixels, each with the name of its class as label.
 #   data/fashion-mnist/train, data/fashion-mnist/test (with class names and templates, as CLIP_benchmark lays them out)
-source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/recipe.sh"
 idx=/usr/share/datasets/fashion-mnist
 classes=fashion-mnist.classes.txt
 

@@ -2,7 +2,7 @@
 # Open Clip Art as captioned pictures: PNG files, with captions from the metadata of the SVG files of the same names.
 # Every tenth is held out.
 #   data/openclipart/train, data/openclipart/held-out
-source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/recipe.sh"
 pictures=/usr/share/openclipart/png
 drawings=/usr/share/openclipart/svg
 

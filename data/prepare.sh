@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All of the default data; what is there already is kept. Says what each recipe took.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")"
 for recipe in fashion-mnist openclipart tuxpaint clipart vocabulary; do
     start=$EPOCHREALTIME
     ./$recipe.sh

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the recipes share: source it. They work in data/, and find coca-pack in build/bin or on the PATH.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")"
 PATH=$PWD/../build/bin:$PATH
 export LC_ALL=C.UTF-8
 

@@ -2,7 +2,7 @@
 # The stamps of Tux Paint as captioned pictures: PNG files, each with a text file whose first line is English.
 # Every tenth is held out.
 #   data/tuxpaint/train, data/tuxpaint/held-out
-source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/recipe.sh"
 stamps=/usr/share/tuxpaint/stamps
 
 made tuxpaint/train && exit

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A SentencePiece vocabulary of the default data's captions and prompts, in lower case.
 #   data/vocabulary.sh [--vocab_size 2048] → data/vocabulary/default.model (another size: data/vocabulary/SIZE.model)
-source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/recipe.sh"
 size=2048
 case ${1:-} in
     '') name=default ;;

@@ -17,41 +17,32 @@
 # A picture that cannot be read has an empty caption, and the exit code is 3 at the end; others: 1 run-time failure, 2 bad
 # usage, 4 a stage was lost.
 set -uo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib/supervise.sh"
-source "$(dirname "${BASH_SOURCE[0]}")/lib/weights.sh"
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/weights.sh"
 [[ ${1-} == --help ]] && { usage; exit; }
 
-take_stage_options "$@"
-weights_find "${job_arguments[@]}"
-take_batch "${rest[@]}"
-take_generation "${rest[@]}"
-pictures=() out=(--out -) format=() waiting=(--max-wait 200) resume=''
-set -- "${rest[@]}"
-while (($#)); do
-    case $1 in
-        --format) format=("$1" "${2-}"); shift ;;
-        --out) out=("$1" "$(realpath -m -- "${2-}")"); shift ;;
-        --max-wait) waiting=("$1" "${2-}"); shift ;;
-        --workers) COCA_WORKERS=${2-}; shift ;;
-        --resume) resume=$(realpath -m -- "${2-}"); shift ;;
-        --) shift; pictures+=("$@"); break ;;
-        --*) weights+=("$1" "${2-}"); shift ;;
-        *) pictures+=("$1") ;;
-    esac
-    shift
-done
-((${#pictures[@]})) || [[ ! -t 0 ]] || fail 2 "no pictures: give paths as arguments or on stdin"
+read_options "$@"
+weights_find
+out=- resume='' append=() waiting=(--max-wait=200)
+take batch microbatch
+take generate "$generation"
+take format format
+take waiting max-wait
+take_value COCA_WORKERS workers
+take_value out out
+take_value resume resume
+weights+=("${options[@]}")
+((${#operands[@]})) || [[ ! -t 0 ]] || fail 2 "no pictures: give paths as arguments or on stdin"
 if [[ $resume ]]; then
-    [[ ${out[1]} == - ]] || fail 2 "--resume FILE is where the captions go: leave --out away"
+    [[ $out == - ]] || fail 2 "--resume FILE is where the captions go: leave --out away"
     # A line without its end was being written.
     [[ ! -s $resume || -z $(tail -c 1 "$resume") ]] || sed -i '$d' "$resume"
-    out=(--out "$resume" --append) waiting+=(--resume "$resume")
+    out=$resume append=(--append) waiting+=(--resume="$resume")
 fi
 
 job_scratch
-spool "$job_dir/list" "${waiting[@]}" -- "${pictures[@]}"
+spool list "${waiting[@]}"
 serve_images --list list --root "$PWD"
 encode_images --features ipc://sockets/features
-generate_captions "${generate[@]}"
-sink score coca-score captions --captions ipc://sockets/captions "${weights[@]}" "${batch[@]}" "${out[@]}" "${format[@]}"
-job_watch
+generate_captions
+sink score coca-score captions --captions ipc://sockets/captions "${weights[@]}" "${batch[@]}" --out "$out" "${append[@]}" "${format[@]}"
+job_run

@@ -12,62 +12,49 @@
 # How captions are made: the options of caption.sh. Besides: --request-limit, --precision, --device, --threads. --workers N (2)
 # processes decode for each task. TERM or INT: what waits is answered, then it ends.
 #
-# Exit codes: 143 and 130 after a signal; 1 run-time failure, 2 bad usage, 4 a stage was lost.
+# Exit codes: 143, 130 and 129 after a signal; 1 run-time failure, 2 bad usage, 4 a stage was lost.
 set -uo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib/supervise.sh"
-source "$(dirname "${BASH_SOURCE[0]}")/lib/weights.sh"
+source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/weights.sh"
 [[ ${1-} == --help ]] && { usage; exit; }
 
-batch=(--microbatch 8)
-take_stage_options "$@"
-weights_find "${job_arguments[@]}"
-take_batch "${rest[@]}"
-take_generation "${rest[@]}"
-front=() clients='' tasks=caption,image-embedding,text-embedding
-set -- "${rest[@]}"
-while (($#)); do
-    case $1 in
-        --clients) clients=${2-} ;;
-        --tasks) tasks=${2-} ;;
-        --queue | --max-wait | --request-limit) front+=("$1" "${2-}") ;;
-        --workers) COCA_WORKERS=${2-} ;;
-        --*) weights+=("$1" "${2-}") ;;
-        *) fail 2 "$1: pictures are given to coca-ask, not to the server" ;;
-    esac
-    shift 2 || fail 2 "$1 lacks its value"
-done
+batch=(--microbatch=8)
+read_options "$@"
+weights_find
+clients='' tasks=caption,image-embedding,text-embedding
+take batch microbatch
+take generate "$generation"
+take front 'queue|max-wait|request-limit'
+take_value clients clients
+take_value tasks tasks
+take_value COCA_WORKERS workers
+weights+=("${options[@]}")
+((${#operands[@]})) && fail 2 "${operands[0]}: pictures are given to coca-ask, not to the server"
 [[ $clients ]] || fail 2 "give --clients ipc://PATH or tcp://HOST:PORT, where clients connect"
 [[ $clients != ipc://[!/]* ]] || clients=ipc://$PWD/${clients#ipc://}
 wait_for_ever
 
 job_scratch
-job_conductor=serve
+touch "$job_dir"/{captions,images,texts}.list # which coca-serve fills with what clients send
 for task in ${tasks//,/ }; do
     case $task in
         caption)
-            : >"$job_dir/captions.list"
             chain=''
             serve_images --list captions.list --root captions.list.pictures
             encode_images --features ipc://sockets/features
-            generate_captions "${generate[@]}"
-            front+=(--captions ipc://sockets/captions)
-            ;;
+            generate_captions
+            front+=(--captions ipc://sockets/captions) ;;
         image-embedding)
-            : >"$job_dir/images.list"
             chain=embed-
             serve_images --list images.list --root images.list.pictures
             encode_images --embeddings ipc://sockets/image-embeddings
-            front+=(--image-embeddings ipc://sockets/image-embeddings)
-            ;;
+            front+=(--image-embeddings ipc://sockets/image-embeddings) ;;
         text-embedding)
-            : >"$job_dir/texts.list"
             chain=embed-
             serve_texts --list texts.list
             encode_texts --embeddings ipc://sockets/text-embeddings
-            front+=(--text-embeddings ipc://sockets/text-embeddings)
-            ;;
+            front+=(--text-embeddings ipc://sockets/text-embeddings) ;;
         *) fail 2 "--tasks $task: caption, image-embedding or text-embedding" ;;
     esac
 done
 sink serve coca-serve --clients "$clients" "${front[@]}" "${weights[@]}" "${batch[@]}"
-job_watch
+job_run --conductor serve

@@ -9,7 +9,7 @@
 # SANITIZE=address,undefined is the default for unit tests and for the end-to-end part; a release build is made once, for the
 # tests of bits and of speed-independent behaviour at full optimisation.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
 passed=0 failed=0 skipped=0 failures=()
 jobs=$(nproc)
 parts=("$@")

@@ -5,7 +5,7 @@
 # A peak is the process's own memory (base/clock.h). The kernel counts resident pages on each core and adds them up now
 # and then, so that a process of a MiB or two is known to about GRAIN MiB only.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../.." || exit 1
 export COCA_BIN=${COCA_BIN:-$PWD/${BUILD:-build}/bin}
 [[ ${BUILD:-} == /* ]] && COCA_BIN=$BUILD/bin
 limit=10 grain=0.5

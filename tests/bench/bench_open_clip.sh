@@ -10,7 +10,7 @@
 # Our rate is that of the whole chain between processes: what more pictures take longer, so starting is not counted;
 # `start` measures that: from caption.sh with one picture to its caption.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../.." || exit 1
 build=${BUILD:-build}
 [[ $build == /* ]] || build=$PWD/$build
 export COCA_BIN=$build/bin

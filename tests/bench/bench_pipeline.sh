@@ -7,7 +7,7 @@
 # Meaningful on an idle machine only: where others compete for the cores, several processes get more of them than one
 # does. CPU seconds per thousand samples are printed for that reason; start and end of a run are in them.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../.." || exit 1
 build=${BUILD:-build}
 [[ $build == /* ]] || build=$PWD/$build
 export COCA_BIN=$build/bin OMP_WAIT_POLICY=passive

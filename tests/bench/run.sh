@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks given, then those that are scripts; exits 1 when one fell below its limit.
-cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../.." || exit 1
 below=()
 for program in "$@" tests/bench/bench_*.sh; do
     [[ -x $program ]] || continue

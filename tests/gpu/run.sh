@@ -31,7 +31,7 @@
 # runs everything at tiny sizes, on COCA_GPU_DEVICE (cuda:0), to try the script itself. COCA_TEST_REPEATS (12): random shapes of
 # each operation. DIR gets summary.txt and log.txt. Exits 1 when a part failed.
 set -uo pipefail
-gpu=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+gpu=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 together=(prepare compile memcheck racecheck ops model golden bits)
 alone=(speed decode torch captions profile attention contrast larger mps)
 more=(torch_whole torch_large) # only when asked for
@@ -60,7 +60,7 @@ asked=("$@")
 
 # ---- what the parts find in their environment
 
-GPU_HOME=$(cd "$gpu/../.." && pwd)
+GPU_HOME=$(realpath "$gpu/../..")
 if [[ -d $GPU_HOME/bin ]]; then # as `make dist` lays it out
     COCA_BIN=$GPU_HOME/bin GPU_UNIT=$GPU_HOME/test-programs/unit GPU_PROGRAMS=$GPU_HOME/test-programs/gpu
 else
@@ -75,7 +75,7 @@ roomy=$temporary # for recorded batches and runs: memory, where there is plenty 
 GPU_WORK=$(mktemp -d "$roomy/coca-gpu.XXXXXX") caches=$(mktemp -d "$temporary/coca-gpu.XXXXXX") || exit 1
 trap 'stop "$GPU_WORK"/log/*.pid; rm -rf "$GPU_WORK" "$caches"' EXIT
 trap 'exit 143' TERM INT
-mkdir -p "$out" "$GPU_WORK/log" && out=$(cd "$out" && pwd) || exit 1
+mkdir -p "$out" "$GPU_WORK/log" && out=$(realpath "$out") || exit 1
 : >"$out/log.txt" && : >"$out/summary.txt"
 
 export GPU_HOME GPU_UNIT GPU_PROGRAMS GPU_DEVICE GPU_SMALL GPU_WORK COCA_BIN LC_ALL=C

@@ -1,0 +1,104 @@
+// Words of coca-run on stderr: job.c says when, here stands how. Reads what stages left behind, logs and counters;
+// decides nothing.
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+
+enum { LAST_LINES = 10, LAST_BYTES = 16 << 10 };
+
+// ---- last words
+
+void report_begin(struct process *process, const struct surroundings *around) {
+    struct stat info;
+    char *path = process_file(process, around, "log", "log");
+    process->log_begin = stat(path, &info) ? 0 : info.st_size;
+    free(path);
+}
+
+// The last lines behind `begin`, at most, into `text`, which has LAST_BYTES; their size.
+static size_t read_end(int log, int64_t begin, char *text) {
+    struct stat info;
+    if (fstat(log, &info)) return 0;
+    if (info.st_size - begin > LAST_BYTES) begin = info.st_size - LAST_BYTES;
+    ssize_t size = pread(log, text, LAST_BYTES, begin);
+    return size > 0 ? (size_t)size : 0;
+}
+
+static const char *last_lines(const char *text, size_t size) {
+    const char *at = text + size;
+    for (int lines = 0; at > text; at--)
+        if (at[-1] == '\n' && at < text + size && ++lines == LAST_LINES) break;
+    return at;
+}
+
+// False when it said nothing.
+static bool print_end(const char *path, int64_t begin) {
+    char text[LAST_BYTES];
+    int log = open(path, O_RDONLY | O_CLOEXEC);
+    size_t size = log < 0 ? 0 : read_end(log, begin, text);
+    const char *lines = last_lines(text, size);
+    fwrite(lines, 1, (size_t)(text + size - lines), stderr);
+    if (size && text[size - 1] != '\n') fputc('\n', stderr);
+    if (log >= 0) close(log);
+    return size > 0;
+}
+
+bool report_loss(const struct process *process, int code, const struct surroundings *around) {
+    char *path = process_file(process, around, "log", "log");
+    bool named = row_has_log(process->row) && print_end(path, process->log_begin);
+    char *how = code > 128 ? xformat("was ended by signal %d", code - 128) : xformat("left with %d", code);
+    const char *where = named ? "; its words are in " : "", *log = named ? path : "";
+    if (process->row->kind == ROW_SIDE)
+        warn("%s, beside the job, %s%s%s", process->name, how, where, log);
+    else
+        error(EXIT_RUN, "%s %s%s%s", process->name, how, where, log);
+    free(how);
+    free(path);
+    return named;
+}
+
+// ---- times
+
+// The columns of a stage's counters that the table shows.
+struct times {
+    double seconds, busy, waiting, blocked, peak, announced;
+};
+
+static bool read_line(const char *line, struct times *t) {
+    return sscanf(line, "%*s %*s %lf %lf %lf %lf %*s %*s %*s %*s %lf %lf", &t->seconds, &t->busy, &t->waiting,
+                  &t->blocked, &t->peak, &t->announced) == 6;
+}
+
+// A process that was started again appends a line each time: the last one counts.
+static bool read_times(const char *path, struct times *times) {
+    char *line = NULL;
+    size_t capacity = 0;
+    bool found = false;
+    FILE *file = fopen(path, "re");
+    if (!file) return false;
+    while (getline(&line, &capacity, file) > 0) found = read_line(line, times);
+    free(line);
+    fclose(file);
+    return found;
+}
+
+void report_times(const struct process *process, int count, const struct surroundings *around) {
+    struct times t;
+    fprintf(stderr, "%-16s %9s %8s %8s %8s %10s %10s\n", "process", "seconds", "busy", "waiting", "blocked", "peak MiB",
+            "expected");
+    for (int i = 0; i < count; i++) {
+        char *path = process_file(&process[i], around, "log", "counters");
+        if (read_times(path, &t))
+            fprintf(stderr, "%-16s %9.1f %7.1f%% %7.1f%% %7.1f%% %10.1f %10.1f\n", process[i].name, t.seconds,
+                    100 * t.busy, 100 * t.waiting, 100 * t.blocked, t.peak / (1 << 20), t.announced / (1 << 20));
+        free(path);
+    }
+}
