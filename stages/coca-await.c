@@ -60,7 +60,8 @@ static int open_folder(const char *path, int *folder) {
     return error(EXIT_USAGE, "%s: cannot be watched: %s", path, strerror(errno));
 }
 
-static int run(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
+    (void)context;
     if (operands->count != 1 || !own.until) return error(EXIT_USAGE, "give one FOLDER, and --until FIFO");
     int folder, status = open_folder(operands->item[0], &folder);
     int fifo = status ? -1 : open(own.until, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -73,11 +74,11 @@ static int run(const struct strings *operands) {
 }
 
 int main(int argc, char **argv) {
+    static struct option_table *const tables[] = {&table, NULL};
     static const struct tool tool = {.name = "coca-await",
                                      .summary = "tells what appears in a folder while a job runs",
                                      .manual = manual,
-                                     .tables = &table,
-                                     .table_count = 1,
+                                     .tables = tables,
                                      .operands = "FOLDER",
                                      .run = run};
     return tool_main(&tool, argc, argv);

@@ -191,7 +191,8 @@ static int guard_jobs(struct run *run) {
     return guard(supervise, run, &run->taken);
 }
 
-static int run(const struct strings *operands) {
+static int run(void *context, const struct strings *operands) {
+    (void)context;
     struct run run = {
         .supervisor = {
             .around = {.options = operands}, .conductor = own.conductor, .scratch = own.scratch, .times = own.times}};
@@ -204,11 +205,11 @@ static int run(const struct strings *operands) {
 }
 
 int main(int argc, char **argv) {
+    static struct option_table *const tables[] = {&option_table, NULL};
     static const struct tool tool = {.name = "coca-run",
                                      .summary = "runs the processes of a job",
                                      .manual = manual,
-                                     .tables = &option_table,
-                                     .table_count = 1,
+                                     .tables = tables,
                                      .operands = "<TABLE [-- OPTION...]",
                                      .run = run};
     return tool_main(&tool, argc, argv);
