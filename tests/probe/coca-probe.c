@@ -107,6 +107,6 @@ int main(int argc, char **argv) {
                                 .context = &self,
                                 .prepare = prepare,
                                 .run = run};
-    run_init(&self.run);
+    run_init(&self.run, NULL);
     return stage_main(&stage, argc, argv);
 }
