@@ -1,3 +1,6 @@
+// coca-image-encode: pictures in, features and embeddings out, and their gradients back in. The manual page is below.
+// The follower drives (train/follower.h), the towers compute (model/towers); this file says what is done with one
+// microbatch and keeps what lasts from its forward to its backward pass.
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -316,6 +319,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&self.base.run);
+    run_init(&self.base.run, image_row.options);
     return stage_main(&stage, argc, argv);
 }

@@ -1,3 +1,6 @@
+// coca-loss: conducts a run. The manual page is below. This file chooses between its tasks, training, evaluation and
+// loss alone, and says what they need; each is a file of train/ (conductor*.c, evaluate.c). --prepare is
+// coca-loss/prepare.c.
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -150,6 +153,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&loss.run);
+    run_init(&loss.run, loss_row.options);
     return stage_main(&stage, argc, argv);
 }

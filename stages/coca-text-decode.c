@@ -1,3 +1,5 @@
+// coca-text-decode: both halves of the text decoder. The manual page is below. This file has its options, edges and
+// life; the passes of training are coca-text-decode/passes.c, captions coca-text-decode/captions.c.
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -185,6 +187,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&self.base.run);
+    run_init(&self.base.run, text_row.options);
     return stage_main(&stage, argc, argv);
 }

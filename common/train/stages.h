@@ -44,6 +44,7 @@ struct stage_row {
     int edge_count;
     const struct stage_loss *losses; // [loss_count]
     int loss_count;
+    const char *options; // those of the run that it uses, as run_init takes them
 };
 
 // NULL-terminated, in the order of every sum over stages and of the tensors in files. The symbol is weak: a program

@@ -27,6 +27,9 @@ static const char manual[] =
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.";
 
+// Of the run's options.
+static const char used[] = "model pretrained batch-size microbatch window embeddings";
+
 struct scoring {
     struct run run;
     struct results_options results;
@@ -72,13 +75,9 @@ static int make_classes(struct scoring *self) {
 
 // The class of the record with this id.
 static int find_class(const struct scoring *self, int64_t id, int64_t *class) {
-    char reason[RECORD_REASON];
     struct record record;
-    struct span value;
-    int status = store_get(self->store, id, &value);
+    int status = store_read(self->store, id, &record);
     if (status) return status;
-    status = record_decode(&record, value.bytes, value.size, reason);
-    if (status) return error(EXIT_DATA, "%s: record %" PRId64 ": %s", store_path(self->store), id, reason);
     *class = record.class;
     record_release(&record);
     if (*class >= 0 && *class < self->C) return 0;
@@ -161,6 +160,6 @@ int zero_shot_main(const struct command *command, int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&self.run);
+    run_init(&self.run, used);
     return stage_main(&stage, argc, argv);
 }
