@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Runs every test and ends with "N passed, N failed, N skipped".
 #
-#   tests/run.sh                all of them: sanitized build, then release build
-#   tests/run.sh unit           cmocka programs of tests/unit (sanitized)
-#   tests/run.sh e2e fault      bats files of those folders
+#   tests/run.sh                all of the parts below, in this order
+#   tests/run.sh headers        each header compiles alone
+#   tests/run.sh unit           builds with the sanitizers; the cmocka programs of tests/unit
+#   tests/run.sh release        builds at full optimisation; the same programs, and what holds real processes to bits
+#   tests/run.sh e2e fault      bats files of those folders, with the sanitizers' executables
 #   tests/run.sh fuzz           each fuzz target for FUZZ_SECONDS (12)
 #
-# SANITIZE=address,undefined is the default for unit tests and for the end-to-end part; a release build is made once, for the
-# tests of bits and of speed-independent behaviour at full optimisation.
+# SANITIZE=address,undefined is the default for unit tests and for the end-to-end part. bits.bats and parity.bats run on the
+# release build too: that one is what people train with.
 set -uo pipefail
 cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
 passed=0 failed=0 skipped=0 failures=()
@@ -54,14 +56,15 @@ unit() {
     done < <(find "$PWD/$build/tests" -type f -name 'test_*' | sort)
 }
 
-# bats_folder FOLDER BUILD: every bats file of it, two at a time would fight for the cores.
-bats_folder() {
-    local folder=$1 build=$2 out line
-    compgen -G "tests/$folder/*.bats" >/dev/null || return 0
-    out=$(COCA_BIN=$PWD/$build/bin bats --tap tests/"$folder" 2>&1 | tee >(cat >&2))
+# bats_files BUILD PATH ...: bats files, or folders of them; two files at a time would fight for the cores.
+bats_files() {
+    local build=$1 out line
+    shift
+    out=$(COCA_BIN=$PWD/$build/bin bats --tap "$@" 2>&1 | tee >(cat >&2))
     count "$(grep -c '^ok [0-9]* [^#]*$' <<<"$out")" "$(grep -c '^not ok' <<<"$out")" "$(grep -c '^ok .* # skip' <<<"$out")"
-    while read -r line; do failure "tests/$folder: $line"; done < <(grep '^not ok' <<<"$out")
-    grep -q '^1\.\.' <<<"$out" || { failure "bats did not run in tests/$folder"; count 0 1 0; }
+    while read -r line; do failure "$* with $build: $line"; done < <(grep '^not ok' <<<"$out")
+    [[ $(grep -cE '^(not )?ok ' <<<"$out") == "$(sed -n 's/^1\.\.//p' <<<"$out")" ]] ||
+        { failure "bats did not finish $*"; count 0 1 0; }
 }
 
 part() {
@@ -74,8 +77,9 @@ part() {
         release)
             verdict "release build" make -s -j"$jobs" DEVELOPER=1 all unit-programs
             unit build
+            bats_files build tests/e2e/bits.bats tests/e2e/parity.bats
             ;;
-        e2e | fault) bats_folder "$1" "${COCA_TEST_BUILD:-build-sanitize}" ;;
+        e2e | fault) bats_files "${COCA_TEST_BUILD:-build-sanitize}" "tests/$1" ;;
         fuzz) verdict fuzz make -s fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-12}" ;;
         *) failure "no tests named $1"; count 0 1 0 ;;
     esac

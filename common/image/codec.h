@@ -32,7 +32,8 @@ struct picture {
     void *state; // the codec's own, made by open
 };
 
-// open and decode return 0 or -EXIT_DATA with the reason filled; close follows an open that was called at all.
+// open and decode return 0 or -EXIT_DATA with the reason filled; want of memory, which is no picture's fault, ends the
+// process where the library tells it from damage. close follows an open that was called at all.
 // `scale` divides the sides, rounding up; only values that `scales` admits are asked for. `part` lies in the stored
 // picture after that division.
 struct codec {

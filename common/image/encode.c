@@ -9,13 +9,13 @@
 #include <spng.h>
 
 #include "base/fail.h"
+#include "base/memory.h"
 #include "image/image.h"
 
 int image_encode_png(void **bytes, size_t *size, const uint8_t *pixels, int width, int height, int channels) {
     struct spng_ihdr header = {.width = (uint32_t)width, .height = (uint32_t)height, .bit_depth = 8};
     header.color_type = channels == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR;
-    spng_ctx *context = spng_ctx_new(SPNG_CTX_ENCODER);
-    if (!context) die(EXIT_RUN, "out of memory encoding a PNG");
+    spng_ctx *context = xchecked(spng_ctx_new(SPNG_CTX_ENCODER), "libspng");
     int code = spng_set_option(context, SPNG_ENCODE_TO_BUFFER, 1);
     if (!code) code = spng_set_ihdr(context, &header);
     size_t pixel_bytes = (size_t)width * (size_t)height * (size_t)channels;

@@ -36,6 +36,7 @@ _Noreturn static void give_up(j_common_ptr decoder) {
     struct jpeg_state *state = decoder->client_data;
     int code = decoder->err->msg_code;
     char text[JMSG_LENGTH_MAX];
+    if (code == JERR_OUT_OF_MEMORY) die(EXIT_RUN, "out of memory decoding a JPEG");
     decoder->err->format_message(decoder, text);
     picture_refuse(state->picture, "%s JPEG: %s",
                    code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER ? "truncated" : "bad", text);

@@ -18,9 +18,9 @@ static int png_refuse(struct picture *picture, int code) {
 }
 
 static int png_open(struct picture *picture) {
-    spng_ctx *context = spng_ctx_new(0);
-    if (!context) die(EXIT_RUN, "out of memory opening a PNG");
-    picture->state = context;
+    // Memory that never fails: zlib would call the want of it damage.
+    struct spng_alloc memory = {xmalloc, xrealloc, xcalloc, free};
+    spng_ctx *context = picture->state = spng_ctx_new2(&memory, 0);
     spng_set_image_limits(context, IMAGE_SIDE_LIMIT, IMAGE_SIDE_LIMIT);
     spng_set_chunk_limits(context, CHUNK_LIMIT, CHUNKS_LIMIT);
     struct spng_ihdr header;

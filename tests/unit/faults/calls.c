@@ -64,7 +64,7 @@ static void *strike_null(int failure) {
         next;                                                                                                          \
     })
 
-// What a function of others does not look at itself, where it crashes, leaks or aborts, is not ours to mend.
+// Around functions of others that crash, abort or leak: not ours to mend.
 #define UNARMED(call)                                                                                                  \
     ({                                                                                                                 \
         const bool was_armed = armed;                                                                                  \
@@ -76,11 +76,14 @@ static void *strike_null(int failure) {
 
 // ---- memory
 
-// libarchive crashes and leaks when malloc gives it nothing, libzmq aborts.
+// Those who crash, abort or leak when malloc gives them nothing.
 static bool is_excused(const void *caller) {
+    static const char *const libraries[] = {"libarchive", "libzmq", "libstdc++", "libwebp"};
     Dl_info place;
-    return dladdr(caller, &place) && (strstr(place.dli_fname, "libarchive") || strstr(place.dli_fname, "libzmq") ||
-                                      strstr(place.dli_fname, "libstdc++"));
+    bool found = false;
+    if (!dladdr(caller, &place)) return false;
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) found |= !!strstr(place.dli_fname, libraries[i]);
+    return found;
 }
 
 #define ALLOCATION_DUE(name) (armed && !is_excused(__builtin_return_address(0)) && due(FAULT_ALLOCATION, name))
