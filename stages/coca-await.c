@@ -22,14 +22,15 @@ static const char manual[] =
     "Example:\n"
     "  coca-await runs/mine/checkpoints --until runs/mine/sockets/supervisor | while read -r step; do ls $step; done";
 
-static struct { char *until; } own;
+struct await {
+    char *until;
+};
 
-#define FIELD(member) offsetof(__typeof__(own), member)
+#define FIELD(member) offsetof(struct await, member)
 static const struct option rows[] = {
     TEXT("until", until, "FIFO", NULL, "sockets/supervisor of a job: the end is when nobody holds it open for writing",
          OPTION_LOCAL),
 };
-static struct option_table table = {rows, sizeof rows / sizeof *rows, &own, NULL};
 
 enum { EVENTS = 64 << 10 }; // bytes
 
@@ -61,12 +62,12 @@ static int open_folder(const char *path, int *folder) {
 }
 
 static int run(void *context, const struct strings *operands) {
-    (void)context;
-    if (operands->count != 1 || !own.until) return error(EXIT_USAGE, "give one FOLDER, and --until FIFO");
+    const struct await *await = context;
+    if (operands->count != 1 || !await->until) return error(EXIT_USAGE, "give one FOLDER, and --until FIFO");
     int folder, status = open_folder(operands->item[0], &folder);
-    int fifo = status ? -1 : open(own.until, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int fifo = status ? -1 : open(await->until, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (!status && fifo < 0 && errno != ENOENT) // removed: the job is over
-        status = error(EXIT_USAGE, "--until %s: %s", own.until, strerror(errno));
+        status = error(EXIT_USAGE, "--until %s: %s", await->until, strerror(errno));
     while (!status && fifo >= 0) status = wait_for_events(folder, fifo);
     if (fifo >= 0) close(fifo);
     if (folder >= 0) close(folder);
@@ -74,12 +75,15 @@ static int run(void *context, const struct strings *operands) {
 }
 
 int main(int argc, char **argv) {
-    static struct option_table *const tables[] = {&table, NULL};
-    static const struct tool tool = {.name = "coca-await",
-                                     .summary = "tells what appears in a folder while a job runs",
-                                     .manual = manual,
-                                     .tables = tables,
-                                     .operands = "FOLDER",
-                                     .run = run};
+    struct await await = {.until = NULL};
+    struct option_table own = OPTION_TABLE(rows, &await);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-await",
+                              .summary = "tells what appears in a folder while a job runs",
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "FOLDER",
+                              .context = &await,
+                              .run = run};
     return tool_main(&tool, argc, argv);
 }

@@ -41,6 +41,11 @@ static const char manual[] =
 
 enum { GREY = 128 }; // of a picture that could not be had
 
+// Of the run's options.
+static const char used[] =
+    "model pretrained train-data train-data-weights val-data seed aug-scale-low aug-scale-high aug-flip "
+    "batch-size microbatch steps first-step evaluate images";
+
 struct decode {
     struct run run;
     struct worker_options samples;
@@ -174,6 +179,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&decode.run);
+    run_init(&decode.run, used);
     return stage_main(&stage, argc, argv);
 }

@@ -30,6 +30,13 @@ static const char manual[] =
     "Example:\n"
     "  coca-image-encode --model coca_tiny --microbatch 32 --images file:images.rec --embeddings file:out.rec";
 
+// Of the run's options.
+static const char used[] =
+    "model pretrained seed batch-size microbatch steps device precision threads workers window recompute "
+    "transport memory coca-caption-loss-weight coca-contrastive-loss-weight optimizer beta1 beta2 eps wd "
+    "lock-image lock-image-unlocked-groups layer-decay ema-decay adafactor-bf16-momentum dump dump-step "
+    "first-step evaluate images features features-grad embeddings embeddings-grad control";
+
 struct image_encode {
     struct stateful base;
     struct channel images, features, features_grad, embeddings, embeddings_grad;
@@ -316,6 +323,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&self.base.run);
+    run_init(&self.base.run, used);
     return stage_main(&stage, argc, argv);
 }

@@ -38,6 +38,13 @@ static const char manual[] =
     "Example:\n"
     "  coca-loss --model coca_tiny --batch-size 128 --microbatch 32 --embeddings file:embeddings.rec";
 
+// Of the run's options.
+static const char used[] =
+    "model pretrained batch-size microbatch steps seconds epochs device threads memory coca-caption-loss-weight "
+    "coca-contrastive-loss-weight contrastive optimizer lr beta1 beta2 eps wd warmup lr-scheduler grad-clip-norm "
+    "ema-decay adafactor-bf16-momentum max-skipped max-drop-rate save-frequency keep val-frequency dump dump-step "
+    "first-step evaluate embeddings embeddings-grad control";
+
 struct loss {
     struct run run;
     struct results_options results;
@@ -150,6 +157,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&loss.run);
+    run_init(&loss.run, used);
     return stage_main(&stage, argc, argv);
 }

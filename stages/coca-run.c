@@ -54,45 +54,44 @@ static const char manual[] =
     "Example:\n"
     "  printf '%s\\n' 'stage list ls -l' 'sink say echo done' >table && coca-run --run-dir /tmp/job <table";
 
-static struct {
-    char *run_dir, *conductor;
-    int64_t table;
-    bool scratch, times;
-    struct strings record;
-} own;
-
-#define FIELD(member) offsetof(__typeof__(own), member)
-static const struct option rows[] = {
-    TEXT("run-dir", run_dir, "DIR", NULL, "the job's directory", OPTION_LOCAL),
-    INT("table", table, "DESCRIPTOR", "0", 0, 1 << 20,
-        "where the table is read; with another than stdin, stdin is the feeders'", OPTION_LOCAL),
-    TEXT("conductor", conductor, "NAME", NULL, "of the process that ends the others when it is asked to", OPTION_LOCAL),
-    {"record", OPTION_LIST, FIELD(record), "[STAGE:]EDGE=FILE", NULL, 0, 0,
-     "has the processes, or the one named, that receive on an edge record it", OPTION_LOCAL},
-    FLAG("scratch", scratch, "remove DIR at the end, unless a log in it was named", OPTION_LOCAL),
-    FLAG("times", times, "print where each process's time went", OPTION_LOCAL),
-};
-static struct option_table option_table = {rows, sizeof rows / sizeof *rows, &own, NULL};
-
-enum { TABLE_LIMIT = 16 << 20 };
-
 struct run {
+    struct {
+        char *run_dir, *conductor;
+        int64_t table;
+        bool scratch, times;
+        struct strings record;
+    } own;
     struct table table;
     struct supervisor supervisor;
     struct record *record;
     sigset_t taken;
 };
 
+#define FIELD(member) offsetof(__typeof__(((struct run *)0)->own), member)
+static const struct option rows[] = {
+    TEXT("run-dir", run_dir, "DIR", NULL, "the job's directory", OPTION_LOCAL),
+    INT("table", table, "DESCRIPTOR", "0", 0, 1 << 20,
+        "where the table is read; with another than stdin, stdin is the feeders'", OPTION_LOCAL),
+    TEXT("conductor", conductor, "NAME", NULL, "of the process that ends the others when it is asked to", OPTION_LOCAL),
+    LIST("record", record, "[STAGE:]EDGE=FILE",
+         "has the processes, or the one named, that receive on an edge record it", OPTION_LOCAL),
+    FLAG("scratch", scratch, "remove DIR at the end, unless a log in it was named", OPTION_LOCAL),
+    FLAG("times", times, "print where each process's time went", OPTION_LOCAL),
+};
+
+enum { TABLE_LIMIT = 16 << 20 };
+
 // ---- what it is told
 
-static int read_table(struct table *table) {
+static int read_table(struct run *run) {
+    const int64_t from = run->own.table;
     struct buffer text = {0};
-    char *path = own.table ? xformat("/dev/fd/%d", (int)own.table) : xstrdup("-");
+    char *path = from ? xformat("/dev/fd/%d", (int)from) : xstrdup("-");
     int status = file_read(path, TABLE_LIMIT, &text);
-    if (!status) status = table_read(table, text.bytes, text.size);
-    int null = own.table ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (own.table)
-        close((int)own.table);
+    if (!status) status = table_read(&run->table, text.bytes, text.size);
+    int null = from ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (from)
+        close((int)from);
     else
         dup2(null, STDIN_FILENO);
     if (null >= 0) close(null);
@@ -121,10 +120,10 @@ static void warn_of_record(const struct run *run, const struct record *record) {
 
 static int read_records(struct run *run) {
     char *here = getcwd(NULL, 0);
-    int count = (int)own.record.count, status = here ? 0 : error(EXIT_RUN, "the current directory cannot be read");
+    int count = (int)run->own.record.count, status = here ? 0 : error(EXIT_RUN, "the current directory cannot be read");
     run->record = xcalloc((size_t)count + 1, sizeof *run->record);
     for (int i = 0; i < count && !status; i++) {
-        status = read_record(&run->record[i], own.record.item[i], here);
+        status = read_record(&run->record[i], run->own.record.item[i], here);
         if (!status) warn_of_record(run, &run->record[i]);
     }
     run->supervisor.around.record = run->record;
@@ -134,10 +133,10 @@ static int read_records(struct run *run) {
 }
 
 static int find_directory(struct run *run) {
-    if (!own.run_dir) return error(EXIT_USAGE, "give --run-dir DIR");
-    run->supervisor.around.directory = realpath(own.run_dir, NULL);
+    if (!run->own.run_dir) return error(EXIT_USAGE, "give --run-dir DIR");
+    run->supervisor.around.directory = realpath(run->own.run_dir, NULL);
     if (run->supervisor.around.directory) return 0;
-    return error(EXIT_USAGE, "--run-dir %s: %s", own.run_dir, strerror(errno));
+    return error(EXIT_USAGE, "--run-dir %s: %s", run->own.run_dir, strerror(errno));
 }
 
 // ---- the jobs
@@ -170,7 +169,7 @@ static int supervise(void *context, int guard_end) {
 }
 
 static void release(struct run *run) {
-    for (size_t i = 0; run->record && i < own.record.count; i++) {
+    for (size_t i = 0; run->record && i < run->own.record.count; i++) {
         free(run->record[i].stage);
         free(run->record[i].edge);
         free(run->record[i].file);
@@ -181,7 +180,7 @@ static void release(struct run *run) {
 }
 
 static int guard_jobs(struct run *run) {
-    int status = read_table(&run->table);
+    int status = read_table(run);
     if (!status) status = read_records(run);
     if (status) {
         supervisor_clean(&run->supervisor);
@@ -192,25 +191,29 @@ static int guard_jobs(struct run *run) {
 }
 
 static int run(void *context, const struct strings *operands) {
-    (void)context;
-    struct run run = {
-        .supervisor = {
-            .around = {.options = operands}, .conductor = own.conductor, .scratch = own.scratch, .times = own.times}};
-    int lock = -1, status = find_directory(&run);
-    if (!status) status = folder_take(run.supervisor.around.directory, &lock);
-    if (!status) status = guard_jobs(&run);
+    struct run *run = context;
+    run->supervisor = (struct supervisor){.around = {.options = operands},
+                                          .conductor = run->own.conductor,
+                                          .scratch = run->own.scratch,
+                                          .times = run->own.times};
+    int lock = -1, status = find_directory(run);
+    if (!status) status = folder_take(run->supervisor.around.directory, &lock);
+    if (!status) status = guard_jobs(run);
     if (lock >= 0) close(lock);
-    release(&run);
+    release(run);
     return status;
 }
 
 int main(int argc, char **argv) {
-    static struct option_table *const tables[] = {&option_table, NULL};
-    static const struct tool tool = {.name = "coca-run",
-                                     .summary = "runs the processes of a job",
-                                     .manual = manual,
-                                     .tables = tables,
-                                     .operands = "<TABLE [-- OPTION...]",
-                                     .run = run};
+    struct run job = {.record = NULL};
+    struct option_table own = OPTION_TABLE(rows, &job.own);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-run",
+                              .summary = "runs the processes of a job",
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "<TABLE [-- OPTION...]",
+                              .context = &job,
+                              .run = run};
     return tool_main(&tool, argc, argv);
 }

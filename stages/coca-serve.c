@@ -42,6 +42,9 @@ static const char manual[] =
 
 enum { LANES = 3, TAKEN_AT_ONCE = 64, BUSY_MS = 2, IDLE_MS = 100 };
 
+// Of the run's options.
+static const char used[] = "model pretrained batch-size microbatch captions";
+
 struct server {
     struct run run;
     struct {
@@ -213,6 +216,6 @@ int main(int argc, char **argv) {
                                 .context = &server,
                                 .prepare = prepare,
                                 .run = run};
-    run_init(&server.run);
+    run_init(&server.run, used);
     return stage_main(&stage, argc, argv);
 }

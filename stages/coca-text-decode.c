@@ -32,6 +32,13 @@ static const char manual[] =
     "  coca-text-decode --model coca_tiny --microbatch 32 --tokens file:tokens.rec --embeddings file:out.rec\n"
     "  coca-text-decode --generate --pretrained model --features file:features.rec --captions - | coca-tap watch -";
 
+// Of the run's options.
+static const char used[] =
+    "model tokenizer pretrained seed batch-size microbatch steps device precision threads tokenize-workers window "
+    "recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight optimizer beta1 beta2 eps "
+    "wd lock-text lock-text-unlocked-layers layer-decay ema-decay adafactor-bf16-momentum dump dump-step "
+    "dump-limit first-step evaluate tokens features features-grad embeddings embeddings-grad captions control";
+
 #define FIELD(member) offsetof(struct caption_options, member)
 static const struct option caption_rows[] = {
     HEADING("Captions"),
@@ -185,6 +192,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&self.base.run);
+    run_init(&self.base.run, used);
     return stage_main(&stage, argc, argv);
 }

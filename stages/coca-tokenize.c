@@ -39,6 +39,11 @@ static const char manual[] =
     "damaged, 4 the consumer was lost.";
 
 enum { CAPTIONS_FIRST, CAPTIONS_ALL };
+// Of the run's options.
+static const char used[] =
+    "model tokenizer pretrained train-data train-data-weights prompts val-data seed batch-size microbatch steps "
+    "first-step evaluate tokens";
+
 struct tokenize {
     struct run run;
     struct worker_options samples;
@@ -150,6 +155,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&tokenize.run);
+    run_init(&tokenize.run, used);
     return stage_main(&stage, argc, argv);
 }

@@ -10,8 +10,9 @@
 #include "run/run_model.h"
 #include "stage/stage.h"
 
-void run_init(struct run *run) {
+void run_init(struct run *run, const char *used) {
     *run = (struct run){.table = run_options_table(&run->options)};
+    run->table.used = used;
 }
 
 int run_join(struct run *run, struct model_config *config) {

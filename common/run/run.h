@@ -21,8 +21,9 @@ struct run {
     uint64_t dataset[RUN_DATASETS]; // fingerprints, in the order of --train-data
 };
 
-// Makes the table, which points into the run: where it lies now, it stays.
-void run_init(struct run *run);
+// Makes the table, which points into the run: where it lies now, it stays. `used` names the options that this program
+// uses, with blanks between, for its --help; NULL: all. It takes the others too, since all stages are handed the same.
+void run_init(struct run *run, const char *used);
 
 // What a stage does in its `prepare`: fills what the command line left open from run.json of the current directory if
 // there is one, checks it, reads the model's configuration, and tells the skeleton what run and model this process

@@ -9,6 +9,7 @@
 #define FIELD(member) offsetof(struct arguments, member)
 static const struct option about_rows[] = {
     FLAG("help", help, "prints this page", OPTION_LOCAL),
+    FLAG("help-all", help_all, "the same, with options that are taken and not used here", OPTION_LOCAL),
     FLAG("version", version, "prints the version", OPTION_LOCAL),
 };
 
@@ -22,7 +23,7 @@ static void print_help(const struct arguments *arguments, const struct manual *m
     buffer_format(&text, "%s: %s\n\nUsage: %s [--OPTION [VALUE]]...%s%s\n", manual->name, manual->summary, manual->name,
                   manual->operands ? " " : "", manual->operands ? manual->operands : "");
     if (manual->text) buffer_format(&text, "\n%s\n", manual->text);
-    options_help(arguments->table, &text);
+    options_help(arguments->table, arguments->help_all, &text);
     fputs(text.bytes, stdout);
     buffer_release(&text);
 }
@@ -36,9 +37,10 @@ int arguments_read(struct arguments *arguments, const struct manual *manual, str
     options_defaults(arguments->table);
     int status = options_parse(arguments->table, argc, argv, manual->operands ? &arguments->operands : NULL);
     if (status) return status;
-    if (arguments->help) print_help(arguments, manual);
+    const bool help = arguments->help || arguments->help_all;
+    if (help) print_help(arguments, manual);
     if (arguments->version) printf("%s %s\n", manual->name, COCAFLOW_VERSION);
-    return arguments->help || arguments->version ? ARGUMENTS_ANSWERED : 0;
+    return help || arguments->version ? ARGUMENTS_ANSWERED : 0;
 }
 
 void arguments_release(struct arguments *arguments) {

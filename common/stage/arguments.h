@@ -1,4 +1,4 @@
-// A program's arguments: its own tables, the skeleton's, and --help and --version. Private to the room.
+// A program's arguments: its own tables, the skeleton's, and --help, --help-all and --version. Private to the room.
 #pragma once
 
 #include "stage/option.h"
@@ -13,8 +13,8 @@ enum { ARGUMENTS_TABLES = 8 };
 struct arguments {
     struct option_table *table[ARGUMENTS_TABLES + 1]; // ended by NULL
     int count;
-    struct option_table about; // of the two below
-    bool help, version;
+    struct option_table about; // of the three below
+    bool help, help_all, version;
     struct strings operands;
 };
 

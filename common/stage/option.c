@@ -41,8 +41,17 @@ static void default_row(struct option_table *const *tables, struct row here) {
         bug("default of option --%s %s", option->name, reason);
 }
 
+static void check_used(struct option_table *table) {
+    struct option_table *const alone[] = {table, NULL};
+    struct row row;
+    const char *name = table->used;
+    for (size_t length; name && (length = strcspn(name, " ")); name += length + (name[length] == ' '))
+        if (!find_row(alone, name, length, &row)) bug("--%.*s is used, but there is no such option", (int)length, name);
+}
+
 void options_defaults(struct option_table *const *tables) {
     for (int t = 0; tables[t]; t++) {
+        check_used(tables[t]);
         tables[t]->given = xcalloc((size_t)tables[t]->count + 1, sizeof(bool));
         for (int i = 0; i < tables[t]->count; i++) default_row(tables, (struct row){tables[t], i});
     }

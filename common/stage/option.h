@@ -40,14 +40,16 @@ struct option_table {
     const struct option *option;
     int count;
     void *settings;
-    bool *given; // allocated by options_defaults
+    const char *used; // names of the rows that this program uses, with blanks between; NULL: all
+    bool *given;      // allocated by options_defaults
 };
 #define OPTION_TABLE(rows, owner)                                                                                      \
     ((struct option_table){.option = (rows), .count = sizeof(rows) / sizeof *(rows), .settings = (owner)})
 
 // Several tables, here and below, are pointers to them, ended by NULL.
 //
-// Sets every default. Call once, before anything else. A name that occurs twice is a bug().
+// Sets every default. Call once, before anything else. A name that occurs twice is a bug(), and so is one that is used
+// and stands in no row.
 void options_defaults(struct option_table *const *tables);
 // Fills from a JSON object what it holds, except rows given on the command line; unknown keys, wrong types, bounds:
 // -EXIT_DATA naming `where`.
@@ -60,5 +62,6 @@ int options_parse(struct option_table *const *tables, int argc, char **argv, str
 bool option_given(const struct option_table *table, const void *field); // a pointer into the settings
 void options_release(struct option_table *const *tables);
 
-// Appends a line or a few for each row, under its heading. A table that does not begin with one stands under "Options".
-void options_help(struct option_table *const *tables, struct buffer *text);
+// Appends a line or a few for each row that is used, or for `all`, under its heading. A table that does not begin with
+// one stands under "Options".
+void options_help(struct option_table *const *tables, bool all, struct buffer *text);

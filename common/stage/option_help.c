@@ -73,14 +73,29 @@ static void add_row(struct buffer *text, const struct option *option) {
     buffer_release(&help);
 }
 
-void options_help(struct option_table *const *tables, struct buffer *text) {
-    for (; *tables; tables++)
-        for (int i = 0; i < (*tables)->count; i++) {
-            const struct option *option = &(*tables)->option[i];
-            if (i == 0 && option->name) buffer_text(text, "\nOptions:\n");
-            if (option->name)
-                add_row(text, option);
-            else
-                buffer_format(text, "\n%s:\n", option->help);
-        }
+static bool is_used(const struct option_table *table, const char *name) {
+    const size_t length = strlen(name);
+    const char *word = table->used;
+    while (word && *word && (strncmp(word, name, length) || (word[length] && word[length] != ' '))) {
+        word += strcspn(word, " ");
+        word += *word == ' ';
+    }
+    return !word || *word;
+}
+
+// A heading is written with the first row under it that is.
+static void add_table(struct buffer *text, const struct option_table *table, bool all) {
+    const char *heading = "Options";
+    for (int i = 0; i < table->count; i++) {
+        const struct option *option = &table->option[i];
+        if (!option->name) heading = option->help;
+        if (!option->name || !(all || is_used(table, option->name))) continue;
+        if (heading) buffer_format(text, "\n%s:\n", heading);
+        heading = NULL;
+        add_row(text, option);
+    }
+}
+
+void options_help(struct option_table *const *tables, bool all, struct buffer *text) {
+    for (; *tables; tables++) add_table(text, *tables, all);
 }

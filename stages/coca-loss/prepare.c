@@ -144,6 +144,6 @@ int prepare_main(int argc, char **argv) {
                               .tables = tables,
                               .context = &wish,
                               .run = prepare};
-    run_init(&wish.run);
+    run_init(&wish.run, NULL);
     return tool_main(&tool, argc, argv);
 }

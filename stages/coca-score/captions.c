@@ -32,6 +32,9 @@ static const char manual[] =
     "  coca-text-decode --generate --pretrained model --features file:features.rec --captions - |\n"
     "      coca-score captions --captions - --data data/clipart/held-out --pairs 10 --html captions.html";
 
+// Of the run's options.
+static const char used[] = "model pretrained batch-size microbatch window captions";
+
 struct captions {
     struct run run;
     struct {
@@ -194,6 +197,6 @@ int captions_main(const struct command *command, int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&self.run);
+    run_init(&self.run, used);
     return stage_main(&stage, argc, argv);
 }

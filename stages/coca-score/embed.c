@@ -29,6 +29,9 @@ static const char manual[] =
 enum { EMBED_IMAGES, EMBED_TEXTS };
 static const char *const roles[] = {[EMBED_IMAGES] = ROLE_IMAGE, [EMBED_TEXTS] = ROLE_TEXT};
 
+// Of the run's options.
+static const char used[] = "model pretrained batch-size microbatch window embeddings";
+
 struct embed {
     struct run run;
     struct {
@@ -140,6 +143,6 @@ int embed_main(const struct command *command, int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&embed.run);
+    run_init(&embed.run, used);
     return stage_main(&stage, argc, argv);
 }

@@ -27,6 +27,9 @@ static const char manual[] =
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.";
 
+// Of the run's options.
+static const char used[] = "model pretrained batch-size microbatch window embeddings";
+
 struct scoring {
     struct run run;
     struct results_options results;
@@ -161,6 +164,6 @@ int zero_shot_main(const struct command *command, int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&self.run);
+    run_init(&self.run, used);
     return stage_main(&stage, argc, argv);
 }

@@ -213,6 +213,6 @@ int main(int argc, char **argv) {
                               .manual = "Prints samples a second, the last loss and the share of making data.",
                               .tables = tables,
                               .run = bench};
-    run_init(&run);
+    run_init(&run, NULL);
     return tool_main(&tool, argc, argv);
 }

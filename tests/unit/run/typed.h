@@ -19,7 +19,7 @@ static inline int type_run(const char *words) {
     int count = 0;
     for (char *word; (word = strtok_r(rest, " ", &rest));) argument[count++] = word;
     release_options();
-    run_init(&typed);
+    run_init(&typed, NULL);
     options_defaults(typed_tables);
     int status = options_parse(typed_tables, count, argument, NULL);
     free(line);

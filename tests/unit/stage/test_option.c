@@ -1,12 +1,7 @@
 // Option tables: defaults, the command line, JSON, --help, and every way a value can be wrong.
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "../base/support.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "base/fail.h"
 #include "stage/option.h"
@@ -158,7 +153,7 @@ static void test_json_refused(void **state) {
 static void test_help(void **state) {
     (void)state;
     struct buffer text = {0};
-    options_help(tables, &text);
+    options_help(tables, false, &text);
     assert_string_equal(text.bytes, "\nTraining:\n"
                                     "  --name RUN                  of the run\n"
                                     "  --steps N                   how many (default 10; 1 to 64)\n"
@@ -172,6 +167,44 @@ static void test_help(void **state) {
     buffer_release(&text);
 }
 
+static void test_help_shows_what_is_used(void **state) {
+    (void)state;
+    struct buffer few = {0}, all = {0};
+    table[1].used = "mode";
+    options_help(tables, false, &few);
+    assert_non_null(strstr(few.bytes, "--steps"));
+    assert_non_null(strstr(few.bytes, "\nOptions:\n  --mode"));
+    assert_null(strstr(few.bytes, "--memory"));
+    table[1].used = "train-data memor mod e"; // whole names alone
+    buffer_clear(&few);
+    options_help(tables, false, &few);
+    assert_null(strstr(few.bytes, "--memory"));
+    assert_null(strstr(few.bytes, "--mode"));
+    assert_non_null(strstr(few.bytes, "--train-data"));
+    table[1].used = "mode";
+    table[0].used = "";
+    buffer_clear(&few);
+    options_help(tables, false, &few);
+    assert_null(strstr(few.bytes, "Training")); // a heading with nothing under it
+    options_help(tables, true, &all);
+    assert_non_null(strstr(all.bytes, "--memory"));
+    assert_non_null(strstr(all.bytes, "Training"));
+    assert_int_equal(PARSE(NULL, "--memory", "3"), 0); // taken all the same
+    buffer_release(&few);
+    buffer_release(&all);
+}
+
+static void use_what_is_not_there(void) {
+    struct option_table wrong = OPTION_TABLE(more, &settings), *const alone[] = {&wrong, NULL};
+    wrong.used = "mode modd";
+    options_defaults(alone);
+}
+
+static void test_what_is_used_must_be_there(void **state) {
+    (void)state;
+    assert_aborts(use_what_is_not_there, "--modd is used");
+}
+
 static void test_help_wraps(void **state) {
     (void)state;
     static const char long_help[] = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -179,7 +212,7 @@ static void test_help_wraps(void **state) {
     const struct option row[] = {{"a-name-that-is-rather-long", OPTION_INT, 0, "NUMBER", NULL, 0, 0, long_help, 0}};
     struct option_table one = OPTION_TABLE(row, &settings), *const alone[] = {&one, NULL};
     struct buffer text = {0};
-    options_help(alone, &text);
+    options_help(alone, false, &text);
     int lines = 0, widest = 0, column = 0;
     for (size_t i = 0; i < text.size; i++) {
         column = text.bytes[i] == '\n' ? 0 : column + 1;
@@ -200,6 +233,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_json_and_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_help, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_help_shows_what_is_used, setup, teardown),
+        cmocka_unit_test(test_what_is_used_must_be_there),
         cmocka_unit_test_setup_teardown(test_help_wraps, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
