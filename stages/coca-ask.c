@@ -1,4 +1,5 @@
-// coca-ask: one client of coca-serve. The manual page is below.
+// coca-ask: one client of coca-serve, for the shell. The manual page is below. It is no stage: it speaks the protocol
+// that any client does, and keeps WINDOW inputs with the server, so that they share batches and answers come in order.
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>

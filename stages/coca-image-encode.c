@@ -1,3 +1,6 @@
+// coca-image-encode: pictures in, features and embeddings out, and their gradients back in. The manual page is below.
+// The follower drives (train/follower.h), the towers compute (model/towers); this file says what is done with one
+// microbatch and keeps what lasts from its forward to its backward pass.
 #include <inttypes.h>
 #include <stdlib.h>
 

@@ -1,3 +1,6 @@
+// coca-loss: conducts a run. The manual page is below. This file chooses between its tasks, training, evaluation and
+// loss alone, and says what they need; each is a file of train/ (conductor*.c, evaluate.c). --prepare is
+// coca-loss/prepare.c.
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-// coca-spool: the lines of stdin become a list that workers read while it grows. The manual page is below.
+// coca-spool: the lines of stdin become a list that workers read while it grows. The manual page is below. The list's
+// own rules, batches and fillers, are dataset/spool_writer.c's; this file says when a batch has waited long enough.
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>

@@ -1,3 +1,5 @@
+// coca-text-decode: both halves of the text decoder. The manual page is below. This file has its options, edges and
+// life; the passes of training are coca-text-decode/passes.c, captions coca-text-decode/captions.c.
 #include <inttypes.h>
 #include <stdlib.h>
 

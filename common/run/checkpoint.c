@@ -1,3 +1,6 @@
+// What a checkpoint is on disk: a folder, its manifest, and the order of writing that makes a folder under its final
+// name whole. The stages write their own files into it (part_write), loss commits (training_keep); who may resume from
+// which is decided in run_directory.c.
 #include "run/checkpoint.h"
 
 #include <errno.h>

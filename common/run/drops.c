@@ -1,3 +1,5 @@
+// The samples that a run could not have, each once: loss hears of them with every step (norm), also again and again,
+// when an epoch comes round or a run resumes. The ids that stand in the file are kept in memory, sorted.
 #include "run/drops.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+// The last thing a training does: its checkpoint's files, one for each stage, become one model folder that other
+// programs read as well. conductor_train calls it when the followers have left; pretrained.c reads the folder back.
 #include "run/export.h"
 
 #include <stdlib.h>

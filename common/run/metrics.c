@@ -1,3 +1,5 @@
+// One line of numbers for each step, appended by loss, and the same line as losses.json of a dump. On resume logs are
+// cut back to the checkpoint (run_directory.c): what follows it is going to be written again.
 #include "run/metrics.h"
 
 #include <errno.h>

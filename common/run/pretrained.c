@@ -1,3 +1,6 @@
+// What --model, --pretrained and a missing --tokenizer mean as files: presets beside the executables, model folders,
+// checkpoints, single files. run_model.c and coca-loss --prepare ask for paths, part_load for weights. Which tensors a
+// part has, and what a name in a file means, is the model's (params_file.c).
 #include "run/pretrained.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// How an evaluation says its result: coca-score's commands and coca-loss --evaluate, all in the layout that
+// CLIP_benchmark writes, so that its tools read them. Several evaluations of one run may end at once and share a list.
 #include "run/results.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
-// Paths among the run options, made absolute: stages run in the run directory.
+// Paths among the run options, made absolute: what was typed is meant from where it was typed, and stages run in the
+// run directory. coca-loss --prepare calls it once, before the options are kept in run.json. The rows' marks say which
+// options are paths.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,3 +1,5 @@
+// How every program reads its command line, stage_main and tool_main alike: the program's own tables with those that
+// all share, --help, --help-all and --version answered, the rest parsed by option.c. What a value means is its owner's.
 #include "stage/arguments.h"
 
 #include <stdio.h>

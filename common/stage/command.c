@@ -1,3 +1,6 @@
+// The mains of programs that talk to nobody, and of those with sub-commands. They have the stages' manners (options,
+// exit codes, a reader that leaves is no failure) and nothing of their life: no hub, no readiness, no counters. stage.c
+// has that.
 #include "stage/command.h"
 
 #include <signal.h>

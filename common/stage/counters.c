@@ -1,3 +1,5 @@
+// A stage's last words: one line on where its time went and what passed through it. stage.c writes it after the work
+// and before the hub closes; pipelines/lib and the benchmarks add the lines of all stages up.
 #include "stage/counters.h"
 
 #include <errno.h>

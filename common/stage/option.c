@@ -1,4 +1,5 @@
-// The command line, read into the settings of several tables.
+// The command line, read into the settings of several tables at once. arguments.c calls it for programs, tests for
+// themselves. How a value is spelled stands in option_value.c; what is kept of it in run.json, in option_json.c.
 #include "stage/option.h"
 
 #include <stdlib.h>

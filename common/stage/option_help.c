@@ -1,4 +1,5 @@
-// --help, laid out from the tables: name and argument in a column, help wrapped beside it.
+// --help, laid out from the tables: name and argument in a column, help wrapped beside it, default and bounds added, so
+// that no page says anything that the rows do not. arguments.c prints it under the program's manual.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-// Settings as a JSON object, one key a row, and back.
+// Settings as a JSON object, one key a row, and back: what a run keeps of its options (run/run_json.c). A scalar goes
+// through the same reading as one that is typed, so bounds and words are checked once.
 #include <string.h>
 
 #include "base/fail.h"

@@ -1,4 +1,5 @@
-// Texts into values: the only place that knows how a value is spelled and bounded.
+// Texts into values: the only place that knows how a value is spelled and bounded, for the command line and for JSON.
+// It says what is wrong and reports nothing: option.c knows that it was typed, option_json.c in which file it stood.
 #include "stage/option_value.h"
 
 #include <errno.h>

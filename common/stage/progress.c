@@ -1,3 +1,5 @@
+// Long work shows that it goes on: training, evaluations, packing. On a terminal the line is drawn again and again; in
+// a log that is a new line each, so there it comes seldom. Rate and time left count this process's own work alone.
 #include "stage/progress.h"
 
 #include <inttypes.h>

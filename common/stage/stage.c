@@ -1,3 +1,6 @@
+// The life that all stages share, so that a stage's own file has none of it: the common options, the hub, what a signal
+// means, the supervisor's death, readiness, counters, and the exit code in the end. main calls stage_main, which calls
+// the stage back: prepare, run, close. Programs without a hub have command.c instead.
 #include "stage/stage.h"
 
 #include <errno.h>

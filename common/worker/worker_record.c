@@ -1,4 +1,6 @@
-// A worker that writes a recording: nobody asks, so it makes the units in order.
+// A worker that writes a recording: nobody asks, so it makes the units in order, those of the run's steps or those of
+// one pass, and where a list has not grown so far it waits. worker_run calls it when the edge's address is a file or a
+// pipe.
 #include <unistd.h>
 
 #include "base/fail.h"

@@ -1,4 +1,5 @@
-// Model, tokenizer, prompts and datasets of a run: found, checked against each other, and known by fingerprints.
+// Model, tokenizer, prompts and datasets of a run: found, checked against each other, and known by fingerprints, which
+// run.json keeps so that a resumed run has the same. prepare.c calls it.
 #include <stdlib.h>
 #include <string.h>
 

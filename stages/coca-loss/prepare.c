@@ -1,3 +1,6 @@
+// coca-loss --prepare: everything that can be wrong with a run is found here, before a stage starts. train.sh evaluates
+// what it prints, which is all that a shell knows of a run; the stages read run.json. What the run is made of is found
+// in ingredients.c, the directory is run/run_directory.c's.
 #include "prepare.h"
 
 #include <inttypes.h>

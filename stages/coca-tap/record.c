@@ -1,4 +1,5 @@
-// coca-tap record: writes down what the workers of a pulled edge make.
+// coca-tap record: writes down what the workers of a pulled edge make, standing in for the consumer. What it asks for
+// is source.c's, as for watch.
 #include "stage/option_rows.h"
 #include "stage/progress.h"
 #include "tap.h"

@@ -86,6 +86,6 @@ int main(int argc, char **argv) {
                                 .context = &self,
                                 .prepare = prepare,
                                 .run = run};
-    run_init(&self.base.run);
+    run_init(&self.base.run, NULL);
     return stage_main(&stage, argc, argv);
 }
