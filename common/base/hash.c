@@ -10,6 +10,7 @@
 #include "base/hash.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -74,6 +75,16 @@ uint64_t hash_text(const char *text, uint64_t seed) {
 
 void hash_format(char text[HASH_TEXT_SIZE], uint64_t hash) {
     snprintf(text, HASH_TEXT_SIZE, "%016llx", (unsigned long long)hash);
+}
+
+// strtoull alone would also take a sign, blanks, capitals and what follows.
+bool hash_parse(uint64_t *hash, const char *text) {
+    char written[HASH_TEXT_SIZE];
+    *hash = strtoull(text, NULL, 16);
+    hash_format(written, *hash);
+    if (!strcmp(text, written)) return true;
+    *hash = 0;
+    return false;
 }
 
 int hash_file(const char *path, uint64_t *hash) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 
 json_t *json_read(const char *path, size_t limit) {
     struct buffer text = {0};
@@ -110,4 +111,10 @@ int json_fields_end(struct json_fields *fields) {
             fields->status = error(EXIT_USAGE, "%s: unknown key \"%s\"", fields->where, key);
     }
     return fields->status;
+}
+
+json_t *json_hash(uint64_t hash) {
+    char text[HASH_TEXT_SIZE];
+    hash_format(text, hash);
+    return json_string(text);
 }

@@ -9,6 +9,7 @@
 // Duplicate keys are refused. The caller owns the reference.
 json_t *json_read(const char *path, size_t limit);
 // Aside, indented, keys in their order; 0 or -EXIT_RUN. NULL, as jansson makes of a text that is not UTF-8, is refused.
+json_t *json_hash(uint64_t hash); // its text (base/hash.h), a new reference
 int json_write(const char *path, const json_t *document);
 
 // Reads one object strictly: every key asked for is ticked off, and json_fields_end refuses what is left.

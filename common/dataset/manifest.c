@@ -68,22 +68,14 @@ static unsigned fields_from_json(const json_t *names) {
     return fields;
 }
 
-static json_t *hash_to_json(uint64_t hash) {
-    char text[HASH_TEXT_SIZE];
-    hash_format(text, hash);
-    return json_string(text);
-}
-
-// True when `text` is what `hash` is written as: strtoull alone would also take a sign, blanks and what follows.
 static bool hash_is(uint64_t hash, const char *text) {
-    char written[HASH_TEXT_SIZE];
-    hash_format(written, hash);
-    return !strcmp(text, written);
+    uint64_t found;
+    return hash_parse(&found, text) && found == hash;
 }
 
 static json_t *shard_to_json(const struct manifest_shard *shard) {
     return json_pack("{s:I, s:o, s:o}", "records", (json_int_t)shard->records, "fields", fields_to_json(shard->fields),
-                     "fingerprint", hash_to_json(shard->fingerprint));
+                     "fingerprint", json_hash(shard->fingerprint));
 }
 
 // Sorted keys: the same shard has the same bytes.
@@ -123,7 +115,7 @@ int manifest_write(const struct manifest *manifest, const char *directory) {
     json_t *document =
         json_pack("{s:s, s:i, s:I, s:o, s:o, s:o}", "format", MANIFEST_FORMAT, "version", MANIFEST_VERSION, "records",
                   (json_int_t)manifest->records, "fields", fields_to_json(manifest->fields), "fingerprint",
-                  hash_to_json(manifest_fingerprint(manifest)), "shards", shards_to_json(manifest));
+                  json_hash(manifest_fingerprint(manifest)), "shards", shards_to_json(manifest));
     char *path = path_join(directory, MANIFEST_FILE);
     int status = json_write(path, document);
     free(path);
@@ -140,11 +132,8 @@ static int shard_from_json(struct manifest *manifest, json_t *object, const char
     if (json_unpack_ex(object, &place, 0, "{s:I, s:I, s:o, s:s}", "records", &records, "bytes", &bytes, "fields",
                        &fields, "fingerprint", &fingerprint))
         return error(EXIT_DATA, "%s: shard %d: %s", path, manifest->shard_count, place.text);
-    const struct manifest_shard shard = {.records = records,
-                                         .bytes = bytes,
-                                         .fields = fields_from_json(fields),
-                                         .fingerprint = strtoull(fingerprint, NULL, 16)};
-    if (records < 0 || records > INT32_MAX || bytes < 0 || !hash_is(shard.fingerprint, fingerprint))
+    struct manifest_shard shard = {.records = records, .bytes = bytes, .fields = fields_from_json(fields)};
+    if (records < 0 || records > INT32_MAX || bytes < 0 || !hash_parse(&shard.fingerprint, fingerprint))
         return error(EXIT_DATA, "%s: shard %d has impossible values", path, manifest->shard_count);
     manifest_add(manifest, shard);
     return 0;

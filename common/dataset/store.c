@@ -102,6 +102,16 @@ int store_get(struct store *store, int64_t index, struct span *value) {
     return shard_reader_get(store->shard[shard], index - store->first[shard], value);
 }
 
+int store_read(struct store *store, int64_t index, struct record *record) {
+    struct span value;
+    char reason[RECORD_REASON];
+    int status = store_get(store, index, &value);
+    if (status) return status;
+    if (record_decode(record, value.bytes, value.size, reason))
+        return error(EXIT_DATA, "%s: record %lld: %s", store->directory, (long long)index, reason);
+    return 0;
+}
+
 // The chain of hashes as the writer made it: each value's seed is the hash before, so order counts, and one wrong byte
 // changes all that follow.
 static int verify_shard(const struct store *store, int shard) {

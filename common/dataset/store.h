@@ -24,6 +24,8 @@ bool store_has(const struct store *store, const char *field);
 // The encoded record `index`; borrowed from the map, valid until store_close. 0 or -EXIT_DATA, reported with shard and
 // key.
 int store_get(struct store *store, int64_t index, struct span *value);
+// The same, decoded: 0, then record_release, or -EXIT_DATA.
+int store_read(struct store *store, int64_t index, struct record *record);
 
 // Reads every record and compares with the fingerprints of dataset.json. 0 or -EXIT_DATA, reported with the shard.
 int store_verify(struct store *store);

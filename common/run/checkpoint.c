@@ -38,26 +38,20 @@ struct written_file *written_add(struct written *written, const char *name) {
 
 // ---- the manifest
 
-static void set_hash(json_t *object, const char *key, uint64_t hash) {
-    char text[HASH_TEXT_SIZE];
-    hash_format(text, hash);
-    json_object_set_new(object, key, json_string(text));
-}
-
-static uint64_t get_hash(struct json_fields *fields, const char *key) {
-    return strtoull(json_fields_text(fields, key, "0"), NULL, 16);
+// Of a key that is not there too.
+static bool read_hash(struct json_fields *fields, const char *key, uint64_t *hash) {
+    return hash_parse(hash, json_fields_text(fields, key, ""));
 }
 
 static json_t *file_json(const struct written_file *file) {
-    json_t *object = json_pack("{s:s, s:I}", "name", file->name, "size", (json_int_t)file->size);
-    set_hash(object, "checksum", file->checksum);
-    return object;
+    return json_pack("{s:s, s:I, s:o}", "name", file->name, "size", (json_int_t)file->size, "checksum",
+                     json_hash(file->checksum));
 }
 
 static int write_manifest(const struct checkpoint *checkpoint, const char *directory) {
-    json_t *document = json_pack("{s:I, s:I, s:f}", "step", (json_int_t)checkpoint->step, "samples",
-                                 (json_int_t)checkpoint->samples, "elapsed", checkpoint->elapsed);
-    set_hash(document, "model", checkpoint->model);
+    json_t *document = json_pack("{s:I, s:I, s:f, s:o}", "step", (json_int_t)checkpoint->step, "samples",
+                                 (json_int_t)checkpoint->samples, "elapsed", checkpoint->elapsed, "model",
+                                 json_hash(checkpoint->model));
     json_t *files = json_array();
     for (int i = 0; i < checkpoint->written.count; i++)
         json_array_append_new(files, file_json(&checkpoint->written.file[i]));
@@ -74,10 +68,11 @@ static int read_file_entry(struct written *written, const json_t *entry, const c
     json_fields_begin(&fields, entry, path);
     const char *name = json_fields_text(&fields, "name", "");
     int64_t size = json_fields_int(&fields, "size", -1, 0, INT64_MAX);
-    uint64_t checksum = get_hash(&fields, "checksum");
+    uint64_t checksum;
+    bool summed = read_hash(&fields, "checksum", &checksum);
     int room = (int)(sizeof written->file / sizeof *written->file) - written->count;
     if (json_fields_end(&fields) || !*name || strchr(name, '/') || strlen(name) >= sizeof written->file->name ||
-        size < 0 || room < 1)
+        size < 0 || !summed || room < 1)
         return error(EXIT_DATA, "%s: a file's entry is damaged", path);
     struct written_file *file = written_add(written, name);
     file->size = size;
@@ -90,12 +85,13 @@ static int read_manifest(struct checkpoint *checkpoint, const json_t *document, 
     json_fields_begin(&fields, document, path);
     *checkpoint = (struct checkpoint){.step = json_fields_int(&fields, "step", -1, 0, INT64_MAX),
                                       .samples = json_fields_int(&fields, "samples", -1, 0, INT64_MAX),
-                                      .elapsed = json_fields_real(&fields, "elapsed", 0),
-                                      .model = get_hash(&fields, "model")};
+                                      .elapsed = json_fields_real(&fields, "elapsed", 0)};
+    bool modelled = read_hash(&fields, "model", &checkpoint->model);
     json_fields_ignore(&fields, "files");
     const json_t *files = json_object_get(document, "files");
-    if (json_fields_end(&fields) || checkpoint->step < 0 || checkpoint->samples < 0 || !json_array_size(files))
-        return error(EXIT_DATA, "%s is damaged: it lacks step, samples or files", path);
+    if (json_fields_end(&fields) || checkpoint->step < 0 || checkpoint->samples < 0 || !modelled ||
+        !json_array_size(files))
+        return error(EXIT_DATA, "%s is damaged: it lacks step, samples, model or files", path);
     int status = 0;
     for (size_t i = 0; i < json_array_size(files) && !status; i++)
         status = read_file_entry(&checkpoint->written, json_array_get(files, i), path);

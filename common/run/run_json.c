@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 
 #define LIMIT (1 << 20) // bytes
@@ -49,9 +50,8 @@ static int read_datasets(struct run *run, const json_t *document) {
     run->datasets = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *hash = json_string_value(json_object_get(json_array_get(list, i), "fingerprint"));
-        if (!hash || run->datasets == RUN_DATASETS)
+        if (!hash || run->datasets == RUN_DATASETS || !hash_parse(&run->dataset[run->datasets++], hash))
             return error(EXIT_DATA, RUN_JSON ": versions: data is not a list of datasets");
-        run->dataset[run->datasets++] = strtoull(hash, NULL, 16);
     }
     return 0;
 }

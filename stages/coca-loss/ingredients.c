@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "dataset/plan.h"
 #include "dataset/store.h"
@@ -14,14 +15,8 @@
 #include "stage/stage.h"
 #include "text/tokenizer.h"
 
-static json_t *hash_json(uint64_t hash) {
-    char text[HASH_TEXT_SIZE];
-    hash_format(text, hash);
-    return json_string(text);
-}
-
 static void set_hash(struct ingredients *found, const char *key, uint64_t hash) {
-    json_object_set_new(found->versions, key, hash_json(hash));
+    json_object_set_new(found->versions, key, json_hash(hash));
 }
 
 // The run's own copy of a file, when it is there and the option was not given anew.
@@ -91,7 +86,7 @@ static int add_dataset(struct ingredients *found, json_t *list, const char *dire
     if (status) return status;
     found->records += store_count(store);
     json_array_append_new(list, json_pack("{s:I, s:o}", "records", (json_int_t)store_count(store), "fingerprint",
-                                          hash_json(store_fingerprint(store))));
+                                          json_hash(store_fingerprint(store))));
     store_close(&store);
     return 0;
 }

@@ -50,7 +50,7 @@ static int extract_from(const struct extract *extract, struct store *store, cons
     struct record record;
     struct span picture;
     int status = records_index(&index, operands, 1);
-    if (!status) status = records_read(store, index, &record);
+    if (!status) status = store_read(store, index, &record);
     if (status) return status;
     status = find_picture(&picture, extract->picture, &record, store_path(store), index);
     if (!status) status = write_picture(extract->to, picture);

@@ -23,16 +23,6 @@ int records_index(int64_t *index, const struct strings *operands, size_t place) 
     return 0;
 }
 
-int records_read(struct store *store, int64_t index, struct record *record) {
-    struct span value;
-    char reason[RECORD_REASON];
-    int status = store_get(store, index, &value);
-    if (status) return status;
-    if (record_decode(record, value.bytes, value.size, reason))
-        return error(EXIT_DATA, "%s: record %lld: %s", store_path(store), (long long)index, reason);
-    return 0;
-}
-
 // `first` beyond the end leaves nothing to walk over.
 int records_each(struct store *store, int64_t first, int64_t count,
                  int (*each)(int64_t index, const struct record *record, void *context), void *context) {
@@ -40,7 +30,7 @@ int records_each(struct store *store, int64_t first, int64_t count,
     int status = 0;
     for (int64_t i = first; i < first + records && !status; i++) {
         struct record record;
-        status = records_read(store, i, &record);
+        status = store_read(store, i, &record);
         if (status) break;
         status = each(i, &record, context);
         record_release(&record);

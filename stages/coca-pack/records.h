@@ -12,4 +12,3 @@ int records_each(struct store *store, int64_t first, int64_t count,
 int records_open(struct store **store, const struct strings *operands);
 // The number that operand `place` is. 0 or -EXIT_USAGE.
 int records_index(int64_t *index, const struct strings *operands, size_t place);
-int records_read(struct store *store, int64_t index, struct record *record); // 0 or -EXIT_DATA; record_release

@@ -38,7 +38,7 @@ static int show_record(struct store *store, const struct strings *operands) {
     int64_t index;
     struct record record;
     int status = records_index(&index, operands, 1);
-    if (!status) status = records_read(store, index, &record);
+    if (!status) status = store_read(store, index, &record);
     if (status) return status;
     print_json(describe_record(&record));
     record_release(&record);

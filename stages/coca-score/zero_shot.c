@@ -75,13 +75,9 @@ static int make_classes(struct scoring *self) {
 
 // The class of the record with this id.
 static int find_class(const struct scoring *self, int64_t id, int64_t *class) {
-    char reason[RECORD_REASON];
     struct record record;
-    struct span value;
-    int status = store_get(self->store, id, &value);
+    int status = store_read(self->store, id, &record);
     if (status) return status;
-    status = record_decode(&record, value.bytes, value.size, reason);
-    if (status) return error(EXIT_DATA, "%s: record %" PRId64 ": %s", store_path(self->store), id, reason);
     *class = record.class;
     record_release(&record);
     if (*class >= 0 && *class < self->C) return 0;

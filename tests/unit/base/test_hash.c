@@ -59,6 +59,22 @@ static void hashes_print_as_sixteen_digits(void **state) {
     assert_string_equal(text, "ffffffffffffffff");
 }
 
+static void what_is_printed_reads_back_and_nothing_else(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"",
+                                        "abc",
+                                        "0000000000000ABC",
+                                        " 000000000000abc",
+                                        "+000000000000abc",
+                                        "0000000000000abcd",
+                                        "0000000000000abc ",
+                                        "000000000000000g"};
+    uint64_t hash;
+    assert_true(hash_parse(&hash, "0000000000000abc") && hash == 0xabc);
+    assert_true(hash_parse(&hash, "ffffffffffffffff") && hash == UINT64_MAX);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_true(!hash_parse(&hash, wrong[i]) && !hash);
+}
+
 static void a_file_hashes_as_its_bytes(void **state) {
     (void)state;
     unsigned char bytes[2367];
@@ -87,6 +103,7 @@ int main(void) {
         cmocka_unit_test(bytes_hash_as_xxh64),
         cmocka_unit_test(a_text_hashes_without_its_nul),
         cmocka_unit_test(hashes_print_as_sixteen_digits),
+        cmocka_unit_test(what_is_printed_reads_back_and_nothing_else),
         cmocka_unit_test(a_file_hashes_as_its_bytes),
         cmocka_unit_test(a_missing_file_is_bad_data),
     };
