@@ -36,9 +36,9 @@ static const char manual[] =
 // Of the run's options.
 static const char used[] =
     "model pretrained seed batch-size microbatch steps device precision threads workers window recompute "
-    "transport memory coca-caption-loss-weight coca-contrastive-loss-weight optimizer beta1 beta2 eps wd "
-    "lock-image lock-image-unlocked-groups layer-decay ema-decay adafactor-bf16-momentum dump dump-step "
-    "first-step evaluate images features features-grad embeddings embeddings-grad control";
+    "transport memory coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss optimizer beta1 "
+    "beta2 eps wd lock-image lock-image-unlocked-groups layer-decay ema-decay adafactor-bf16-momentum dump "
+    "dump-step first-step evaluate images features features-grad embeddings embeddings-grad control";
 
 struct image_encode {
     struct stateful base;

@@ -44,9 +44,9 @@ static const char manual[] =
 // Of the run's options.
 static const char used[] =
     "model pretrained batch-size microbatch steps seconds epochs device threads memory coca-caption-loss-weight "
-    "coca-contrastive-loss-weight contrastive optimizer lr beta1 beta2 eps wd warmup lr-scheduler grad-clip-norm "
-    "ema-decay adafactor-bf16-momentum max-skipped max-drop-rate save-frequency keep val-frequency dump dump-step "
-    "first-step evaluate embeddings embeddings-grad control";
+    "coca-contrastive-loss-weight contrastive-loss contrastive optimizer lr beta1 beta2 eps wd warmup "
+    "lr-scheduler grad-clip-norm ema-decay adafactor-bf16-momentum max-skipped max-drop-rate save-frequency keep "
+    "val-frequency dump dump-step first-step evaluate embeddings embeddings-grad control";
 
 struct loss {
     struct run run;

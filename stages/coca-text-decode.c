@@ -37,9 +37,10 @@ static const char manual[] =
 // Of the run's options.
 static const char used[] =
     "model tokenizer pretrained seed batch-size microbatch steps device precision threads tokenize-workers window "
-    "recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight optimizer beta1 beta2 eps "
-    "wd lock-text lock-text-unlocked-layers layer-decay ema-decay adafactor-bf16-momentum dump dump-step "
-    "dump-limit first-step evaluate tokens features features-grad embeddings embeddings-grad captions control";
+    "recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss optimizer "
+    "beta1 beta2 eps wd lock-text lock-text-unlocked-layers layer-decay ema-decay adafactor-bf16-momentum dump "
+    "dump-step dump-limit first-step evaluate tokens features features-grad embeddings embeddings-grad captions "
+    "control";
 
 #define FIELD(member) offsetof(struct caption_options, member)
 static const struct option caption_rows[] = {
