@@ -31,6 +31,7 @@ static const struct option rows[] = {
     TEXT("until", until, "FIFO", NULL, "sockets/supervisor of a job: the end is when nobody holds it open for writing",
          OPTION_LOCAL),
 };
+
 enum { EVENTS = 64 << 10 }; // bytes
 
 static int print_events(int folder) {

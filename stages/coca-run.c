@@ -54,44 +54,44 @@ static const char manual[] =
     "Example:\n"
     "  printf '%s\\n' 'stage list ls -l' 'sink say echo done' >table && coca-run --run-dir /tmp/job <table";
 
-struct own {
-    char *run_dir, *conductor;
-    int64_t table;
-    bool scratch, times;
-    struct strings record;
-};
-
-#define FIELD(member) offsetof(struct own, member)
-static const struct option rows[] = {
-    TEXT("run-dir", run_dir, "DIR", NULL, "the job's directory", OPTION_LOCAL),
-    INT("table", table, "DESCRIPTOR", "0", 0, 1 << 20,
-        "where the table is read; with another than stdin, stdin is the feeders'", OPTION_LOCAL),
-    TEXT("conductor", conductor, "NAME", NULL, "of the process that ends the others when it is asked to", OPTION_LOCAL),
-    {"record", OPTION_LIST, FIELD(record), "[STAGE:]EDGE=FILE", NULL, 0, 0,
-     "has the processes, or the one named, that receive on an edge record it", OPTION_LOCAL},
-    FLAG("scratch", scratch, "remove DIR at the end, unless a log in it was named", OPTION_LOCAL),
-    FLAG("times", times, "print where each process's time went", OPTION_LOCAL),
-};
-enum { TABLE_LIMIT = 16 << 20 };
-
 struct run {
-    struct own own; // what the command line says
+    struct {
+        char *run_dir, *conductor;
+        int64_t table;
+        bool scratch, times;
+        struct strings record;
+    } own;
     struct table table;
     struct supervisor supervisor;
     struct record *record;
     sigset_t taken;
 };
 
+#define FIELD(member) offsetof(__typeof__(((struct run *)0)->own), member)
+static const struct option rows[] = {
+    TEXT("run-dir", run_dir, "DIR", NULL, "the job's directory", OPTION_LOCAL),
+    INT("table", table, "DESCRIPTOR", "0", 0, 1 << 20,
+        "where the table is read; with another than stdin, stdin is the feeders'", OPTION_LOCAL),
+    TEXT("conductor", conductor, "NAME", NULL, "of the process that ends the others when it is asked to", OPTION_LOCAL),
+    LIST("record", record, "[STAGE:]EDGE=FILE",
+         "has the processes, or the one named, that receive on an edge record it", OPTION_LOCAL),
+    FLAG("scratch", scratch, "remove DIR at the end, unless a log in it was named", OPTION_LOCAL),
+    FLAG("times", times, "print where each process's time went", OPTION_LOCAL),
+};
+
+enum { TABLE_LIMIT = 16 << 20 };
+
 // ---- what it is told
 
-static int read_table(struct table *table, int fd) {
+static int read_table(struct run *run) {
+    const int64_t from = run->own.table;
     struct buffer text = {0};
-    char *path = fd ? xformat("/dev/fd/%d", fd) : xstrdup("-");
+    char *path = from ? xformat("/dev/fd/%d", (int)from) : xstrdup("-");
     int status = file_read(path, TABLE_LIMIT, &text);
-    if (!status) status = table_read(table, text.bytes, text.size);
-    int null = fd ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (fd)
-        close(fd);
+    if (!status) status = table_read(&run->table, text.bytes, text.size);
+    int null = from ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (from)
+        close((int)from);
     else
         dup2(null, STDIN_FILENO);
     if (null >= 0) close(null);
@@ -180,7 +180,7 @@ static void release(struct run *run) {
 }
 
 static int guard_jobs(struct run *run) {
-    int status = read_table(&run->table, (int)run->own.table);
+    int status = read_table(run);
     if (!status) status = read_records(run);
     if (status) {
         supervisor_clean(&run->supervisor);
@@ -205,15 +205,15 @@ static int run(void *context, const struct strings *operands) {
 }
 
 int main(int argc, char **argv) {
-    struct run told = {.record = NULL};
-    struct option_table own = OPTION_TABLE(rows, &told.own);
+    struct run job = {.record = NULL};
+    struct option_table own = OPTION_TABLE(rows, &job.own);
     struct option_table *const tables[] = {&own, NULL};
     const struct tool tool = {.name = "coca-run",
                               .summary = "runs the processes of a job",
                               .manual = manual,
                               .tables = tables,
                               .operands = "<TABLE [-- OPTION...]",
-                              .context = &told,
+                              .context = &job,
                               .run = run};
     return tool_main(&tool, argc, argv);
 }

@@ -38,10 +38,11 @@ const struct stage_row image_row = {
     .tuning = image_tuning,
     .edges = image_edges,
     .edge_count = sizeof image_edges / sizeof *image_edges,
-    .options = "model pretrained seed batch-size microbatch steps device precision threads workers window recompute "
-               "transport memory coca-caption-loss-weight coca-contrastive-loss-weight optimizer beta1 beta2 eps wd "
-               "lock-image lock-image-unlocked-groups layer-decay ema-decay adafactor-bf16-momentum dump dump-step "
-               "first-step evaluate images features features-grad embeddings embeddings-grad control",
+    .options =
+        "model pretrained seed batch-size microbatch steps device precision threads workers window recompute "
+        "transport memory coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss optimizer beta1 "
+        "beta2 eps wd lock-image lock-image-unlocked-groups layer-decay ema-decay adafactor-bf16-momentum dump "
+        "dump-step first-step evaluate images features features-grad embeddings embeddings-grad control",
 };
 
 // ---- text-decode
@@ -88,9 +89,10 @@ const struct stage_row text_row = {
     .loss_count = sizeof text_losses / sizeof *text_losses,
     .options =
         "model tokenizer pretrained seed batch-size microbatch steps device precision threads tokenize-workers window "
-        "recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight optimizer beta1 beta2 eps "
-        "wd lock-text lock-text-unlocked-layers layer-decay ema-decay adafactor-bf16-momentum dump dump-step "
-        "dump-limit first-step evaluate tokens features features-grad embeddings embeddings-grad captions control",
+        "recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss optimizer "
+        "beta1 beta2 eps wd lock-text lock-text-unlocked-layers layer-decay ema-decay adafactor-bf16-momentum dump "
+        "dump-step dump-limit first-step evaluate tokens features features-grad embeddings embeddings-grad captions "
+        "control",
 };
 
 // ---- loss: it computes beside text-decode, with image-encode's number of threads
@@ -111,9 +113,9 @@ const struct stage_row loss_row = {
     .edge_count = sizeof loss_edges / sizeof *loss_edges,
     .options =
         "model pretrained batch-size microbatch steps seconds epochs device threads memory coca-caption-loss-weight "
-        "coca-contrastive-loss-weight contrastive optimizer lr beta1 beta2 eps wd warmup lr-scheduler grad-clip-norm "
-        "ema-decay adafactor-bf16-momentum max-skipped max-drop-rate save-frequency keep val-frequency dump dump-step "
-        "first-step evaluate embeddings embeddings-grad control",
+        "coca-contrastive-loss-weight contrastive-loss contrastive optimizer lr beta1 beta2 eps wd warmup "
+        "lr-scheduler grad-clip-norm ema-decay adafactor-bf16-momentum max-skipped max-drop-rate save-frequency keep "
+        "val-frequency dump dump-step first-step evaluate embeddings embeddings-grad control",
 };
 
 __attribute__((weak)) const struct stage_row *const stage_rows[] = {&image_row, &text_row, &loss_row, NULL};
