@@ -7,18 +7,11 @@ SERVE=$BATS_TEST_DIRNAME/../../pipelines/serve.sh
 CAPTION=$BATS_TEST_DIRNAME/../../pipelines/caption.sh
 EMBED=$BATS_TEST_DIRNAME/../../pipelines/embed.sh
 
-setup_file() {
-    cd "$BATS_FILE_TMPDIR" || return
-    tiny_model model.json
-    tiny_captioned data.set 9
-    "$BATS_TEST_DIRNAME/../../pipelines/train.sh" --name made --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" \
-        --train-data data.set --batch-size 6 --microbatch 3 --steps 4 --lr 1e-2 --precision fp32 --threads 1,1 --seed 3
-}
+setup_file() { tiny_trained; }
 setup() {
     tiny_setup
     export TMPDIR=$PWD
-    cp -r "$BATS_FILE_TMPDIR/captioned" pictures
-    given=(--pretrained "$BATS_FILE_TMPDIR/runs/made/model" --precision fp32 --threads 1)
+    tiny_given
 }
 teardown() {
     local file

@@ -119,3 +119,17 @@ tiny_captioned() {
     done
     coca-pack pack --from folder captioned --to "$1"
 }
+
+# tiny_trained: four steps on nine captioned pictures, in the folder that the tests of a file share.
+tiny_trained() {
+    cd "$BATS_FILE_TMPDIR" || return
+    tiny_model model.json
+    tiny_captioned data.set 9
+    "$BATS_TEST_DIRNAME/../../pipelines/train.sh" --name made --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" \
+        --train-data data.set --batch-size 6 --microbatch 3 --steps 4 --lr 1e-2 --precision fp32 --threads 1,1 --seed 3
+}
+# tiny_given: pictures/, which that model learnt from, and `given`, the options that take it.
+tiny_given() {
+    cp -r "$BATS_FILE_TMPDIR/captioned" pictures
+    given=(--pretrained "$BATS_FILE_TMPDIR/runs/made/model" --precision fp32 --threads 1)
+}

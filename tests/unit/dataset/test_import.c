@@ -1,50 +1,16 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../base/folder.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "dataset/import.h"
 #include "dataset/store.h"
 
-static char folder[] = "/tmp/coca-import-XXXXXX";
-
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return directory_remove(folder);
-}
-
-// Leaves an empty folder for the next test.
-static int empty_folder(void **state) {
-    (void)state;
-    return directory_remove(folder) || directory_make(folder);
-}
-
-static char *in_folder(const char *name) {
-    return path_join(folder, name);
-}
-
 static void write_bytes(const char *name, const void *bytes, size_t size) {
-    char *path = in_folder(name);
-    for (char *slash = strchr(path + strlen(folder) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        assert_int_equal(directory_make(path), 0);
-        *slash = '/';
-    }
-    assert_int_equal(file_write(path, bytes, size), 0);
-    free(path);
+    char *parent = path_parent(name);
+    assert_done(directory_make(parent));
+    assert_done(file_write(name, bytes, size));
+    free(parent);
 }
 
 static void write_text(const char *name, const char *text) {
@@ -84,13 +50,11 @@ static int run_paths(const char *format, struct import_options options, const st
     return import_run(import_find(format), &options, paths, see, NULL);
 }
 
-static int run(const char *format, struct import_options options, const char *name) {
+static int run(const char *format, struct import_options options, const char *path) {
     struct strings paths = {0};
-    char *path = in_folder(name);
     strings_add_text(&paths, path);
     int status = run_paths(format, options, &paths);
     strings_release(&paths);
-    free(path);
     return status;
 }
 
@@ -156,25 +120,21 @@ static void test_idx(void **state) {
                   "000002 pixels=3x2x1:12,13 labels=dog class=1\n");
     write_idx("colour", (uint8_t[]){1, 1, 2, 3}, 4, counting, 6);
     write_idx("one", (uint8_t[]){1}, 1, (uint8_t[]){5}, 1);
-    char *labels = in_folder("one");
-    assert_import("idx", OPTIONS(.labels_path = labels), "colour", "000000 pixels=2x1x3:0,1 class=5\n");
+    assert_import("idx", OPTIONS(.labels_path = "one"), "colour", "000000 pixels=2x1x3:0,1 class=5\n");
     assert_int_equal(run("idx", NO_OPTIONS, "colour"), -EXIT_USAGE); // whose labels file cannot be guessed
-    assert_int_equal(run("idx", OPTIONS(.labels_path = labels), "one"), -EXIT_DATA);
-    assert_int_equal(run("idx", OPTIONS(.labels_path = labels), "images-idx3-ubyte"), -EXIT_DATA); // 1 for 3
-    free(labels);
+    assert_int_equal(run("idx", OPTIONS(.labels_path = "one"), "one"), -EXIT_DATA);
+    assert_int_equal(run("idx", OPTIONS(.labels_path = "one"), "images-idx3-ubyte"), -EXIT_DATA); // 1 for 3
     strings_release(&names);
 }
 
 static void test_idx_cut_anywhere(void **state) {
     (void)state;
-    char *path = in_folder("images-idx3-ubyte");
     write_idx("images-idx3-ubyte", (uint8_t[]){3, 2, 3}, 3, counting, 18);
     write_idx("labels-idx1-ubyte", (uint8_t[]){3}, 1, (uint8_t[]){1, 0, 1}, 3);
     for (off_t size = 4 + 3 * 4 + 18 - 1; size >= 0; size--) {
-        assert_int_equal(truncate(path, size), 0);
+        assert_int_equal(truncate("images-idx3-ubyte", size), 0);
         assert_int_equal(run("idx", NO_OPTIONS, "images-idx3-ubyte"), -EXIT_DATA);
     }
-    free(path);
 }
 
 static void test_idx_header_that_lies(void **state) {
@@ -214,11 +174,9 @@ static void test_tsv_with_and_without_header(void **state) {
     write_text("list.csv", "filepath\ttitle\np/1.jpg\ta, b\n");
     assert_import("csv", NO_OPTIONS, "list.csv", "p/1.jpg image=P1 captions=a, b\n");
     write_text("elsewhere/list.tsv", "a caption\t1.jpg\n");
-    char *root = in_folder("p");
     assert_import("csv",
-                  OPTIONS(.columns = "caption,url", .image_key = "url", .caption_key = "caption", .images_root = root),
+                  OPTIONS(.columns = "caption,url", .image_key = "url", .caption_key = "caption", .images_root = "p"),
                   "elsewhere/list.tsv", "1.jpg image=P1 captions=a caption\n");
-    free(root);
 }
 
 static void test_csv_that_matches_nothing(void **state) {
@@ -274,12 +232,10 @@ static void test_coco(void **state) {
                "{\"id\": 3, \"file_name\": \"3.jpg\"}, {\"id\": 9}],"
                "\"annotations\": [{\"image_id\": 3, \"caption\": \"c\"}, {\"image_id\": 7, \"caption\": "
                "\"a\"}, {\"image_id\": 7, \"caption\": \"b\"}, {\"image_id\": 8, \"caption\": \"z\"}]}");
-    char *root = in_folder("val");
-    assert_import("coco", OPTIONS(.images_root = root), "captions.json",
+    assert_import("coco", OPTIONS(.images_root = "val"), "captions.json",
                   "7 image=P7 captions=a|b\n"
                   "3 image=P3 captions=c\n"
                   " defect\n");
-    free(root);
     write_text("other.json", "{\"pictures\": []}");
     assert_int_equal(run("coco", NO_OPTIONS, "other.json"), -EXIT_DATA);
     write_text("other.json", "[1, 2");
@@ -290,11 +246,10 @@ struct member {
     const char *name, *content;
 };
 
-static void write_tar(const char *name, const struct member *member, int count) {
-    char *path = in_folder(name);
+static void write_tar(const char *path, const struct member *member, int count) {
     struct archive *archive = archive_write_new();
     archive_write_set_format_ustar(archive);
-    if (strstr(name, ".gz")) archive_write_add_filter_gzip(archive);
+    if (strstr(path, ".gz")) archive_write_add_filter_gzip(archive);
     assert_int_equal(archive_write_open_filename(archive, path), ARCHIVE_OK);
     for (int i = 0; i < count; i++) {
         struct archive_entry *entry = archive_entry_new();
@@ -307,7 +262,6 @@ static void write_tar(const char *name, const struct member *member, int count) 
         archive_entry_free(entry);
     }
     assert_int_equal(archive_write_free(archive), ARCHIVE_OK);
-    free(path);
 }
 
 #define TAR(name, ...)                                                                                                 \
@@ -364,28 +318,24 @@ static void test_cut_tars_are_data_errors(void **state) {
     (void)state;
     TAR("0.tar", {"0.jpg", "P0"}, {"0.txt", "zero"});
     TAR("0.tar.gz", {"0.jpg", "P0"}, {"0.txt", "zero"});
-    char *plain = in_folder("0.tar"), *packed = in_folder("0.tar.gz");
     for (off_t size = 1500; size > 0; size -= 125) { // the second content begins at 1536
-        assert_int_equal(truncate(plain, size), 0);
+        assert_int_equal(truncate("0.tar", size), 0);
         assert_int_equal(run("tar", NO_OPTIONS, "0.tar"), -EXIT_DATA);
     }
     struct buffer file = {0};
-    assert_int_equal(file_read(packed, 1 << 20, &file), 0);
+    assert_int_equal(file_read("0.tar.gz", 1 << 20, &file), 0);
     for (off_t size = (off_t)file.size - 20; size >= 0; size -= 7) {
-        assert_int_equal(truncate(packed, size), 0);
+        assert_int_equal(truncate("0.tar.gz", size), 0);
         assert_int_equal(run("tar", NO_OPTIONS, "0.tar.gz"), -EXIT_DATA);
     }
     write_text("0.tar", "this is not a tar at all");
     assert_int_equal(run("tar", NO_OPTIONS, "0.tar"), -EXIT_DATA);
     assert_int_equal(run("tar", NO_OPTIONS, "missing.tar"), -EXIT_DATA);
     buffer_release(&file);
-    free(plain);
-    free(packed);
 }
 
 static void test_dataset(void **state) {
     (void)state;
-    char *path = in_folder("set");
     struct store_writer *writer;
     struct span caption = {"a frog", 6};
     struct record record = RECORD_EMPTY;
@@ -393,11 +343,10 @@ static void test_dataset(void **state) {
     record.captions = &caption;
     record.caption_count = 1;
     record.id = (struct span){"x", 1};
-    assert_int_equal(store_writer_open(&writer, path, 10, false), 0);
+    assert_int_equal(store_writer_open(&writer, "set", 10, false), 0);
     assert_int_equal(store_writer_add(writer, &record), 0);
     assert_int_equal(store_writer_commit(&writer), 0);
     assert_import("dataset", NO_OPTIONS, "set", "x image=P1 captions=a frog\n");
-    free(path);
 }
 
 static void test_several_paths(void **state) {
@@ -407,9 +356,8 @@ static void test_several_paths(void **state) {
     TAR("b.tar", {"2.jpg", "P2"}, {"2.txt", "two"});
     TAR("{0..1}.tar", {"3.jpg", "P3"}, {"3.txt", "three"});
     struct strings paths = {0};
-    char *joined = xformat("%s/a{00..01}.tar::%s/{b,a00}.tar", folder, folder), *literal = in_folder("{0..1}.tar");
-    strings_add_text(&paths, joined);
-    strings_add_text(&paths, literal);
+    strings_add_text(&paths, "a{00..01}.tar::{b,a00}.tar");
+    strings_add_text(&paths, "{0..1}.tar");
     assert_int_equal(run_paths("tar", NO_OPTIONS, &paths), 0);
     assert_string_equal(seen.bytes, "0 image=P0 captions=zero\n"
                                     "1 image=P1 captions=one\n"
@@ -422,8 +370,6 @@ static void test_several_paths(void **state) {
     strings_clear(&paths);
     assert_int_equal(run_paths("tar", NO_OPTIONS, &paths), -EXIT_USAGE);
     strings_release(&paths);
-    free(joined);
-    free(literal);
 }
 
 static void test_the_sinks_status_ends_the_import(void **state) {
@@ -456,34 +402,34 @@ static void test_find(void **state) {
 }
 
 static int release_seen(void **state) {
+    (void)state;
     buffer_release(&seen);
-    return remove_folder(state);
+    return 0;
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_teardown(name, empty_folder)
     const struct CMUnitTest tests[] = {
-        TEST(test_folder),
-        TEST(test_folder_that_matches_nothing),
-        TEST(test_idx),
-        TEST(test_idx_cut_anywhere),
-        TEST(test_idx_header_that_lies),
-        TEST(test_csv),
-        TEST(test_tsv_with_and_without_header),
-        TEST(test_csv_that_matches_nothing),
-        TEST(test_jsonl),
-        TEST(test_first_100_records_must_match_something),
-        TEST(test_coco),
-        TEST(test_tar),
-        TEST(test_tar_groups_adjacent_members_only_and_never_across_shards),
-        TEST(test_tar_takes_the_picture_named_first),
-        TEST(test_tar_with_other_suffixes_is_refused),
-        TEST(test_cut_tars_are_data_errors),
-        TEST(test_dataset),
-        TEST(test_several_paths),
-        TEST(test_the_sinks_status_ends_the_import),
-        TEST(test_a_class_beyond_the_names_is_a_defect),
-        TEST(test_find),
+        IN_FOLDER(test_folder),
+        IN_FOLDER(test_folder_that_matches_nothing),
+        IN_FOLDER(test_idx),
+        IN_FOLDER(test_idx_cut_anywhere),
+        IN_FOLDER(test_idx_header_that_lies),
+        IN_FOLDER(test_csv),
+        IN_FOLDER(test_tsv_with_and_without_header),
+        IN_FOLDER(test_csv_that_matches_nothing),
+        IN_FOLDER(test_jsonl),
+        IN_FOLDER(test_first_100_records_must_match_something),
+        IN_FOLDER(test_coco),
+        IN_FOLDER(test_tar),
+        IN_FOLDER(test_tar_groups_adjacent_members_only_and_never_across_shards),
+        IN_FOLDER(test_tar_takes_the_picture_named_first),
+        IN_FOLDER(test_tar_with_other_suffixes_is_refused),
+        IN_FOLDER(test_cut_tars_are_data_errors),
+        IN_FOLDER(test_dataset),
+        IN_FOLDER(test_several_paths),
+        IN_FOLDER(test_the_sinks_status_ends_the_import),
+        IN_FOLDER(test_a_class_beyond_the_names_is_a_defect),
+        IN_FOLDER(test_find),
     };
-    return cmocka_run_group_tests(tests, make_folder, release_seen);
+    return cmocka_run_group_tests(tests, NULL, release_seen);
 }

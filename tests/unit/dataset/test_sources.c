@@ -1,21 +1,11 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../base/support.h"
 
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/file.h"
 #include "dataset/shard.h"
 #include "dataset/sources.h"
 #include "dataset/spool.h"
 #include "dataset/store.h"
 
 static const char *const image_or_text[] = {"image", "captions", NULL};
-static char folder[] = "/tmp/coca-sources-XXXXXX";
 static char *first, *second, *both, *list, *closed;
 
 // Record i of `path` has i mod 3 captions "PATH i c", and its number as picture.
@@ -39,8 +29,7 @@ static int write_set(const char *path, int records) {
 }
 
 static int make(void **state) {
-    (void)state;
-    if (!mkdtemp(folder)) return -1;
+    if (make_folder(state)) return -1;
     first = path_join(folder, "first");
     second = path_join(folder, "second");
     both = xformat("%s::%s", first, second);
@@ -50,13 +39,12 @@ static int make(void **state) {
 }
 
 static int clear(void **state) {
-    (void)state;
     free(first);
     free(second);
     free(both);
     free(list);
     free(closed);
-    return directory_remove(folder);
+    return remove_folder(state);
 }
 
 static struct sources *open_sources(const char *directories, enum sources_order order) {

@@ -1,34 +1,21 @@
 // Lists that are written while they are read, in batches that may end early.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../base/support.h"
 
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/file.h"
 #include "dataset/spool.h"
 #include "dataset/spool_writer.h"
 
 enum { BATCH = 5, MANY = 5000 };
-static char folder[] = "/tmp/coca-spool-XXXXXX";
 static char *path;
 
 static int make(void **state) {
-    (void)state;
-    if (!mkdtemp(folder)) return -1;
+    if (make_folder(state)) return -1;
     path = path_join(folder, "list");
     return 0;
 }
 
 static int clear(void **state) {
-    (void)state;
     free(path);
-    return directory_remove(folder);
+    return remove_folder(state);
 }
 
 static void write_text(struct spool_writer *writer, const char *text) {

@@ -1,35 +1,22 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../base/support.h"
 
-#include <cmocka.h>
 #include <lmdb.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "dataset/store.h"
 
-static char folder[] = "/tmp/coca-store-XXXXXX";
 static char *path; // of the dataset, inside folder
 
-static int make_folder(void **state) {
-    (void)state;
-    if (!mkdtemp(folder)) return -1;
+static int make(void **state) {
+    if (make_folder(state)) return -1;
     path = path_join(folder, "set");
     return 0;
 }
 
-static int remove_folder(void **state) {
-    (void)state;
+static int clear(void **state) {
     free(path);
-    return directory_remove(folder);
+    return remove_folder(state);
 }
 
 static int remove_set(void **state) {
@@ -359,5 +346,5 @@ int main(void) {
         TEST(test_a_file_that_is_not_lmdb_is_refused),
         TEST(test_verify_sees_a_changed_byte),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make, clear);
 }

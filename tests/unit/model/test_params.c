@@ -2,9 +2,9 @@
 #include "fixture.h"
 
 #include <glob.h>
-#include <unistd.h>
 
-#include "base/file.h"
+#include "../base/support.h"
+
 #include "base/random.h"
 
 static void read_preset(struct model_config *config, const char *name) {
@@ -227,18 +227,6 @@ static void test_initial_values_follow_the_name(void **state) {
     assert_memory_not_equal(proj[0].master, proj[2].master, bytes);
     for (int i = 0; i < 3; i++) params_free(&params[i]);
     ops_close(&ops);
-}
-
-static char folder[] = "/tmp/coca-params-XXXXXX";
-
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return directory_remove(folder);
 }
 
 static void test_file_round_trip(void **state) {

@@ -1,35 +1,12 @@
 // The life of a stage, run in a process of its own: signals, the supervisor's death, readiness, counters, exit codes.
-#include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "../base/folder.h"
 
-#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "stage/command.h"
 #include "stage/stage.h"
-
-static char folder[] = "/tmp/coca-stage-XXXXXX";
-
-static int enter(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/coca-stage-XXXXXX");
-    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave(void **state) {
-    (void)state;
-    return chdir("/") == 0 && directory_remove(folder) == 0 ? 0 : -1;
-}
 
 // --- Stages to try
 
@@ -150,9 +127,7 @@ static void test_exit_codes(void **state) {
 
 static void test_drain(void **state) {
     (void)state;
-    static const struct {
-        int sent, code;
-    } signals[] = {{SIGTERM, 143}, {SIGINT, 130}, {SIGHUP, 129}, {SIGUSR1, 143}};
+    static const struct { int sent, code; } signals[] = {{SIGTERM, 143}, {SIGINT, 130}, {SIGHUP, 129}, {SIGUSR1, 143}};
     for (int i = 0; i < 4; i++) {
         pid_t stage = LAUNCH(wait_forever, "--ready", "ready");
         await_ready();
@@ -345,17 +320,17 @@ static void test_commands(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_exit_codes, enter, leave),
-        cmocka_unit_test_setup_teardown(test_drain, enter, leave),
-        cmocka_unit_test_setup_teardown(test_ignored_hangup, enter, leave),
-        cmocka_unit_test_setup_teardown(test_request, enter, leave),
-        cmocka_unit_test_setup_teardown(test_one_request, enter, leave),
-        cmocka_unit_test_setup_teardown(test_ignored_until_the_second, enter, leave),
-        cmocka_unit_test_setup_teardown(test_second_signal_interrupts_computing, enter, leave),
-        cmocka_unit_test_setup_teardown(test_supervisor_dies, enter, leave),
-        cmocka_unit_test_setup_teardown(test_counters, enter, leave),
-        cmocka_unit_test_setup_teardown(test_run_dir, enter, leave),
-        cmocka_unit_test_setup_teardown(test_commands, enter, leave),
+        IN_FOLDER(test_exit_codes),
+        IN_FOLDER(test_drain),
+        IN_FOLDER(test_ignored_hangup),
+        IN_FOLDER(test_request),
+        IN_FOLDER(test_one_request),
+        IN_FOLDER(test_ignored_until_the_second),
+        IN_FOLDER(test_second_signal_interrupts_computing),
+        IN_FOLDER(test_supervisor_dies),
+        IN_FOLDER(test_counters),
+        IN_FOLDER(test_run_dir),
+        IN_FOLDER(test_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

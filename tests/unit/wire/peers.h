@@ -1,39 +1,13 @@
 // A directory of its own for each test, hubs with short limits, and peers in other processes.
 #pragma once
 
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "../base/folder.h"
 
-#include <cmocka.h>
 #include <zmq.h>
 
 #include "base/clock.h"
-#include "base/fail.h"
-#include "base/file.h"
 #include "wire/codec.h"
 #include "wire/hub.h"
-
-static char test_folder[] = "/tmp/coca-wire-XXXXXX";
-
-static inline int enter_folder(void **state) {
-    (void)state;
-    strcpy(test_folder, "/tmp/coca-wire-XXXXXX");
-    return mkdtemp(test_folder) && chdir(test_folder) == 0 ? 0 : -1;
-}
-
-static inline int leave_folder(void **state) {
-    (void)state;
-    return chdir("/") == 0 && directory_remove(test_folder) == 0 ? 0 : -1;
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter_folder, leave_folder)
 
 static inline struct hub_config config_of(const char *role) {
     return (struct hub_config){

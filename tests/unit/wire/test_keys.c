@@ -68,23 +68,23 @@ static void test_plain_loopback(void **state) {
 
 static void test_known_client(void **state) {
     (void)state;
-    char folder[] = "keys";
+    char keys[] = "keys";
     struct stat status;
     assert_int_equal(keys_create("keys"), 0);
     assert_int_equal(stat("keys/server.secret", &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
     assert_int_equal(keys_create("keys"), -EXIT_USAGE); // nothing is overwritten
-    pid_t worker = start(serve_one, folder);
+    pid_t worker = start(serve_one, keys);
     assert_int_equal(consume_one("keys"), 0);
     assert_int_equal(finish(worker), 0);
 }
 
 static void test_unknown_client(void **state) {
     (void)state;
-    char folder[] = "keys";
+    char keys[] = "keys";
     assert_int_equal(keys_create("keys"), 0);
     assert_int_equal(unlink("keys/clients/client.public"), 0);
-    pid_t worker = start(serve_one, folder);
+    pid_t worker = start(serve_one, keys);
     assert_int_equal(consume_one("keys"), -EXIT_PEER);
     assert_int_equal(finish(worker), EXIT_PEER);
 }

@@ -59,32 +59,20 @@ static void test_round_trip(void **state) {
     assert_int_equal(recording_close(&recording), 0);
 }
 
-static int hush(void) {
-    int loud = dup(STDERR_FILENO), nothing = open("/dev/null", O_WRONLY);
-    dup2(nothing, STDERR_FILENO);
-    close(nothing);
-    return loud;
-}
-
-static void speak_up(int loud) {
-    dup2(loud, STDERR_FILENO);
-    close(loud);
-}
-
 static void test_every_cut_is_found(void **state) {
     (void)state;
     struct buffer whole = {0};
-    int status;
+    int status, missed = 0;
     write_units("file", 1, 2);
     assert_int_equal(file_read("file", 1 << 20, &whole), 0);
-    int loud = hush(); // hundreds of errors are as they should be
+    listen_in(); // hundreds of errors are as they should be
     for (size_t size = 0; size < whole.size; size++) {
         assert_int_equal(truncate("file", (off_t)size), 0);
-        assert_in_range(read_all("file", &status), 0, 2);
-        assert_int_equal(status, -EXIT_DATA);
+        missed += read_all("file", &status) > 2 || status != -EXIT_DATA;
         assert_int_equal(file_write("file", whole.bytes, whole.size), 0);
     }
-    speak_up(loud);
+    heard();
+    assert_int_equal(missed, 0);
     buffer_release(&whole);
 }
 
