@@ -198,11 +198,17 @@ int aside_open(struct aside *aside, const char *path) {
     return status;
 }
 
+// Why a write failed, some calls ago: stdio remembers only that one did. What was in its way mostly still is, and
+// refuses one byte more, too, of a file that is thrown away in any case.
+static int reason_of_failed_write(FILE *file) {
+    return write(fileno(file), "", 1) < 0 ? errno : EIO;
+}
+
 // Closes, with all that was written on the disk. False, with errno, when any write failed; the reason is the first
 // one's. A file on a network may tell of a failed write as late as in fclose.
 static bool settle(FILE *file) {
-    bool whole = !ferror(file) && !fflush(file) && !fsync(fileno(file));
-    int failure = errno;
+    bool failed = ferror(file), whole = !failed && !fflush(file) && !fsync(fileno(file));
+    int failure = failed ? reason_of_failed_write(file) : errno;
     bool closed = !fclose(file);
     if (!whole) errno = failure;
     return whole && closed;

@@ -15,8 +15,23 @@ static int cannot_write(const char *path) {
     return error(EXIT_RUN, "%s: cannot be written: %s", path, strerror(errno));
 }
 
+static char *closed_path(const struct spool_writer *writer) {
+    return xformat("%s" SPOOL_CLOSED, writer->path);
+}
+
+// What closed an earlier list of the same path goes before the first byte of this one comes: else a reader would take
+// the growing list for whole.
+static int remove_closed(const struct spool_writer *writer) {
+    char *closed = closed_path(writer);
+    int status = unlink(closed) && errno != ENOENT ? cannot_write(closed) : 0;
+    free(closed);
+    return status;
+}
+
 int spool_writer_open(struct spool_writer *writer, const char *path, int batch) {
-    *writer = (struct spool_writer){.batch = batch, .path = xstrdup(path)};
+    *writer = (struct spool_writer){.fd = -1, .batch = batch, .path = xstrdup(path)};
+    int status = remove_closed(writer);
+    if (status) return status;
     writer->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     return writer->fd < 0 ? cannot_write(path) : 0;
 }
@@ -56,7 +71,7 @@ void spool_writer_abandon(struct spool_writer *writer) {
 int spool_writer_close(struct spool_writer *writer) {
     int status = writer->fd < 0 ? 0 : spool_flush(writer);
     if (!status && writer->fd >= 0) {
-        char *closed = xformat("%s" SPOOL_CLOSED, writer->path);
+        char *closed = closed_path(writer);
         int fd = open(closed, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0) status = cannot_write(closed);
         if (fd >= 0) close(fd);

@@ -69,30 +69,6 @@ int picture_decode(struct picture *picture, int scale, struct rect part, struct 
     return picture->codec->decode(picture, scale, part, sink);
 }
 
-static void lay_over_white(uint8_t *rgb, const uint8_t *rgba, int width) {
-    for (int i = 0; i < width; i++, rgb += 3, rgba += 4) {
-        unsigned alpha = rgba[3];
-        for (int c = 0; c < 3; c++) rgb[c] = divide_255(alpha * rgba[c] + (255 - alpha) * 255);
-    }
-}
-
-// RGB rows go on where they lie; RGBA needs a copy, made a batch at a time to stay in the cache.
-void picture_emit(const uint8_t *pixels, int width, int channels, struct rect part, struct row_sink sink) {
-    size_t stride = (size_t)width * (size_t)channels, size = 3 * (size_t)part.width;
-    pixels += (size_t)part.top * stride + (size_t)part.left * (size_t)channels;
-    if (channels == 3) {
-        sink.rows(sink.context, pixels, stride, part.height);
-        return;
-    }
-    uint8_t *rows = xmalloc(ROW_BATCH * size);
-    for (int done = 0; done < part.height; done += ROW_BATCH) {
-        int count = part.height - done < ROW_BATCH ? part.height - done : ROW_BATCH;
-        for (int i = 0; i < count; i++, pixels += stride) lay_over_white(rows + (size_t)i * size, pixels, part.width);
-        sink.rows(sink.context, rows, size, count);
-    }
-    free(rows);
-}
-
 // Decodes `part` into `image`, which stays empty on failure.
 static int decode_into(struct image *image, struct picture *picture, int scale, struct rect part) {
     struct image_rows rows;

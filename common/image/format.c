@@ -1,11 +1,8 @@
 // Which codec a picture is for, by its first bytes: file names and content types of collected data lie. Every picture
 // enters through picture_open, which refuses by the header's numbers what would be too large, before any memory for
 // pixels is asked for. Codecs are one file each and hook in by the table below.
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/fail.h"
 #include "image/codec.h"
 #include "image/orient.h"
 
@@ -18,14 +15,6 @@ enum image_format image_format_of(const void *bytes, size_t size) {
     if (size >= 8 && !memcmp(text, "\x89PNG\r\n\x1a\n", 8)) return IMAGE_PNG;
     if (size >= 12 && !memcmp(text, "RIFF", 4) && !memcmp(text + 8, "WEBP", 4)) return IMAGE_WEBP;
     return IMAGE_UNKNOWN;
-}
-
-int picture_refuse(struct picture *picture, const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    vsnprintf(picture->reason, IMAGE_REASON, format, list);
-    va_end(list);
-    return -EXIT_DATA;
 }
 
 static int check_sides(struct picture *picture) {

@@ -71,11 +71,11 @@ static void add_cells(struct table *table, const struct columns *columns,
     }
 }
 
-// The first of the picture columns that is not empty.
-static struct span picture_of(const struct table *table) {
-    struct span picture = {0};
-    for (int i = 0; i < table->image.count && !picture.size; i++) picture = csv_cell(&table->csv, table->image.cell[i]);
-    return picture;
+// The first of the columns that is not empty: a row has one picture and one class.
+static struct span first_cell(const struct table *table, const struct columns *columns) {
+    struct span text = {0};
+    for (int i = 0; i < columns->count && !text.size; i++) text = csv_cell(&table->csv, columns->cell[i]);
+    return text;
 }
 
 // A row with fewer cells than columns has lost a separator or gained a line end: it is not known which cell is which.
@@ -87,12 +87,12 @@ static int give_row(struct table *table) {
         draft_defect(draft, "has %d columns, not %zu", table->csv.cells, table->names.count);
         return draft_give(draft, table->importer);
     }
-    const struct span picture = picture_of(table);
+    const struct span picture = first_cell(table, &table->image), class = first_cell(table, &table->class);
     buffer_append(&draft->id, picture.bytes, picture.size);
     draft_listed_picture(draft, table->importer, table->csv.path, picture.bytes, picture.size);
     add_cells(table, &table->captions, draft_caption);
     add_cells(table, &table->labels, draft_label);
-    add_cells(table, &table->class, draft_class);
+    if (class.size) draft_class(draft, class.bytes, class.size);
     return draft_give(draft, table->importer);
 }
 

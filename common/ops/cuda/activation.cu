@@ -1,6 +1,6 @@
 // What follows a linear map where cuBLASLt's epilogue does not do it: the activation, its slope, and the sums of rows
-// that are a bias's gradient. linear.cu and product.cu call it; reference/linear.c derives the slopes. A thread has 16
-// bytes of elements, where addresses allow it, since these kernels do little but wait for memory.
+// that are a bias's gradient. linear.cu and product_issue.cu call it; reference/linear.c derives the slopes. A thread
+// has 16 bytes of elements, where addresses allow it, since these kernels do little but wait for memory.
 #include "ops/cuda/linear.cuh"
 
 #define THREADS 256

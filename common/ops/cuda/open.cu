@@ -17,10 +17,6 @@ void cuda_products_free(struct cuda_products *products);
 // What contexts, cuBLASLt, its workspace, scratch of the largest operations and graphs take, about.
 #define OWN_BYTES ((int64_t)896 << 20)
 
-[[noreturn]] void cuda_failed(const char *call, const char *file, int line, const char *reason) {
-    die(EXIT_RUN, "CUDA: %s (%s:%d, %s)", reason, file, line, call);
-}
-
 // In the reverse order of making, once nothing is queued. Errors are passed over: the device may be what failed.
 static void close_cuda(struct ops *ops) {
     struct cuda_backend *cuda = cuda_of(ops);

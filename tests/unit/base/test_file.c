@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -188,6 +189,7 @@ static int write_blocks(const char *path, size_t count, size_t size) {
     char *block = xcalloc(size, 1);
     int status = aside_open(&aside, path);
     for (size_t i = 0; i < count && !status; i++) fwrite(block, 1, size, aside.file);
+    errno = EACCES; // of something else between the write and the commit
     if (!status) status = aside_commit(&aside);
     free(block);
     return status;

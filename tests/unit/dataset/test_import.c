@@ -168,6 +168,17 @@ static void test_csv(void **state) {
                   "p/1.jpg image=P1 captions=kind is bad defect\n");
 }
 
+// Of several class columns the first that a row has, as of pictures.
+static void test_csv_with_two_classes(void **state) {
+    (void)state;
+    write_text("p/1.jpg", "P1");
+    write_text("list.csv", "filepath,title,fine,coarse\np/1.jpg,both,7,1\np/1.jpg,one,,2\np/1.jpg,none,,\n");
+    assert_import("csv", OPTIONS(.class_key = "fine;coarse"), "list.csv",
+                  "p/1.jpg image=P1 captions=both class=7\n"
+                  "p/1.jpg image=P1 captions=one class=2\n"
+                  "p/1.jpg image=P1 captions=none\n");
+}
+
 static void test_tsv_with_and_without_header(void **state) {
     (void)state;
     write_text("p/1.jpg", "P1");
@@ -415,6 +426,7 @@ int main(void) {
         IN_FOLDER(test_idx_cut_anywhere),
         IN_FOLDER(test_idx_header_that_lies),
         IN_FOLDER(test_csv),
+        IN_FOLDER(test_csv_with_two_classes),
         IN_FOLDER(test_tsv_with_and_without_header),
         IN_FOLDER(test_csv_that_matches_nothing),
         IN_FOLDER(test_jsonl),

@@ -93,10 +93,29 @@ static void test_lines_are_found_in_any_order(void **state) {
     spool_close(&spool);
 }
 
+// A list of the same path as one that was closed grows anew.
+static void test_a_path_is_used_again(void **state) {
+    struct spool_writer writer;
+    struct spool *spool;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(spool_writer_open(&writer, path, BATCH), 0);
+        write_text(&writer, "a");
+        assert_int_equal(spool_flush(&writer), 0);
+        assert_int_equal(spool_open(&spool, path), 0);
+        expect_lines(spool, 1, true);
+        write_text(&writer, "b");
+        assert_int_equal(spool_writer_close(&writer), 0);
+        expect_lines(spool, 2, false);
+        spool_close(&spool);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_batch_that_is_cut_is_full_of_fillers),
         cmocka_unit_test(test_lines_are_found_in_any_order),
+        cmocka_unit_test(test_a_path_is_used_again),
     };
     return cmocka_run_group_tests(tests, make, clear);
 }

@@ -358,6 +358,24 @@ static void check_contrastive(struct trial *t) {
     agree(t, d_scale, "contrastive_gradient: d_scale");
 }
 
+// All cosines of a row near −1: log Σ exp is so far below 0 that exp(−lse) is infinite, where no element is too.
+static void check_opposites(struct trial *t) {
+    const float factor = 100;
+    int64_t C = draw(t, 1, 40);
+    struct both *x = elements(t, C), *row = reals(t, 1), *column = reals(t, C), *d_scale = doubles(t, 1);
+    double cosines[40], denominators[40];
+    for (int i = 0; i < 40; i++) cosines[i] = -1 + 0.01 * (i % 3), denominators[i] = -99 + i % 5;
+    write_both(t, x, cosines);
+    write_both(t, column, denominators);
+    write_both(t, d_scale, &(double){0.02}); // as above
+    BOTH(row_logsumexp, row->at[s], x->at[s], factor, 1, C);
+    agree(t, row, "row_logsumexp of opposites");
+    share(t, row);
+    BOTH(contrastive_gradient, x->at[s], d_scale->at[s], row->at[s], column->at[s], factor, 0.01f, 0, 1, C);
+    agree(t, x, "contrastive_gradient of opposites: x");
+    agree(t, d_scale, "contrastive_gradient of opposites: d_scale");
+}
+
 static void check_sigmoid_loss(struct trial *t) {
     int64_t C = 1 + size(t, 130), first = draw(t, -2, C), R = draw(t, 1, C);
     struct both *x = elements(t, R * C), *sums = doubles(t, 3);
@@ -459,6 +477,7 @@ static const struct check {
     {"largest_columns", check_largest_columns},
     {"cross_entropy", check_cross_entropy},
     {"contrastive", check_contrastive},
+    {"opposites", check_opposites},
     {"sigmoid_loss", check_sigmoid_loss},
     {"sums", check_sums},
     {"adamw", check_adamw},

@@ -169,6 +169,11 @@ static void test_profile(void **state) {
     assert_int_equal(sscanf(line, " add %d", &calls), 1);
     assert_int_equal(calls, 7);
     assert_null(strstr(profile_text(ops), "adamw"));
+    ops->upload_ahead(ops, sum, a, sizeof a);
+    ops->take_ahead(ops, a, sum, sizeof a);
+    assert_non_null(strstr(profile_text(ops), "\nupload_ahead "));
+    assert_null(strstr(profile_text(ops), "\nupload ")); // is not timed once more
+    assert_null(strstr(profile_text(ops), "\ncopy "));
     ops_close(&ops);
 }
 

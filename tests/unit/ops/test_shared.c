@@ -130,6 +130,23 @@ static void test_lies(void **state) {
     ops_close(&ops);
 }
 
+// What the other process writes before the bytes is not believed: closing closes the maker's own descriptor.
+static void test_a_page_that_was_written_over(void **state) {
+    (void)state;
+    enum { HEAD = 4096 };
+    struct ops *ops;
+    struct shared_memory memory;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(ops_open(&ops, "cpu", DT_F32, 1), 0);
+    ops->share(ops, &memory, 1000, 0);
+    for (int *at = (int *)(void *)((char *)memory.at - HEAD); at < (int *)memory.at; at++) *at = ends[0];
+    ops->close_shared(ops, &memory);
+    ops_close(&ops);
+    assert_int_equal(close(ends[0]), 0); // is open still
+    assert_int_equal(close(ends[1]), 0);
+}
+
 static void test_names(void **state) {
     (void)state;
     assert_true(ops_same_backend("cuda:0", "cuda:1"));
@@ -142,6 +159,7 @@ static void test_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_sharing), cmocka_unit_test(test_sharing_cuda),
-                                       cmocka_unit_test(test_lies), cmocka_unit_test(test_names)};
+                                       cmocka_unit_test(test_lies), cmocka_unit_test(test_a_page_that_was_written_over),
+                                       cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
