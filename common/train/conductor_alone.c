@@ -1,4 +1,6 @@
-// Loss alone: the contrastive loss of embeddings that a run recorded, step by step.
+// Loss alone: the contrastive loss of embeddings that a run recorded, step by step, for who debugs the loss. There is
+// nobody to conduct, so no order says how many samples a step has: the options do, and a step that has other ones is
+// bad data.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

@@ -43,6 +43,8 @@ static bool is_conducted(const struct edges *edges) {
     return edges->run->options.control;
 }
 
+// Without a conductor there are no peers to meet: what would be pushed is served to whoever asks, and what would be
+// pushed here can only come from a recording, for which the manner does not matter.
 static enum edge_manner manner_of(const struct edges *edges, const struct stage_edge *edge) {
     bool pushed = edge->manner == EDGE_BIND || edge->manner == EDGE_CONNECT;
     return pushed && !is_conducted(edges) && edge->direction == EDGE_OUT ? EDGE_SERVE : edge->manner;

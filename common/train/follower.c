@@ -1,4 +1,5 @@
-// Chooses the driver, and holds what all of them need: which rank this is, and the queue of pulled units.
+// Chooses the driver, and holds what all of them need: which rank this is, and the queue of pulled units. Called by
+// stateful.c alone. The three drivers differ in who says what comes next: a conductor, a consumer, or the input itself.
 #include "train/follower.h"
 
 #include "train/follower_pass.h"

@@ -28,7 +28,8 @@ static int forward_unit(struct follower *follower, struct message **input) {
     return unit.step < options_of(follower)->first_step ? 0 : pass_unit(&pass, unit.microbatch);
 }
 
-// The order that units follow from. Without --steps it is one of endless microbatches.
+// The order that units follow from. Without --steps it is one step of endless microbatches, as in every pass that ends
+// with the data: INT32_MAX of B samples each, whose product still fits.
 static struct step_order first_order(const struct follower *follower) {
     const struct run_options *o = options_of(follower);
     int M = o->steps ? run_microbatches(follower->part->run) : INT32_MAX;

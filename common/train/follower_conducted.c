@@ -72,6 +72,8 @@ static int write_checkpoint(const struct pass *pass, struct written *written) {
     return status;
 }
 
+// The update comes before the checkpoint, which counts this step, and both before `done`: loss commits when all have
+// said it.
 static int finish(const struct pass *pass, const struct scale_order *scale) {
     struct written written = {0};
     if (!scale->skip) optimizer_step(pass->follower->part->optimizer, pass->order.lr, scale->clip);
@@ -81,6 +83,7 @@ static int finish(const struct pass *pass, const struct scale_order *scale) {
     return tell(pass->follower, &done);
 }
 
+// Locked tensors' gradients are cleared before anybody sees them: in the dump, in the norm, in the update.
 static int train_step(const struct pass *pass) {
     struct scale_order scale;
     struct params *params = pass->follower->part->params;

@@ -14,6 +14,8 @@ static void collect_drops(const struct message *message, struct strings *drops) 
     for (int i = 0; drops && (line = message_string(message, TENSOR_DROPS, i)); i++) strings_add_text(drops, line);
 }
 
+// A queue gives what it was asked for in order; another unit here means that driver and queue disagree, which would
+// train on the wrong samples.
 static int take_pulled(const struct pass *pass, int microbatch, struct message **message) {
     if (pass->first) {
         *message = *pass->first;
@@ -29,6 +31,8 @@ static int take_pulled(const struct pass *pass, int microbatch, struct message *
     return 0;
 }
 
+// An `end` of a stage within a step is a loss. A recording may end there: its driver knows whether that is the end of
+// the data.
 static int take_pushed(const struct pass *pass, const struct channel *channel, int microbatch,
                        struct message **message) {
     int64_t step = pass->order.step;

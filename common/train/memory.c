@@ -1,3 +1,6 @@
+// A stage that runs out of memory after an hour has wasted the hour, so each says at its start what it will need at
+// most, and one that is told of a limit refuses before it allocates. What is needed is the stage's to know; here it is
+// compared, said, and when it does not fit, the first setting that would is searched for.
 #include "train/memory.h"
 
 #include <inttypes.h>

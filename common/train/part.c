@@ -1,3 +1,5 @@
+// How a stage's tensors come to be, are measured and are kept: the same for every row of the table. The passes over
+// them are the stage's; when they are updated, the follower's or the conductor's.
 #include "train/part.h"
 
 #include <math.h>
@@ -58,6 +60,7 @@ static int resume(struct part *part, const char *directory) {
     return status ? status : read_checkpoint_files(part, &checkpoint, directory);
 }
 
+// A resumed run must not look at --pretrained, which run.json still says: the checkpoint has all.
 static int fill(struct part *part) {
     const struct run *run = part->run;
     if (run->start.checkpoint[0]) return resume(part, run->start.checkpoint);
@@ -150,6 +153,8 @@ static double squares(const struct part *part, const real *gradient, int64_t n) 
     return sum;
 }
 
+// Over the whole block at once: the gaps between tensors are zero, and the order of adding is the backend's for one
+// array.
 double part_gradient_squares(const struct part *part) {
     return squares(part, part->params->gradient, part->params->elements);
 }

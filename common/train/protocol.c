@@ -1,3 +1,6 @@
+// Packing and unpacking of control messages. Fields have names, so that a peer of another version skips what it does
+// not know; what must be there and is not is an error that names the sender. Values are checked where they are used as
+// sizes: the rest of the program trusts them.
 #include "train/protocol.h"
 
 #include <inttypes.h>

@@ -1,3 +1,12 @@
+// Features are the largest message of a step, and sender and receiver of a run are often on one host: then the bytes
+// stay in memory that both have mapped, and a message carries 240 bytes that say where. The sender's stage asks for a
+// place to write, the receiver's for a place to read; neither knows whether it is a slot or a message's own bytes.
+//
+// Who may write when. In training nobody asks: slot i is written for the i-th own microbatch of a step and read by the
+// one peer before it sends its `norm`; `scale`, without which no next step begins, comes after all norms. So a slot is
+// written again only after its reader is done. Served slots have a word each: the writer sets it to 1 and nobody else
+// does; the reader sets it to 0, with release order after its last read, which the writer's acquire sees before it
+// writes again.
 #include "train/slots.h"
 
 #include <stdlib.h>

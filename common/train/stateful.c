@@ -1,4 +1,5 @@
-// The frame around a stage's own passes. coca-loss is no such stage: it conducts.
+// The frame around a stage's own passes, so that a stage's file holds what is particular to it. coca-loss has none: it
+// conducts, and its part of the model is two scalars.
 #include "train/stateful.h"
 
 #include "stage/stage.h"
@@ -12,11 +13,8 @@ int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool m
 }
 
 int stateful_open(struct stateful *stage, struct hub *hub, const struct stage_edge *list, int count) {
-    stage->edges = (struct edges){.hub = hub,
-                                  .row = stage->part.row,
-                                  .topology = &stage->topology,
-                                  .run = &stage->run,
-                                  .trains = stage->train};
+    stage->edges = (struct edges){
+        .hub = hub, .row = stage->part.row, .topology = &stage->topology, .run = &stage->run, .trains = stage->train};
     return edges_open(&stage->edges, list, count);
 }
 

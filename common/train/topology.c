@@ -86,6 +86,7 @@ struct share share_of(int microbatches, int rank, int ranks) {
     return (struct share){rank * count, count};
 }
 
+// The inverse of share_of: blocks have M/R microbatches.
 int owner_of(int microbatch, int microbatches, int ranks) {
     return ranks > 1 && microbatches ? microbatch / (microbatches / ranks) : 0;
 }

@@ -1,4 +1,5 @@
-// What several of the conductor's files ask about the run's length: it has steps, or the clock's seconds, never both.
+// What several of the conductor's files ask about the run's length: it has steps, or the clock's seconds, never both. A
+// leaf, so that the files that make a step, keep it and show it need not call each other.
 #include "train/training.h"
 
 #include "base/clock.h"
