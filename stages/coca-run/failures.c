@@ -101,6 +101,7 @@ static void end_at_once(struct job *job, int signal) {
     job->outcome = OUTCOME_FAILED;
     job->code = 128 + signal;
     job->cause_until = INFINITY;
+    job->at_once = true;
     for (int i = 0; i < job->count; i++) {
         job->process[i].start_at = INFINITY;
         process_signal(&job->process[i], SIGKILL);

@@ -163,7 +163,7 @@ static bool act(struct job *job) {
 
 // Processes whose parents are gone, of a side process mostly: they are asked first, unless the user asks again
 // meanwhile.
-static void end_orphans(const struct supervisor *self) {
+static void ask_orphans(const struct supervisor *self) {
     double until = clock_seconds() + LAST_PATIENCE, left;
     struct pollfd polled = {self->signals, POLLIN, 0};
     int number = 0;
@@ -175,7 +175,6 @@ static void end_orphans(const struct supervisor *self) {
         while ((number = next_signal(self)) == SIGCHLD) continue;
         if (number) break;
     }
-    descendants_end();
 }
 
 int job_run(struct supervisor *self, const struct row *row, int rows) {
@@ -189,7 +188,8 @@ int job_run(struct supervisor *self, const struct row *row, int rows) {
         wait_for_event(&job);
         act(&job);
     }
-    end_orphans(self);
+    if (!job.at_once) ask_orphans(self);
+    descendants_end();
     close_job(&job);
     return status ? -status : job.code;
 }

@@ -37,6 +37,7 @@ struct job {
     int code;                      // exit code
     const struct process *culprit; // of LOST and FAILED
     bool ending;                   // no stage and no sink is left
+    bool at_once;                  // somebody asked twice: all were killed
     double cause_until;            // LOST waits for the cause; INFINITY: it is decided
     double leave_at, kill_at;      // when the stages are told to leave, and when all are killed; INFINITY: not yet
 };

@@ -41,12 +41,12 @@ static void take_byte(struct words *w, struct buffer *word) {
     buffer_append(word, w->at++, 1);
 }
 
-// At the opening quote. In "…", a backslash takes '"' and '\' as they are.
+// At the opening quote. In "…", a backslash takes what is special in a shell as it is.
 static int take_quoted(struct words *w, struct buffer *word) {
     const char quote = *w->at++;
     const int begun = w->line;
     while (!at_end(w) && *w->at != quote) {
-        if (quote == '"' && w->end - w->at >= 2 && *w->at == '\\' && strchr("\"\\", w->at[1])) w->at++;
+        if (quote == '"' && w->end - w->at >= 2 && *w->at == '\\' && strchr("\"\\$`", w->at[1])) w->at++;
         take_byte(w, word);
     }
     if (at_end(w)) return error(EXIT_USAGE, "table, line %d: a quote is not closed", begun);

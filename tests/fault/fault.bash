@@ -28,14 +28,13 @@ train() {
     run_options "$@"
     "$TRAIN" "${options[@]}" 2>&1
 }
-# train_in_background NAME OPTION ...: its words go to NAME.log; `pid` is the script's.
+# train_in_background NAME OPTION ...: its words go to NAME.log; `pid` is the script's. As every process in the background of a
+# script, it begins with SIGINT ignored.
 train_in_background() {
     local options
     run_options "$@"
-    set -m # or it would ignore SIGINT
     "$TRAIN" "${options[@]}" >"$1.log" 2>&1 3>&- &
     pid=$!
-    set +m
 }
 resume() { train "$@" --resume latest; }
 

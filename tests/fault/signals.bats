@@ -48,15 +48,63 @@ drains() {
     drains 130 INT to-text text-decode
 }
 
+@test "SIGHUP to the script: a checkpoint of the step begun, 129" {
+    drains 129 HUP hup
+}
+
+@test "SIGUSR1 to the script, Slurm's warning: a checkpoint of the step begun, 143" {
+    drains 143 USR1 usr1
+}
+
+# below PID: every process that it started, and they did.
+below() {
+    local child
+    for child in $(pgrep -P "$1"); do
+        echo "$child"
+        below "$child"
+    done
+}
+
+@test "SIGTERM to every process of the job at once, as from systemd and Slurm" {
+    train_in_background all --steps $UNTIL_TOLD
+    reaches all 5
+    remember_stages all
+    kill -TERM "$pid" $(below "$pid")
+    leaves 143 15
+    all_gone
+    drained all
+}
+
+@test "the stages before the script" {
+    train_in_background before --steps $UNTIL_TOLD
+    reaches before 5
+    remember_stages before
+    kill -USR1 $stages_of_run "$pid"
+    leaves 143 15
+    all_gone
+    drained before
+}
+
+@test "timeout(1), which signals its child and then the process group of both" {
+    local TRAIN_ALONE=$TRAIN TRAIN=within
+    within() { exec timeout 1000 "$TRAIN_ALONE" "$@"; }
+    train_in_background timeout --steps $UNTIL_TOLD
+    reaches timeout 5
+    remember_stages timeout
+    kill -TERM "$pid"
+    leaves 143 15
+    all_gone
+    TRAIN=$TRAIN_ALONE
+    drained timeout
+}
+
 @test "Ctrl-C in a terminal: the whole job drains" {
     command -v script >/dev/null || skip "no script(1) for a terminal"
     local options
     run_options terminal --steps $UNTIL_TOLD
     mkfifo keys
-    set -m # or it would ignore SIGINT
     script -qec "$(printf '%q ' "$TRAIN" "${options[@]}")" /dev/null <keys >terminal.log 2>&1 3>&- &
     pid=$!
-    set +m
     exec 5>keys
     reaches terminal 5
     remember_stages terminal
@@ -73,7 +121,7 @@ drains() {
     remember_stages second
     signal STOP second text-decode # the drain cannot end
     kill -TERM "$pid"
-    sleep 1
+    sleep 1.1 # within a second it would be the same request
     kill -0 "$pid"
     kill -TERM "$pid"
     leaves 143 5
@@ -89,7 +137,7 @@ drains() {
     stage=$(<runs/stage/sockets/image-encode.pid)
     signal STOP stage text-decode
     signal TERM stage image-encode
-    sleep 1
+    sleep 1.1
     kill -0 "$stage"
     signal TERM stage image-encode
     stages_of_run=$stage all_gone stage 5

@@ -50,7 +50,7 @@ train_steps() {
     done
     { echo "$EPOCHREALTIME"; used "$name"; } >"$at.used.end"
     memory "$at.trace" >"$at.memory"
-    kill $pid 2>/dev/null && sleep 0.5 && kill $pid 2>/dev/null # the second one ends it at once
+    kill $pid 2>/dev/null && sleep 1.1 && kill $pid 2>/dev/null # the second one, a second later, ends it at once
     wait $pid
     (($(steps_done "$name") >= steps)) && return
     grep -av ' loss \(<-\|->\) ' "$at.trace"

@@ -42,6 +42,7 @@ static void test_words(void **state) {
     assert_string_equal(command_of("cat\ta  \t b  \r\n"), "cat|a|b");
     assert_string_equal(command_of("'cat' 'a b' 'it'\\''s' ''"), "cat|a b|it's|");
     assert_string_equal(command_of("cat \"a \\\"b\\\" \\\\ \\n\" c\\ d \\#e"), "cat|a \"b\" \\ \\n|c d|#e");
+    assert_string_equal(command_of("cat \"\\$HOME \\`id\\` \\' $HOME\""), "cat|$HOME `id` \\' $HOME");
     assert_string_equal(command_of("cat $HOME `id` * ~ a#b # a comment"), "cat|$HOME|`id`|*|~|a#b");
     assert_string_equal(command_of("cat 'two\nlines' \\\n and\\\nmore"), "cat|two\nlines|and|more");
     assert_string_equal(command_of("cat \\"), "cat|\\");
