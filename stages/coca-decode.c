@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "coca-decode/picture_file.h"
+#include "dataset/load.h"
 #include "image/image.h"
 #include "run/run.h"
 #include "run/samples.h"
@@ -124,17 +124,22 @@ static void *add_pixels(void *context, struct message *message, int samples) {
     return message_add(message, TENSOR_PIXELS, DT_U8, SHAPE(samples, size, size, 3));
 }
 
+static int load_picture(struct decode *decode, const char *line, struct span *bytes, char reason[WORKER_REASON]) {
+    struct buffer *picture = &decode->picture;
+    char *path = path_join(decode->own.root ? decode->own.root : ".", line);
+    char *defect = load_file(picture, path, RECORD_BYTES_LIMIT);
+    int status = defect ? -EXIT_DATA : 0;
+    if (defect) snprintf(reason, WORKER_REASON, "%s", defect);
+    *bytes = (struct span){picture->bytes, picture->size};
+    free(defect);
+    free(path);
+    return status;
+}
+
 // The sample's encoded bytes. 0, or -EXIT_DATA with `reason`.
 static int find_picture(struct decode *decode, const struct sample *sample, struct span *bytes,
                         char reason[WORKER_REASON]) {
-    struct buffer *picture = &decode->picture;
-    if (sample->line) {
-        char *path = path_join(decode->own.root ? decode->own.root : ".", sample->line);
-        int status = picture_file_read(path, picture, reason);
-        free(path);
-        *bytes = (struct span){picture->bytes, picture->size};
-        return status;
-    }
+    if (sample->line) return load_picture(decode, sample->line, bytes, reason);
     *bytes = sample->record.image;
     if (bytes->size) return 0;
     snprintf(reason, WORKER_REASON, "%s", *sample->reason ? sample->reason : "the record has no picture");

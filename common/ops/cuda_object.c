@@ -31,6 +31,13 @@ static char *find_object(void) {
     return found;
 }
 
+// The first difference is found at the end of the shorter list at the latest, by its 0.
+static bool sizes_equal(const size_t *sizes) {
+    for (size_t i = 0; i < sizeof cuda_object_sizes / sizeof *cuda_object_sizes; i++)
+        if (sizes[i] != cuda_object_sizes[i]) return false;
+    return true;
+}
+
 // It stays loaded: CUDA's libraries do not like to be unloaded.
 static int load(cuda_object_open **open, const char *path) {
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -40,8 +47,9 @@ static int load(cuda_object_open **open, const char *path) {
                      "--device cpu",
                      dlerror());
     const char *const *abi = dlsym(object, CUDA_OBJECT_ABI);
+    const size_t *const *sizes = dlsym(object, CUDA_OBJECT_SIZES);
     void *entry = dlsym(object, CUDA_OBJECT_ENTRY);
-    if (!abi || !entry || strcmp(*abi, cuda_object_signature) != 0)
+    if (!abi || !sizes || !entry || strcmp(*abi, cuda_object_signature) != 0 || !sizes_equal(*sizes))
         return error(EXIT_USAGE, "--device cuda: %s belongs to another build; run make", path);
     // C has no conversion from an object's address to a function's; POSIX says that they are alike.
     memcpy(open, &entry, sizeof entry);

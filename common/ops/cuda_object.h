@@ -7,13 +7,25 @@
 #define CUDA_OBJECT "coca_cuda.so"
 #define CUDA_OBJECT_ENTRY "cuda_backend_open"
 
-// Every operation as it is called. The object, which exports it as CUDA_OBJECT_ABI, was built for this executable when
-// the two are equal.
+// Every operation as it is called, and the sizes of the structs that both sides know, ended by 0. The object, which
+// exports them as CUDA_OBJECT_ABI and CUDA_OBJECT_SIZES, was built for this executable when they are equal.
 #define OP(name, parameters, arguments) #name #parameters
 static const char cuda_object_signature[] =
 #include "ops/ops.def"
     ;
 #undef OP
+static const size_t cuda_object_sizes[] = {
+    sizeof(struct ops),
+    sizeof(struct ops_graph),
+    sizeof(struct shared_memory),
+    sizeof(struct linear_shape),
+    sizeof(struct attention_shape),
+    sizeof(struct adamw_step),
+    sizeof(struct adafactor_step),
+    0,
+};
+#define CUDA_OBJECT_ABI "cuda_backend_abi"
+#define CUDA_OBJECT_SIZES "cuda_backend_sizes"
+
 // As backend.h's open.
 typedef int cuda_object_open(struct ops *ops, int index);
-#define CUDA_OBJECT_ABI "cuda_backend_abi"

@@ -79,9 +79,9 @@ decode() { coca-decode "${MODEL[@]}" "$@"; }
     drops=$(tr '\0' '\n' <rows | grep -ao '{"edge":"images".*}')
     [ "$(grep -c . <<<"$drops")" -eq 7 ]
     for id in 1 2 3 4 5 6 7; do grep -q "\"id\":$id," <<<"$drops"; done
-    grep -q '"name":"empty.png","reason":"the file is empty"' <<<"$drops"
-    grep -q '"name":"missing.png","reason":"No such file' <<<"$drops"
-    grep -q '"name":"fifo","reason":"not a file"' <<<"$drops"
+    grep -q '"name":"empty.png","reason":"empty picture"' <<<"$drops"
+    grep -q '"name":"missing.png","reason":"cannot be opened: No such file' <<<"$drops"
+    grep -q '"name":"fifo","reason":"is not a file"' <<<"$drops"
     grey=$(printf '80%.0s' {1..1344}) # 7 rows of 8 x 8 x 3
     [[ $(hex rows) == *"$grey"* ]]
     [[ $(hex rows) != *"${grey}80"* ]]

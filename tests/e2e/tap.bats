@@ -97,6 +97,33 @@ import() { coca-tap import in.safetensors --edge images --microbatch 2 --out "$@
     [ "$status" -eq 2 ]
 }
 
+@test "diff: what is infinite or NaN in both says nothing of the rest" {
+    local header='{"d":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}' nan='\0\0\300\177' inf='\0\0\200\177'
+    local one='\0\0\200\77' two='\0\0\0\100'
+    safetensors "$header" "$inf" "$nan" "$one" "$two" >a.safetensors
+    safetensors "$header" "$inf" "$nan" "$one" '\0\0\1\100' >near.safetensors # 2.015625 for 2
+    safetensors "$header" "$inf" "$nan" "$two" "$two" >far.safetensors
+    safetensors "$header" "$nan" "$nan" "$one" "$one" >nan.safetensors
+    coca-tap diff a.safetensors near.safetensors --tolerance 0.01
+    run coca-tap diff a.safetensors near.safetensors --tolerance 0.001
+    [ "$status" -eq 1 ]
+    run coca-tap diff a.safetensors far.safetensors --tolerance 0.1
+    [ "$status" -eq 1 ]
+    run coca-tap diff nan.safetensors a.safetensors --tolerance 0.1 # and the numbers behind the NaN differ
+    [ "$status" -eq 1 ]
+    [[ ${lines[0]} == *"relative error"*"nan, largest difference"*"nan" ]]
+}
+
+@test "diff: no tolerance makes two ids one" {
+    local header='{"ids":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}}' zero='\0\0\0\0\0\0\0\0'
+    safetensors "$header" "$zero" '\1\0\0\0\0\0\100\0' >a.safetensors # 2^54 + 1
+    safetensors "$header" "$zero" '\2\0\0\0\0\0\100\0' >b.safetensors
+    coca-tap diff a.safetensors a.safetensors --tolerance 0.1
+    run coca-tap diff a.safetensors b.safetensors --tolerance 0.1
+    [ "$status" -eq 1 ]
+    [[ ${lines[0]} == "ids i64 [2]: 1 of 2 elements differ" ]]
+}
+
 @test "a recording travels through pipes" {
     import - | coca-tap watch - >seen
     [ "$(wc -l <seen)" -eq 2 ]

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "dataset/load.h"
 
 static void *copy_of(const void *bytes, size_t size) {
     char *copy = xmalloc(size + 1);

@@ -36,6 +36,3 @@ void draft_picture_file(struct draft *draft, const char *path);
 // The same of a path that `list` names: under images_root, else beside the list.
 void draft_listed_picture(struct draft *draft, const struct importer *importer, const char *list, const char *path,
                           size_t length);
-
-// Replaces `bytes` by a regular file of at most `limit` bytes; NULL, or why not, which the caller frees.
-char *load_file(struct buffer *bytes, const char *path, size_t limit);

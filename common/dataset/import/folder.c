@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "dataset/import/draft.h"
 #include "dataset/import/formats.h"
+#include "dataset/load.h"
 
 #define TEXT_BYTES_LIMIT (1u << 20)
 

@@ -80,3 +80,4 @@ extern "C" int cuda_backend_open(struct ops *ops, int index) {
 }
 
 extern "C" const char *const cuda_backend_abi = cuda_object_signature;
+extern "C" const size_t *const cuda_backend_sizes = cuda_object_sizes;

@@ -2,6 +2,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <sys/stat.h>
 
 #include "dataset/import.h"
 #include "dataset/store.h"
@@ -177,6 +178,23 @@ static void test_csv_with_two_classes(void **state) {
                   "p/1.jpg image=P1 captions=both class=7\n"
                   "p/1.jpg image=P1 captions=one class=2\n"
                   "p/1.jpg image=P1 captions=none\n");
+}
+
+// A FIFO that a list names, or that lies beside a picture, is a defect: nobody may ever write into it.
+static void test_fifos(void **state) {
+    (void)state;
+    char *fifo = in_folder("p/fifo.txt");
+    write_text("p/1.jpg", "P1");
+    write_text("p/1.txt", "one");
+    write_text("p/fifo.jpg", "P2");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    write_text("list.csv", "filepath,title\np/fifo.txt,none\np/1.jpg,one\n");
+    alarm(20);
+    assert_import("csv", NO_OPTIONS, "list.csv", "p/fifo.txt captions=none defect\np/1.jpg image=P1 captions=one\n");
+    assert_import("folder", NO_OPTIONS, "p", "1 image=P1 captions=one\nfifo image=P2 defect\n");
+    alarm(0);
+    assert_int_equal(unlink(fifo), 0);
+    free(fifo);
 }
 
 static void test_tsv_with_and_without_header(void **state) {
@@ -427,6 +445,7 @@ int main(void) {
         IN_FOLDER(test_idx_header_that_lies),
         IN_FOLDER(test_csv),
         IN_FOLDER(test_csv_with_two_classes),
+        IN_FOLDER(test_fifos),
         IN_FOLDER(test_tsv_with_and_without_header),
         IN_FOLDER(test_csv_that_matches_nothing),
         IN_FOLDER(test_jsonl),

@@ -1,12 +1,13 @@
-// A whole file of others into memory, with a reason in words instead of a report, since the caller knows whose picture
-// it was. Only regular files are read, and no more of them than `limit`.
+// A file that a list, a folder or a line of stdin names, for importers and for coca-decode. Such paths are a user's, so
+// anything may be behind them. The caller knows whose picture it was, and that a sample is left out for it and nothing
+// ends: so a reason in words comes back instead of a report.
+#include "dataset/load.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "dataset/import/draft.h"
 
 // As many bytes as the file had when it was looked at: one that grows meanwhile is cut there, one that shrinks is a
 // defect.
@@ -35,7 +36,8 @@ static char *read_file(struct buffer *bytes, int descriptor, size_t limit) {
 
 char *load_file(struct buffer *bytes, const char *path, size_t limit) {
     buffer_clear(bytes);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    // Without O_NONBLOCK a FIFO would stop the process here.
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) return xformat("cannot be opened: %s", strerror(errno));
     char *defect = read_file(bytes, descriptor, limit);
     if (defect) buffer_clear(bytes);
