@@ -71,13 +71,14 @@ static int export_config(const char *folder) {
     return status;
 }
 
+// The configuration last: who finds it in a folder takes the rest for whole.
 int export_model(const char *checkpoint, const char *folder, const struct model_part *const *part, int count) {
     char *tokenizer = path_join(folder, PRETRAINED_TOKENIZER);
     int status = directory_make(folder);
     if (!status) status = export_weights(checkpoint, folder, part, count);
-    if (!status) status = export_config(folder);
     if (!status && file_exists(PRETRAINED_TOKENIZER))
         status = pretrained_copy_tokenizer(PRETRAINED_TOKENIZER, tokenizer);
+    if (!status) status = export_config(folder);
     free(tokenizer);
     return status;
 }

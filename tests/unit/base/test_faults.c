@@ -41,7 +41,7 @@ static int copy_large(void) {
 static void a_file_is_replaced_whole_or_not_at_all(void **state) {
     (void)state;
     assert_survives(&(struct fault_task){make_old, write_large, is_old, is_large, "file"});
-    assert_survives(&(struct fault_task){make_old, copy_large, is_old, is_large, "l"}); // of one of the two
+    assert_survives(&(struct fault_task){make_old, copy_large, is_old, is_large, "large|file"});
 }
 
 static int read_large(void) {
@@ -238,7 +238,7 @@ static void every_kind_of_flaw_is_found(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct fault_task task = {make_old, table[i].attempt, NULL, NULL, "file"};
-        if (table[i].attempt == write_large) task.words = "another name";
+        if (table[i].attempt == write_large) task.names = "another|name";
         if (table[i].writes) task.is_before = is_old, task.is_after = is_large;
         char *found = find_fault(&task);
         if (!found) fail_msg("row %zu: nothing is found", i);

@@ -9,7 +9,7 @@
 //
 // Each try is a process of its own in an empty folder. The nth call fails once; or from then on, as when a disk is
 // full; or the process is killed in it. Then must hold:
-// - it reports, with a word of the file, or passes in spite of it (a remedy was at hand);
+// - it reports, with the name of the file, or passes in spite of it (a remedy was at hand);
 // - no crash, no leak, no descriptor left open; no "*.tmp", unless it was killed or could not remove it;
 // - on the disk is the state before or the state after, never one between;
 // - the same task, tried again, passes.
@@ -22,7 +22,7 @@ struct fault_task {
     int (*attempt)(void);  // the task: 0, -exit_code when it reported, 1 when it passed with a wrong result; no asserts
     bool (*is_before)(void); // whether the disk holds that state, all that was there whole; NULL: the task only reads
     bool (*is_after)(void);
-    const char *words; // each report has them: the file's name
+    const char *names; // of files; each report has one of them: "this|that"
 };
 
 // Fails the test with the name and number of the call that the task did not survive.

@@ -5,8 +5,10 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "run/checkpoint.h"
+#include "run/export.h"
 #include "run/metrics.h"
 #include "run/run_directory.h"
+#include "tensor/safetensors.h"
 
 static void write_text(const char *path, const char *text) {
     assert_done(file_write(path, text, strlen(text)));
@@ -246,12 +248,64 @@ static void a_line_of_metrics_is_whole_or_told(void **state) {
     assert_survives(&(struct fault_task){make_log, append, begins_with_two_steps, has_third_step, "metrics.jsonl"});
 }
 
+// ---- the model that is left
+
+static const struct model_part *const parts[] = {&image_part, &text_part};
+
+static const char model_json[] =
+    "{\"family\": \"paper\", \"embed_dim\": 16,"
+    " \"vision_cfg\": {\"image_size\": 8, \"patch_size\": 4, \"width\": 16, \"layers\": 1, \"head_width\": 8,"
+    "   \"attentional_pool\": \"cascade\", \"attn_pooler_queries\": 3, \"attn_pooler_heads\": 2},"
+    " \"text_cfg\": {\"context_length\": 8, \"vocab_size\": 36, \"width\": 16, \"heads\": 2, \"layers\": 1,"
+    "   \"embed_cls\": true, \"pad_id\": 0, \"bos_id\": 1, \"eos_id\": 2},"
+    " \"multimodal_cfg\": {\"context_length\": 8, \"vocab_size\": 36, \"width\": 16, \"heads\": 2, \"layers\": 1}}";
+
+// Weights of one tensor a part are as good as a model's here.
+static void make_trained(void) {
+    const struct checkpoint checkpoint = write_aside(5);
+    float value = 5;
+    for (int i = 0; i < 2; i++) {
+        struct tensor tensor = {.dtype = DT_F32, .shape = SHAPE(1), .data = &value};
+        char *path = xformat("checkpoints/.step-5/%s.safetensors", parts[i]->name);
+        strcpy(tensor.name, parts[i]->name);
+        assert_done(safetensors_write(path, &tensor, 1, NULL, 0, NULL, NULL));
+        free(path);
+    }
+    assert_done(checkpoint_commit(&checkpoint, 2));
+    write_text("model.json", model_json);
+    write_text("tokenizer.model", "words");
+}
+
+static int export(void) {
+    return export_model("checkpoints/step-5", "model", parts, 2);
+}
+
+static bool is_no_model(void) {
+    return !file_exists("model/open_clip_config.json");
+}
+
+static bool is_model(void) {
+    struct safetensors weights;
+    if (safetensors_open(&weights, "model/open_clip_model.safetensors")) return false;
+    const bool whole = weights.count == 2 && holds("model/tokenizer.model", "words");
+    safetensors_close(&weights);
+    json_t *config = json_read("model/open_clip_config.json", 1 << 20);
+    const bool described = json_object_get(config, "model_cfg") && json_object_get(config, "preprocess_cfg");
+    json_decref(config);
+    return whole && described;
+}
+
+static void a_model_with_a_configuration_is_whole(void **state) {
+    (void)state;
+    assert_survives(&(struct fault_task){make_trained, export, is_no_model, is_model, "model|step-5"});
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_checkpoint_is_whole_or_none),      IN_FOLDER(a_checkpoint_reads_whole_or_not_at_all),
         IN_FOLDER(what_was_not_finished_goes),         IN_FOLDER(the_newest_is_found_or_the_failure_told),
         IN_FOLDER(a_run_is_there_when_all_of_it_is),   IN_FOLDER(a_run_goes_on_or_stays_as_it_was),
-        IN_FOLDER(a_line_of_metrics_is_whole_or_told),
+        IN_FOLDER(a_line_of_metrics_is_whole_or_told), IN_FOLDER(a_model_with_a_configuration_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
