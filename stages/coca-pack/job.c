@@ -41,6 +41,11 @@ void job_fill(struct job *job, int64_t number, const struct import_sample *sampl
     if (sample->defect) job_drop(job, DROP_UNREADABLE, sample->defect);
 }
 
+void job_fill_encoded(struct job *job, int64_t number, struct span record) {
+    job->number = number;
+    buffer_append(&job->encoded, record.bytes, record.size);
+}
+
 void job_drop_text(struct job *job, struct text_drop drop) {
     job->text_drop = xrealloc_array(job->text_drop, (size_t)job->text_drops + 1, sizeof drop);
     job->text_drop[job->text_drops++] = drop;

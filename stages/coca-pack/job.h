@@ -37,6 +37,7 @@ struct job {
 };
 
 void job_fill(struct job *job, int64_t number, const struct import_sample *sample); // a cleared one
+void job_fill_encoded(struct job *job, int64_t number, struct span record);         // as a dataset holds it
 void job_drop(struct job *job, enum drop drop, const char *detail);                 // the first one counts
 void job_drop_text(struct job *job, struct text_drop drop);
 void job_keep_picture(struct job *job, void *bytes); // takes malloc'ed memory over

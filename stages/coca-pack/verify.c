@@ -32,13 +32,15 @@ struct verification {
     int64_t unfit;
 };
 
-// The record goes through its encoded form again, as an importer's sample does: there is one judgement.
-static int submit(int64_t index, const struct record *record, void *context) {
-    struct verification *verification = context;
-    const struct import_sample sample = {.name = "", .record = *record};
+// The record goes as it is stored through the judgement of an importer's sample: there is one, and to it a record that
+// cannot be decoded is one more that is not fit.
+static int submit(struct verification *verification, struct store *store, int64_t index) {
+    struct span value;
+    int status = store_get(store, index, &value);
+    if (status) return status;
     struct job *job = pipeline_next(verification->pipeline);
     if (!job) return pipeline_drain(verification->pipeline);
-    job_fill(job, index, &sample);
+    job_fill_encoded(job, index, value);
     pipeline_put(verification->pipeline);
     return 0;
 }
@@ -62,7 +64,7 @@ static int verify_store(const struct verify *verify, struct store *store) {
     verification.progress = progress_new("verifying", store_count(store), "records");
     verification.pipeline = pipeline_new((int)verify->workers, calls);
     int status = store_verify(store);
-    if (!status) status = records_each(store, 0, 0, submit, &verification);
+    for (int64_t i = 0; i < store_count(store) && !status; i++) status = submit(&verification, store, i);
     if (!status) status = pipeline_drain(verification.pipeline);
     pipeline_free(&verification.pipeline);
     progress_done(&verification.progress);
