@@ -27,7 +27,7 @@ char *checkpoint_path(const char *run_directory, int64_t step) {
 }
 
 struct written_file *written_add(struct written *written, const char *name) {
-    int capacity = (int)(sizeof written->file / sizeof *written->file);
+    int capacity = WRITTEN_FILES;
     struct written_file *file = &written->file[written->count];
     if (written->count == capacity || strlen(name) >= sizeof file->name) bug("no room for file %s", name);
     *file = (struct written_file){0};
@@ -70,7 +70,7 @@ static int read_file_entry(struct written *written, const json_t *entry, const c
     int64_t size = json_fields_int(&fields, "size", -1, 0, INT64_MAX);
     uint64_t checksum;
     bool summed = read_hash(&fields, "checksum", &checksum);
-    int room = (int)(sizeof written->file / sizeof *written->file) - written->count;
+    int room = WRITTEN_FILES - written->count;
     if (json_fields_end(&fields) || !*name || strchr(name, '/') || strlen(name) >= sizeof written->file->name ||
         size < 0 || !summed || room < 1)
         return error(EXIT_DATA, "%s: a file's entry is damaged", path);

@@ -12,8 +12,9 @@ struct written_file {
     int64_t size;
     uint64_t checksum; // XXH64
 };
+enum { WRITTEN_FILES = 32 }; // three a stage: weights, optimizer, moving average
 struct written {
-    struct written_file file[12];
+    struct written_file file[WRITTEN_FILES];
     int count;
 };
 struct written_file *written_add(struct written *written, const char *name); // bug() when full

@@ -117,7 +117,7 @@ int scale_unpack(const struct message *message, struct scale_order *order) {
 struct message *done_pack(const struct written *written, int64_t step) {
     struct message *message = control_message(WORD_DONE, step);
     if (!written->count) return message;
-    const char *name[sizeof written->file / sizeof *written->file];
+    const char *name[WRITTEN_FILES];
     int64_t *size = message_add(message, DONE_SIZES, DT_I64, SHAPE(written->count));
     int64_t *checksum = message_add(message, DONE_CHECKSUMS, DT_I64, SHAPE(written->count));
     for (int i = 0; i < written->count; i++) {
@@ -133,7 +133,7 @@ int done_unpack(const struct message *message, struct written *written) {
     *written = (struct written){0};
     const struct tensor *sizes = message_find(message, DONE_SIZES);
     if (!sizes) return 0;
-    int capacity = (int)(sizeof written->file / sizeof *written->file);
+    int capacity = WRITTEN_FILES;
     int64_t count = shape_count(sizes->shape);
     const void *size, *checksum;
     int status = message_tensor(message, DONE_SIZES, DT_I64, SHAPE(count), &size);
