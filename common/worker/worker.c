@@ -1,13 +1,8 @@
-// What a worker does before its first unit: which samples it makes, the edge that it serves, the memory that it takes.
-// coca-decode and coca-tokenize are workers; how one unit is made stands in worker_make.c, who asks for which in
-// worker_serve.c and worker_record.c.
+// Which samples a worker makes: those of the run's plan, or those that its own options say. coca-decode and coca-tokenize
+// are workers. How one unit is made of samples stands in worker_make.c; a leaf, so that the others need not call each other.
 #include "worker/worker.h"
 
-#include "base/clock.h"
-#include "base/fail.h"
 #include "stage/option_rows.h"
-#include "stage/stage.h"
-#include "worker/worker_private.h"
 
 #define FIELD(member) offsetof(struct worker_options, member)
 static const struct option rows[] = {
@@ -47,25 +42,4 @@ int worker_open(struct worker *worker, enum sources_order pass, const char *cons
 
 void worker_close(struct worker *worker) {
     if (worker->sources) sources_close(&worker->sources);
-}
-
-// Beside the data: buffers of the sockets, pages of libraries that are written to when first used. Measured.
-#define WORKING_BYTES (128 << 10)
-enum { MESSAGES = 2 }; // one is made while another leaves
-
-static void announce(const struct worker *worker) {
-    int64_t message = worker->run->options.microbatch * worker->row_bytes;
-    stage_announce_memory(memory_peak_bytes() + WORKING_BYTES + worker->sample_bytes + MESSAGES * message);
-}
-
-int worker_run(const struct worker *worker, struct hub *hub) {
-    struct edge *edge;
-    const struct edge_options options = {
-        .name = worker->edge, .address = worker->address, .manner = EDGE_SERVE, .direction = EDGE_OUT};
-    if (!worker->address) return error(EXIT_USAGE, "--%s ADDRESS says where the samples go", worker->edge);
-    int status = hub_edge(hub, &edge, &options);
-    if (status) return status;
-    announce(worker);
-    stage_ready();
-    return edge_is_recording(edge) ? worker_record(worker, edge) : worker_serve(worker, hub, edge);
 }
