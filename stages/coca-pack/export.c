@@ -21,7 +21,7 @@ static const char manual[] =
     "Writes the dataset DIR as a tar of adjacent members NUMBER.SUFFIX: the picture as packed (jpg, png or webp;\n"
     "0.jpg, 1.jpg, … of a record with several), txt (captions, one per line), cls (the class), and json (all\n"
     "texts: id, captions, labels, question, answers), each where a record has it. `coca-pack pack --from tar`\n"
-    "reads it back.\n"
+    "reads it back; of several pictures it takes one, which --image-key names: 0.jpg, say.\n"
     "\n"
     "Examples:\n"
     "  coca-pack export data/mine --tar mine.tar\n"

@@ -159,18 +159,6 @@ static int pack_all(struct packing *packing, const struct strings *class_names, 
     return status;
 }
 
-// The dataset that is named first is renamed last: if it is there, so is the other.
-static int write_outputs(const struct pack *pack, const struct strings *class_names, const struct strings *paths) {
-    struct packing packing = {.pack = pack};
-    int status = open_outputs(&packing);
-    if (!status) status = pack_all(&packing, class_names, paths);
-    if (!status && pack->hold_out) status = output_commit(&packing.held_out);
-    if (!status) status = output_commit(&packing.train);
-    output_abandon(&packing.train);
-    output_abandon(&packing.held_out);
-    return status;
-}
-
 // CLIP_benchmark's lists of class names and templates lie in the root, above the split; zero-shot evaluation looks for
 // them in the dataset.
 static int copy_list(const char *from, const char *to, const char *name) {
@@ -183,13 +171,32 @@ static int copy_list(const char *from, const char *to, const char *name) {
     return status;
 }
 
-static int copy_lists(const struct pack *pack, const char *from) {
+static int copy_lists(const char *from, const struct output *output) {
     static const char *const names[] = {"classnames.txt", "zeroshot_classification_templates.txt", "dataset_type.txt"};
     int status = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
-        status = copy_list(from, pack->to, names[i]);
-        if (!status && pack->held_out_to) status = copy_list(from, pack->held_out_to, names[i]);
-    }
+    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++)
+        status = copy_list(from, store_writer_path(output->writer), names[i]);
+    return status;
+}
+
+// Before the datasets have their names, which stand for whole ones.
+static int add_lists(const struct packing *packing, const char *from) {
+    if (strcmp(packing->pack->from, "clip-benchmark")) return 0;
+    int status = copy_lists(from, &packing->train);
+    if (!status && packing->pack->hold_out) status = copy_lists(from, &packing->held_out);
+    return status;
+}
+
+// The dataset that is named first is renamed last: if it is there, so is the other.
+static int write_outputs(const struct pack *pack, const struct strings *class_names, const struct strings *paths) {
+    struct packing packing = {.pack = pack};
+    int status = open_outputs(&packing);
+    if (!status) status = pack_all(&packing, class_names, paths);
+    if (!status) status = add_lists(&packing, paths->item[0]);
+    if (!status && pack->hold_out) status = output_commit(&packing.held_out);
+    if (!status) status = output_commit(&packing.train);
+    output_abandon(&packing.train);
+    output_abandon(&packing.held_out);
     return status;
 }
 
@@ -224,7 +231,6 @@ static int run(void *context, const struct strings *paths) {
     signal(SIGINT, catch_signal);
     signal(SIGTERM, catch_signal);
     if (!status) status = write_outputs(pack, &class_names, paths);
-    if (!status && !strcmp(pack->from, "clip-benchmark")) status = copy_lists(pack, paths->item[0]);
     strings_release(&class_names);
     return status;
 }

@@ -158,6 +158,22 @@ small_set() {
     diff <(coca-pack list labelled | cut -f3-) <(coca-pack list back | cut -f3-)
 }
 
+@test "pack: a tar root of CLIP_benchmark brings its lists along, or there is no dataset" {
+    small_set
+    coca-pack pack --from folder pictures --to set
+    mkdir -p wds/test
+    coca-pack export set --tar wds/test/0.tar
+    echo 1 >wds/test/nshards.txt
+    echo retrieval >wds/dataset_type.txt
+    coca-pack pack --from clip-benchmark wds --to a --hold-out 5 --held-out-to b
+    cmp wds/dataset_type.txt a/dataset_type.txt
+    cmp wds/dataset_type.txt b/dataset_type.txt
+    ln -s /dev/null wds/classnames.txt # which cannot be copied
+    run coca-pack pack --from clip-benchmark wds --to c --hold-out 5 --held-out-to d
+    [ "$status" -eq 3 ]
+    [ ! -e c ] && [ ! -e d ] && [ ! -e c.tmp ] && [ ! -e d.tmp ]
+}
+
 @test "pack: a tar that is cut is exit 3 and leaves nothing" {
     tiny_captioned set 6
     coca-pack export set --tar set.tar
