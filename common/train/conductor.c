@@ -66,9 +66,13 @@ static int export_last(const struct training *training) {
     return status;
 }
 
-// Followers leave when control ends; the model is put together after that.
+// Followers leave when control ends, and wait for the ends of all edges; the model is put together after that.
 static int finish(struct training *training) {
-    int status = edge_end(training->conductor->control);
+    struct edge *edges[] = {training->conductor->embeddings, training->conductor->embeddings_grad,
+                            training->conductor->control};
+    int status = 0;
+    for (size_t i = 0; i < sizeof edges / sizeof *edges && !status; i++)
+        if (edges[i]) status = edge_end(edges[i]);
     if (!status && !training->signal) return export_last(training);
     stage_exit_signal(training->signal);
     return status;

@@ -167,9 +167,14 @@ int edge_send(struct edge *edge, struct address to, struct message **message) {
 
 // --- Ending
 
+// Of stateful peers one that ended waits for the answer (hub_part).
+static bool hears_end(const struct edge *edge, const struct peer *peer) {
+    return peer->state == PEER_HERE || (peer->state == PEER_ENDED && edge->manner->stateful && !peer->unreachable);
+}
+
 void edge_say_end(struct edge *edge) {
     for (int i = 0; i < edge->peer_count; i++) {
-        if (edge->peer[i]->state != PEER_HERE) continue;
+        if (!hears_end(edge, edge->peer[i])) continue;
         struct message *end = frames_control(MESSAGE_END);
         frames_send(edge->peer[i], &end);
     }
@@ -193,10 +198,10 @@ int edge_end(struct edge *edge) {
     return close_recording(&edge->recording);
 }
 
-// What a peer that ended, or never came, was to get is not waited for.
+// What a peer that is gone, or never came, was to get is not waited for; nor answers that a consumer needs no more.
 static bool nobody_listens(const struct link *link) {
     const struct peer *peer = peer_of_link(link);
-    return !link->edge->manner->binds && (!peer || peer->state == PEER_ENDED);
+    return !link->edge->manner->binds && (!peer || !hears_end(link->edge, peer));
 }
 
 static void free_links(struct edge *edge, int linger_ms) {

@@ -12,7 +12,7 @@
 #include "wire/manner.h"
 #include "wire/wait.h"
 
-enum { ABANDON_LINGER_MS = 500 };
+enum { ABANDON_LINGER_MS = 500 }; // for the `end` of workers
 
 struct hub *hub_new(const struct hub_config *config) {
     struct hub *hub = xcalloc(1, sizeof *hub);
@@ -57,11 +57,18 @@ static void check_copies(const struct hub *hub) {
     }
 }
 
-static void hub_free(struct hub **hub, int linger_ms) {
+// After a failure nothing is let out to stateful peers: a socket that lingers while its peer leaves too is what
+// hub_part avoids.
+static int linger_of(const struct edge *edge, bool abandoned) {
+    if (!abandoned) return -1;
+    return edge->manner->stateful ? 0 : ABANDON_LINGER_MS;
+}
+
+static void hub_free(struct hub **hub, bool abandoned) {
     while ((*hub)->edges) {
         struct edge *edge = (*hub)->edges;
         (*hub)->edges = edge->next;
-        edge_free(edge, linger_ms);
+        edge_free(edge, linger_of(edge, abandoned));
     }
     while (zmq_ctx_term((*hub)->context) && zmq_errno() == EINTR) continue;
     keys_release(&(*hub)->keys);
@@ -78,14 +85,15 @@ int hub_close(struct hub **hub) {
         int ended = edge_end(edge), copied = edge_close_copy(edge);
         if (status == 0) status = ended ? ended : copied;
     }
-    hub_free(hub, -1);
+    hub_part(*hub);
+    hub_free(hub, false);
     return status;
 }
 
 void hub_abandon(struct hub **hub) {
     for (struct edge *edge = (*hub)->edges; edge; edge = edge->next)
         if (edge->manner->name == EDGE_PULL && !edge->ended) edge_say_end(edge);
-    hub_free(hub, ABANDON_LINGER_MS);
+    hub_free(hub, true);
 }
 
 struct hub_counters hub_counters(const struct hub *hub) {

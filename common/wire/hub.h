@@ -43,8 +43,8 @@ struct hub *hub_new(const struct hub_config *config); // what the configuration 
 const char *hub_role(const struct hub *hub); // as configured
 int hub_rank(const struct hub *hub);
 
-// Says `end` on every edge that was not ended, lets messages out within the linger time, frees. 0, or -EXIT_RUN when a
-// recording could not be finished.
+// Says `end` on every edge that was not ended, waits a few seconds at most for stateful peers to say theirs, lets
+// messages out within the linger time, frees. 0, or -EXIT_RUN when a recording could not be finished.
 int hub_close(struct hub **hub);
 
 // The end after a failure: only workers are told `end`; stateful peers notice the loss, recordings stay without `end`.

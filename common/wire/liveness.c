@@ -14,7 +14,7 @@ static void send_probes(struct edge *edge) {
     if (!edge->manner->binds) return;
     for (int i = 0; i < edge->peer_count; i++) {
         struct message *probe;
-        if (edge->peer[i]->unreachable) continue;
+        if (edge->peer[i]->unreachable || edge->peer[i]->state == PEER_ENDED) continue;
         probe = frames_control(MESSAGE_PROBE);
         edge->peer[i]->unreachable = !frames_send(edge->peer[i], &probe);
     }
@@ -52,6 +52,7 @@ static void disconnected(struct link *link) {
     arrivals_take(edge);
     struct peer *peer = peer_of_link(link);
     const bool greeted = peer;
+    if (peer) peer->unreachable = true;
     if (peer && peer->state == PEER_ENDED) return;
     if (peer) edge->manner->lost(edge, peer);
     if (link->lost || (greeted && edge->manner->stateful)) return;

@@ -16,9 +16,10 @@ static const char *deliver(struct edge *edge, struct peer *peer, struct message 
     return NULL;
 }
 
-// Who has ended its own side needs the peer no more.
+// Who has ended its own side needs the peer no more, nor waits for its `end`.
 static void lost(struct edge *edge, struct peer *peer) {
     struct hub *hub = edge->hub;
+    if (edge->ended) peer->state = PEER_ENDED;
     if (edge->ended || hub->failure) return;
     hub_fail(hub, error(EXIT_PEER, "edge %s: %s %d is gone (its log says why)", edge->name, peer->role, peer->rank));
 }

@@ -15,6 +15,7 @@
 enum { TICK_MS = 200 };
 #define PROBE_SECONDS 1.0
 #define LONGEST_POLL 1.0 // seconds; a poll that took longer was in a stopped process
+#define PART_SECONDS 3.0
 
 void hub_watch(struct hub *hub, int fd, int (*callback)(void *context), void *context) {
     hub->watches = xrealloc_array(hub->watches, (size_t)hub->watch_count + 1, sizeof *hub->watches);
@@ -191,4 +192,27 @@ static bool all_met(const struct awaited *awaited) {
 int hub_meet(struct hub *hub) {
     struct awaited awaited = {.met = all_met, .hub = hub, .fd = -1, .account = &hub->counters.waiting};
     return hub_wait(&awaited);
+}
+
+// --- Parting
+
+static bool has_parted(const struct edge *edge) {
+    for (int i = 0; i < edge->peer_count && edge->manner->stateful; i++)
+        if (edge->peer[i]->state == PEER_HERE) return false;
+    return true;
+}
+
+static bool all_parted(const struct hub *hub) {
+    for (const struct edge *edge = hub->edges; edge; edge = edge->next)
+        if (!has_parted(edge)) return false;
+    return true;
+}
+
+// Both ends of a stateful edge say `end` and hear the other's before they close. Who closed first would leave the other
+// one's `end` without a reader: that lingers for its whole time, and when something arrives for the closed socket
+// meanwhile, libzmq's next heartbeat aborts the process (assertion !_io_error of libzmq 4.3).
+void hub_part(struct hub *hub) {
+    const double until = hub->clock + PART_SECONDS;
+    for (int timeout = 0; !hub->failure && !hub->interrupt && hub->clock < until && !all_parted(hub); timeout = TICK_MS)
+        hub_pass(hub, timeout, NULL);
 }

@@ -19,4 +19,5 @@ struct awaited {
 int hub_wait(struct awaited *awaited);
 int hub_status(struct hub *hub);                                         // a failure, an interrupt (once) or 0
 void hub_pass(struct hub *hub, int timeout_ms, struct awaited *awaited); // serves what is there; awaited may be NULL
+void hub_part(struct hub *hub);                                          // until stateful peers have ended, or are gone
 int hub_wait_fd(void *context, int fd, short events);                    // of a recording; context is the edge
