@@ -30,6 +30,7 @@ read_options() {
         elif [[ $1 != --* ]]; then operands+=("$1")
         elif [[ $1 == *=* ]]; then add_option "${1%%=*}" "${1#*=}"
         elif [[ $1 != --@($flags) && ${2---} != --* ]]; then add_option "$1" "$2" && shift
+        elif [[ $1 == --@($paths) ]]; then fail 2 "$1 needs a value"
         else options+=("$1"); fi
         shift
     done
