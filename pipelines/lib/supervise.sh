@@ -20,8 +20,7 @@ paths='benchmark|caption|classnames|data|html|keys|losses|names|out|pretrained|r
 flags='help|insecure|sample|texts'
 options=() operands=() job_options=() job_settings=() job_table=''
 
-# The comment at the head of the script that runs.
-usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
+usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; } # the comment at the head of the script that runs
 fail() { printf '%s: error: %s\n' "${0##*/}" "${*:2}" >&2; exit "$1"; }
 
 read_options() {
