@@ -59,6 +59,7 @@ struct run {
         char *run_dir, *conductor;
         int64_t table;
         bool scratch, times;
+        double grace;
         struct strings record;
     } own;
     struct table table;
@@ -75,6 +76,8 @@ static const struct option rows[] = {
     TEXT("conductor", conductor, "NAME", NULL, "of the process that ends the others when it is asked to", OPTION_LOCAL),
     LIST("record", record, "[STAGE:]EDGE=FILE",
          "has the processes, or the one named, that receive on an edge record it", OPTION_LOCAL),
+    REAL("grace", grace, "SECONDS", "20", 0, 1e6,
+         "for processes to leave once they were told to, before they are killed", OPTION_LOCAL),
     FLAG("scratch", scratch, "remove DIR at the end, unless a log in it was named", OPTION_LOCAL),
     FLAG("times", times, "print where each process's time went", OPTION_LOCAL),
 };
@@ -132,6 +135,13 @@ static int read_records(struct run *run) {
     return status;
 }
 
+static int check_conductor(const struct run *run) {
+    const char *name = run->own.conductor;
+    for (int i = 0; name && i < run->table.count; i++)
+        if (run->table.row[i].name && !strcmp(run->table.row[i].name, name)) return 0;
+    return name ? error(EXIT_USAGE, "--conductor %s: the table has no such row", name) : 0;
+}
+
 static int find_directory(struct run *run) {
     if (!run->own.run_dir) return error(EXIT_USAGE, "give --run-dir DIR");
     run->supervisor.around.directory = realpath(run->own.run_dir, NULL);
@@ -181,6 +191,7 @@ static void release(struct run *run) {
 
 static int guard_jobs(struct run *run) {
     int status = read_table(run);
+    if (!status) status = check_conductor(run);
     if (!status) status = read_records(run);
     if (status) {
         supervisor_clean(&run->supervisor);
@@ -195,7 +206,8 @@ static int run(void *context, const struct strings *operands) {
     run->supervisor = (struct supervisor){.around = {.options = operands},
                                           .conductor = run->own.conductor,
                                           .scratch = run->own.scratch,
-                                          .times = run->own.times};
+                                          .times = run->own.times,
+                                          .grace = run->own.grace};
     int lock = -1, status = find_directory(run);
     if (!status) status = folder_take(run->supervisor.around.directory, &lock);
     if (!status) status = guard_jobs(run);

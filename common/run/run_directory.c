@@ -234,7 +234,7 @@ static int cut_logs(const struct run_directory *directory) {
     return status;
 }
 
-// A job under way holds this lock (pipelines/lib/supervise.sh); what it reads and appends to is not to be touched then.
+// A job under way holds this lock (coca-run); what it reads and appends to is not to be touched then.
 static int lock(struct run_directory *directory) {
     char *file = file_in(directory, "lock");
     int status = 0;

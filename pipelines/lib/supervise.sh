@@ -20,8 +20,7 @@ paths='benchmark|caption|classnames|data|html|keys|losses|names|out|pretrained|r
 flags='help|insecure|sample|texts'
 options=() operands=() job_options=() job_settings=() job_table=''
 
-# The comment at the head of the script that runs.
-usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
+usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; } # the comment at the head of the script that runs
 fail() { printf '%s: error: %s\n' "${0##*/}" "${*:2}" >&2; exit "$1"; }
 
 read_options() {
@@ -30,6 +29,7 @@ read_options() {
         elif [[ $1 != --* ]]; then operands+=("$1")
         elif [[ $1 == *=* ]]; then add_option "${1%%=*}" "${1#*=}"
         elif [[ $1 != --@($flags) && ${2---} != --* ]]; then add_option "$1" "$2" && shift
+        elif [[ $1 == --@($paths) ]]; then fail 2 "$1 needs a value"
         else options+=("$1"); fi
         shift
     done

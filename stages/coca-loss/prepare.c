@@ -31,7 +31,7 @@ static const char manual[] =
 static const struct option place_rows[] = {
     HEADING("Run"),
     TEXT("name", name, "NAME", NULL, "of the run", OPTION_LOCAL),
-    TEXT("runs", runs, "DIR", "runs", "where runs are kept", OPTION_LOCAL),
+    TEXT("runs", runs, "DIR", "runs", "where runs are kept (train.sh: runs beside pipelines/)", OPTION_LOCAL),
     TEXT("resume", resume, "latest|step-N", NULL, "go on from a checkpoint of the run", OPTION_LOCAL),
 };
 

@@ -27,7 +27,7 @@ void job_tell_to_leave(struct job *job, double now) {
     if (job->fifo < 0) return;
     close(job->fifo);
     job->fifo = -1;
-    job->kill_at = fmin(job->kill_at, now + (job->ending ? LAST_PATIENCE : LEAVE_PATIENCE));
+    job->kill_at = fmin(job->kill_at, now + (job->ending ? LAST_PATIENCE : job->self->grace));
 }
 
 void job_end_sides(const struct job *job) {
@@ -128,7 +128,7 @@ static void asked_at_process(struct job *job, const struct process *process, int
     if (!job->self->asked) {
         note("%s was asked to leave by signal %d", process->name, signal);
         request(job, signal, now);
-        job->leave_at = fmin(job->leave_at, now + LEAVE_PATIENCE);
+        job->leave_at = fmin(job->leave_at, now + job->self->grace);
     }
     if (job_needs(process)) leave_as_asked(job, signal);
     if (is_leader(job, process)) job->leave_at = fmin(job->leave_at, now + WORKER_PATIENCE);

@@ -10,6 +10,7 @@ struct supervisor {
     const char *conductor; // name of the row to which requests are passed; NULL: to all
     bool scratch;          // the directory is removed in the end, unless a log was named
     bool times;            // print report_times at the end
+    double grace;          // seconds for processes to leave once the stages were told to
     int signals, guard;    // descriptors: a signalfd that does not block, and one at its end when the guard is gone
     int asked;             // by which signal the end was asked for, 0: it was not; SIGUSR1 counts as SIGTERM
     double asked_at;

@@ -95,6 +95,9 @@ teardown() { tiny_teardown; }
     run "$P/embed.sh" "${given[@]}" --out
     [ "$status" -eq 2 ]
     [[ $output == *"--out needs a value"* ]]
+    run "$P/embed.sh" "${given[@]}" --names --out x captioned/00.png
+    [ "$status" -eq 2 ]
+    [[ $output == *"--names needs a value"* ]]
     run "$P/caption.sh" --run --out x captioned/00.png
     [ "$status" -eq 2 ]
     [[ $output == *"--run needs a value"* ]]

@@ -18,6 +18,7 @@ trap 'echo "hup $1" >>"$LOG"; exit 129' HUP
 [[ $1 != 0 ]] || exit "$2"
 exec 7<"$RUN/sockets/supervisor"
 read -r -t "$1" -u 7; (($? == 1)) && { echo "orphan $1" >>"$LOG"; exit 4; }
+echo "end $1 $2" >>"$LOG"
 exit "$2"
 S
     # deaf SECONDS [CODE]: takes no notice of requests; its children do not, either
@@ -146,10 +147,9 @@ S
     run job 'stage a proc 0.1 3' 'side v bash -c "sleep 3002; :"'
     [ "$status" -eq 3 ]
     nobody 3002
+    rm "$LOG"
     job_in_background 'stage a proc 0.1 0' 'side v bash -c "sleep 3003; :"'
-    logged 'start 0.1 0'
-    left() { ! kill -0 "$(<run/sockets/a.pid)"; }
-    eventually left
+    logged 'end 0.1 0'
     kill -INT "$pid"
     leaves 130 5
     nobody 3003
@@ -158,7 +158,7 @@ S
 @test "jobs one after the other, until one fails" {
     run job 'stage a proc 0 0' then 'stage a proc 0.1 0' then 'stage a proc 0.2 3' then 'stage a proc 0.3 0'
     [ "$status" -eq 3 ]
-    [ "$(cut -d' ' -f2 "$LOG" | tr '\n' ' ')" = "0 0.1 0.2 " ]
+    [ "$(sed -n 's/start \([0-9.]*\) .*/\1/p' "$LOG" | tr '\n' ' ')" = "0 0.1 0.2 " ]
 }
 
 # --- Failures
@@ -187,6 +187,18 @@ S
     run job 'stage a bash -c "exit 4"' 'stage b proc 30 0' # nobody says why
     [ "$status" -eq 4 ]
     [[ $output == *"a left with 4"* ]]
+}
+
+@test "a stage that does not leave when it is told to is killed" {
+    run job 'stage a deaf 3012' 'stage b bash -c "until [ -e $LOG ]; do sleep 0.02; done; exit 3"' -- --grace 0.2
+    [ "$status" -eq 3 ]
+    nobody 3012
+}
+
+@test "a conductor that the table does not have" {
+    run job 'stage a proc 0 0' -- --conductor b
+    [ "$status" -eq 2 ]
+    [[ $output == *"--conductor b: the table has no such row"* ]]
 }
 
 @test "the last lines of a log are shown, of this job alone, and a log that is not there is not named" {
