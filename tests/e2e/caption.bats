@@ -48,7 +48,7 @@ captions() { "$CAPTION" "${given[@]}" "$@"; }
     [ "$status" -eq 3 ]
     [ "$(cut -f1 <<<"$output")" = "$(<list)" ]
     [ "$(grep -c $'\t$' <<<"$output")" -ge 3 ]
-    [[ $stderr == *"pictures/05.png: "* && $stderr == *"missing.png: No such file"* && $stderr == *"3 of 5 pictures"* ]]
+    [[ $stderr == *"pictures/05.png: "* && $stderr == *"missing.png: cannot be opened: No such file"* && $stderr == *"3 of 5 pictures"* ]]
 }
 
 @test "caption --resume: goes on behind a cut line, and refuses another list" {

@@ -200,7 +200,7 @@ shares() { sed "s/\"chance\".*//; s/.*\"$2\": \([0-9.e-]*\).*/\1/" "$1" | xargs 
     serve_images --list list
     run score embed --out rows.npy
     [ "$status" -eq 3 ]
-    [[ $output == *"missing.png: No such file"* ]]
+    [[ $output == *"missing.png: cannot be opened: No such file"* ]]
     [ "$(numbers rows.npy | sed -n 17,32p | sort -u | tr -d ' ')" = 0 ]
     [ "$(numbers rows.npy | grep -cx ' *0')" -eq 16 ]
 }
