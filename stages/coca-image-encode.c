@@ -53,7 +53,7 @@ struct image_encode {
 // ---- before sockets
 
 static int sets_for(const struct image_encode *self, int recompute, int64_t microbatch) {
-    return self->base.train && recompute == RECOMPUTE_NONE ? (int)(self->base.run.options.batch_size / microbatch) : 1;
+    return self->base.train && recompute == RECOMPUTE_NONE ? stateful_own(&self->base, microbatch) : 1;
 }
 
 static int window(const struct image_encode *self) {
@@ -76,8 +76,9 @@ static struct memory_bytes need(void *context, int recompute, int64_t microbatch
     const struct model_config *config = &self->base.part.config;
     struct tower_plan plan = {(int)microbatch, sets_for(self, recompute, microbatch), self->base.train};
     int64_t pixels = 3LL * config->vision.image_size * config->vision.image_size;
-    int64_t kept = self->base.train && recompute == RECOMPUTE_MICROBATCH ? o->batch_size : 0;
-    int64_t queued = self->base.train ? o->batch_size / microbatch : o->features ? served_slots(self) : 0;
+    int own = stateful_own(&self->base, microbatch);
+    int64_t kept = self->base.train && recompute == RECOMPUTE_MICROBATCH ? own * microbatch : 0;
+    int64_t queued = self->base.train ? own : o->features ? served_slots(self) : 0;
     struct memory_bytes bytes = part_bytes(&self->base.part, self->base.train);
     struct memory_bytes features = slots_bytes(
         &self->base.part, queued, shape_bytes(features_shape(self, microbatch), self->base.part.ops->dtype));
@@ -100,7 +101,7 @@ static int load(struct image_encode *self) {
     self->sets = sets_for(self, o->recompute, o->microbatch);
     struct tower_plan plan = {(int)o->microbatch, self->sets, self->base.train};
     self->tower = image_tower_new(&self->base.part.config, self->base.part.params, plan);
-    self->kept_count = run_microbatches(&self->base.run);
+    self->kept_count = stateful_own(&self->base, o->microbatch);
     self->kept = xcalloc((size_t)self->kept_count, sizeof *self->kept);
     self->held = -1;
     return 0;
@@ -236,9 +237,8 @@ static int backward(void *context, const struct work *work, struct message *take
 
 static int outputs(void *context, struct tensor *tensor) {
     const struct image_encode *self = context;
-    const struct run *run = &self->base.run;
+    const int64_t B = self->base.run.options.microbatch, own = stateful_own(&self->base, B) * B;
     if (!self->dumped) return 0;
-    int64_t own = run->options.batch_size / topology_ranks(&self->base.topology, ROLE_IMAGE);
     *tensor =
         (struct tensor){.name = "features", .dtype = DT_F32, .shape = features_shape(self, own), .data = self->dumped};
     return 1;
@@ -260,7 +260,7 @@ static void open_slots(struct image_encode *self) {
     size_t bytes =
         (size_t)shape_bytes(features_shape(self, self->base.run.options.microbatch), self->base.part.ops->dtype);
     self->slots = self->base.run.options.control
-                      ? slots_new(&self->base.part, &self->features, run_microbatches(&self->base.run), bytes)
+                      ? slots_new(&self->base.part, &self->features, self->kept_count, bytes)
                       : slots_new_served(&self->base.part, self->features.edge, ROLE_TEXT, served_slots(self), bytes);
     self->d_features.ops = self->base.part.ops;
 }

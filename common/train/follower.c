@@ -13,7 +13,6 @@ static struct channel pulled_channel(const struct follower *follower) {
 
 int follower_run(struct follower *follower) {
     follower->rank = hub_rank(follower->hub);
-    follower->ranks = topology_ranks(follower->topology, hub_role(follower->hub));
     own_units_begin(&follower->own, follower->rank, follower->ranks);
     follower->pulled = (struct ahead){.edge = pulled_channel(follower).edge,
                                       .from = ANYBODY,

@@ -39,7 +39,7 @@ enum { DUMP_OUTPUTS = 4 };
 struct follower {
     struct hub *hub;
     struct part *part;
-    const struct topology *topology;
+    int ranks; // of this stage
     struct channel control; // without an edge: no conductor
     struct edge *served;    // NULL, or the output that a consumer asks for
     int window;             // pulled units to ask for ahead of need
@@ -50,7 +50,7 @@ struct follower {
     int (*outputs)(void *context, struct tensor *tensor);
     void *context;
 
-    int rank, ranks; // private, as all below
+    int rank; // private, as all below
     struct ahead pulled;
     struct own_units own;
 };

@@ -2,6 +2,7 @@
 // conducts, and its part of the model is two scalars.
 #include "train/stateful.h"
 
+#include "base/fail.h"
 #include "stage/stage.h"
 
 int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool may_train) {
@@ -9,7 +10,16 @@ int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool m
     if (status) return status;
     stage->topology = topology_of(&stage->run);
     stage->train = may_train && run_trains(&stage->run);
+    stage->ranks = topology_ranks(&stage->topology, row->role);
+    if (stage->run.options.control && !stage->ranks)
+        return error(EXIT_USAGE, "a run with these losses has no %s: its weights are all 0", row->role);
+    if (!stage->ranks) stage->ranks = 1;
     return stage->train || stage->run.options.control ? run_check_batch(&stage->run) : 0;
+}
+
+int stateful_own(const struct stateful *stage, int64_t microbatch) {
+    const int64_t own = stage->run.options.batch_size / microbatch / stage->ranks;
+    return own > 1 ? (int)own : 1;
 }
 
 int stateful_open(struct stateful *stage, struct hub *hub, const struct stage_edge *list, int count) {
@@ -26,7 +36,7 @@ int stateful_drive(struct stateful *stage, struct follower *follower) {
     if (status) return status;
     follower->hub = hub;
     follower->part = &stage->part;
-    follower->topology = &stage->topology;
+    follower->ranks = stage->ranks;
     follower->control = edges_channel(&stage->edges, "control");
     return follower_run(follower);
 }

@@ -10,11 +10,14 @@ struct stateful {
     struct topology topology;
     struct edges edges;
     bool train;
+    int ranks; // of this stage in the run; 1 without a conductor
 };
 
 // In `prepare`: opens the part, and checks the batch where it matters. `may_train`: this manner of working is one that
 // trains. 0 or -exit_code; part_close in any case.
 int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool may_train);
+// How many microbatches of a step are this rank's when they have so many samples; at least 1.
+int stateful_own(const struct stateful *stage, int64_t microbatch);
 // Opens the edges of `list`, the row's or those of another manner of working (edges_open). 0 or -exit_code.
 int stateful_open(struct stateful *stage, struct hub *hub, const struct stage_edge *list, int count);
 // Says that it is ready, meets the peers, and drives: `follower` has its phases, window, outputs and context; the rest is

@@ -22,7 +22,7 @@ static struct shape features_shape(const struct text_decode *self, int64_t B) {
 
 // Activation sets of the tower.
 static int sets_for(const struct text_decode *self, int recompute, int64_t microbatch) {
-    return self->base.train && recompute == RECOMPUTE_NONE ? (int)(self->base.run.options.batch_size / microbatch) : 1;
+    return self->base.train && recompute == RECOMPUTE_NONE ? stateful_own(&self->base, microbatch) : 1;
 }
 
 static int passes_window(const struct text_decode *self) {
@@ -30,7 +30,7 @@ static int passes_window(const struct text_decode *self) {
 }
 
 void passes_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int recompute, int64_t microbatch) {
-    int64_t M = self->base.run.options.batch_size / microbatch;
+    int64_t M = stateful_own(&self->base, microbatch);
     int sets = sets_for(self, recompute, microbatch);
     struct tower_plan plan = {(int)microbatch, sets, self->base.train};
     struct memory_bytes features = slots_bytes(&self->base.part, self->base.train ? M : 1,
@@ -44,7 +44,7 @@ void passes_add_bytes(const struct text_decode *self, struct memory_bytes *bytes
 
 void passes_open(struct text_decode *self) {
     int64_t B = self->base.run.options.microbatch;
-    int M = run_microbatches(&self->base.run);
+    int M = stateful_own(&self->base, B);
     self->passes.sets = sets_for(self, self->base.run.options.recompute, B);
     struct tower_plan plan = {(int)B, self->passes.sets, self->base.train};
     self->passes.tower = text_tower_new(config(self), self->base.part.params, plan);
@@ -56,7 +56,7 @@ void passes_open(struct text_decode *self) {
 }
 
 void passes_close(struct text_decode *self) {
-    for (int m = 0; self->passes.tokens && m < run_microbatches(&self->base.run); m++) {
+    for (int m = 0; self->passes.tokens && m < stateful_own(&self->base, self->base.run.options.microbatch); m++) {
         message_free(&self->passes.tokens[m]);
         free(self->passes.state_gradient[m]);
     }
@@ -197,7 +197,7 @@ static int outputs(void *context, struct tensor *tensor) {
     struct text_decode *self = context;
     const struct text_config *text = &config(self)->text;
     if (!self->passes.logits) return 0;
-    int64_t own = self->base.run.options.batch_size / topology_ranks(&self->base.topology, ROLE_TEXT);
+    const int64_t B = self->base.run.options.microbatch, own = stateful_own(&self->base, B) * B;
     *tensor = (struct tensor){.name = "logits",
                               .dtype = DT_F32,
                               .shape = SHAPE(own, text->context_length - 1, text->vocab_size),
@@ -227,6 +227,7 @@ void passes_describe(struct text_decode *self, struct follower *follower) {
     follower->phases = TEXT_PHASES;
     follower->window = passes_window(self);
     follower->outputs = outputs;
-    self->passes.slots = slots_new(&self->base.part, &self->features_grad, run_microbatches(&self->base.run), bytes);
+    self->passes.slots = slots_new(&self->base.part, &self->features_grad,
+                                   stateful_own(&self->base, self->base.run.options.microbatch), bytes);
     self->passes.features.ops = self->base.part.ops;
 }
