@@ -21,7 +21,6 @@ setup() {
     P=$BATS_FILE_TMPDIR/house/pipelines
     cp -r "$BATS_FILE_TMPDIR"/{captioned,data.set,model.json} .
     cp "$TINY_VOCABULARY" tiny.model
-    export TMPDIR=$PWD
     given=(--run made --precision fp32 --threads 1)
 }
 teardown() { tiny_teardown; }

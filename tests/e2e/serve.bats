@@ -10,7 +10,6 @@ EMBED=$BATS_TEST_DIRNAME/../../pipelines/embed.sh
 setup_file() { tiny_trained; }
 setup() {
     tiny_setup
-    export TMPDIR=$PWD
     tiny_given
 }
 teardown() {

@@ -8,6 +8,7 @@ TINY_VOCABULARY=$BATS_TEST_DIRNAME/../unit/text/data/tiny.model
 # In setup and teardown: a folder of its own for each test, and no process left behind.
 tiny_setup() {
     cd "$(mktemp -d)" || return
+    export TMPDIR=$PWD # of jobs that fail and leave their logs
     pids=()
     tiny_model model.json
     MODEL=(--model "$PWD/model.json" --tokenizer "$TINY_VOCABULARY" --microbatch 3 --peer-timeout 10 --stall-timeout 20)

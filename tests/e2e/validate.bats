@@ -6,7 +6,6 @@ TRAIN=$BATS_TEST_DIRNAME/../../pipelines/train.sh
 
 setup() {
     tiny_setup
-    export TMPDIR=$PWD
     tiny_captioned data.set 9
     train=("$TRAIN" --name run --runs . --model model.json --tokenizer "$TINY_VOCABULARY" --train-data data.set --val-data data.set
         --batch-size 6 --microbatch 3 --lr 1e-3 --precision fp32 --threads 1,1 --seed 3)

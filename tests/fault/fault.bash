@@ -10,7 +10,11 @@ fault_data() {
     tiny_model model.json
     tiny_captioned data.set 7
 }
-fault_setup() { cd "$BATS_FILE_TMPDIR" || return; pid=''; }
+fault_setup() {
+    cd "$BATS_FILE_TMPDIR" || return
+    export TMPDIR=$PWD # of jobs that fail and leave their logs
+    pid=''
+}
 # No process left behind, whatever became of the test.
 fault_teardown() {
     local file
