@@ -1,5 +1,5 @@
-// Signals of a stage, taken by stage.c: remembered in a handler, told through a pipe to the poll loop. What a request means to
-// a stage is stage.c's; who is to be asked is coca-run's.
+// Signals of a stage, taken by stage.c: remembered in a handler, told through a pipe to the poll loop. What a request
+// means to a stage is stage.c's; who is to be asked is coca-run's.
 #include "stage/signals.h"
 
 #include <errno.h>

@@ -7,7 +7,8 @@
 
 #define COCAFLOW_VERSION "0.1.0"
 
-// What a first SIGINT, SIGTERM, SIGHUP or SIGUSR1 means. One that comes a second later or more leaves at once with 128 + signal.
+// What a first SIGINT, SIGTERM, SIGHUP or SIGUSR1 means. One that comes a second later or more leaves at once with 128
+// + signal.
 enum stage_signal {
     STAGE_DRAIN,   // stage_stopping() turns true and waits return STAGE_STOP: the stage ends by itself
     STAGE_REQUEST, // stage_on_signal is called (a follower passes it to its conductor) and the work goes on
