@@ -23,5 +23,5 @@ int follower_run(struct follower *follower) {
                  : follower->served     ? follower_served(follower)
                                         : follower_alone(follower);
     ahead_release(&follower->pulled);
-    return status;
+    return status == HUB_END ? 0 : status;
 }

@@ -53,7 +53,8 @@ struct follower {
     int rank; // private, as all below
     struct ahead pulled;
     struct own_units own;
+    const struct edge *ended; // the edge whose end a pass met; NULL: none did
 };
 
-// Drives the stage to its end. 0 or -exit_code.
+// Drives the stage to its end. 0, STAGE_STOP or -exit_code.
 int follower_run(struct follower *follower);

@@ -38,30 +38,41 @@ static struct step_order first_order(const struct follower *follower) {
         .step = step, .first = step * batch, .batch = batch, .microbatches = M, .steps = o->steps};
 }
 
-static int take_input(struct follower *follower, struct message **input) {
-    int status = ahead_take(&follower->pulled, input);
+// Of workers, which do not know it, or 0 where a step has as many microbatches as are recorded.
+static int asked_microbatches(const struct follower *follower) {
     bool asked = !edge_is_recording(follower->pulled.edge);
-    // Workers do not know M.
-    if (!status && asked && options_of(follower)->steps) (*input)->microbatches = run_microbatches(follower->part->run);
+    return asked && options_of(follower)->steps ? run_microbatches(follower->part->run) : 0;
+}
+
+static int take_input(struct follower *follower, struct message **input) {
+    int status = ahead_take(&follower->pulled, input), M = asked_microbatches(follower);
+    if (status == HUB_END) follower->ended = follower->pulled.edge;
+    if (!status && M) (*input)->microbatches = M;
     return status;
+}
+
+// The step that is due behind this unit.
+static int64_t step_behind(const struct follower *follower, struct unit unit) {
+    return unit.step + (unit.microbatch + 1 >= asked_microbatches(follower));
 }
 
 static int forward_all(struct follower *follower) {
     const struct step_order order = first_order(follower);
     struct message *input;
-    int64_t next = options_of(follower)->first_step;
+    int64_t due = options_of(follower)->first_step;
     int status;
     follower->pulled.as_recorded = true;
     own_units_reach(&follower->own, &order);
     while (!(status = take_input(follower, &input))) {
-        bool enough = beyond(follower, input->unit.step);
-        next = input->unit.step + 1;
+        const struct unit unit = input->unit;
+        bool enough = beyond(follower, unit.step);
         if (!enough) status = forward_unit(follower, &input);
         message_free(&input);
         if (status || enough) break;
+        due = step_behind(follower, unit);
     }
-    bool cut = status == HUB_END && options_of(follower)->steps && !beyond(follower, next);
-    return cut ? follower_ended(follower, next) : status;
+    bool cut = status == HUB_END && options_of(follower)->steps && !beyond(follower, due);
+    return cut ? follower_ended(follower, due) : status;
 }
 
 // ---- whole steps

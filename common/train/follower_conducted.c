@@ -114,5 +114,5 @@ int follower_conducted(struct follower *follower) {
     stage_signal_policy(STAGE_REQUEST, pass_signal, follower);
     while (!(status = take_order(follower, &pass.order)) && !(status = run_order(&pass))) strings_clear(&drops);
     strings_release(&drops);
-    return status == HUB_END ? 0 : status;
+    return status;
 }

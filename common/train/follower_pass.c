@@ -47,6 +47,7 @@ static int take_pushed(const struct pass *pass, const struct channel *channel, i
 static int take_one(const struct pass *pass, const struct channel *channel, bool pulled, int microbatch,
                     struct message **message) {
     int status = pulled ? take_pulled(pass, microbatch, message) : take_pushed(pass, channel, microbatch, message);
+    if (status == HUB_END) pass->follower->ended = channel->edge;
     if (status != HUB_END || !pass->open_end) return status;
     *message = message_new(MESSAGE_DATA, (struct unit){.step = pass->order.step, .microbatch = microbatch});
     return 0;
@@ -141,5 +142,5 @@ int follower_dump(struct follower *follower) {
 }
 
 int follower_ended(const struct follower *follower, int64_t step) {
-    return error(EXIT_DATA, "%s ends at step %" PRId64, edge_name(follower->phase[0].take[0].edge), step);
+    return error(EXIT_DATA, "%s ends at step %" PRId64, edge_name(follower->ended), step);
 }

@@ -18,7 +18,7 @@ int pass_step(const struct pass *pass);
 int pass_unit(const struct pass *pass, int microbatch);
 
 int follower_dump(struct follower *follower); // writes this stage's part of --dump. 0 or -EXIT_RUN
-// -EXIT_DATA: the stage's input ended at this step.
+// -EXIT_DATA: the edge that ended did so at this step.
 int follower_ended(const struct follower *follower, int64_t step);
 
 int follower_conducted(struct follower *follower);

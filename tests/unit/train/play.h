@@ -70,17 +70,23 @@ static inline int leave_play(void **state) {
 
 // ---- the cast
 
-// Options of narrow_vision on the reference backend with all edges between stages, then `more`.
-static inline void type_play(const char *more) {
-    static const char *const edges =
-        "--control ipc://control --features ipc://features --features-grad ipc://d-features "
-        "--embeddings ipc://embeddings --embeddings-grad ipc://d-embeddings";
-    char *words =
-        xformat("--device reference --model %s/parity/narrow_vision/model.json %s %s", tests_folder, edges, more);
+// Options of narrow_vision on the reference backend, then `more`.
+static inline void type_run(const char *more) {
+    char *words = xformat("--device reference --model %s/parity/narrow_vision/model.json %s", tests_folder, more);
     assert_done(type_options(words));
     assert_done(run_check(&typed));
     free(words);
     play.topology = topology_of(&typed);
+}
+
+// With all edges between stages.
+static inline void type_play(const char *more) {
+    static const char *const edges =
+        "--control ipc://control --features ipc://features --features-grad ipc://d-features "
+        "--embeddings ipc://embeddings --embeddings-grad ipc://d-embeddings";
+    char *words = xformat("%s %s", edges, more);
+    type_run(words);
+    free(words);
 }
 
 static inline struct actor *actor_of(const char *role, int rank) {
@@ -90,10 +96,11 @@ static inline struct actor *actor_of(const char *role, int rank) {
     return NULL;
 }
 
-static inline void cast(const struct stage_row *row, int rank) {
+static inline struct actor *cast(const struct stage_row *row, int rank) {
     struct actor *actor = add_actor(row->role, rank);
     actor->edges = (struct edges){
         .hub = actor->hub, .row = row, .topology = &play.topology, .run = &typed, .trains = !typed.options.evaluate};
+    return actor;
 }
 
 static inline void open_edges(struct actor *actor, enum edge_manner manner) {
