@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "run/run_model.h"
+#include "train/orders.h"
 #include "train/scalars.h"
 
 static size_t rows_bytes(int64_t rows, int64_t E) {
@@ -88,12 +89,19 @@ static int file_pair(const struct gather *gather, struct message *const message[
     return status;
 }
 
-static int take_pair(const struct gather *gather, struct edge *embeddings, const struct step_order *order, int m,
-                     int64_t *samples) {
+// HUB_END only without a conductor's followers, when the recording ends.
+static int take_one(const struct conductor *conductor, struct address from, const struct step_order *order, int m,
+                    struct message **message) {
+    int status = edge_take(conductor->embeddings, wanted_data(from, order->step, m), message);
+    return status == HUB_END && conductor->control ? orders_ended(from, order->step) : status;
+}
+
+static int take_pair(const struct gather *gather, const struct conductor *conductor, const struct step_order *order,
+                     int m, int64_t *samples) {
     struct message *message[GATHER_SIDES] = {NULL, NULL};
     int status = 0;
     for (int i = 0; i < GATHER_SIDES && !status; i++)
-        status = edge_take(embeddings, wanted_data(owner(&gather->side[i], order, m), order->step, m), &message[i]);
+        status = take_one(conductor, owner(&gather->side[i], order, m), order, m, &message[i]);
     if (!status) status = file_pair(gather, message, samples);
     for (int i = 0; i < GATHER_SIDES; i++) message_free(&message[i]);
     return status;
@@ -103,8 +111,7 @@ int gather_take(struct gather *gather, const struct conductor *conductor, const 
                 int64_t *samples) {
     int status = 0;
     *samples = 0;
-    for (int m = 0; m < order->microbatches && !status; m++)
-        status = take_pair(gather, conductor->embeddings, order, m, samples);
+    for (int m = 0; m < order->microbatches && !status; m++) status = take_pair(gather, conductor, order, m, samples);
     return status;
 }
 

@@ -19,8 +19,8 @@ struct gather *gather_new(const struct conductor *conductor, bool train);
 void gather_free(struct gather **gather);
 struct memory_bytes gather_bytes(const struct part *part, bool train);
 
-// Takes the 2M embeddings of a step. *samples rows are filled, fewer than G only at the end of the data. 0 or
-// -exit_code.
+// Takes the 2M embeddings of a step. *samples rows are filled, fewer than G only at the end of the data. 0, -exit_code,
+// or HUB_END when a recording ends.
 int gather_take(struct gather *gather, const struct conductor *conductor, const struct step_order *order,
                 int64_t *samples);
 // The contrastive loss of the first `samples` rows by the run's rule, and into the sides' d, where there is one, the

@@ -2,6 +2,8 @@
 // training_step.c's and evaluate.c's.
 #include "train/orders.h"
 
+#include <inttypes.h>
+
 int orders_begin(const struct conductor *conductor, const struct step_order *order) {
     int status = 0;
     for (int i = 0; i < conductor->topology->followers && !status; i++) {
@@ -22,7 +24,13 @@ int orders_scale(const struct conductor *conductor, const struct scale_order *sc
 
 int orders_hear(const struct conductor *conductor, struct address from, const char *word, int64_t step, int microbatch,
                 struct message **message) {
-    return edge_take(conductor->control, wanted_word(word, from, step, microbatch), message);
+    int status = edge_take(conductor->control, wanted_word(word, from, step, microbatch), message);
+    return status == HUB_END ? orders_ended(from, step) : status;
+}
+
+int orders_ended(struct address from, int64_t step) {
+    char who[ADDRESS_TEXT];
+    return error(EXIT_PEER, "%s ended within step %" PRId64, address_text(from, who), step);
 }
 
 // A stop is filed as step 0, whatever step is on its way (protocol.c).

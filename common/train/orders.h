@@ -10,5 +10,8 @@ int orders_scale(const struct conductor *conductor, const struct scale_order *sc
 int orders_hear(const struct conductor *conductor, struct address from, const char *word, int64_t step, int microbatch,
                 struct message **message);
 
+// -EXIT_PEER: `from` ended properly although the step goes on.
+int orders_ended(struct address from, int64_t step);
+
 // The first signal that a follower passed on, or 0; nothing is waited for. -exit_code on a damaged message.
 int orders_stop_asked(const struct conductor *conductor, int *signal);
