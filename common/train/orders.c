@@ -41,7 +41,7 @@ int orders_stop_asked(const struct conductor *conductor, int *signal) {
         struct message *message;
         int number = 0;
         status = edge_take(conductor->control, stop, &message);
-        if (status) break;
+        if (status) return status == HUB_END ? 0 : status;
         status = stop_unpack(message, &number);
         message_free(&message);
         if (!status && !*signal) *signal = number;
