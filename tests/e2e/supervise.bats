@@ -47,10 +47,11 @@ job() {
     shift || true
     printf '%s\n' "${table[@]}" | coca-run --run-dir run "$@"
 }
-# job_in_background ROW ...: `pid` is coca-run's; its words go to words.
+# job_in_background ROW ...: `pid` is coca-run's, begun by ${begun_by[@]}; its words go to words.
+begun_by=()
 job_in_background() {
     printf '%s\n' "$@" >table
-    coca-run --run-dir run <table >words 2>&1 3>&- &
+    "${begun_by[@]}" coca-run --run-dir run <table >words 2>&1 3>&- &
     pid=$!
 }
 # leaves CODE SECONDS: the job in the background ends so, and as soon as that.
@@ -306,6 +307,7 @@ S
 
 @test "without a conductor it goes to all; INT, TERM, HUP and USR1 are requests" {
     local -A code=([INT]=130 [TERM]=143 [HUP]=129)
+    begun_by=(env --default-signal=HUP) # the tests may run under nohup
     for signal in INT TERM HUP; do
         : >"$LOG"
         job_in_background 'stage a proc 30 0' 'sink b proc 31 0'

@@ -37,7 +37,7 @@ train() {
 train_in_background() {
     local options
     run_options "$@"
-    "$TRAIN" "${options[@]}" >"$1.log" 2>&1 3>&- &
+    env --default-signal=HUP "$TRAIN" "${options[@]}" >"$1.log" 2>&1 3>&- & # SIGHUP counts, under nohup too
     pid=$!
 }
 resume() { train "$@" --resume latest; }
