@@ -28,7 +28,7 @@ void reports_begin(struct reports *reports, const struct conductor *conductor) {
 
 // One loss of one microbatch.
 static int take_one(struct reports *reports, const struct conductor *conductor, int i, const struct step_order *order,
-                    int m) {
+                    int m, int64_t *samples) {
     const char *role = reports->loss[i].row->role;
     const struct address from = {role, owner_of(m, order->microbatches, topology_ranks(conductor->topology, role))};
     struct loss_report report;
@@ -41,19 +41,30 @@ static int take_one(struct reports *reports, const struct conductor *conductor, 
                        role, from.rank, report.name, reports->loss[i].of->name);
     reports->loss[i].sum += report.sum;
     reports->loss[i].count += report.count;
-    reports->samples += message->unit.samples;
+    *samples += message->unit.samples;
     message_free(&message);
+    return status;
+}
+
+// One loss of the step, which is over all its samples.
+static int take_loss(struct reports *reports, const struct conductor *conductor, int i,
+                     const struct step_order *order) {
+    int64_t samples = 0;
+    int status = 0;
+    for (int m = 0; m < order->microbatches && !status; m++)
+        status = take_one(reports, conductor, i, order, m, &samples);
+    if (!status && reports->reported && samples != reports->samples)
+        status = error(EXIT_RUN, "step %" PRId64 ": %s is reported of %" PRId64 " samples, other losses of %" PRId64,
+                       order->step, reports->loss[i].of->name, samples, reports->samples);
+    reports->reported = true;
+    reports->samples = samples;
     return status;
 }
 
 int reports_take(struct reports *reports, const struct conductor *conductor, const struct step_order *order) {
     int status = 0;
-    for (int i = 0; i < reports->count; i++) {
-        if (reports->loss[i].weight == 0) continue;
-        reports->reported = true;
-        reports->samples = 0; // each loss is over all of them
-        for (int m = 0; m < order->microbatches && !status; m++) status = take_one(reports, conductor, i, order, m);
-    }
+    for (int i = 0; i < reports->count && !status; i++)
+        if (reports->loss[i].weight > 0) status = take_loss(reports, conductor, i, order);
     return status;
 }
 

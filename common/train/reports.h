@@ -18,7 +18,8 @@ struct reports {
     int64_t samples; // of the step, as the stages that report say
 };
 void reports_begin(struct reports *reports, const struct conductor *conductor);
-// Takes the reports of all microbatches of the step. 0 or -exit_code.
+// Takes the reports of all microbatches of the step; a stage reports the losses of one microbatch in the order of its
+// row. 0 or -exit_code.
 int reports_take(struct reports *reports, const struct conductor *conductor, const struct step_order *order);
 // sum / count; 0 over nothing, NaN where the run is without it.
 double reports_mean(const struct reports *reports, int i);

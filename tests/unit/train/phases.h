@@ -122,7 +122,7 @@ static inline struct follower new_follower(struct hub *hub, struct edges *edges)
                        .run = run_backward};
     return (struct follower){.hub = hub,
                              .part = &fake.part,
-                             .topology = &play.topology,
+                             .ranks = topology_ranks(&play.topology, hub_role(hub)),
                              .control = edges_channel(edges, "control"),
                              .window = 1,
                              .phase = fake_phases,

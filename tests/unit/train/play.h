@@ -22,6 +22,7 @@ static struct {
     struct actor actor[ACTORS];
     int actors;
     void (*meanwhile)(void); // NULL, or what else is done whenever somebody waits
+    double patience;         // seconds until a stall is told; 0: five
     bool serving;
     int always; // a file that can always be read
 } play;
@@ -45,7 +46,7 @@ static inline struct actor *add_actor(const char *role, int rank) {
                                       .run = "",
                                       .peer_timeout = 5,
                                       .request_timeout = 5,
-                                      .stall_timeout = 5,
+                                      .stall_timeout = play.patience > 0 ? play.patience : 5,
                                       .message_limit = 1 << 20};
     assert_true(play.actors <= ACTORS);
     *actor = (struct actor){.address = {role, rank}, .hub = hub_new(&config)};
@@ -71,7 +72,7 @@ static inline int leave_play(void **state) {
 // ---- the cast
 
 // Options of narrow_vision on the reference backend, then `more`.
-static inline void type_run(const char *more) {
+static inline void type_model(const char *more) {
     char *words = xformat("--device reference --model %s/parity/narrow_vision/model.json %s", tests_folder, more);
     assert_done(type_options(words));
     assert_done(run_check(&typed));
@@ -85,7 +86,7 @@ static inline void type_play(const char *more) {
         "--control ipc://control --features ipc://features --features-grad ipc://d-features "
         "--embeddings ipc://embeddings --embeddings-grad ipc://d-embeddings";
     char *words = xformat("%s %s", edges, more);
-    type_run(words);
+    type_model(words);
     free(words);
 }
 

@@ -7,7 +7,7 @@ static struct actor *image;
 // The edges that the words give addresses to.
 static void begin(const char *words, bool train) {
     char *all = xformat("--batch-size 4 --microbatch 2 %s", words);
-    type_run(all);
+    type_model(all);
     load_part(&image_row, train);
     image = cast(&image_row, 0);
     assert_done(edges_open(&image->edges, image_row.edges, image_row.edge_count));
