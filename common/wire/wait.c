@@ -15,7 +15,7 @@
 enum { TICK_MS = 200 };
 #define PROBE_SECONDS 1.0
 #define LONGEST_POLL 1.0 // seconds; a poll that took longer was in a stopped process
-#define PART_SECONDS 3.0
+#define PART_SECONDS 2.0
 
 void hub_watch(struct hub *hub, int fd, int (*callback)(void *context), void *context) {
     hub->watches = xrealloc_array(hub->watches, (size_t)hub->watch_count + 1, sizeof *hub->watches);

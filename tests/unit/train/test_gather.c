@@ -1,78 +1,31 @@
 // Embeddings of both sides are gathered in the order of the samples, whatever order they come in and from however many
 // ranks, and the gradients go back to the ranks that sent them.
-#include "play.h"
+#include "conduct.h"
 
-#include "train/gather.h"
-#include "train/scalars.h"
-
-#define IMAGE(rank) ((struct address){ROLE_IMAGE, rank})
-#define TEXT(rank) ((struct address){ROLE_TEXT, rank})
-#define LOSS ((struct address){ROLE_LOSS, 0})
-
-enum { G = 8, M = 4, B = G / M, E = 20 };
-
-static struct part part;
-static struct actor *loss;
-static struct conductor conductor;
 static struct gather *gather;
-static int images, texts;
 static const struct step_order order = {.step = 3, .first = 24, .batch = G, .microbatches = M};
 
 static int leave_gather(void **state) {
     gather_free(&gather);
-    if (part.ops) part_close(&part);
-    return leave_play(state);
+    return leave_stage(state);
 }
 
 #define GATHERING(test) cmocka_unit_test_setup_teardown(test, enter_folder, leave_gather)
 
-static void begin(int image_ranks, int text_ranks, bool train) {
-    images = image_ranks;
-    texts = text_ranks;
-    type_play("--batch-size 8 --microbatch 2");
-    topology_set_ranks(&play.topology, ROLE_IMAGE, images);
-    topology_set_ranks(&play.topology, ROLE_TEXT, texts);
-    assert_done(part_open(&part, &loss_row, &typed));
-    assert_done(part_load(&part, train));
-    loss = begin_play(ROLE_LOSS, 0);
-    conductor = (struct conductor){.hub = loss->hub,
-                                   .part = &part,
-                                   .topology = &play.topology,
-                                   .control = edge_of(loss, "control"),
-                                   .embeddings = edge_of(loss, "embeddings"),
-                                   .embeddings_grad = edge_of(loss, "embeddings-grad")};
-    gather = gather_new(&conductor, train);
+static void begin(int images, int texts, bool train) {
+    begin_stage(train ? "" : "--evaluate", images, texts);
+    gather = gather_new(&stage.conductor, train);
 }
 
 static void end(void) {
     gather_free(&gather);
-    part_close(&part);
-    end_play();
+    end_stage();
 }
 
 // ---- what followers send
 
-// Of sample n of a side: neither a row nor a side is like another.
-static float value(int side, int64_t n, int64_t e) {
-    return (float)(0.1 + 0.3 * (double)((n * 7 + e * 3 + side * 11) % 13) - 0.2 * (double)((n + e) % 5));
-}
-
-// Rows of samples n … n + samples, as the owner of the microbatch sends them, or as another rank.
-static struct message *embedding_message(int side, int m, int64_t n, int samples) {
-    struct message *message = message_new(MESSAGE_DATA, (struct unit){order.step, m, n, samples});
-    float *rows = message_add(message, TENSOR_EMBEDDING, DT_F32, SHAPE(samples, E));
-    for (int64_t i = 0; i < samples; i++)
-        for (int64_t e = 0; e < E; e++) rows[i * E + e] = value(side, n + i, e);
-    return message;
-}
-
-static const struct actor *owner(int side, int m) {
-    const int ranks = side == GATHER_IMAGE ? images : texts;
-    return actor_of(side == GATHER_IMAGE ? ROLE_IMAGE : ROLE_TEXT, owner_of(m, M, ranks));
-}
-
 static void send(int side, int m, int64_t n, int samples) {
-    say(owner(side, m), "embeddings", LOSS, embedding_message(side, m, n, samples));
+    say_embedding(side, (struct unit){order.step, m, n, samples});
 }
 
 static void send_both(int m, int64_t n, int samples) {
@@ -80,7 +33,7 @@ static void send_both(int m, int64_t n, int samples) {
 }
 
 static int take(int64_t *samples) {
-    return gather_take(gather, &conductor, &order, samples);
+    return gather_take(gather, &stage.conductor, &order, samples);
 }
 
 static void assert_rows(int64_t samples) {
@@ -108,7 +61,7 @@ static struct contrastive_result contrast_in_order(int which, float d[GATHER_SID
     assert_done(take(&samples));
     assert_int_equal(samples, G);
     assert_rows(G);
-    const struct contrastive_result result = gather_contrast(gather, &part, samples, 0.7);
+    const struct contrastive_result result = gather_contrast(gather, &stage.part, samples, 0.7);
     for (int side = 0; side < GATHER_SIDES; side++) memcpy(d[side], gather->side[side].d, sizeof d[side]);
     return result;
 }
@@ -136,11 +89,11 @@ static void the_loss_is_that_of_the_whole_batch(void **state) {
     static float found[GATHER_SIDES][G * E], row[GATHER_SIDES][G * E], d[GATHER_SIDES][G * E];
     begin(2, 2, true);
     const struct contrastive_result result = contrast_in_order(1, found);
-    struct contrastive *contrastive = contrastive_new(part.ops, CONTRASTIVE_SOFTMAX, G, E);
+    struct contrastive *contrastive = contrastive_new(stage.part.ops, CONTRASTIVE_SOFTMAX, G, E);
     for (int side = 0; side < GATHER_SIDES; side++)
         for (int64_t i = 0; i < G * E; i++) row[side][i] = value(side, i / E, i % E);
-    const struct contrastive_result expected = contrastive_run(contrastive, row[GATHER_IMAGE], row[GATHER_TEXT],
-                                                               scalars_read(&part), 0.7, CONTRASTIVE_MEAN, d[0], d[1]);
+    const struct contrastive_result expected = contrastive_run(
+        contrastive, row[GATHER_IMAGE], row[GATHER_TEXT], scalars_read(&stage.part), 0.7, CONTRASTIVE_MEAN, d[0], d[1]);
     contrastive_free(&contrastive);
     assert_memory_equal(&expected, &result, sizeof result);
     assert_memory_equal(d, found, sizeof d);
@@ -164,12 +117,12 @@ static void gradients_go_to_the_owners(void **state) {
     static float d[GATHER_SIDES][G * E];
     begin(2, 4, true);
     contrast_in_order(0, d);
-    assert_done(gather_return(gather, &conductor, &order));
-    say_all_ends(loss);
+    assert_done(gather_return(gather, &stage.conductor, &order));
+    say_all_ends(stage.loss);
     for (int side = 0; side < GATHER_SIDES; side++)
         for (int m = 0; m < M; m++) hear_gradient(side, m);
     for (int i = 0; i < play.actors; i++)
-        if (play.actor[i].hub != loss->hub) hear_end(&play.actor[i], "embeddings-grad", LOSS);
+        if (play.actor[i].hub != stage.loss->hub) hear_end(&play.actor[i], "embeddings-grad", LOSS);
 }
 
 // ---- the end of the data
@@ -185,12 +138,12 @@ static void a_short_last_batch_is_a_contrast_of_its_own(void **state) {
     assert_done(take(&samples));
     assert_int_equal(samples, 3);
     assert_rows(3);
-    struct contrastive *contrastive = contrastive_new(part.ops, CONTRASTIVE_SOFTMAX, 3, E);
+    struct contrastive *contrastive = contrastive_new(stage.part.ops, CONTRASTIVE_SOFTMAX, 3, E);
     const struct contrastive_result expected =
-        contrastive_run(contrastive, gather->side[GATHER_IMAGE].row, gather->side[GATHER_TEXT].row, scalars_read(&part),
-                        1, CONTRASTIVE_MEAN, NULL, NULL);
+        contrastive_run(contrastive, gather->side[GATHER_IMAGE].row, gather->side[GATHER_TEXT].row,
+                        scalars_read(&stage.part), 1, CONTRASTIVE_MEAN, NULL, NULL);
     contrastive_free(&contrastive);
-    assert_true(gather_contrast(gather, &part, samples, 1).loss == expected.loss);
+    assert_true(gather_contrast(gather, &stage.part, samples, 1).loss == expected.loss);
 }
 
 static void no_sample_is_left(void **state) {
@@ -236,7 +189,7 @@ static void rows_of_another_width_are_refused(void **state) {
 }
 
 static void send_with_ids(int side, int64_t first_id) {
-    struct message *message = embedding_message(side, 0, 0, B);
+    struct message *message = embedding_message(side, (struct unit){order.step, 0, 0, B});
     int64_t *ids = message_add(message, TENSOR_IDS, DT_I64, SHAPE(B));
     for (int i = 0; i < B; i++) ids[i] = first_id + i;
     say(owner(side, 0), "embeddings", LOSS, message);
@@ -263,7 +216,8 @@ static void the_owner_is_waited_for(void **state) {
     (void)state;
     int64_t samples;
     begin(2, 1, true);
-    say(actor_of(ROLE_IMAGE, 1), "embeddings", LOSS, embedding_message(GATHER_IMAGE, 0, 6, B));
+    say(actor_of(ROLE_IMAGE, 1), "embeddings", LOSS,
+        embedding_message(GATHER_IMAGE, (struct unit){order.step, 0, 6, B}));
     for (int m = 0; m < M; m++) send_both(m, m * B, B);
     assert_done(take(&samples));
     assert_rows(G);

@@ -86,9 +86,10 @@ static struct hub *impatient_hub(const char *role) {
     return hub_new(&config);
 }
 
-// First the one that connected, whose last words then find somebody.
+// Each would wait for the other's end.
 static int close_pair(struct pair *pair, int status) {
-    for (int i = 1; i >= 0; i--) {
+    for (int i = 0; i < 2 && !status; i++) status = edge_end(pair->edge[i]);
+    for (int i = 0; i < 2; i++) {
         const int ended = status ? 0 : hub_close(&pair->hub[i]);
         if (pair->hub[i]) hub_abandon(&pair->hub[i]);
         if (!status) status = ended;
