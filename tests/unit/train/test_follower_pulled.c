@@ -51,13 +51,13 @@ static void follow_until(int64_t step, bool halves) {
 
 // ---- the next message
 
-// Between the halves of microbatch 1 the next one has not come, between those of 0 and 2 it has.
+// Between the halves of microbatch 1 the next one has not come; between those of the others it has, behind the last one
+// the first of the next step.
 static void let_the_next_come(const struct work *work) {
+    const struct wanted next = wanted_data(ANYBODY, work->step + work->microbatch / 3, (work->microbatch + 1) % 4);
     if (work->microbatch == 1) return;
     worker.allowed++;
-    while (work->microbatch < 3 &&
-           !edge_ready(edge_of(image, "images"), wanted_data(ANYBODY, work->step, work->microbatch + 1)))
-        continue;
+    while (!edge_ready(edge_of(image, "images"), next)) continue;
 }
 
 static void let_it_come_now(const struct work *work) {

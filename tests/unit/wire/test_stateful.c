@@ -155,6 +155,50 @@ static void test_last_words_arrive_at_the_connector(void **state) {
     assert_int_equal(hub_close(&hub), 0);
 }
 
+static int connect_and_leave(void *argument) {
+    const struct connector connector = {.steps = 1};
+    (void)argument;
+    int status = connect_and_echo((void *)&connector);
+    return status ? status : file_write("left", "", 0);
+}
+
+// The end of who closes first finds somebody, and so does the other one's.
+static void test_who_closes_waits_for_the_others_end(void **state) {
+    (void)state;
+    struct message *message;
+    pid_t text = start(connect_and_leave, NULL);
+    bind_edge(10);
+    exchange_all(1);
+    assert_int_equal(edge_take(edge, wanted_data(TEXT, 1, 0), &message), HUB_END);
+    usleep(300000);
+    assert_false(file_exists("left"));
+    assert_int_equal(edge_end(edge), 0);
+    assert_int_equal(finish(text), 0);
+    assert_true(file_exists("left"));
+    assert_int_equal(hub_close(&hub), 0);
+}
+
+static int bind_and_stay(void *argument) {
+    (void)argument;
+    bind_edge(10);
+    if (hub_meet(hub) == 0) pause();
+    return 1;
+}
+
+static void test_the_end_of_the_lost_is_not_waited_for(void **state) {
+    (void)state;
+    pid_t image = start(bind_and_stay, NULL);
+    hub = hub_of("text-decode");
+    assert_int_equal(open_edge(hub, &edge, "features", ADDRESS, EDGE_CONNECT, NULL), 0);
+    assert_int_equal(hub_meet(hub), 0);
+    kill(image, SIGKILL);
+    assert_int_equal(finish(image), 128 + SIGKILL);
+    assert_int_equal(edge_end(edge), 0); // to nobody
+    double before = clock_seconds();
+    assert_int_equal(hub_close(&hub), 0);
+    assert_true(clock_seconds() - before < 1.5);
+}
+
 static void test_killed_connector(void **state) {
     (void)state;
     pid_t text = start_connector((struct connector){.steps = 2, .ending = END_KILLED});
@@ -325,6 +369,8 @@ int main(void) {
         IN_FOLDER(test_end_is_no_loss),
         IN_FOLDER(test_last_words_arrive),
         IN_FOLDER(test_last_words_arrive_at_the_connector),
+        IN_FOLDER(test_who_closes_waits_for_the_others_end),
+        IN_FOLDER(test_the_end_of_the_lost_is_not_waited_for),
         IN_FOLDER(test_killed_connector),
         IN_FOLDER(test_failed_connector),
         IN_FOLDER(test_killed_binder),
