@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
-# A stateful stage that no file but its own and its row of the table knows learns from the image encoder, through the scripts
-# and processes of any run.
+# A stateful stage known only to its own file and its row of the table learns, through the scripts of any run.
 
 load tiny.bash
 
