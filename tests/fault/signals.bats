@@ -86,8 +86,8 @@ below() {
 }
 
 @test "timeout(1), which signals its child and then the process group of both" {
-    local TRAIN_ALONE=$TRAIN TRAIN=within
-    within() { exec timeout 1000 "$TRAIN_ALONE" "$@"; }
+    local TRAIN_ALONE=$TRAIN TRAIN=$PWD/within
+    printf '#!/bin/sh\nexec timeout 1000 %q "$@"\n' "$TRAIN_ALONE" >within && chmod +x within
     train_in_background timeout --steps $UNTIL_TOLD
     reaches timeout 5
     remember_stages timeout
