@@ -10,7 +10,7 @@
 #include "wire/manner.h"
 
 enum {
-    LINGER_MS = 5000,
+    LINGER_MS = 5000, // at a proper end
     HEARTBEAT_MS = 1000,
     HEARTBEAT_TIMEOUT_MS = 3000, // without a TTL, so that a job that was stopped and continued finds its peers again
     ROUTING_ID_BYTES = 16,
@@ -22,7 +22,7 @@ static void set_int(void *socket, int option, int value) {
 }
 
 static void set_common(void *socket, int64_t limit) {
-    set_int(socket, ZMQ_LINGER, LINGER_MS);
+    set_int(socket, ZMQ_LINGER, 0); // what a lost connection was to bring goes with it; socket_close says otherwise
     set_int(socket, ZMQ_SNDHWM, 0); // the protocol bounds what is under way
     set_int(socket, ZMQ_RCVHWM, 0);
     set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
@@ -97,7 +97,7 @@ int socket_open(struct link *link) {
 void socket_close(struct link *link, int linger_ms) {
     if (link->monitor) zmq_close(link->monitor);
     if (!link->socket) return;
-    if (linger_ms >= 0) set_int(link->socket, ZMQ_LINGER, linger_ms);
+    set_int(link->socket, ZMQ_LINGER, linger_ms < 0 ? LINGER_MS : linger_ms);
     zmq_close(link->socket);
     link->socket = link->monitor = NULL;
 }
