@@ -107,17 +107,19 @@ static bool consumer_opens(const struct slots *slots) {
     return strcmp(edge_consumer_shares(slots->served), slots->ops->backend) == 0;
 }
 
-// The slot to write, or -1 where the message must carry the bytes.
-static int choose_slot(struct slots *slots, int microbatch) {
+// The slot to write, or -1 where the message must carry the bytes. `own`: the microbatch's, in training.
+static int choose_slot(struct slots *slots, int own) {
     if (!slots || (slots->served && !consumer_opens(slots))) return -1;
     make_memory(slots);
     if (!slots->memory.at || (slots->served && !slots->words.at)) return -1;
-    return slots->served ? take_free(slots) : microbatch;
+    if (slots->served) return take_free(slots);
+    if (own >= slots->count) bug("slot %d of %d", own, slots->count);
+    return own;
 }
 
-void *slots_add(struct slots *slots, int microbatch, struct message *message, const char *name, enum dtype dtype,
+void *slots_add(struct slots *slots, int own, struct message *message, const char *name, enum dtype dtype,
                 struct shape shape) {
-    int slot = choose_slot(slots, microbatch);
+    int slot = choose_slot(slots, own);
     if (slot < 0) return message_add(message, name, dtype, shape);
     struct shared_place place = {.offset = (int64_t)slots->stride * slot, .word = -1};
     memcpy(place.handle, slots->memory.handle, sizeof place.handle);
