@@ -25,7 +25,7 @@ struct slots *slots_new_served(const struct part *part, const struct edge *edge,
                                size_t bytes);
 void slots_free(struct slots **slots);
 
-// Adds the tensor to the message and returns where to write it: in training slot `own`, the microbatch.s place among
+// Adds the tensor to the message and returns where to write it: in training slot `own`, the microbatch's place among
 // the rank's own (struct work), when served a free one; host memory where `slots` is NULL, memory cannot be shared, the
 // consumer does not open it, or no slot is free. Both are what ops->download takes.
 void *slots_add(struct slots *slots, int own, struct message *message, const char *name, enum dtype dtype,
