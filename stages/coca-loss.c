@@ -153,6 +153,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    run_init(&loss.run, loss_row.options);
+    stage_init_run(&loss.run, &loss_row);
     return stage_main(&stage, argc, argv);
 }

@@ -2,6 +2,7 @@
 // run here in its `prepare`; the rows of the options stand in run_options.c, run.json is read in run_json.c.
 #include "run/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,14 @@
 
 void run_init(struct run *run, const char *used) {
     *run = (struct run){.table = run_options_table(&run->options)};
-    run->table.used = used;
+    if (used) run_use(run, used);
+}
+
+void run_use(struct run *run, const char *name) {
+    size_t length = strlen(run->used);
+    int added = snprintf(run->used + length, sizeof run->used - length, "%s%s", length ? " " : "", name);
+    if (added < 0 || (size_t)added >= sizeof run->used - length) bug("too many options are used: %s", name);
+    run->table.used = run->used;
 }
 
 int run_join(struct run *run, struct model_config *config) {

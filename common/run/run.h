@@ -12,10 +12,11 @@ struct run_start {
     int64_t steps;        // N, 0 when the clock decides
 };
 
-enum { RUN_DATASETS = 64 };
+enum { RUN_DATASETS = 64, RUN_USED = 1024 };
 struct run {
     struct run_options options; // as typed, filled up from run.json
     struct option_table table;  // of `options`; among the tables of the stage or tool, which owns the run
+    char used[RUN_USED];        // run_init's, and what run_use adds; empty: all
     struct run_start start;
     int datasets;                   // 0 outside a run
     uint64_t dataset[RUN_DATASETS]; // fingerprints, in the order of --train-data
@@ -24,6 +25,8 @@ struct run {
 // Makes the table, which points into the run: where it lies now, it stays. `used` names the options that this program
 // uses, with blanks between, for its --help; NULL: all. It takes the others too, since all stages are handed the same.
 void run_init(struct run *run, const char *used);
+// Adds a name to them; before the command line is read.
+void run_use(struct run *run, const char *name);
 
 // What a stage does in its `prepare`: fills what the command line left open from run.json of the current directory if
 // there is one, checks it, reads the model's configuration, and tells the skeleton what run and model this process

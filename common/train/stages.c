@@ -42,7 +42,7 @@ const struct stage_row image_row = {
         "model pretrained seed batch-size microbatch steps device precision threads workers window recompute "
         "transport memory coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss optimizer beta1 "
         "beta2 eps wd lock-image lock-image-unlocked-groups layer-decay ema-decay adafactor-bf16-momentum dump "
-        "dump-step first-step evaluate images features features-grad embeddings embeddings-grad control",
+        "dump-step first-step evaluate",
 };
 
 // ---- text-decode
@@ -91,8 +91,7 @@ const struct stage_row text_row = {
         "model tokenizer pretrained seed batch-size microbatch steps device precision threads tokenize-workers window "
         "recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss optimizer "
         "beta1 beta2 eps wd lock-text lock-text-unlocked-layers layer-decay ema-decay adafactor-bf16-momentum dump "
-        "dump-step dump-limit first-step evaluate tokens features features-grad embeddings embeddings-grad captions "
-        "control",
+        "dump-step dump-limit first-step evaluate captions",
 };
 
 // ---- loss: it computes beside text-decode, with image-encode's number of threads
@@ -115,7 +114,7 @@ const struct stage_row loss_row = {
         "model pretrained batch-size microbatch steps seconds epochs device threads memory coca-caption-loss-weight "
         "coca-contrastive-loss-weight contrastive-loss contrastive optimizer lr beta1 beta2 eps wd warmup "
         "lr-scheduler grad-clip-norm ema-decay adafactor-bf16-momentum max-skipped max-drop-rate save-frequency keep "
-        "val-frequency dump dump-step first-step evaluate embeddings embeddings-grad control",
+        "val-frequency dump dump-step first-step evaluate",
 };
 
 __attribute__((weak)) const struct stage_row *const stage_rows[] = {&image_row, &text_row, &loss_row, NULL};
@@ -132,6 +131,11 @@ const struct stage_edge *stage_edge(const struct stage_row *row, const char *nam
     for (int i = 0; i < row->edge_count; i++)
         if (!strcmp(row->edges[i].name, name)) return &row->edges[i];
     return NULL;
+}
+
+void stage_init_run(struct run *run, const struct stage_row *row) {
+    run_init(run, row->options);
+    for (int i = 0; i < row->edge_count && row->options; i++) run_use(run, row->edges[i].name);
 }
 
 bool stage_uses(const struct stage_edge *edge, const struct run_options *options, bool trains) {

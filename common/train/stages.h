@@ -44,7 +44,8 @@ struct stage_row {
     int edge_count;
     const struct stage_loss *losses; // [loss_count]
     int loss_count;
-    const char *options; // those of the run that it uses, as run_init takes them
+    const char
+        *options; // those of the run that it uses besides its edges' addresses, as run_init takes them; NULL: all
 };
 
 // NULL-terminated, in the order of every sum over stages and of the tensors in files. The symbol is weak: a program
@@ -54,6 +55,9 @@ extern const struct stage_row image_row, text_row, loss_row;
 
 const struct stage_row *stage_find(const char *role);                               // NULL: no such stage
 const struct stage_edge *stage_edge(const struct stage_row *row, const char *name); // NULL: it has none of that name
+
+// run_init with the row's options and the addresses of its edges.
+void stage_init_run(struct run *run, const struct stage_row *row);
 
 // Whether an edge of this name, seen from an end that connects or pulls, is part of the run.
 bool stage_uses(const struct stage_edge *edge, const struct run_options *options, bool trains);
