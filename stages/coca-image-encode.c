@@ -319,6 +319,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    stage_init_run(&self.base.run, &image_row);
+    stateful_init_run(&self.base.run, &image_row);
     return stage_main(&stage, argc, argv);
 }

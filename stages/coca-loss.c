@@ -16,6 +16,7 @@
 #include "train/conductor.h"
 #include "train/memory.h"
 #include "train/scalars.h"
+#include "train/stateful.h"
 
 static const char manual[] =
     "Conducts the steps of a training run: gathers the embeddings of the global batch, computes the contrastive\n"
@@ -153,6 +154,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    stage_init_run(&loss.run, &loss_row);
+    stateful_init_run(&loss.run, &loss_row);
     return stage_main(&stage, argc, argv);
 }

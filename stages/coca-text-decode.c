@@ -187,6 +187,6 @@ int main(int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
-    stage_init_run(&self.base.run, &text_row);
+    stateful_init_run(&self.base.run, &text_row);
     return stage_main(&stage, argc, argv);
 }

@@ -133,11 +133,6 @@ const struct stage_edge *stage_edge(const struct stage_row *row, const char *nam
     return NULL;
 }
 
-void stage_init_run(struct run *run, const struct stage_row *row) {
-    run_init(run, row->options);
-    for (int i = 0; i < row->edge_count && row->options; i++) run_use(run, row->edges[i].name);
-}
-
 bool stage_uses(const struct stage_edge *edge, const struct run_options *options, bool trains) {
     return (trains || !edge->gradients) && (!edge->used || edge->used(options));
 }

@@ -56,9 +56,6 @@ extern const struct stage_row image_row, text_row, loss_row;
 const struct stage_row *stage_find(const char *role);                               // NULL: no such stage
 const struct stage_edge *stage_edge(const struct stage_row *row, const char *name); // NULL: it has none of that name
 
-// run_init with the row's options and the addresses of its edges.
-void stage_init_run(struct run *run, const struct stage_row *row);
-
 // Whether an edge of this name, seen from an end that connects or pulls, is part of the run.
 bool stage_uses(const struct stage_edge *edge, const struct run_options *options, bool trains);
 

@@ -5,6 +5,11 @@
 #include "base/fail.h"
 #include "stage/stage.h"
 
+void stateful_init_run(struct run *run, const struct stage_row *row) {
+    run_init(run, row->options);
+    for (int i = 0; i < row->edge_count && row->options; i++) run_use(run, row->edges[i].name);
+}
+
 int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool may_train) {
     int status = part_open(&stage->part, row, &stage->run);
     if (status) return status;

@@ -1,11 +1,11 @@
-// What every stage that owns tensors is and does alike, whoever it is: it joins the run, opens its part of the model and its
-// edges, meets its peers, and lets the follower drive.
+// What every stage that owns tensors is and does alike, whoever it is: it joins the run, opens its part of the model
+// and its edges, meets its peers, and lets the follower drive.
 #pragma once
 
 #include "train/follower.h"
 
 struct stateful {
-    struct run run; // run_init before the command line is read
+    struct run run; // stateful_init_run before the command line is read
     struct part part;
     struct topology topology;
     struct edges edges;
@@ -13,6 +13,8 @@ struct stateful {
     int ranks; // of this stage in the run; 1 without a conductor
 };
 
+// run_init with the row's options and the addresses of its edges.
+void stateful_init_run(struct run *run, const struct stage_row *row);
 // In `prepare`: opens the part, and checks the batch where it matters. `may_train`: this manner of working is one that
 // trains. 0 or -exit_code; part_close in any case.
 int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool may_train);
@@ -20,6 +22,6 @@ int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool m
 int stateful_own(const struct stateful *stage, int64_t microbatch);
 // Opens the edges of `list`, the row's or those of another manner of working (edges_open). 0 or -exit_code.
 int stateful_open(struct stateful *stage, struct hub *hub, const struct stage_edge *list, int count);
-// Says that it is ready, meets the peers, and drives: `follower` has its phases, window, outputs and context; the rest is
-// filled in here. 0 or -exit_code.
+// Says that it is ready, meets the peers, and drives: `follower` has its phases, window, outputs and context; the rest
+// is filled in here. 0 or -exit_code.
 int stateful_drive(struct stateful *stage, struct follower *follower);
