@@ -1,5 +1,5 @@
-// The frame around a stage's own passes, so that a stage's file holds what is particular to it. coca-loss has none: it
-// conducts, and its part of the model is two scalars.
+// The frame around a stage's own passes, so that a stage's file holds what is particular to it. coca-loss has
+// only its beginning: it conducts, and its part of the model is two scalars.
 #include "train/stateful.h"
 
 #include "base/fail.h"
