@@ -39,11 +39,12 @@ static const char manual[] =
     "\n"
     "Exit codes: 0 done, 2 bad usage, 3 a dataset or list that is damaged, 4 the consumer was lost.";
 
-enum { GREY = 128 }; // of a picture that could not be had
+enum { GREY = 128 }; // of a picture that could not be had or is not to be seen
 
 // Of the run's options.
 static const char used[] =
     "model pretrained train-data train-data-weights val-data seed aug-scale-low aug-scale-high aug-flip "
+    "blank-images "
     "batch-size microbatch steps first-step evaluate images";
 
 struct decode {
@@ -152,6 +153,10 @@ static void make(void *context, void *tensor, int row, const struct sample *samp
     const size_t row_bytes = (size_t)decode->worker.row_bytes;
     uint8_t *pixels = (uint8_t *)tensor + (size_t)row * row_bytes;
     struct span bytes;
+    if (decode->run.options.blank_images) {
+        memset(pixels, GREY, row_bytes);
+        return;
+    }
     int status = find_picture(decode, sample, &bytes, dropped);
     if (!status) status = image_view(pixels, view, sample_key(sample, SAMPLE_VIEW), bytes.bytes, bytes.size, dropped);
     if (status) memset(pixels, GREY, row_bytes);

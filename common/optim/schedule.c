@@ -17,6 +17,7 @@ double schedule_rate(const struct schedule *schedule, int64_t step, double elaps
         at = (double)step;
         end = (double)schedule->steps;
         if (at < w) return schedule->base * (at + 1) / w;
+        if (schedule->ceiling > 0) at = fmax(at, end * elapsed / schedule->ceiling);
     } else {
         at = elapsed / schedule->seconds;
         end = 1;

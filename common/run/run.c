@@ -51,6 +51,8 @@ int run_check_batch(const struct run *run) {
 int run_check_length(const struct run *run) {
     const struct run_options *o = &run->options;
     int given = (o->steps > 0) + (o->seconds > 0) + (o->epochs > 0);
+    if (o->seconds > 0 && o->max_seconds > 0)
+        return error(EXIT_USAGE, "--max-seconds bounds --steps or --epochs; --seconds is a length itself");
     if (given == 1) return 0;
     return error(EXIT_USAGE, "give one of --steps, --seconds and --epochs (%s)",
                  given ? "several were given" : "none was given");

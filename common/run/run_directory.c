@@ -62,6 +62,7 @@ static void clear_other_lengths(struct run *run) {
     for (int i = 0; i < 2; i++) given |= option_given(&run->table, count[i]);
     if (!given) return;
     if (!seconds_given) o->seconds = 0;
+    if (seconds_given && !option_given(&run->table, &o->max_seconds)) o->max_seconds = 0;
     for (int i = 0; i < 2; i++)
         if (!option_given(&run->table, count[i])) *count[i] = 0;
 }

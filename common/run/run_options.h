@@ -19,13 +19,14 @@ struct run_options {
     int64_t seed;
     // How much
     int64_t batch_size, microbatch, steps, epochs;
-    double seconds;
+    double seconds, max_seconds;
     // Where and how
     char *device, *threads;
     int precision, recompute, transport;
     double memory_gib;
     int64_t workers, tokenize_workers, window;
     // Views of pictures
+    bool blank_images;
     double crop_scale_low, crop_scale_high, flip;
     // Losses
     double caption_weight, contrastive_weight;

@@ -28,7 +28,8 @@ static struct schedule schedule_of(const struct run *run) {
                              .base = run->options.lr,
                              .warmup = run->options.warmup,
                              .steps = run->start.steps,
-                             .seconds = run->options.seconds};
+                             .seconds = run->options.seconds,
+                             .ceiling = run->options.max_seconds};
 }
 
 static struct progress *new_progress(const struct schedule *schedule) {
@@ -88,6 +89,9 @@ int conductor_train(struct conductor *conductor) {
     status = drops_open(&training.drops, "drops.jsonl");
     if (!status) status = take_steps(&training);
     progress_done(&training.progress);
+    if (!status && training.step < training.schedule.steps && training_is_out_of_time(&training))
+        note("--max-seconds %g ended the run after %" PRId64 " of its %" PRId64 " steps", training.schedule.ceiling,
+             training.step, training.schedule.steps);
     if (!status) status = finish(&training);
     drops_close(&training.drops);
     gather_free(&training.gather);

@@ -111,7 +111,7 @@ const struct stage_row loss_row = {
     .edges = loss_edges,
     .edge_count = sizeof loss_edges / sizeof *loss_edges,
     .options =
-        "model pretrained batch-size microbatch steps seconds epochs device threads memory coca-caption-loss-weight "
+        "model pretrained batch-size microbatch steps seconds epochs max-seconds device threads memory coca-caption-loss-weight "
         "coca-contrastive-loss-weight contrastive-loss contrastive optimizer lr beta1 beta2 eps wd warmup "
         "lr-scheduler grad-clip-norm ema-decay adafactor-bf16-momentum max-skipped max-drop-rate save-frequency keep "
         "val-frequency dump dump-step first-step evaluate",

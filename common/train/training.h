@@ -25,6 +25,7 @@ struct training {
 
 double training_elapsed(const struct training *training); // seconds, those before a resume included
 int64_t training_done(const struct training *training);   // for the progress: steps, or seconds by the clock
+bool training_is_out_of_time(const struct training *training); // the ceiling of its steps is reached
 // Whether the run ends with so many steps taken: they are all, or its time is up.
 bool training_is_over(const struct training *training, int64_t steps);
 

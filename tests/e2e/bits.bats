@@ -53,6 +53,17 @@ recorded_ids() { coca-tap export "$1" --tensor ids --out "$1.npy" && tail -c +12
     refute same_run whole other
 }
 
+@test "a ceiling of time is nothing to who keeps it, and ends who does not with a model" {
+    train ceiling --steps "$STEPS" --max-seconds 1000
+    same_run whole ceiling
+    run train late --steps 100000000 --max-seconds 1 --lr-scheduler linear
+    [ "$status" -eq 0 ] && [[ $output == *"--max-seconds 1 ended the run after "*" of its 100000000 steps"* ]]
+    [ -s "runs/late/$WEIGHTS" ]
+    tail -n 1 runs/late/metrics.jsonl | grep -Eq '"lr": (0|[0-9.]+e-|0\.00[01])' # of 0.01: all but at its end
+    run train both --seconds 1 --max-seconds 1
+    [ "$status" -eq 2 ]
+}
+
 # received RUN STAGE: bytes that it got over its sockets.
 received() { tail -n 1 "runs/$1/log/$2.counters" | cut -f 9; }
 

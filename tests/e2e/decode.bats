@@ -37,6 +37,14 @@ decode() { coca-decode "${MODEL[@]}" "$@"; }
     refute cmp -s all other-seed
 }
 
+@test "decode: blank images are grey, each in its row" {
+    tiny_captioned set 4
+    decode --images file:blank --data set --blank-images
+    coca-tap export blank --tensor pixels --out blank.npy
+    [ "$(tail -c +129 blank.npy | wc -c)" -eq $((4 * 8 * 8 * 3)) ]
+    [ -z "$(tail -c +129 blank.npy | tr -d '\200')" ]
+}
+
 @test "decode: --data takes every record once, in order, the last unit short" {
     tiny_captioned set 7
     serve_images --data set

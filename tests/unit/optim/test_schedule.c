@@ -41,6 +41,16 @@ static void the_clock_takes_the_place_of_steps(void **state) {
     assert_rate(&schedule, 11, 130, 0); // a last step that began late
 }
 
+static void a_ceiling_of_time_hastens_only_who_is_late(void **state) {
+    (void)state;
+    struct schedule schedule = {.kind = SCHEDULE_LINEAR, .base = 1, .warmup = 2, .steps = 10, .ceiling = 100};
+    assert_rate(&schedule, 1, 99, 1);
+    assert_rate(&schedule, 6, 0, 0.5);
+    assert_rate(&schedule, 6, 60, 0.5);
+    assert_rate(&schedule, 6, 80, 0.25);
+    assert_rate(&schedule, 6, 130, 0);
+}
+
 static void without_warm_up_the_first_step_has_the_base(void **state) {
     (void)state;
     struct schedule schedule = {.kind = SCHEDULE_LINEAR, .base = 3, .steps = 5};
@@ -59,6 +69,7 @@ int main(void) {
         cmocka_unit_test(warm_up_is_linear_and_reaches_the_base),
         cmocka_unit_test(each_kind_decays_as_it_says),
         cmocka_unit_test(the_clock_takes_the_place_of_steps),
+        cmocka_unit_test(a_ceiling_of_time_hastens_only_who_is_late),
         cmocka_unit_test(without_warm_up_the_first_step_has_the_base),
         cmocka_unit_test(warm_up_may_last_for_the_whole_run),
     };
