@@ -2,7 +2,7 @@
 # All of the default data; what is there already is kept. Says what each recipe took.
 set -euo pipefail
 cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")"
-for recipe in fashion-mnist openclipart tuxpaint clipart vocabulary; do
+for recipe in fashion-mnist openclipart tuxpaint clipart shown vocabulary; do
     start=$EPOCHREALTIME
     ./$recipe.sh
     awk -v name=$recipe -v start="$start" -v end="$EPOCHREALTIME" \

@@ -6,6 +6,7 @@
 #   tests/run.sh unit           builds with the sanitizers; the cmocka programs of tests/unit
 #   tests/run.sh release        builds at full optimisation; the same programs, and what holds real processes to bits
 #   tests/run.sh e2e fault      bats files of those folders, with the sanitizers' executables
+#   tests/run.sh job            the main job and its accuracy, with the release build
 #   tests/run.sh fuzz           each fuzz target for FUZZ_SECONDS (12)
 #
 # SANITIZE=address,undefined is the default for unit tests and for the end-to-end part. bits.bats and parity.bats run on the
@@ -15,7 +16,7 @@ cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
 passed=0 failed=0 skipped=0 failures=()
 jobs=$(nproc)
 parts=("$@")
-((${#parts[@]})) || parts=(headers unit release e2e fault fuzz)
+((${#parts[@]})) || parts=(headers unit release job e2e fault fuzz)
 
 say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 count() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
@@ -80,6 +81,7 @@ part() {
             bats_files build tests/e2e/bits.bats tests/e2e/parity.bats
             ;;
         e2e | fault) bats_files "${COCA_TEST_BUILD:-build-sanitize}" "tests/$1" ;;
+        job) verdict "the main job" tests/bench/bench_default.sh ;;
         fuzz) verdict fuzz make -s fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-12}" ;;
         *) failure "no tests named $1"; count 0 1 0 ;;
     esac

@@ -70,13 +70,21 @@ static void set_loss(json_t *object, const char *name, double loss) {
     free(key);
 }
 
+static void set_reported(json_t *object, const struct stage_loss *of, double loss) {
+    set_loss(object, of->name, loss);
+    if (!of->of_tokens) return;
+    char *key = xformat("%s_perplexity", of->name);
+    json_object_set_new(object, key, json_real(exp(loss)));
+    free(key);
+}
+
 // What guessing loses.
 static json_t *chance(const struct evaluation *e) {
     json_t *object = json_object();
     if (e->gather) set_loss(object, "contrastive", gather_chance(e->gather, e->conductor->part));
     for (int i = 0; i < e->totals.count; i++)
         if (e->totals.loss[i].count && e->totals.loss[i].of->chance)
-            set_loss(object, e->totals.loss[i].of->name, e->totals.loss[i].of->chance(&e->conductor->part->config));
+            set_reported(object, e->totals.loss[i].of, e->totals.loss[i].of->chance(&e->conductor->part->config));
     return object;
 }
 
@@ -92,7 +100,7 @@ static json_t *metrics(const struct evaluation *e) {
         set_loss(object, "contrastive", contrastive);
     }
     for (int i = 0; i < totals->count; i++)
-        if (totals->loss[i].count) set_loss(object, totals->loss[i].of->name, reports_mean(totals, i));
+        if (totals->loss[i].count) set_reported(object, totals->loss[i].of, reports_mean(totals, i));
     json_object_set_new(object, "loss", json_real(loss + reports_total(totals)));
     return object;
 }

@@ -73,7 +73,7 @@ static const struct stage_edge text_edges[] = {
 };
 
 static const struct stage_loss text_losses[] = {
-    {"caption", "targets", caption_weight, caption_chance},
+    {"caption", "targets", caption_weight, caption_chance, .of_tokens = true},
 };
 
 const struct stage_row text_row = {

@@ -31,6 +31,7 @@ struct stage_loss {
     const char *count;                                   // the metrics' key of the count, or NULL: not said
     double (*weight)(const struct run_options *options); // 0: the run is without it
     double (*chance)(const struct model_config *config); // what guessing loses; NULL: nobody can tell
+    bool of_tokens; // a mean over tokens, of log-likelihoods: evaluations also give its exponential, the perplexity
 };
 
 struct stage_row {

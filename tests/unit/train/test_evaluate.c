@@ -65,6 +65,7 @@ static void assert_result(const int64_t *samples, int batches) {
     assert_number(metrics, "targets", targets);
     assert_number(metrics, "contrastive_loss", contrast / all);
     assert_number(metrics, "caption_loss", caption / targets);
+    assert_number(metrics, "caption_perplexity", exp(caption / targets));
     assert_number(metrics, "loss", contrast / all + 2 * caption / targets);
     assert_number(json_object_get(result, "chance"), "contrastive_loss", log(G));
     assert_number(json_object_get(result, "chance"), "caption_loss", log(61)); // narrow_vision's vocabulary
