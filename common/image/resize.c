@@ -13,6 +13,10 @@ static void axis_prepare(struct axis *axis, const struct resize_kernels *kernels
     kernels->prepare((int32_t(*)[4])axis->weights, (size_t)((axis->size + 3) & ~3) * (size_t)axis->groups);
 }
 
+static uint8_t *zeroes(size_t size) {
+    return memset(xaligned(size), 0, size);
+}
+
 // The axes are placed in the clip: pixels outside of it do not exist, whatever the picture has there. part is what they
 // need of the clip: less than all of it where a window leaves outputs out.
 //
@@ -26,16 +30,14 @@ void resizer_begin(struct resizer *resizer, uint8_t *out, const struct resize_ma
     struct axis_map y = {clip->height,   top,        top + map->box.height, map->height, window->top,
                          window->height, map->filter};
     *resizer = (struct resizer){.out = out, .kernels = kernels};
-    axis_begin(&resizer->x, &x, 4);
+    axis_begin(&resizer->x, &x, kernels->align);
     axis_begin(&resizer->y, &y, 1);
     resizer->part =
         (struct rect){clip->left + resizer->x.first, clip->top + resizer->y.first, resizer->x.count, resizer->y.count};
     resizer->ring_rows = (size_t)resizer->y.longest + KERNEL_ROWS;
     resizer->ring_stride = (3 * (size_t)window->width + KERNEL_PADDING + 63) & ~(size_t)63;
-    resizer->ring = xaligned((resizer->ring_rows + 1) * resizer->ring_stride);
-    memset(resizer->ring, 0, (resizer->ring_rows + 1) * resizer->ring_stride);
-    resizer->scratch = xaligned(resize_scratch_size(&resizer->x));
-    memset(resizer->scratch, 0, resize_scratch_size(&resizer->x));
+    resizer->ring = zeroes((resizer->ring_rows + 1) * resizer->ring_stride);
+    resizer->scratch = zeroes(((size_t)(resizer->x.count + 3) / 4 + (size_t)resizer->x.groups) * kernels->group);
     resizer->taps = xmalloc(4 * (size_t)resizer->y.groups * sizeof *resizer->taps);
     axis_prepare(&resizer->x, kernels);
     axis_prepare(&resizer->y, kernels);

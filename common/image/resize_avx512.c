@@ -3,10 +3,13 @@
 // digit's sums are gathered apart and joined at the end; as in resize_avx2.c they may wrap around, and the joined sum
 // is exact.
 #include <immintrin.h>
+#include <string.h>
 
 #include "image/resize_kernels.h"
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+
+enum { GROUP = KERNEL_ROWS * 16 }; // bytes of four packed pixels
 
 static bool usable(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -50,13 +53,31 @@ TARGET static inline __m512i to_bytes(const __m512i lanes[4]) {
     return _mm512_packus_epi16(_mm512_packs_epi32(lanes[0], lanes[1]), _mm512_packs_epi32(lanes[2], lanes[3]));
 }
 
+// Pixels come as r g b r g b …, while a lane wants taps of one colour: of each four pixels first their reds, then their
+// greens, blues, and four zeros. A load takes 16 bytes and uses 12, so the last one or two groups go through a copy,
+// not to read behind the row.
+TARGET static void pack_row(uint8_t *packed, const uint8_t *row, size_t size) {
+    const __m128i by_channel = _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1);
+    for (; size >= 16; packed += GROUP, row += 12, size -= 12)
+        _mm_store_si128((__m128i *)packed, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)row), by_channel));
+    uint8_t last[32] = {0};
+    memcpy(last, row, size);
+    for (const uint8_t *from = last; from < last + size; from += 12, packed += GROUP)
+        _mm_store_si128((__m128i *)packed, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)from), by_channel));
+}
+
+// packed [groups][KERNEL_ROWS][16]
+static void pack(uint8_t *packed, const uint8_t *const *rows, size_t size) {
+    for (int i = 0; i < KERNEL_ROWS; i++) pack_row(packed + 16 * i, rows[i], size);
+}
+
 // Two output pixels in KERNEL_ROWS rows, four in each vector: 128 bits a row, of red, green, blue and nothing.
 TARGET static inline void filter_pixels(__m512i upper[2], __m512i lower[2], const uint8_t *scratch,
                                         const int32_t (*weights)[4], const int *start, int groups) {
     struct sums up[2] = {sums_begin(), sums_begin()}, low[2] = {sums_begin(), sums_begin()};
     for (int g = 0; g < groups; g++) {
         for (int k = 0; k < 2; k++) {
-            const uint8_t *taps = scratch + KERNEL_GROUP / 4 * (size_t)start[k] + KERNEL_GROUP * g;
+            const uint8_t *taps = scratch + GROUP / 4 * (size_t)start[k] + GROUP * g;
             sums_add(&up[k], _mm512_load_si512(taps), weights[k * groups + g]);
             sums_add(&low[k], _mm512_load_si512(taps + 64), weights[k * groups + g]);
         }
@@ -80,7 +101,7 @@ TARGET static inline void store_pixels(uint8_t *const *out, size_t at, const __m
 
 TARGET static void horizontal(uint8_t *const *out, const uint8_t *const *rows, const struct axis *x, uint8_t *scratch) {
     const int32_t(*weights)[4] = (const int32_t(*)[4])x->weights;
-    resize_pack(scratch, rows, x->count);
+    pack(scratch, rows, 3 * (size_t)x->count);
     for (int i = 0; i < x->size; i += 4, weights += 4 * x->groups) {
         __m512i upper[4], lower[4];
         filter_pixels(upper, lower, scratch, weights, x->start + i, x->groups);
@@ -117,4 +138,4 @@ TARGET static void vertical(uint8_t *out, const uint8_t *const *rows, const int3
     }
 }
 
-const struct resize_kernels resize_avx512 = {"avx512", ISA_V4, usable, prepare, horizontal, vertical};
+const struct resize_kernels resize_avx512 = {"avx512", ISA_V4, 4, GROUP, usable, prepare, horizontal, vertical};

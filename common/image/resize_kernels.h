@@ -8,21 +8,23 @@
 #include "image/resize_axis.h"
 
 enum {
-    KERNEL_ROWS = 8,                 // source rows that a horizontal pass takes at once
-    KERNEL_GROUP = KERNEL_ROWS * 16, // bytes of a group of four packed pixels
-    KERNEL_PADDING = 64,             // bytes behind a row that a kernel may read (unless a source row) and write
+    KERNEL_ROWS = 8,     // source rows that a horizontal pass takes at once
+    KERNEL_PADDING = 64, // bytes behind a row that a kernel may read (unless a source row) and write
 };
 
 struct resize_kernels {
     const char *name;
     enum isa isa;         // the level it belongs to
+    int align;            // starts of the horizontal axis are multiples of it; 1, 2 or 4
+    size_t group;         // bytes of scratch for four source pixels in KERNEL_ROWS rows
     bool (*usable)(void); // on this processor
 
     // Rewrites each group of four weights into the version's own form, in the same 16 bytes.
     void (*prepare)(int32_t (*weights)[4], size_t groups);
 
-    // out [KERNEL_ROWS][x->size, 3] from rows [KERNEL_ROWS][x->count, 3], x->start multiples of 4.
-    // scratch: resize_scratch_size(x) bytes, 64-byte aligned, zero at first, the version's to use.
+    // out [KERNEL_ROWS][x->size, 3] from rows [KERNEL_ROWS][x->count, 3].
+    // scratch: a group for each four pixels, and x->groups behind them for the taps that weigh nothing; 64-byte
+    // aligned, zero at first, the version's to use.
     void (*horizontal)(uint8_t *const *out, const uint8_t *const *rows, const struct axis *x, uint8_t *scratch);
 
     // out [size] from rows [4 * groups][size] by one output's weights.
@@ -32,9 +34,3 @@ extern const struct resize_kernels resize_plain, resize_avx2, resize_avx512;
 
 extern const struct resize_kernels *const resize_versions[]; // fastest first, plain C last, then NULL
 const struct resize_kernels *resize_fastest(void);           // of those usable here, within isa_limit()
-
-size_t resize_scratch_size(const struct axis *x);
-
-// For the versions with vectors. packed [groups][KERNEL_ROWS][16]: of each four pixels first their reds, then their
-// greens, blues, and four zeros; `width` pixels rounded up to whole groups, with zeros.
-void resize_pack(uint8_t *packed, const uint8_t *const *rows, int width);
