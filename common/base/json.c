@@ -3,6 +3,8 @@
 // model than the one that was asked for, and nobody notices. What keys mean, and what must be there, callers know.
 #include "base/json.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -13,7 +15,7 @@ json_t *json_read(const char *path, size_t limit) {
     json_t *document = NULL;
     json_error_t failure;
     if (!file_read(path, limit, &text)) {
-        document = json_loadb(text.bytes, text.size, JSON_REJECT_DUPLICATES, &failure);
+        document = json_parse(text.bytes ? text.bytes : "", text.size, &failure);
         if (!document) error(EXIT_DATA, "%s: line %d, column %d: %s", path, failure.line, failure.column, failure.text);
     }
     buffer_release(&text);
@@ -117,4 +119,13 @@ json_t *json_hash(uint64_t hash) {
     char text[HASH_TEXT_SIZE];
     hash_format(text, hash);
     return json_string(text);
+}
+
+json_t *json_double(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+const char *json_number(char text[JSON_NUMBER_SIZE], double value) {
+    snprintf(text, JSON_NUMBER_SIZE, isfinite(value) ? "%.17g" : "null", value);
+    return text;
 }

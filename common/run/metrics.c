@@ -4,15 +4,15 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 
 static void set_real(json_t *line, const char *key, double value) {
-    json_object_set_new(line, key, isfinite(value) ? json_real(value) : json_null());
+    json_object_set_new(line, key, json_double(value));
 }
 
 static void set_loss(json_t *line, const struct metrics_loss *loss) {

@@ -17,6 +17,8 @@
 #include <zlib.h>
 
 #include "base/file.h"
+#include "base/json.h"
+#include "base/lines.h"
 
 #define CLIP_BYTES_LIMIT (64u << 20)
 // What CLIP reads of its list, which goes on: 49,152 tokens less the bytes and two, as its source says.
@@ -238,7 +240,7 @@ static int read_beside(struct buffer *file, const char *path, const char *name, 
 
 static json_t *parse(const char *bytes, size_t size, char *reason) {
     json_error_t problem;
-    json_t *document = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &problem);
+    json_t *document = json_parse(bytes, size, &problem);
     if (!document) snprintf(reason, BPE_REASON, "line %d: %.120s", problem.line, problem.text);
     return document;
 }

@@ -5,15 +5,18 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/json.h"
 #include "train/conductor.h"
 #include "train/gather.h"
 #include "train/scalars.h"
 
 static void print(const struct part *part, const struct step_order *order, double loss) {
     struct contrastive_scalars scalars = scalars_read(part);
-    printf("{\"step\": %" PRId64 ", \"samples\": %" PRId64 ", \"contrastive_loss\": %.17g, \"logit_scale\": %.17g",
-           order->step, order->first + order->batch, loss, exp(scalars.logit_scale));
-    if (part->config.logit_bias) printf(", \"logit_bias\": %.17g", scalars.logit_bias);
+    char text[JSON_NUMBER_SIZE], scale[JSON_NUMBER_SIZE];
+    printf("{\"step\": %" PRId64 ", \"samples\": %" PRId64 ", \"contrastive_loss\": %s, \"logit_scale\": %s",
+           order->step, order->first + order->batch, json_number(text, loss),
+           json_number(scale, exp(scalars.logit_scale)));
+    if (part->config.logit_bias) printf(", \"logit_bias\": %s", json_number(text, scalars.logit_bias));
     puts("}");
 }
 

@@ -331,7 +331,7 @@ static int read_hub(struct model_config *config, const json_t *root, const char 
 
 int model_config_parse(struct model_config *config, const char *text, size_t size, const char *what) {
     json_error_t place;
-    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &place);
+    json_t *root = json_parse(text, size, &place);
     if (!root) return error(EXIT_DATA, "%s:%d:%d: %s", what, place.line, place.column, place.text);
     memset(config, 0, sizeof *config);
     memcpy(config->vision.mean, clip_mean, sizeof clip_mean);
