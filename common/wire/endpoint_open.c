@@ -69,7 +69,7 @@ int endpoint_listen(const struct endpoint *endpoint, const char *edge, void *soc
     int status = ipc ? claim(ipc_path(endpoint), edge) : 0;
     if (status) return status;
     allow_ipv6(endpoint, socket);
-    const mode_t before = umask(S_IRWXG | S_IRWXO);
+    const mode_t before = umask(S_IXUSR | S_IRWXG | S_IRWXO);
     const int failure = zmq_bind(socket, endpoint->known ? endpoint->numeric : endpoint->address) ? errno : 0;
     umask(before);
     return failure ? cannot_listen(endpoint, edge, failure) : 0;

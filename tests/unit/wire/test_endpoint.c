@@ -159,7 +159,7 @@ static void test_an_ipc_socket_is_its_owners(void **state) {
     assert_int_equal(endpoint_listen(&endpoint, "images", socket), 0);
     assert_int_equal(umask(before), 0);
     assert_int_equal(stat(path + strlen("ipc://"), &about), 0);
-    assert_int_equal(about.st_mode & 0777, 0700);
+    assert_int_equal(about.st_mode & 0777, 0600);
     zmq_close(socket);
     zmq_ctx_term(context);
 }
