@@ -224,8 +224,7 @@ static int open_socket(struct asking *self) {
     zmq_setsockopt(self->socket, ZMQ_SNDTIMEO, &timeout, sizeof timeout);
     self->keys.folder = self->own.keys;
     if (endpoint.kind == ENDPOINT_TCP && self->own.keys) status = keys_connect(&self->keys, self->socket);
-    if (status || zmq_connect(self->socket, endpoint.address) == 0) return status;
-    return error(EXIT_USAGE, "--server %s: cannot connect: %s", self->own.server, zmq_strerror(errno));
+    return status ? status : endpoint_connect(&endpoint, "server", self->socket);
 }
 
 static int run(void *context, const struct strings *operands) {

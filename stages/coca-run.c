@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "coca-run/folder.h"
 #include "coca-run/guard.h"
 #include "coca-run/job.h"
@@ -145,8 +146,10 @@ static int check_conductor(const struct run *run) {
 static int find_directory(struct run *run) {
     if (!run->own.run_dir) return error(EXIT_USAGE, "give --run-dir DIR");
     run->supervisor.around.directory = realpath(run->own.run_dir, NULL);
-    if (run->supervisor.around.directory) return 0;
-    return error(EXIT_USAGE, "--run-dir %s: %s", run->own.run_dir, strerror(errno));
+    if (!run->supervisor.around.directory)
+        return error(EXIT_USAGE, "--run-dir %s: %s", run->own.run_dir, strerror(errno));
+    if (text_is_plain(run->supervisor.around.directory)) return 0;
+    return error(EXIT_USAGE, "--run-dir: a folder's name has a control character; rename it");
 }
 
 // ---- the jobs

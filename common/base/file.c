@@ -122,6 +122,27 @@ int directory_make(const char *path) {
     return status;
 }
 
+// By a descriptor, so that what is looked at is what is changed.
+static int make_private(int fd, const char *path) {
+    struct stat info;
+    if (fd < 0 || fstat(fd, &info)) return fail(EXIT_RUN, path, "cannot be read");
+    if (info.st_uid != geteuid())
+        return error(EXIT_RUN, "%s: belongs to another user, who could listen there; remove it, or name another place",
+                     path);
+    return fchmod(fd, S_IRWXU) ? fail(EXIT_RUN, path, "its permissions cannot be set") : 0;
+}
+
+int directory_make_private(const char *path) {
+    const mode_t before = umask(S_IRWXG | S_IRWXO);
+    int status = directory_make(path);
+    umask(before);
+    if (status) return status;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    status = make_private(fd, path);
+    if (fd >= 0) close(fd);
+    return status;
+}
+
 // `name` is what a report names.
 static int sync_directory(const char *directory, const char *name) {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

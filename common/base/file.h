@@ -21,6 +21,8 @@ void file_map_close(struct file_map *map);
 bool file_exists(const char *path);
 bool directory_exists(const char *path);
 int directory_make(const char *path); // with its parents; an existing directory is fine
+// The same for what is its owner's alone (0700), whatever the umask is and the mode was. Another user's is an error.
+int directory_make_private(const char *path);
 int directory_sync(const char *path);
 int path_sync(const char *path); // the name: syncs the directory that it stands in
 int directory_list(const char *path,

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/count.h"
+
 // Memory that is large is laid out for pages of 2 MiB.
 #define HUGE_PAGE ((size_t)2 << 20)
 #define HUGE_FROM (4 * HUGE_PAGE) // rounding up wastes little of so much
@@ -20,10 +22,10 @@ static void *checked(void *memory, size_t bytes) {
 }
 
 static size_t array_bytes(size_t count, size_t size) {
-    size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes))
+    int64_t bytes;
+    if (!count_multiply((int64_t)count, (int64_t)size, &bytes))
         die(EXIT_RUN, "out of memory asking for %zu times %zu bytes", count, size);
-    return bytes;
+    return (size_t)bytes;
 }
 
 // Zero bytes are asked for as one, since malloc may answer NULL to zero.
@@ -85,14 +87,14 @@ char *xformat(const char *format, ...) {
 }
 
 // After it the capacity is larger than size + more, by the NUL that ends the bytes. Doubling makes the copying of n
-// bytes that are appended one by one cost O(n) altogether; near the top of the address space it asks for no more than
-// it needs.
+// bytes that are appended one by one cost O(n) altogether. A size of at most INT64_MAX may be doubled.
 void buffer_reserve(struct buffer *buffer, size_t more) {
-    size_t need;
-    if (__builtin_add_overflow(buffer->size, more, &need) || need == SIZE_MAX) die(EXIT_RUN, "a buffer grew too large");
+    int64_t sum;
+    if (!count_add((int64_t)buffer->size, (int64_t)more, &sum)) die(EXIT_RUN, "a buffer grew too large");
+    const size_t need = (size_t)sum;
     if (need < buffer->capacity) return;
     size_t capacity = buffer->capacity ? buffer->capacity : 64;
-    while (capacity <= need) capacity = capacity > SIZE_MAX / 2 ? need + 1 : capacity * 2;
+    while (capacity <= need) capacity *= 2;
     buffer->bytes = xrealloc(buffer->bytes, capacity);
     buffer->capacity = capacity;
 }

@@ -14,6 +14,12 @@ bool text_ends(const char *text, const char *end) {
     return length >= tail && !strcmp(text + length - tail, end);
 }
 
+bool text_is_plain(const char *text) {
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++)
+        if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)) return false;
+    return true;
+}
+
 void text_split(struct strings *parts, const char *text, const char *between) {
     for (const char *part = text, *end; part; part = end ? end + strlen(between) : NULL) {
         end = strstr(part, between);

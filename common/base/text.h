@@ -8,6 +8,9 @@
 bool text_begins(const char *text, const char *start);
 bool text_ends(const char *text, const char *end);
 
+// Without control characters (C0, DEL, and C1 as UTF-8 has them), which lines of tables and terminals do not survive.
+bool text_is_plain(const char *text);
+
 // Adds the parts of "a::b::c", or of another list with this `between`, as they stand; of NULL there are none.
 void text_split(struct strings *parts, const char *text, const char *between);
 

@@ -41,7 +41,9 @@ static struct head *head_of(const struct shared_memory *memory) {
 static int sealed_file(size_t size) {
     int file = memfd_create("cocaflow", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0) return -1;
-    if (ftruncate(file, (off_t)size) == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK) == 0) return file;
+    if (fchmod(file, S_IRUSR | S_IWUSR) == 0 && ftruncate(file, (off_t)size) == 0 &&
+        fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
+        return file;
     close(file);
     return -1;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "run/checkpoint.h"
 #include "run/metrics.h"
 #include "run/pretrained.h"
@@ -26,12 +27,16 @@ static char *file_in(const struct run_directory *directory, const char *name) {
 // ---- finding a run
 
 static int find_run(struct run_directory *directory, const struct run_place *place) {
-    if (!place->name || !*place->name || strchr(place->name, '/'))
-        return error(EXIT_USAGE, "--name NAME is needed: a folder of %s for this run, without '/'", place->runs);
+    const char *name = place->name;
+    if (!name || !*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..") || !text_is_plain(name))
+        return error(EXIT_USAGE,
+                     "--name NAME is needed: a folder of %s for this run, without '/' and control characters",
+                     place->runs);
+    if (!text_is_plain(place->runs)) return error(EXIT_USAGE, "--runs: a folder's name has a control character");
     int status = directory_make(place->runs);
     char *runs = status ? NULL : realpath(place->runs, NULL);
     if (!runs) return status ? status : error(EXIT_RUN, "--runs %s cannot be read", place->runs);
-    directory->path = path_join(runs, place->name);
+    directory->path = path_join(runs, name);
     free(runs);
     return 0;
 }
@@ -199,13 +204,14 @@ int run_directory_compare(const struct run_directory *directory, const json_t *v
 // ---- making it
 
 static int make_folders(const struct run_directory *directory) {
-    static const char *const folders[] = {"sockets", "log", "checkpoints"};
-    int status = 0;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders && !status; i++) {
-        char *folder = file_in(directory, folders[i]);
-        status = directory_make(folder);
-        free(folder);
-    }
+    char *sockets = file_in(directory, "sockets"), *log = file_in(directory, "log"),
+         *checkpoints = file_in(directory, "checkpoints");
+    int status = directory_make(log);
+    if (!status) status = directory_make(checkpoints);
+    if (!status) status = directory_make_private(sockets);
+    free(sockets);
+    free(log);
+    free(checkpoints);
     return status;
 }
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/count.h"
+
 const char *option_word(const char *words, int index, size_t *length) {
     for (; index > 0 && words; index--) {
         words = strchr(words, '|');
@@ -49,9 +51,9 @@ static int suffix_shift(const struct option *option, const char *end) {
 static bool store_int(const struct option *option, int64_t *field, const char *text, char *reason) {
     char *end;
     errno = 0;
-    int64_t digits = strtoimax(text, &end, 10), value;
+    int64_t value = strtoimax(text, &end, 10);
     int shift = end == text ? -1 : suffix_shift(option, end);
-    if (shift < 0 || errno || __builtin_mul_overflow(digits, (int64_t)1 << shift, &value)) {
+    if (shift < 0 || errno || (shift > 0 && !count_multiply(value, (int64_t)1 << shift, &value))) {
         snprintf(reason, OPTION_REASON, "must be a whole number, not '%.60s'", text);
         return false;
     }

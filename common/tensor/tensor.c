@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/count.h"
 #include "base/fail.h"
 
 struct shape shape_of(int rank, const int64_t *dim) {
@@ -32,10 +33,9 @@ int64_t shape_bytes(struct shape shape, enum dtype dtype) {
     int64_t bytes = (int64_t)dtype_size(dtype);
     bool empty = false;
     for (int i = 0; i < shape.rank; i++) {
-        if (shape.dim[i] < 0) return -1;
         if (shape.dim[i] == 0)
             empty = true;
-        else if (__builtin_mul_overflow(bytes, shape.dim[i], &bytes))
+        else if (!count_multiply(bytes, shape.dim[i], &bytes))
             return -1;
     }
     return empty ? 0 : bytes;

@@ -21,9 +21,7 @@ static int bind_clients(struct hub *hub, void *socket, const char *option, const
     if (status) return status;
     if (endpoint_is_recording(&endpoint)) return error(EXIT_USAGE, "--%s %s is no socket", option, address);
     status = socket_protect(hub, socket, &endpoint, option, true);
-    if (!status) status = endpoint_claim(&endpoint, option);
-    if (status || zmq_bind(socket, endpoint.address) == 0) return status;
-    return error(EXIT_USAGE, "--%s %s: cannot listen: %s", option, address, zmq_strerror(errno));
+    return status ? status : endpoint_listen(&endpoint, option, socket);
 }
 
 int hub_clients(struct hub *hub, void **socket, const char *option, const char *address, int64_t limit) {

@@ -43,7 +43,8 @@ static int create_pair(const char *folder, const char *public_name, const char *
 
 int keys_create(const char *folder) {
     char *clients = path_join(folder, "clients");
-    int status = directory_make(clients);
+    int status = directory_exists(folder) ? 0 : directory_make_private(folder);
+    if (status == 0) status = directory_make_private(clients); // who may write there is let in
     free(clients);
     if (status == 0) status = create_pair(folder, "server.public", "server.secret", NULL);
     if (status == 0) status = create_pair(folder, "client.public", "client.secret", "clients/client.public");

@@ -69,14 +69,9 @@ static int monitor_open(struct link *link) {
 }
 
 static int bind_or_connect(struct link *link) {
-    const char *name = link->edge->name, *address = link->endpoint.address;
-    if (!link->edge->manner->binds) {
-        if (zmq_connect(link->socket, address) == 0) return 0;
-        return error(EXIT_USAGE, "--%s %s: cannot connect: %s", name, address, zmq_strerror(errno));
-    }
-    int status = endpoint_claim(&link->endpoint, name);
-    if (status || zmq_bind(link->socket, address) == 0) return status;
-    return error(EXIT_USAGE, "--%s %s: cannot listen: %s", name, address, zmq_strerror(errno));
+    const char *name = link->edge->name;
+    return link->edge->manner->binds ? endpoint_listen(&link->endpoint, name, link->socket)
+                                     : endpoint_connect(&link->endpoint, name, link->socket);
 }
 
 int socket_open(struct link *link) {

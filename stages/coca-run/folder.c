@@ -14,13 +14,6 @@
 
 #include "base/file.h"
 
-static int make_folder(const char *directory, const char *name) {
-    char *path = path_join(directory, name);
-    int status = directory_make(path);
-    free(path);
-    return status;
-}
-
 static int take_lock(const char *path, const char *directory, int *lock) {
     *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (*lock < 0) return error(EXIT_RUN, "%s: cannot be made: %s", path, strerror(errno));
@@ -29,11 +22,14 @@ static int take_lock(const char *path, const char *directory, int *lock) {
 }
 
 int folder_take(const char *directory, int *lock) {
-    char *path = path_join(directory, "lock");
+    char *path = path_join(directory, "lock"), *sockets = path_join(directory, "sockets"),
+         *log = path_join(directory, "log");
     int status = take_lock(path, directory, lock);
-    if (!status) status = make_folder(directory, "sockets");
-    if (!status) status = make_folder(directory, "log");
+    if (!status) status = directory_make_private(sockets);
+    if (!status) status = directory_make(log);
     free(path);
+    free(sockets);
+    free(log);
     return status;
 }
 

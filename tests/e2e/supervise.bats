@@ -496,3 +496,20 @@ S
     run coca-await missing --until fifos/gone
     [ "$status" -eq 2 ]
 }
+
+@test "nobody else listens or speaks in a job, whatever the umask is" {
+    mkdir -p run/sockets
+    chmod 777 run/sockets
+    umask 000
+    run job 'sink a bash -c "stat -c %a run/sockets run/sockets/supervisor"'
+    [ "$status" -eq 0 ]
+    [ "$output" = $'700\n600' ] || { echo "$output"; false; }
+}
+
+@test "a folder whose name does not fit on a line is refused" {
+    mkdir $'two\n'
+    run coca-run --run-dir $'two\n' <<<'stage a true'
+    [ "$status" -eq 2 ]
+    [[ $output == *"control character"* ]]
+    [ -z "$(ls $'two\n')" ]
+}

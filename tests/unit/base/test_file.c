@@ -285,6 +285,23 @@ static void directories_are_made_with_their_parents(void **state) {
     assert_int_equal(directory_sync(in_folder("a")), 0);
 }
 
+static void private_directories_are_their_owners_whatever_the_umask_is(void **state) {
+    (void)state;
+    struct stat info;
+    const mode_t before = umask(0);
+    for (int i = 0; i < 3; i++) { // made, found, and found with other permissions
+        if (i == 2) assert_int_equal(chmod(in_folder("private"), 01777), 0);
+        assert_int_equal(directory_make_private(in_folder("private")), 0);
+        assert_int_equal(stat(in_folder("private"), &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0700);
+    }
+    assert_int_equal(umask(before), 0);
+    assert_int_equal(file_write(in_folder("not-private"), "", 0), 0);
+    listen_in();
+    assert_int_equal(directory_make_private(in_folder("not-private")), -EXIT_RUN);
+    heard();
+}
+
 static void existence_tells_files_from_directories(void **state) {
     (void)state;
     assert_int_equal(directory_make(in_folder("kind")), 0);
@@ -387,6 +404,7 @@ int main(void) {
         cmocka_unit_test(a_name_without_a_directory_is_written_here),
         cmocka_unit_test(a_copy_is_the_same),
         cmocka_unit_test(directories_are_made_with_their_parents),
+        cmocka_unit_test(private_directories_are_their_owners_whatever_the_umask_is),
         cmocka_unit_test(existence_tells_files_from_directories),
         cmocka_unit_test(a_directory_goes_with_all_that_is_in_it),
         cmocka_unit_test(a_directory_is_listed),

@@ -11,6 +11,13 @@ static void beginnings_and_ends_are_whole(void **state) {
     assert_false(text_ends("json", ".json") || text_ends("", "n") || text_ends("a.json5", ".json"));
 }
 
+static void plain_texts_have_no_control_characters(void **state) {
+    (void)state;
+    assert_true(text_is_plain("") && text_is_plain("a b/c-1") && text_is_plain("\xc3\xa9\xc2\xa0") &&
+                text_is_plain("\xc2"));
+    assert_false(text_is_plain("a\n") || text_is_plain("\x01") || text_is_plain("\x7f") || text_is_plain("a\xc2\x9bz"));
+}
+
 static void assert_parts(const char *text, const char *between, const char *const *wanted) {
     struct strings parts = {0};
     size_t count = 0;
@@ -53,6 +60,7 @@ static void a_line_holds_no_controls_and_no_broken_bytes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beginnings_and_ends_are_whole),
+        cmocka_unit_test(plain_texts_have_no_control_characters),
         cmocka_unit_test(a_list_comes_apart),
         cmocka_unit_test(a_line_holds_no_controls_and_no_broken_bytes),
     };

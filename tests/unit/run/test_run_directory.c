@@ -1,4 +1,6 @@
 // Who may begin or resume a run in a directory, and with what.
+#include <sys/stat.h>
+
 #include "run.h"
 
 #include "base/hash.h"
@@ -97,12 +99,39 @@ static void an_existing_run_names_two_remedies(void **state) {
 static void a_name_that_is_no_folder_is_refused(void **state) {
     (void)state;
     struct run_directory directory;
-    static const char *const names[] = {NULL, "", "a/b"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {NULL,
+                                        "",
+                                        "a/b",
+                                        ".",
+                                        "..",
+                                        "two\n",
+                                        "a\nb",
+                                        "\ta",
+                                        "\x7f",
+                                        "\xc2\x9b"
+                                        "2K"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct run_place place = {.name = (char *)names[i], .runs = (char *)"runs"};
         assert_refused(EXIT_USAGE, "--name", run_directory_open(&directory, &typed, &place));
         run_directory_close(&directory);
     }
+}
+
+static void assert_mode(const char *path, mode_t mode) {
+    struct stat about;
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, mode);
+}
+
+static void nobody_else_listens_whatever_the_umask_is(void **state) {
+    (void)state;
+    const mode_t before = umask(0);
+    assert_done(begin("--steps 100", NULL));
+    assert_mode("runs/one/sockets", 0700);
+    assert_int_equal(chmod("runs/one/sockets", 0777), 0);
+    assert_done(begin("--steps 100", "latest"));
+    assert_mode("runs/one/sockets", 0700);
+    assert_int_equal(umask(before), 0);
 }
 
 static void latest_without_a_run_starts_anew(void **state) {
@@ -297,6 +326,7 @@ int main(void) {
         IN_RUNS(a_new_run_is_made),
         IN_RUNS(an_existing_run_names_two_remedies),
         IN_RUNS(a_name_that_is_no_folder_is_refused),
+        IN_RUNS(nobody_else_listens_whatever_the_umask_is),
         IN_RUNS(latest_without_a_run_starts_anew),
         IN_RUNS(latest_without_a_checkpoint_starts_anew),
         IN_RUNS(a_checkpoint_without_a_run_is_refused),
