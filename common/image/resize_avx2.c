@@ -121,4 +121,4 @@ TARGET static void vertical(uint8_t *out, const uint8_t *const *rows, const int3
     }
 }
 
-const struct resize_kernels resize_avx2 = {"avx2", usable, prepare, horizontal, vertical};
+const struct resize_kernels resize_avx2 = {"avx2", ISA_V3, usable, prepare, horizontal, vertical};

@@ -117,4 +117,4 @@ TARGET static void vertical(uint8_t *out, const uint8_t *const *rows, const int3
     }
 }
 
-const struct resize_kernels resize_avx512 = {"avx512", usable, prepare, horizontal, vertical};
+const struct resize_kernels resize_avx512 = {"avx512", ISA_V4, usable, prepare, horizontal, vertical};

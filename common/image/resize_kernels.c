@@ -6,6 +6,6 @@ const struct resize_kernels *const resize_versions[] = {&resize_avx512, &resize_
 
 const struct resize_kernels *resize_fastest(void) {
     const struct resize_kernels *const *version = resize_versions;
-    while (!(*version)->usable()) version++;
+    while ((*version)->isa > isa_limit() || !(*version)->usable()) version++;
     return *version;
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/isa.h"
 #include "image/resize_axis.h"
 
 enum {
@@ -14,6 +15,7 @@ enum {
 
 struct resize_kernels {
     const char *name;
+    enum isa isa;         // the level it belongs to
     bool (*usable)(void); // on this processor
 
     // Rewrites each group of four weights into the version's own form, in the same 16 bytes.
@@ -29,7 +31,7 @@ struct resize_kernels {
 extern const struct resize_kernels resize_plain, resize_avx2, resize_avx512;
 
 extern const struct resize_kernels *const resize_versions[]; // fastest first, plain C last, then NULL
-const struct resize_kernels *resize_fastest(void);           // of those usable here
+const struct resize_kernels *resize_fastest(void);           // of those usable here, within isa_limit()
 
 size_t resize_scratch_size(const struct axis *x);
 

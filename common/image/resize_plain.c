@@ -42,4 +42,4 @@ static void vertical(uint8_t *out, const uint8_t *const *rows, const int32_t (*w
     }
 }
 
-const struct resize_kernels resize_plain = {"plain", usable, prepare, horizontal, vertical};
+const struct resize_kernels resize_plain = {"plain", ISA_V2, usable, prepare, horizontal, vertical};

@@ -110,8 +110,21 @@ static void test_flat(void **state) {
     image_release(&image);
 }
 
+static void assert_at_most(const char *level, enum isa isa) {
+    setenv("COCA_ISA", level, 1);
+    assert_true(resize_fastest()->isa <= isa);
+    unsetenv("COCA_ISA");
+}
+
+static void test_level_holds_versions_back(void **state) {
+    (void)state;
+    assert_at_most("v2", ISA_V2);
+    assert_at_most("v3", ISA_V3);
+    assert_at_most("v4", ISA_V4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_versions_agree), cmocka_unit_test(test_window),
-                                       cmocka_unit_test(test_flat)};
+                                       cmocka_unit_test(test_flat), cmocka_unit_test(test_level_holds_versions_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
