@@ -1,19 +1,21 @@
 // Chooses the kernels once, when the backend opens: one executable runs on any x86-64 and is as fast as this one can
-// be. Each table comes from the same sources, compiled for other instructions (kernels_*.c).
+// be, or as COCA_ISA lets it be. Each table comes from the same sources, compiled for other instructions (kernels_*.c).
 #include "ops/cpu/kernels.h"
 
 #include <stdbool.h>
 
+#include "base/isa.h"
+
 static bool has_v4(void) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+    return isa_limit() >= ISA_V4 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
 
 static bool has_v3(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
-           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt") &&
-           __builtin_cpu_supports("movbe");
+    return isa_limit() >= ISA_V3 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+           __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("movbe");
 }
 
 // The best table for this CPU. Pairs of bf16 only where they pay: Intel's CPUs without AMX take twice as long for a
