@@ -17,7 +17,7 @@ static double weight(const struct run_options *options) {
     return 1;
 }
 
-static const struct stage_loss losses[] = {{"probe", NULL, weight, NULL}};
+static const struct stage_loss losses[] = {{.name = "probe", .weight = weight}};
 static const struct stage_edge edges[] = {
     {"features", EDGE_CONNECT, EDGE_IN, NULL, false},
     {"features-grad", EDGE_CONNECT, EDGE_OUT, NULL, true},

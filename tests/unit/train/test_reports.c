@@ -22,8 +22,8 @@ static double second_weight(const struct run_options *options) {
     return head_weights[1];
 }
 
-static const struct stage_loss head_losses[] = {{"colour", "colours", first_weight, NULL},
-                                                {"shape", NULL, second_weight, NULL}};
+static const struct stage_loss head_losses[] = {{.name = "colour", .count = "colours", .weight = first_weight},
+                                                {.name = "shape", .weight = second_weight}};
 static const struct stage_edge head_edges[] = {{"control", EDGE_CONNECT, EDGE_BOTH, NULL, false}};
 static const struct model_part head_part = {"head", NULL, NULL};
 static const struct stage_row head_row = {

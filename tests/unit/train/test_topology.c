@@ -19,7 +19,7 @@ static double head_weight(const struct run_options *options) {
     return 1;
 }
 
-static const struct stage_loss head_losses[] = {{"head", NULL, head_weight, NULL}};
+static const struct stage_loss head_losses[] = {{.name = "head", .weight = head_weight}};
 static const struct stage_edge head_edges[] = {
     {"features", EDGE_CONNECT, EDGE_IN, NULL, false},
     {"features-grad", EDGE_CONNECT, EDGE_OUT, NULL, true},
