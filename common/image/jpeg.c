@@ -43,8 +43,7 @@ _Noreturn static void give_up(j_common_ptr decoder) {
     char text[JMSG_LENGTH_MAX];
     if (code == JERR_OUT_OF_MEMORY) die(EXIT_RUN, "out of memory decoding a JPEG");
     decoder->err->format_message(decoder, text);
-    picture_refuse(state->picture, "%s JPEG: %s",
-                   code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER ? "truncated" : "bad", text);
+    picture_refuse(state->picture, "%s JPEG: %s", state->ended || code == JWRN_HIT_MARKER ? "truncated" : "bad", text);
     longjmp(state->escape, 1);
 }
 
@@ -89,9 +88,9 @@ static bool warning_is_harmless(const struct jpeg_state *state, int code, const 
 static void on_message(j_common_ptr decoder, int level) {
     struct jpeg_state *state = decoder->client_data;
     if (level >= 0) return;
-    if (!warning_is_harmless(state, decoder->err->msg_code, decoder->err->msg_parm.i)) give_up(decoder);
     state->strays |= state->decoding;
     state->ended |= decoder->err->msg_code == JWRN_JPEG_EOF;
+    if (!warning_is_harmless(state, decoder->err->msg_code, decoder->err->msg_parm.i)) give_up(decoder);
 }
 
 // Called as decoding goes on. A progressive file may hold any number of scans in few bytes, each as costly as a whole
