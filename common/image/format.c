@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "image/codec.h"
+#include "image/foreign.h"
 #include "image/orient.h"
 
 static const struct codec *const codecs[] = {
@@ -26,11 +27,17 @@ static int check_sides(struct picture *picture) {
                           picture->codec->name, picture->width, picture->height, IMAGE_SIDE_LIMIT, IMAGE_PIXEL_LIMIT);
 }
 
+static int refuse_foreign(struct picture *picture) {
+    const char *name = foreign_name(picture->bytes, picture->size);
+    if (!name) return picture_refuse(picture, "neither JPEG, PNG nor WebP by its first bytes");
+    return picture_refuse(picture, "neither JPEG, PNG nor WebP, but %s", name);
+}
+
 int picture_open(struct picture *picture, const void *bytes, size_t size, char reason[IMAGE_REASON]) {
     *picture = (struct picture){.bytes = bytes, .size = size, .orientation = 1, .reason = reason};
     if (!size) return picture_refuse(picture, "empty picture");
     picture->codec = codecs[image_format_of(bytes, size)];
-    if (!picture->codec) return picture_refuse(picture, "neither JPEG, PNG nor WebP by its first bytes");
+    if (!picture->codec) return refuse_foreign(picture);
     int status = picture->codec->open(picture);
     return status ? status : check_sides(picture);
 }

@@ -1,10 +1,11 @@
-// WebP by libwebp: lossy, lossless, with or without alpha. Pictures are decoded whole, whatever the part. Animations
-// are refused: which of their pictures the caption is of, nobody says. The library gives pixels without EXIF, so its
-// RIFF chunks are walked here.
+// WebP by libwebp: lossy, lossless, with or without alpha. Pictures are decoded whole, whatever the part. Of an
+// animation it is the first frame, on the canvas as Pillow shows it: around a frame that is smaller nothing is, which
+// is transparent black. The library gives pixels without EXIF, so its RIFF chunks are walked here.
 #include <stdlib.h>
 #include <string.h>
 
 #include <webp/decode.h>
+#include <webp/demux.h>
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -47,28 +48,59 @@ static int webp_open(struct picture *picture) {
     picture->state = features;
     VP8StatusCode status = WebPGetFeatures(picture->bytes, picture->size, features);
     if (status) return webp_refuse(picture, status);
-    if (features->has_animation) return picture_refuse(picture, "animated WebP is not decoded");
     picture->width = features->width;
     picture->height = features->height;
     picture->orientation = orientation_of(picture->bytes, picture->size);
     return 0;
 }
 
+// Pixels of the canvas [height, width, channels].
+struct canvas {
+    uint8_t *pixels;
+    size_t stride, size; // bytes
+    int channels;        // 3, or 4 with alpha
+};
+
+// `bitstream` is a whole file or the data of a frame, which goes to the pixel (left, top).
+static VP8StatusCode decode_bitstream(const struct canvas *canvas, const uint8_t *bitstream, size_t size, size_t left,
+                                      size_t top) {
+    const size_t at = top * canvas->stride + left * (size_t)canvas->channels;
+    WebPDecoderConfig config;
+    WebPInitDecoderConfig(&config);
+    config.output.colorspace = canvas->channels == 4 ? MODE_RGBA : MODE_RGB;
+    config.output.is_external_memory = 1;
+    config.output.u.RGBA =
+        (WebPRGBABuffer){.rgba = canvas->pixels + at, .stride = (int)canvas->stride, .size = canvas->size - at};
+    return WebPDecode(bitstream, size, &config);
+}
+
+// The demuxer has checked that the frame lies in the canvas.
+static VP8StatusCode decode_first_frame(const struct canvas *canvas, const struct picture *picture) {
+    const WebPData file = {picture->bytes, picture->size};
+    WebPDemuxState state;
+    WebPIterator frame;
+    WebPDemuxer *demuxer = WebPDemuxPartial(&file, &state);
+    VP8StatusCode status = state == WEBP_DEMUX_PARSE_ERROR ? VP8_STATUS_BITSTREAM_ERROR : VP8_STATUS_NOT_ENOUGH_DATA;
+    if (state == WEBP_DEMUX_DONE && WebPDemuxGetFrame(demuxer, 1, &frame)) {
+        status = decode_bitstream(canvas, frame.fragment.bytes, frame.fragment.size, (size_t)frame.x_offset,
+                                  (size_t)frame.y_offset);
+        WebPDemuxReleaseIterator(&frame);
+    }
+    WebPDemuxDelete(demuxer);
+    return status;
+}
+
 static int webp_decode(struct picture *picture, int scale, struct rect part, struct row_sink sink) {
     (void)scale;
     const WebPBitstreamFeatures *features = picture->state;
-    const bool alpha = features->has_alpha && !picture->drops_alpha;
-    int channels = alpha ? 4 : 3;
-    size_t stride = (size_t)picture->width * (size_t)channels, size = stride * (size_t)picture->height;
-    uint8_t *pixels = xmalloc(size);
-    WebPDecoderConfig config;
-    WebPInitDecoderConfig(&config);
-    config.output.colorspace = alpha ? MODE_RGBA : MODE_RGB;
-    config.output.is_external_memory = 1;
-    config.output.u.RGBA = (WebPRGBABuffer){.rgba = pixels, .stride = (int)stride, .size = size};
-    VP8StatusCode status = WebPDecode(picture->bytes, picture->size, &config);
-    if (!status) picture_emit(pixels, picture->width, channels, part, sink);
-    free(pixels);
+    struct canvas canvas = {.channels = features->has_alpha && !picture->drops_alpha ? 4 : 3};
+    canvas.stride = (size_t)picture->width * (size_t)canvas.channels;
+    canvas.size = canvas.stride * (size_t)picture->height;
+    canvas.pixels = xcalloc(canvas.size, 1);
+    VP8StatusCode status = features->has_animation ? decode_first_frame(&canvas, picture)
+                                                   : decode_bitstream(&canvas, picture->bytes, picture->size, 0, 0);
+    if (!status) picture_emit(canvas.pixels, picture->width, canvas.channels, part, sink);
+    free(canvas.pixels);
     return status ? webp_refuse(picture, status) : 0;
 }
 

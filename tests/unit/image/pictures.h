@@ -42,6 +42,7 @@ struct jpeg_kind {
     int h, v; // sampling of the first component against the others
     bool progressive, arithmetic;
     unsigned restart; // MCUs
+    bool separate;    // each component has its scan
 };
 
 // The caller frees bytes.
@@ -70,6 +71,12 @@ static inline void jpeg_make(unsigned char **bytes, unsigned long *size, const s
     encoder.restart_interval = kind->restart;
     encoder.arith_code = kind->arithmetic;
     if (kind->progressive) jpeg_simple_progression(&encoder);
+    static const jpeg_scan_info scans[] = {
+        {1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}, {1, {3}, 0, 63, 0, 0}};
+    if (kind->separate) {
+        encoder.scan_info = scans;
+        encoder.num_scans = encoder.num_components;
+    }
     jpeg_start_compress(&encoder, TRUE);
     uint8_t *samples = picture_make(width, height, kind->channels);
     for (JSAMPROW row = samples; encoder.next_scanline < encoder.image_height; row += width * kind->channels)

@@ -66,41 +66,6 @@ static void test_truncated_says_so(void **state) {
     }
 }
 
-// The file with stray zeros before byte `at`: more than libjpeg reads ahead.
-static struct buffer with_stray_bytes(const struct buffer *file, size_t at) {
-    static const char stray[40];
-    struct buffer padded = {0};
-    buffer_append(&padded, file->bytes, at);
-    buffer_append(&padded, stray, sizeof stray);
-    buffer_append(&padded, file->bytes + at, file->size - at);
-    return padded;
-}
-
-// What libjpeg only warns of: stray bytes between header segments are padding, between coded ones they are damage, and
-// so is a lost restart marker.
-static void test_warnings(void **state) {
-    (void)state;
-    struct buffer file, golden;
-    struct image image;
-    char reason[IMAGE_REASON];
-    read_picture(&file, "restart.jpg");
-    read_picture(&golden, "restart.jpg.rgb");
-    struct buffer padded = with_stray_bytes(&file, 4 + (size_t)(uint8_t)file.bytes[5]); // behind SOI and APP0
-    assert_int_equal(decode(&image, padded.bytes, padded.size, reason), 0);
-    assert_true(largest_difference(image.pixels, (uint8_t *)golden.bytes, golden.size) <= 1);
-    image_release(&image);
-    buffer_release(&padded);
-    char *restart = memmem(file.bytes, file.size, "\xff\xd0", 2);
-    assert_non_null(restart);
-    padded = with_stray_bytes(&file, (size_t)(restart - file.bytes));
-    check_refused(padded.bytes, padded.size, "bad JPEG");
-    memcpy(restart, "\x55\x55", 2);
-    check_refused(file.bytes, file.size, "bad JPEG");
-    buffer_release(&file);
-    buffer_release(&golden);
-    buffer_release(&padded);
-}
-
 // Whatever byte is turned over: a picture or a reason, never a crash.
 static void check_flips(const char *name) {
     struct buffer file;
@@ -170,14 +135,89 @@ static void test_huge_png(void **state) {
     buffer_release(&file);
 }
 
-static void test_not_pictures(void **state) {
+static void test_no_codec(void **state) {
     (void)state;
     check_refused(NULL, 0, "empty");
     check_refused("", 0, "empty");
-    check_refused("GIF89a\1\0\1\0", 10, "neither JPEG, PNG nor WebP");
+    check_refused("\1\2\3", 3, "neither JPEG, PNG nor WebP by its first bytes");
     check_refused("\xff\xd8\xff", 3, "truncated JPEG");
     check_refused("\x89PNG\r\n\x1a\n", 8, "truncated PNG");
     check_refused("RIFF\x04\0\0\0WEBP", 12, "WebP");
+}
+
+struct named {
+    const char *bytes;
+    size_t size;
+    const char *name;
+};
+#define BYTES(text) text, sizeof(text) - 1
+
+static const struct named formats[] = {
+    {BYTES("GIF89a\1\0\1\0"), "a GIF (convert it to PNG or JPEG)"},
+    {BYTES("BM\x36\0\0\0\0\0\0\0"), "a BMP"},
+    {BYTES("II*\0\x08\0\0\0"), "a TIFF"},
+    {BYTES("MM\0*\0\0\0\x08"), "a TIFF"},
+    {BYTES("II+\0\x08\0\0\0"), "a BigTIFF"},
+    {BYTES("MM\0+\0\x08\0\0"), "a BigTIFF"},
+    {BYTES("\0\0\0\x20"
+           "ftypavif\0\0\0\0"),
+     "an AVIF"},
+    {BYTES("\0\0\0\x18"
+           "ftypheic\0\0\0\0"),
+     "a HEIC"},
+    {BYTES("\0\0\0\x18"
+           "ftypmif1\0\0\0\0"),
+     "a HEIF"},
+    {BYTES("\0\0\0\x18"
+           "ftypisom\0\0\0\0"),
+     "a video"},
+    {BYTES("\xff\x0a\x10\0"), "a JPEG XL"},
+    {BYTES("\0\0\0\x0cJXL \r\n\x87\n"), "a JPEG XL"},
+    {BYTES("\0\0\0\x0cjP  \r\n\x87\n"), "a JPEG 2000"},
+    {BYTES("\xff\x4f\xff\x51\0\x29"), "a JPEG 2000"},
+    {BYTES("8BPS\0\1"), "a Photoshop file"},
+    {BYTES("\0\0\1\0\1\0"), "an icon"},
+    {BYTES("%PDF-1.7\n"), "a PDF"},
+    {BYTES("\x89PNG\n\x1a\n\0"), "a PNG that was copied as text"},
+};
+
+static const struct named stand_ins[] = {
+    {BYTES("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), "git lfs pull"},
+    {BYTES("/annex/objects/SHA256E-s9--00.jpg\n"), "git annex get"},
+    {BYTES("../.git/annex/objects/aa/bb/SHA256E-s9--00.jpg"), "git annex get"},
+    {BYTES("\xef\xbb\xbf\r\n <!DOCTYPE HTML><title>404"), "an HTML page"},
+    {BYTES("<html lang=en>"), "an HTML page"},
+    {BYTES("<?xml version=\"1.0\"?>\n<Error>"), "XML text"},
+    {BYTES("<?xml version=\"1.0\"?>\n<svg xmlns"), "an SVG"},
+    {BYTES("<svg width="), "an SVG"},
+    {BYTES("{\"error\": \"gone\"}"), "JSON text"},
+    {BYTES("[]"), "JSON text"},
+    {BYTES("Not found\n"), "text"},
+    {BYTES("\x1f\x8b\x08\0"), "gzip data"},
+    {BYTES("PK\3\4\x14"), "a zip archive"},
+    {BYTES("\0"), "zero bytes alone"},
+    {BYTES("\0\0\0\0\0\0\0\0\0\0\0\0"), "zero bytes alone"},
+};
+
+// Each as long as its bytes, so that a sanitizer sees reads behind them.
+static void check_named(const struct named *named, size_t count) {
+    for (const struct named *one = named; one < named + count; one++) {
+        char *copy = xmalloc(one->size);
+        memcpy(copy, one->bytes, one->size);
+        check_refused(copy, one->size, "neither JPEG, PNG nor WebP, but ");
+        check_refused(copy, one->size, one->name);
+        free(copy);
+    }
+}
+
+static void test_other_formats_are_named(void **state) {
+    (void)state;
+    check_named(formats, sizeof formats / sizeof *formats);
+}
+
+static void test_what_stands_for_a_picture_is_named(void **state) {
+    (void)state;
+    check_named(stand_ins, sizeof stand_ins / sizeof *stand_ins);
 }
 
 // The signature counts; the rest of the room never sees a name.
@@ -240,10 +280,15 @@ static void test_encoders(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_truncated),    cmocka_unit_test(test_truncated_says_so),
-        cmocka_unit_test(test_flipped_bits), cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_huge_jpeg),    cmocka_unit_test(test_huge_png),
-        cmocka_unit_test(test_not_pictures), cmocka_unit_test(test_format),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_truncated_says_so),
+        cmocka_unit_test(test_flipped_bits),
+        cmocka_unit_test(test_huge_jpeg),
+        cmocka_unit_test(test_huge_png),
+        cmocka_unit_test(test_no_codec),
+        cmocka_unit_test(test_other_formats_are_named),
+        cmocka_unit_test(test_what_stands_for_a_picture_is_named),
+        cmocka_unit_test(test_format),
         cmocka_unit_test(test_encoders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
