@@ -7,6 +7,10 @@
 
 bool text_begins(const char *text, const char *start);
 bool text_ends(const char *text, const char *end);
+bool text_ends_alike(const char *text, const char *end); // A to Z and a to z are the same: ".JSON" is ".json"
+
+// Appends the text with a to z for A to Z, as suffixes are compared.
+void text_lower(struct buffer *out, const char *text, size_t size);
 
 // Adds the parts of "a::b::c", or of another list with this `between`, as they stand; of NULL there are none.
 void text_split(struct strings *parts, const char *text, const char *between);

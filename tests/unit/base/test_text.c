@@ -11,6 +11,18 @@ static void beginnings_and_ends_are_whole(void **state) {
     assert_false(text_ends("json", ".json") || text_ends("", "n") || text_ends("a.json5", ".json"));
 }
 
+static void suffixes_of_either_case_are_alike(void **state) {
+    (void)state;
+    assert_true(text_ends_alike("a.JSON", ".json") && text_ends_alike("A.json", ".Json"));
+    assert_false(text_ends_alike("json", ".json") || text_ends_alike("a.jso", ".json"));
+    struct buffer lower = {0};
+    text_lower(&lower, "", 0);
+    assert_string_equal(lower.bytes, "");
+    text_lower(&lower, "Az[@\xc3\x84", 6);
+    assert_string_equal(lower.bytes, "az[@\xc3\x84");
+    buffer_release(&lower);
+}
+
 static void assert_parts(const char *text, const char *between, const char *const *wanted) {
     struct strings parts = {0};
     size_t count = 0;
@@ -53,6 +65,7 @@ static void a_line_holds_no_controls_and_no_broken_bytes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beginnings_and_ends_are_whole),
+        cmocka_unit_test(suffixes_of_either_case_are_alike),
         cmocka_unit_test(a_list_comes_apart),
         cmocka_unit_test(a_line_holds_no_controls_and_no_broken_bytes),
     };
