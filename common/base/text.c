@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/utf8.h"
 
@@ -18,6 +19,19 @@ bool text_is_plain(const char *text) {
     for (const unsigned char *at = (const unsigned char *)text; *at; at++)
         if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)) return false;
     return true;
+}
+
+bool text_ends_alike(const char *text, const char *end) {
+    const size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && !strcasecmp(text + length - tail, end);
+}
+
+void text_lower(struct buffer *out, const char *text, size_t size) {
+    buffer_append(out, "", 0);
+    for (size_t i = 0; i < size; i++) {
+        const char lower = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + 'a' - 'A') : text[i];
+        buffer_append(out, &lower, 1);
+    }
 }
 
 void text_split(struct strings *parts, const char *text, const char *between) {

@@ -7,6 +7,10 @@
 
 bool text_begins(const char *text, const char *start);
 bool text_ends(const char *text, const char *end);
+bool text_ends_alike(const char *text, const char *end); // A to Z and a to z are the same: ".JSON" is ".json"
+
+// Appends the text with a to z for A to Z, as suffixes are compared.
+void text_lower(struct buffer *out, const char *text, size_t size);
 
 // Without control characters (C0, DEL, and C1 as UTF-8 has them), which lines of tables and terminals do not survive.
 bool text_is_plain(const char *text);

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/text.h"
 #include "dataset/import/formats.h"
 #include "dataset/import/importer.h"
 #include "dataset/import/paths.h"
+#include "dataset/import/rows.h"
 
 const struct import_format *const import_formats[] = {
     &import_folder, &import_idx,       &import_csv,     &import_jsonl, &import_tar,
@@ -23,22 +25,29 @@ const struct import_format *import_find(const char *name) {
 }
 
 // Appends the parts of a list like "jpg;png", `fallback` when it is not given.
-static void split_keys(struct strings *keys, const char *list, const char *fallback) {
-    for (const char *rest = list ? list : fallback; rest && *rest;) {
+static void split_keys(const struct importer *importer, struct strings *keys, const char *list, const char *fallback) {
+    struct buffer text = {0};
+    const char *all = list ? list : fallback ? fallback : "";
+    if (importer->format->has_suffixes)
+        text_lower(&text, all, strlen(all));
+    else
+        buffer_text(&text, all);
+    for (const char *rest = text.bytes; *rest;) {
         const size_t length = strcspn(rest, ";");
         if (length) strings_add(keys, rest, length);
         rest += length + (rest[length] == ';');
     }
+    buffer_release(&text);
 }
 
 // Keys that a format does not know (NULL) stay empty lists, and nothing is found by them.
 static void begin(struct importer *importer) {
     const struct import_format *format = importer->format;
     const struct import_options *options = importer->options;
-    split_keys(&importer->image_keys, options->image_key, format->image_key);
-    split_keys(&importer->caption_keys, options->caption_key, format->caption_key);
-    split_keys(&importer->label_keys, options->label_key, NULL);
-    split_keys(&importer->class_keys, options->class_key, format->class_key);
+    split_keys(importer, &importer->image_keys, options->image_key, format->image_key);
+    split_keys(importer, &importer->caption_keys, options->caption_key, format->caption_key);
+    split_keys(importer, &importer->label_keys, options->label_key, NULL);
+    split_keys(importer, &importer->class_keys, options->class_key, format->class_key);
 }
 
 static void release(struct importer *importer) {
@@ -48,6 +57,7 @@ static void release(struct importer *importer) {
     strings_release(&importer->class_keys);
     strings_release(&importer->seen.keys);
     free(importer->seen.defect);
+    rows_free(&importer->rows);
 }
 
 // A run that gave no sample with picture and text is an error: the keys were wrong, and an empty dataset would say so
@@ -58,6 +68,7 @@ static int run_all(struct importer *importer, const struct strings *paths) {
         importer->path = paths->item[i];
         status = importer->format->run(importer, importer->path);
     }
+    if (!status) status = rows_give(importer);
     if (!status && !importer->seen.matched) status = importer_nothing(importer);
     return status;
 }

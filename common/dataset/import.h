@@ -7,7 +7,7 @@
 #include "dataset/record.h"
 
 // What an importer is told; each uses its own fields, and NULL stands for the format's default. Keys are lists
-// separated by ";": column or field names, or, in a tar or folder, suffixes, compared in lower case.
+// separated by ";": column or field names, or, in a tar or folder, suffixes, whose letters may be of either case.
 struct import_options {
     const char *image_key;             // the first that a sample has
     const char *caption_key;           // each that a sample has gives captions
@@ -19,6 +19,7 @@ struct import_options {
     const char *columns;               // csv: names of the columns, when the list has no header line
     const char *separator;             // csv: one character; NULL: a tab if the first line has one, else a comma
     const char *images_root;           // folder that relative picture paths are under; NULL: the list's own
+    bool keep_rows;                    // of lists: each row is a sample; else all rows of a picture are one
     bool first_line; // only the first line of a text file is a caption; else every one that is not empty
 };
 
@@ -42,6 +43,7 @@ struct import_format {
     const char *summary; // for --help
     const char *keys;    // what image_key and the others are names of: "columns", "suffixes"
     const char *image_key, *caption_key, *class_key; // defaults; NULL: the format has no such thing
+    bool has_suffixes;                               // its keys are suffixes: either case
     int (*run)(struct importer *importer, const char *path);
 };
 extern const struct import_format *const import_formats[]; // NULL-terminated

@@ -8,14 +8,14 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "text/prompt.h"
 
 #define JSON_BYTES_LIMIT (64u << 20)
 #define DEFAULT_SET "imagenet1k"
 
 static bool is_json(const char *path) {
-    const size_t length = strlen(path);
-    return length > 5 && !strcmp(path + length - 5, ".json");
+    return text_ends_alike(path, ".json");
 }
 
 // "wds/cifar10" is "cifar10" too: data sets are named with and without the folder that CLIP_benchmark keeps them in.
@@ -38,8 +38,11 @@ static int refuse_set(const char *path, const json_t *object, const struct strin
         if (keys.size > 200) continue;
         buffer_format(&keys, "%s%s", keys.size ? ", " : "", key);
     }
-    int status = error(EXIT_DATA, "%s: has no list for \"%s\"; --class-set names one of its own: %s", path,
-                       sets->count ? sets->item[0] : "", keys.size ? keys.bytes : "it is empty");
+    const char *has = keys.size ? keys.bytes : "none, it is empty";
+    int status = sets->count
+                     ? error(EXIT_DATA, "%s: has no list for \"%s\"; --class-set names one of its own: %s", path,
+                             sets->item[0], has)
+                     : error(EXIT_DATA, "%s: is no list, but has lists, of which none was named: %s", path, has);
     buffer_release(&keys);
     return status;
 }
@@ -71,7 +74,7 @@ int class_names_read(struct strings *names, const char *path, const struct strin
         status = document ? names_from_json(names, document, path, sets) : -EXIT_DATA;
         json_decref(document);
     } else {
-        status = lines_read(names, path);
+        status = names_read(names, path);
     }
     return !status && !names->count ? error(EXIT_DATA, "%s: holds no class name", path) : status;
 }
@@ -93,8 +96,8 @@ static void fill_all(struct class_prompts *prompts, const struct strings *names,
 static int read_templates(struct class_prompts *prompts, const struct strings *names, const json_t *list,
                           const char *path) {
     struct strings templates = {0};
-    int status = list ? add_texts(&templates, list, path, "the templates") : lines_read(&templates, path);
-    if (!status) status = templates_check(&templates, path);
+    int status = list ? add_texts(&templates, list, path, "the templates") : templates_read(&templates, path);
+    if (!status && list) status = templates_check(&templates, path);
     if (!status) fill_all(prompts, names, &templates);
     strings_release(&templates);
     return status;

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-// One name a line (text/prompt.h), or a JSON list of names. 0 or -EXIT_DATA; an empty list is an error.
+// A name in each line (text/prompt.h), or a JSON list of names. 0 or -EXIT_DATA; an empty list is an error.
 int class_names_read(struct strings *names, const char *path, const struct strings *sets);
 
 // The prompts of all classes, those of a class together.

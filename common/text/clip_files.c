@@ -26,7 +26,9 @@
 
 enum clip_format clip_format(const void *bytes, size_t size) {
     static const char title[] = "\"bpe_simple_vocab", version[] = "#version";
-    const char *text = bytes;
+    const size_t mark = lines_mark(bytes, size);
+    const char *text = (const char *)bytes + mark;
+    size -= mark;
     if (size > 2 && !memcmp(text, "\x1f\x8b", 2)) return CLIP_MERGES_GZ;
     if (size >= sizeof title && !memcmp(text, title, sizeof title - 1)) return CLIP_MERGES;
     if (size >= sizeof version && !memcmp(text, version, sizeof version - 1)) return CLIP_PAIRS;
@@ -77,21 +79,19 @@ static int add_line(struct bpe_files *files, const char *line, size_t size, char
     return 0;
 }
 
-// The lines behind the title; the last may lack its end.
+// The lines behind the title. To CLIP's reader an empty one follows the last end.
 static int read_lines(struct bpe_files *files, const char *text, size_t size, size_t limit, bool keeps_empty,
                       char *reason) {
-    const char *end = memchr(text, '\n', size);
+    const char *line;
+    size_t length;
+    struct lines lines;
     if (memchr(text, 0, size)) return fail_with(reason, "it holds a NUL byte");
-    for (size_t at = end ? (size_t)(end - text) + 1 : size; files->first.count < limit && end;
-         at += (size_t)(end - text) - at + 1) {
-        const char *line = text + at;
-        end = memchr(line, '\n', size - at);
-        const size_t length = end ? (size_t)(end - line) : size - at;
-        if (length || keeps_empty)
-            if (add_line(files, line, length, reason)) return -1;
-        if (!end) break;
-    }
-    return 0;
+    lines_begin(&lines, text, size);
+    lines_next(&lines, &line, &length);
+    while (files->first.count < limit && lines_next(&lines, &line, &length))
+        if ((length || keeps_empty) && add_line(files, line, length, reason)) return -1;
+    const bool ends = size && text[size - 1] == '\n';
+    return ends && keeps_empty && files->first.count < limit ? add_line(files, "", 0, reason) : 0;
 }
 
 static void add_bytes(struct strings *tokens, const char *end) {

@@ -1,52 +1,50 @@
 // Lists of lines (class names, templates) and the texts made from them. coca-tokenize makes captions of labels with it,
-// sampled anew for each sample, and coca-score the prompts of zero-shot classification. Files are written by hand, so
-// lines may be comments, and an error names its line.
+// sampled anew for each sample, and coca-score the prompts of zero-shot classification. Templates are written by hand,
+// so their lines may be comments; of class names the line's number is the class. An error names its line.
 #include "text/prompt.h"
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/lines.h"
 #include "base/utf8.h"
 
 #define LINES_BYTES_LIMIT (64u << 20)
 
-static bool is_comment(const char *line, size_t length) {
-    return length == 0 || *line == '#';
-}
-
-// Appends one line without the blanks around it.
 // Blanks around a name would become part of prompts.
-static int add_line(struct strings *lines, const char *path, int number, const char *line, size_t length) {
+static int add_line(struct strings *list, const char *path, int64_t number, const char *line, size_t length) {
     while (length && isspace((unsigned char)line[length - 1])) length--;
     while (length && isspace((unsigned char)*line)) line++, length--;
-    if (is_comment(line, length)) return 0;
     if (!utf8_valid(line, length) || memchr(line, 0, length))
-        return error(EXIT_DATA, "%s: line %d is not UTF-8 text", path, number);
-    strings_add(lines, line, length);
+        return error(EXIT_DATA, "%s: line %lld is not UTF-8 text", path, (long long)number);
+    strings_add(list, line, length);
     return 0;
 }
 
-static int split_lines(struct strings *lines, const char *path, const struct buffer *file) {
-    static const char mark[] = "\xef\xbb\xbf"; // some editors put a byte order mark in front
-    size_t at = file->size >= 3 && !memcmp(file->bytes, mark, 3) ? 3 : 0;
-    int status = 0;
-    for (int number = 1; at < file->size && !status; number++) {
-        const char *line = file->bytes + at, *end = memchr(line, '\n', file->size - at);
-        size_t length = end ? (size_t)(end - line) : file->size - at;
-        status = add_line(lines, path, number, line, length);
-        at += length + 1;
-    }
+static int read_lines(struct strings *list, const char *path) {
+    struct buffer file = {0};
+    struct lines lines;
+    const char *line;
+    size_t size;
+    int status = file_read(path, LINES_BYTES_LIMIT, &file);
+    lines_begin(&lines, file.bytes, file.size);
+    while (!status && lines_next(&lines, &line, &size)) status = add_line(list, path, lines.number, line, size);
+    buffer_release(&file);
     return status;
 }
 
-int lines_read(struct strings *lines, const char *path) {
-    struct buffer file = {0};
-    int status = file_read(path, LINES_BYTES_LIMIT, &file);
-    if (!status) status = split_lines(lines, path, &file);
-    buffer_release(&file);
+// A line that is left out would give its class the next one's name.
+int names_read(struct strings *names, const char *path) {
+    int status = read_lines(names, path);
+    while (names->count && !*names->item[names->count - 1]) free(names->item[--names->count]);
+    for (size_t i = 0; i < names->count && !status; i++)
+        if (!*names->item[i])
+            status = error(EXIT_DATA, "%s: line %zu is empty, and line n names class n; give class %zu a name", path,
+                           i + 1, i);
     return status;
 }
 
@@ -69,7 +67,11 @@ int templates_check(const struct strings *templates, const char *path) {
 }
 
 int templates_read(struct strings *templates, const char *path) {
-    int status = lines_read(templates, path);
+    struct strings lines = {0};
+    int status = read_lines(&lines, path);
+    for (size_t i = 0; i < lines.count; i++)
+        if (*lines.item[i] && *lines.item[i] != '#') strings_add_text(templates, lines.item[i]);
+    strings_release(&lines);
     return status ? status : templates_check(templates, path);
 }
 

@@ -4,12 +4,12 @@
 #include "base/memory.h"
 #include "base/random.h"
 
-// Reads a text file, one per line, empty lines and # comments left out (a class list in index order, a template list).
-// 0 or -EXIT_DATA.
-int lines_read(struct strings *lines, const char *path);
+// Reads a text file of class names: line n is class n, whatever it begins with, blanks around it left out. 0 or
+// -EXIT_DATA: an empty line that is not at the end, among others.
+int names_read(struct strings *names, const char *path);
 
-// A template holds its name at "{}" (open_clip) or "{c}" (CLIP_benchmark). -EXIT_DATA for a template without, naming
-// it.
+// Templates, one a line, empty lines and # comments left out. Each holds its name at "{}" (open_clip) or "{c}"
+// (CLIP_benchmark). -EXIT_DATA for one without, naming it.
 int templates_read(struct strings *templates, const char *path);
 int templates_check(const struct strings *templates, const char *path); // at least one, and each with its place
 

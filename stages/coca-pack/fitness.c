@@ -22,6 +22,7 @@ static struct span trimmed(struct span text) {
 
 static enum drop judge_text(struct span text) {
     if (!text.size) return DROP_EMPTY;
+    if (memchr(text.bytes, 0, text.size)) return DROP_NUL; // it would be cut there on its way between processes
     return utf8_valid(text.bytes, text.size) ? DROP_NOTHING : DROP_NOT_UTF8;
 }
 

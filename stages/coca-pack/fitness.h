@@ -10,6 +10,6 @@ struct fitness {
     int quality;        // of JPEG for what is shrunk; 0: PNG
 };
 
-// Fills job->record, or job->drop; leaves out texts that are empty or not UTF-8. `context` is a struct fitness. Runs in
-// any thread.
+// Fills job->record, or job->drop; leaves out texts that are empty, hold NUL or are not UTF-8. `context` is a struct
+// fitness. Runs in any thread.
 void fit(struct job *job, const void *context);

@@ -12,6 +12,7 @@ static const char *const words[DROPS] = {
     [DROP_NO_TEXT] = "no caption, label or class",
     [DROP_EMPTY] = "empty text",
     [DROP_NOT_UTF8] = "text is not UTF-8",
+    [DROP_NUL] = "text holds NUL bytes",
     [DROP_PICTURE] = "picture does not decode",
     [DROP_LARGE] = "picture has too many pixels",
 };

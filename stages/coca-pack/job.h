@@ -11,6 +11,7 @@ enum drop {
     DROP_NO_TEXT,
     DROP_EMPTY,
     DROP_NOT_UTF8,
+    DROP_NUL,
     DROP_PICTURE, // does not decode
     DROP_LARGE,   // more pixels than wanted
     DROPS,

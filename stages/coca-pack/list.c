@@ -1,15 +1,16 @@
 // coca-pack list: a line per record for sort, grep and spm_train. Texts may hold anything, so what would break a line
-// or a column becomes a blank.
+// or a column, or speak to a terminal, becomes a blank.
 #include <stdio.h>
-#include <string.h>
 
+#include "base/text.h"
 #include "commands.h"
 #include "records.h"
 #include "stage/option_rows.h"
 
 static const char manual[] =
     "Prints a line for each record of the dataset DIR: its number, id, bytes of its picture, class, label names and\n"
-    "captions, separated by tabs; several names or captions by \" | \". Tabs and line ends in texts become blanks.\n"
+    "captions, separated by tabs; several names or captions by \" | \". Tabs, line ends and other control characters in\n"
+    "texts become blanks.\n"
     "\n"
     "Examples:\n"
     "  coca-pack list data/mine --limit 10\n"
@@ -29,8 +30,10 @@ static const struct option rows[] = {
 };
 
 static void print_text(struct span text) {
-    const char *bytes = text.bytes;
-    for (size_t i = 0; i < text.size; i++) putchar(strchr("\t\r\n", bytes[i]) ? ' ' : bytes[i]);
+    struct buffer clean = {0};
+    text_clean(&clean, text.bytes, text.size);
+    fwrite(clean.bytes, 1, clean.size, stdout);
+    buffer_release(&clean);
 }
 
 static void print_texts(const struct span *texts, int count, const char *separator) {

@@ -40,13 +40,13 @@ static int list(struct output *output, json_t *line) {
 
 static json_t *line_of(const struct job *job, enum drop drop) {
     return json_pack("{s:I, s:o, s:s}", "sample", (json_int_t)job->number, "name",
-                     text_json((struct span){job->name.bytes, job->name.size}), "reason", drop_words(drop));
+                     name_json((struct span){job->name.bytes, job->name.size}), "reason", drop_words(drop));
 }
 
 static int drop_sample(struct output *output, const struct job *job) {
     json_t *line = line_of(job, job->drop);
     if (job->detail.size)
-        json_object_set_new(line, "detail", text_json((struct span){job->detail.bytes, job->detail.size}));
+        json_object_set_new(line, "detail", name_json((struct span){job->detail.bytes, job->detail.size}));
     output->sample_drops[job->drop]++;
     return list(output, line);
 }

@@ -14,13 +14,13 @@
 #include "pipeline.h"
 #include "stage/option_rows.h"
 #include "stage/progress.h"
-#include "text/prompt.h"
+#include "text/class_prompts.h"
 
 static const char manual[] =
     "Reads pictures with texts and writes them as a dataset: a directory with dataset.json and LMDB shards,\n"
     "described in data/README.md. The directory appears when it is complete. PATH is a file or folder, \"-\" for\n"
     "stdin; several may be given, joined by \"::\" too, and {00000..00329} is a range. `coca-pack formats` lists\n"
-    "the formats.\n"
+    "the formats. Rows of a list that name the same picture become one record with all their captions.\n"
     "\n"
     "Every picture is decoded. What does not decode, lacks a picture or a text, or has texts that are empty or\n"
     "not UTF-8 is left out and listed, by name and reason, in dropped.jsonl inside the dataset. A tar root of\n"
@@ -43,7 +43,7 @@ struct pack {
     char *labels, *columns, *separator, *images_root;
     int caption_lines;
     int64_t limit, shard_records, hold_out, max_pixels, resize, quality, workers;
-    bool replace, verify;
+    bool replace, verify, group;
 };
 
 #define FIELD(member) offsetof(struct pack, member)
@@ -64,14 +64,16 @@ static const struct option rows[] = {
     TEXT("json-text-key", json_text_key, "FIELD", NULL, "tar: captions come from this field of the .json member", 0),
     CHOICE("caption-lines", caption_lines, "all|first", "all",
            "a text file's captions: every line that is not empty, or the first", 0),
-    TEXT("class-names", class_names, "FILE", NULL, "names in class order, one per line: a class becomes a label, too",
-         0),
+    TEXT("class-names", class_names, "FILE", NULL,
+         "line n is the name of class n, from 0, or a JSON list: a class becomes a label, too", 0),
     TEXT("labels", labels, "FILE", NULL, "idx: the labels file; else the one whose name matches", 0),
     TEXT("columns", columns, "NAMES", NULL, "csv: names of the columns, when the list has no header line", 0),
     TEXT("separator", separator, "CHARACTER", NULL,
          "csv: between columns; else a tab if the first line has one, or a comma", 0),
     TEXT("images-root", images_root, "DIR", NULL, "folder that relative picture paths are under; else the list's own",
          0),
+    {"group", OPTION_FLAG, FIELD(group), NULL, "true", 0, 0,
+     "csv, jsonl, coco: make one record of all rows that name the same picture; keeps the list in memory", 0},
     HEADING("Pictures"),
     {"verify", OPTION_FLAG, FIELD(verify), NULL, "true", 0, 0, "decode every picture", 0},
     INT("max-pixels", max_pixels, "PIXELS", "0", 0, 1e10,
@@ -132,6 +134,7 @@ static int read_all(struct packing *packing, const struct strings *class_names, 
         .columns = pack->columns,
         .separator = pack->separator,
         .images_root = pack->images_root,
+        .keep_rows = !pack->group,
         .first_line = pack->caption_lines == CAPTION_LINES_FIRST,
     };
     int status = import_run(import_find(pack->from), &options, paths, take_sample, packing);
@@ -187,13 +190,28 @@ static int add_lists(const struct packing *packing, const char *from) {
     return status;
 }
 
+// Nothing is held out when there are fewer samples than K. What was packed is kept, as it may have taken hours; but not
+// beside a dataset of before, whose pictures may be among what is trained on now.
+static int commit_held_out(struct packing *packing) {
+    const struct pack *pack = packing->pack;
+    if (packing->samples >= pack->hold_out) return output_commit(&packing->held_out);
+    if (directory_exists(pack->held_out_to))
+        return error(EXIT_DATA, "--hold-out %lld: there are only %lld samples, none is held out, and %s is of before",
+                     (long long)pack->hold_out, (long long)packing->samples, pack->held_out_to);
+    warn(
+        "--hold-out %lld: there are only %lld samples, so none is held out, and %s is not written; give a smaller number",
+        (long long)pack->hold_out, (long long)packing->samples, pack->held_out_to);
+    output_abandon(&packing->held_out);
+    return 0;
+}
+
 // The dataset that is named first is renamed last: if it is there, so is the other.
 static int write_outputs(const struct pack *pack, const struct strings *class_names, const struct strings *paths) {
     struct packing packing = {.pack = pack};
     int status = open_outputs(&packing);
     if (!status) status = pack_all(&packing, class_names, paths);
     if (!status) status = add_lists(&packing, paths->item[0]);
-    if (!status && pack->hold_out) status = output_commit(&packing.held_out);
+    if (!status && pack->hold_out) status = commit_held_out(&packing);
     if (!status) status = output_commit(&packing.train);
     output_abandon(&packing.train);
     output_abandon(&packing.held_out);
@@ -225,9 +243,9 @@ static int check(const struct pack *pack) {
 
 static int run(void *context, const struct strings *paths) {
     const struct pack *pack = context;
-    struct strings class_names = {0};
+    struct strings class_names = {0}, no_sets = {0};
     int status = check(pack);
-    if (!status && pack->class_names) status = lines_read(&class_names, pack->class_names);
+    if (!status && pack->class_names) status = class_names_read(&class_names, pack->class_names, &no_sets);
     signal(SIGINT, catch_signal);
     signal(SIGTERM, catch_signal);
     if (!status) status = write_outputs(pack, &class_names, paths);

@@ -8,3 +8,6 @@
 // JSON of a text that may not be UTF-8: what is not becomes U+FFFD. New references.
 json_t *text_json(struct span text);
 json_t *texts_json(const struct span *texts, int count);
+
+// JSON of a name, as ids are written: what is not UTF-8 is escaped (base/utf8.h), so that the file can be found.
+json_t *name_json(struct span name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/fail.h"
+#include "base/utf8.h"
 #include "commands.h"
 #include "fitness.h"
 #include "pipeline.h"
@@ -45,15 +46,23 @@ static int submit(struct verification *verification, struct store *store, int64_
     return 0;
 }
 
-// What pack would leave out, or leave a text out of, is not fit; the first reason stands for all.
+// What pack would leave out, or leave a text out of, is not fit; the first reason stands for all. pack escapes ids that
+// are not UTF-8, so only datasets of others have them.
+static const char *defect_of(const struct job *job) {
+    const struct span *id = &job->record.id;
+    if (job->drop) return drop_words(job->drop);
+    if (job->text_drops) return drop_words(job->text_drop[0].drop);
+    return utf8_valid(id->bytes, id->size) ? NULL : "id is not UTF-8";
+}
+
 static int judge(struct job *job, void *context) {
     struct verification *verification = context;
-    const enum drop drop = job->drop ? job->drop : job->text_drops ? job->text_drop[0].drop : DROP_NOTHING;
+    const char *defect = defect_of(job);
     progress_set(verification->progress, job->number + 1, NULL);
-    if (!drop) return 0;
+    if (!defect) return 0;
     verification->unfit++;
-    warn("%s: record %lld: %s%s%s", verification->path, (long long)job->number, drop_words(drop),
-         job->detail.size ? ": " : "", job->detail.size ? job->detail.bytes : "");
+    warn("%s: record %lld: %s%s%s", verification->path, (long long)job->number, defect, job->detail.size ? ": " : "",
+         job->detail.size ? job->detail.bytes : "");
     return 0;
 }
 

@@ -54,6 +54,7 @@ const struct import_format import_benchmark = {
     .name = "clip-benchmark",
     .summary = "a tar root of CLIP_benchmark (its test/), or one of its folders with nshards.txt",
     .keys = "suffixes",
+    .has_suffixes = true,
     .image_key = "webp;png;jpg;jpeg",
     .caption_key = "txt",
     .class_key = "cls",

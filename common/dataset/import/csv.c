@@ -7,15 +7,10 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/lines.h"
 
 #define ROW_BYTES_LIMIT (16u << 20)
 #define ROW_CELLS_LIMIT 4096
-
-static void skip_byte_order_mark(struct stream *stream) {
-    const char *bytes;
-    uint8_t mark[3];
-    if (stream_look(stream, &bytes) >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3)) stream_read(stream, mark, 3);
-}
 
 // By the first line, or as much of it as the stream's first block holds.
 static char guess_separator(struct stream *stream) {
@@ -25,12 +20,11 @@ static char guess_separator(struct stream *stream) {
     return size && memchr(bytes, '\t', end ? (size_t)(end - bytes) : size) ? '\t' : ',';
 }
 
-// Spreadsheets begin a file with a byte order mark, which would be part of the first column's name.
 int csv_open(struct csv *csv, const char *path, char separator) {
     *csv = (struct csv){.path = path, .next_line = 1};
     int status = stream_open(&csv->stream, path);
     if (status) return status;
-    skip_byte_order_mark(csv->stream);
+    stream_skip_mark(csv->stream);
     csv->separator = separator ? separator : guess_separator(csv->stream);
     return 0;
 }
@@ -68,7 +62,7 @@ static int read_cell(struct csv *csv, int byte) {
     const size_t start = csv->bytes.size;
     if (byte == '"') byte = read_quoted(csv);
     for (; byte != STREAM_END && byte != '\n' && byte != csv->separator; byte = next_byte(csv)) append(csv, byte);
-    if (byte == '\n' && csv->bytes.size > start && csv->bytes.bytes[csv->bytes.size - 1] == '\r') csv->bytes.size--;
+    if (byte != csv->separator) csv->bytes.size = start + lines_trim(csv->bytes.bytes + start, csv->bytes.size - start);
     return byte;
 }
 

@@ -1,8 +1,10 @@
 // Datasets of our own as a format, to join, split, resize or shard anew. Records are given as they are; one that cannot
-// be decoded is a defect like any other, and the rest is read.
+// be decoded is a defect like any other, and the rest is read. Only ids that are not UTF-8, as others may have written
+// them, become what an importer makes of such a name.
 #include <stdio.h>
 
 #include "base/fail.h"
+#include "base/utf8.h"
 #include "dataset/import/formats.h"
 #include "dataset/import/importer.h"
 #include "dataset/store.h"
@@ -16,7 +18,14 @@ static int give(struct importer *importer, struct store *store, int64_t index) {
     int status = store_get(store, index, &value);
     if (status) return status;
     if (record_decode(&sample.record, value.bytes, value.size, reason)) sample.defect = reason;
+    struct buffer escaped = {0};
+    struct span *id = &sample.record.id;
+    if (!utf8_valid(id->bytes, id->size)) {
+        utf8_escape(&escaped, id->bytes, id->size);
+        *id = (struct span){escaped.bytes, escaped.size};
+    }
     status = importer_give(importer, &sample);
+    buffer_release(&escaped);
     record_release(&sample.record);
     return status;
 }

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/lines.h"
+#include "base/utf8.h"
 #include "dataset/load.h"
 
 static void *copy_of(const void *bytes, size_t size) {
@@ -37,6 +39,7 @@ static void texts_clear(struct texts *texts) {
 void draft_clear(struct draft *draft) {
     buffer_clear(&draft->name);
     buffer_clear(&draft->id);
+    buffer_clear(&draft->path);
     buffer_clear(&draft->picture);
     texts_clear(&draft->captions);
     texts_clear(&draft->labels);
@@ -50,25 +53,31 @@ void draft_release(struct draft *draft) {
     draft_clear(draft);
     buffer_release(&draft->name);
     buffer_release(&draft->id);
+    buffer_release(&draft->path);
     buffer_release(&draft->picture);
     free(draft->captions.item);
     free(draft->labels.item);
 }
 
+struct record draft_record(const struct draft *draft) {
+    return (struct record){.image = {draft->picture.bytes, draft->picture.size},
+                           .captions = draft->captions.item,
+                           .caption_count = draft->captions.count,
+                           .labels = draft->labels.item,
+                           .label_count = draft->labels.count,
+                           .class = draft->class,
+                           .id = {draft->id.bytes, draft->id.size}};
+}
+
 // Everything is lent for the call: the draft is used again for the next sample.
 int draft_give(const struct draft *draft, struct importer *importer) {
-    const struct import_sample sample = {
-        .name = draft->name.bytes,
-        .defect = draft->defect,
-        .record = {.image = {draft->picture.bytes, draft->picture.size},
-                   .captions = draft->captions.item,
-                   .caption_count = draft->captions.count,
-                   .labels = draft->labels.item,
-                   .label_count = draft->labels.count,
-                   .class = draft->class,
-                   .id = {draft->id.bytes, draft->id.size}},
-    };
-    return importer_give(importer, &sample);
+    struct import_sample sample = {.name = draft->name.bytes, .defect = draft->defect, .record = draft_record(draft)};
+    struct buffer id = {0};
+    utf8_escape(&id, draft->id.bytes, draft->id.size);
+    sample.record.id = (struct span){id.bytes, id.size};
+    int status = importer_give(importer, &sample);
+    buffer_release(&id);
+    return status;
 }
 
 void draft_caption(struct draft *draft, const void *text, size_t size) {
@@ -87,18 +96,19 @@ static bool is_blank(const char *text, size_t size) {
 // The empty text tells the sink "there was a caption, and it was empty", which it counts by name.
 void draft_lines(struct texts *texts, const void *text, size_t size, bool first_only) {
     const int before = texts->count;
-    for (size_t at = 0; at < size && !(first_only && texts->count > before);) {
-        const char *line = (const char *)text + at, *end = memchr(line, '\n', size - at);
-        const size_t length = end ? (size_t)(end - line) : size - at;
+    const char *line;
+    size_t length;
+    struct lines lines;
+    lines_begin(&lines, text, size);
+    while (!(first_only && texts->count > before) && lines_next(&lines, &line, &length))
         if (!is_blank(line, length)) texts_add(texts, line, length);
-        at += length + 1;
-    }
     if (texts->count == before) texts_add(texts, "", 0);
 }
 
 // strtoll takes a sign and stops anywhere, so what is left must be blank and the value no less than 0.
 void draft_class(struct draft *draft, const void *text, size_t size) {
-    char *copy = copy_of(text, size), *end;
+    const size_t mark = lines_mark(text, size);
+    char *copy = copy_of(mark ? (const char *)text + mark : text, size - mark), *end;
     errno = 0;
     const long long value = strtoll(copy, &end, 10);
     if (end == copy || !is_blank(end, strlen(end)) || errno || value < 0)
@@ -132,10 +142,13 @@ void draft_listed_picture(struct draft *draft, const struct importer *importer, 
     const char *root = importer->options->images_root;
     char *folder = root ? xstrdup(root) : path_parent(list);
     char *name = xstrndup(path, length), *joined = path_join(*folder ? folder : ".", name);
-    if (length)
-        draft_picture_file(draft, joined);
-    else
+    buffer_append(&draft->id, path, length);
+    if (!length)
         draft_defect(draft, "no picture is named");
+    else if (memchr(path, 0, length))
+        draft_defect(draft, "the name of its picture has a NUL byte in it");
+    else
+        buffer_text(&draft->path, joined);
     free(folder);
     free(name);
     free(joined);

@@ -11,6 +11,7 @@ struct texts {
 
 struct draft {
     struct buffer name, id; // NUL-terminated texts
+    struct buffer path;     // of the picture's file, of a sample that a list names
     struct buffer picture;
     int picture_key; // place in the importer's list of the key that gave the picture, −1: none did
     struct texts captions, labels;
@@ -20,7 +21,8 @@ struct draft {
 
 void draft_clear(struct draft *draft);
 void draft_release(struct draft *draft);
-int draft_give(const struct draft *draft, struct importer *importer); // as importer_give
+struct record draft_record(const struct draft *draft);                // borrows, its id as the draft has it
+int draft_give(const struct draft *draft, struct importer *importer); // as importer_give; the id becomes UTF-8
 
 void draft_caption(struct draft *draft, const void *text, size_t size);
 void draft_label(struct draft *draft, const void *text, size_t size);
@@ -33,6 +35,7 @@ void draft_defect(struct draft *draft, const char *format, ...) PRINTF_LIKE(2, 3
 
 // The picture file at `path`, or a defect.
 void draft_picture_file(struct draft *draft, const char *path);
-// The same of a path that `list` names: under images_root, else beside the list.
+// The path of the picture that `list` names, under images_root, else beside the list, and as the draft's id; a defect
+// when it is empty. rows_take reads the file.
 void draft_listed_picture(struct draft *draft, const struct importer *importer, const char *list, const char *path,
                           size_t length);

@@ -1,7 +1,6 @@
 // A folder, walked in the order of its names, so that the same folder packs to the same dataset: each picture with the
 // text files beside it that have its name. Links are followed. What is no picture and beside none is passed over, its
 // suffix noted for the report if nothing matches.
-#include <ctype.h>
 #include <errno.h>
 #include <fts.h>
 #include <stdlib.h>
@@ -9,6 +8,8 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/text.h"
+#include "dataset/import/beside.h"
 #include "dataset/import/draft.h"
 #include "dataset/import/formats.h"
 #include "dataset/load.h"
@@ -18,6 +19,7 @@
 struct walk {
     struct importer *importer;
     const char *root;
+    const struct beside *beside; // of the folder that the picture is in
     struct draft draft;
     struct buffer text;
 };
@@ -27,18 +29,16 @@ struct walk {
 static size_t split_suffix(struct buffer *suffix, const char *path) {
     const char *dot = strrchr(path_base(path), '.');
     buffer_clear(suffix);
-    for (const char *at = dot ? dot + 1 : ""; *at; at++)
-        buffer_append(suffix, &(char){(char)tolower((unsigned char)*at)}, 1);
+    text_lower(suffix, dot ? dot + 1 : "", dot ? strlen(dot + 1) : 0);
     return dot ? (size_t)(dot - path) : strlen(path);
 }
 
 // Reads the text file beside a picture whose suffix is `key` into walk->text; false if there is none.
 static bool read_beside(struct walk *walk, const char *stem, const char *key) {
-    char *path = xformat("%s.%s", stem, key);
-    const bool exists = file_exists(path);
-    char *defect = exists ? load_file(&walk->text, path, TEXT_BYTES_LIMIT) : NULL;
+    char *path = beside_find(walk->beside, stem, key);
+    char *defect = path ? load_file(&walk->text, path, TEXT_BYTES_LIMIT) : NULL;
     if (defect) draft_defect(&walk->draft, "%s %s", path, defect);
-    const bool read = exists && !defect;
+    const bool read = path && !defect;
     free(defect);
     free(path);
     return read;
@@ -79,7 +79,8 @@ static int visit(struct walk *walk, const FTSENT *entry) {
         return error(EXIT_DATA, "%s: cannot be read: %s", entry->fts_path, strerror(entry->fts_errno));
     if (entry->fts_info != FTS_F) return 0;
     const size_t stem = split_suffix(&walk->text, entry->fts_path);
-    importer_saw(walk->importer, walk->text.bytes ? walk->text.bytes : "", walk->text.size);
+    walk->beside = entry->fts_parent->fts_pointer;
+    importer_saw(walk->importer, walk->text.bytes, walk->text.size);
     if (importer_key(&walk->importer->image_keys, walk->text.bytes, walk->text.size) < 0) return 0;
     return give_picture(walk, entry->fts_path, stem);
 }
@@ -88,11 +89,26 @@ static int by_name(const FTSENT **a, const FTSENT **b) {
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
+// The index of a folder lives as long as its entry is above the one that is visited.
+static void leave(FTSENT *entry) {
+    beside_free(entry->fts_pointer);
+    entry->fts_pointer = NULL;
+}
+
+static int step(struct walk *walk, FTSENT *entry) {
+    if (entry->fts_info == FTS_D) entry->fts_pointer = beside_new(entry->fts_path, walk->importer);
+    if (entry->fts_info == FTS_DP) leave(entry);
+    int status = visit(walk, entry);
+    if (status)
+        for (FTSENT *above = entry; above->fts_level >= FTS_ROOTLEVEL; above = above->fts_parent) leave(above);
+    return status;
+}
+
 static int walk_tree(struct walk *walk) {
     FTSENT *entry;
     int status = 0;
     FTS *tree = fts_open((char *const[]){(char *)walk->root, NULL}, FTS_LOGICAL | FTS_NOCHDIR, by_name);
-    while (tree && !status && (entry = fts_read(tree))) status = visit(walk, entry);
+    while (tree && !status && (entry = fts_read(tree))) status = step(walk, entry);
     // fts_read sets errno to 0 at the end of the tree.
     if (!status && (!tree || errno)) status = error(EXIT_DATA, "%s: cannot be read: %s", walk->root, strerror(errno));
     if (tree) fts_close(tree);
@@ -116,6 +132,7 @@ const struct import_format import_folder = {
     .name = "folder",
     .summary = "a folder of pictures, each with a text file beside it that has its name",
     .keys = "suffixes",
+    .has_suffixes = true,
     .image_key = "jpg;jpeg;png;webp",
     .caption_key = "txt",
     .class_key = "cls",

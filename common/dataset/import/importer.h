@@ -3,13 +3,15 @@
 
 #include "dataset/import.h"
 
+struct rows;
 struct importer {
     const struct import_format *format;
     const struct import_options *options;
     struct strings image_keys, caption_keys, label_keys, class_keys;
     import_sink *sink;
     void *context;
-    const char *path; // being read
+    const char *path;  // being read
+    struct rows *rows; // of lists, until these end; NULL: none was kept
     struct {
         int64_t samples, matched;
         struct strings keys; // distinct ones, as the data has them

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/lines.h"
 
 #define BLOCK_BYTES (64 << 10)
 
@@ -61,6 +62,13 @@ static bool fill(struct stream *stream) {
     return count > 0;
 }
 
+// The first block has three bytes, unless there are no more.
+void stream_skip_mark(struct stream *stream) {
+    const char *bytes = "";
+    const size_t size = stream_look(stream, &bytes);
+    stream->at += lines_mark(bytes, size);
+}
+
 int stream_byte(struct stream *stream) {
     if (stream->at == stream->filled && !fill(stream)) return STREAM_END;
     return stream->block[stream->at++];
@@ -94,8 +102,9 @@ bool stream_line(struct stream *stream, struct buffer *line, size_t limit) {
         }
         buffer_append(line, &(char){(char)byte}, 1);
     }
-    if (line->size && line->bytes[line->size - 1] == '\r') line->bytes[--line->size] = 0;
-    return !stream->status && (line->size || byte == '\n');
+    const bool is_line = line->size || byte == '\n';
+    if (line->size) line->bytes[line->size = lines_trim(line->bytes, line->size)] = 0;
+    return !stream->status && is_line;
 }
 
 int stream_status(const struct stream *stream) {

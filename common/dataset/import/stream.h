@@ -11,6 +11,9 @@ struct stream;
 int stream_open(struct stream **stream, const char *path); // 0 or -EXIT_DATA, reported
 void stream_close(struct stream **stream);
 
+// Passes over the byte order mark that a text may begin with; before the first byte is taken.
+void stream_skip_mark(struct stream *stream);
+
 #define STREAM_END (-1)
 // The next byte, or STREAM_END. A failure ends the stream too: stream_status tells.
 int stream_byte(struct stream *stream);

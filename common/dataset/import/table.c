@@ -7,6 +7,7 @@
 #include "dataset/import/csv.h"
 #include "dataset/import/draft.h"
 #include "dataset/import/formats.h"
+#include "dataset/import/rows.h"
 
 // The columns that keys name: [count] cell numbers.
 struct columns {
@@ -21,6 +22,13 @@ struct table {
     struct draft draft;
 };
 
+// Without the blanks around it: Flickr30k's list has "image_name| comment_number| comment".
+static struct span column_name(const char *name, size_t size) {
+    while (size && name[size - 1] == ' ') size--;
+    while (size && *name == ' ') name++, size--;
+    return (struct span){name, size};
+}
+
 // --columns says that the first row is data already; else it is the header, and is used up.
 static void name_columns(struct table *table) {
     const char *columns = table->importer->options->columns;
@@ -31,20 +39,21 @@ static void name_columns(struct table *table) {
     }
     if (columns || !csv_next(&table->csv)) return;
     for (int i = 0; i < table->csv.cells; i++) {
-        const struct span name = csv_cell(&table->csv, i);
+        const struct span cell = csv_cell(&table->csv, i), name = column_name(cell.bytes, cell.size);
         strings_add(&table->names, name.bytes, name.size);
     }
 }
 
-// A key without a column is only noted: of several keys some may be of other lists.
+// A key without a column is only noted: of several keys some may be of other lists. A key may name several columns.
 static struct columns find_columns(const struct table *table, const struct strings *keys) {
-    struct columns columns = {xcalloc(keys->count + 1, sizeof *columns.cell), 0};
+    struct columns columns = {xcalloc(keys->count * table->names.count + 1, sizeof *columns.cell), 0};
     for (size_t i = 0; i < keys->count; i++) {
-        const int cell = importer_key(&table->names, keys->item[i], strlen(keys->item[i]));
-        if (cell >= 0)
-            columns.cell[columns.count++] = cell;
-        else
-            note("%s: has no column %s", table->csv.path, keys->item[i]);
+        const struct span key = column_name(keys->item[i], strlen(keys->item[i]));
+        const int before = columns.count;
+        for (size_t c = 0; c < table->names.count; c++)
+            if (strlen(table->names.item[c]) == key.size && !memcmp(table->names.item[c], key.bytes, key.size))
+                columns.cell[columns.count++] = (int)c;
+        if (columns.count == before) note("%s: has no column %s", table->csv.path, keys->item[i]);
     }
     return columns;
 }
@@ -78,22 +87,30 @@ static struct span first_cell(const struct table *table, const struct columns *c
     return text;
 }
 
-// A row with fewer cells than columns has lost a separator or gained a line end: it is not known which cell is which.
+// A row with fewer cells than columns has lost a separator or gained a line end, one with more has a text with
+// separators and without quotes: it is not known which cell is which. Empty cells at the end are of spreadsheets, which
+// make all rows equally long, and hold nothing.
+static bool has_columns(const struct table *table) {
+    int cells = table->csv.cells;
+    while ((size_t)cells > table->names.count && !csv_cell(&table->csv, cells - 1).size) cells--;
+    return (size_t)cells == table->names.count;
+}
+
 static int give_row(struct table *table) {
     struct draft *draft = &table->draft;
     draft_clear(draft);
     buffer_format(&draft->name, "%s: line %lld", table->csv.path, (long long)table->csv.line);
-    if ((size_t)table->csv.cells < table->names.count) {
-        draft_defect(draft, "has %d columns, not %zu", table->csv.cells, table->names.count);
-        return draft_give(draft, table->importer);
+    if (!has_columns(table)) {
+        draft_defect(draft, "has %d cells under %zu columns; a text with separators in it belongs in quotes",
+                     table->csv.cells, table->names.count);
+        return rows_take(draft, table->importer);
     }
     const struct span picture = first_cell(table, &table->image), class = first_cell(table, &table->class);
-    buffer_append(&draft->id, picture.bytes, picture.size);
     draft_listed_picture(draft, table->importer, table->csv.path, picture.bytes, picture.size);
     add_cells(table, &table->captions, draft_caption);
     add_cells(table, &table->labels, draft_label);
     if (class.size) draft_class(draft, class.bytes, class.size);
-    return draft_give(draft, table->importer);
+    return rows_take(draft, table->importer);
 }
 
 static int read_table(struct table *table) {
@@ -106,6 +123,7 @@ static int read_table(struct table *table) {
 
 static int run(struct importer *importer, const char *path) {
     const char *separator = importer->options->separator;
+    if (separator && !strcmp(separator, "\\t")) separator = "\t";
     if (separator && strlen(separator) != 1)
         return error(EXIT_USAGE, "the separator \"%s\" is not one character", separator);
     struct table table = {.importer = importer};

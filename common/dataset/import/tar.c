@@ -3,13 +3,13 @@
 // what nobody asks for is skipped. benchmark.c uses it too.
 #include <archive.h>
 #include <archive_entry.h>
-#include <ctype.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "dataset/import/draft.h"
 #include "dataset/import/fields.h"
 #include "dataset/import/formats.h"
@@ -23,7 +23,8 @@ struct shard {
     struct archive *archive;
     struct buffer key, suffix; // of the member: up to and behind the first dot of its name, the latter in lower case
     struct buffer bytes;       // of a text member
-    struct draft draft;        // of the members so far; its id is their key
+    struct strings suffixes;   // of the sample's members so far
+    struct draft draft;        // of the same; its id is their key
     bool is_open;              // the draft has a member
 };
 
@@ -31,9 +32,12 @@ static int failed(const struct shard *shard) {
     return error(EXIT_DATA, "%s: %s", shard->path, archive_error_string(shard->archive));
 }
 
-// webdataset's own members ("__len__") and hidden files ("._0001.jpg") belong to no sample.
-static bool is_sample(const char *base) {
-    return *base && *base != '.' && strncmp(base, "__", 2) != 0;
+// webdataset's own members ("__len__", or in a folder "__index__/") and hidden files ("._0001.jpg") belong to no
+// sample.
+static bool is_sample(const char *name, const char *base) {
+    const size_t first = strcspn(name, "/");
+    const bool is_own = first >= 4 && !memcmp(name, "__", 2) && !memcmp(name + first - 2, "__", 2);
+    return *base && *base != '.' && !is_own;
 }
 
 // "a/0001.jpg" is key a/0001 and suffix jpg, "a/0001.seg.png" the same key and suffix seg.png: folders belong to the
@@ -42,10 +46,9 @@ static void split_name(struct shard *shard, const char *name, const char *base) 
     const size_t stem = (size_t)(base - name) + strcspn(base, ".");
     buffer_clear(&shard->key);
     buffer_clear(&shard->suffix);
+    const char *suffix = name + stem + (name[stem] == '.');
     buffer_append(&shard->key, name, stem);
-    for (const char *at = name + stem + (name[stem] == '.'); *at; at++)
-        buffer_append(&shard->suffix, &(char){(char)tolower((unsigned char)*at)}, 1);
-    buffer_append(&shard->suffix, "", 0);
+    text_lower(&shard->suffix, suffix, strlen(suffix));
 }
 
 // Replaces `bytes` by the member's content, whose claimed size is not believed. A member over the limit is a defect.
@@ -78,8 +81,8 @@ static int take_picture(struct shard *shard, int place) {
 static void take_json(struct shard *shard) {
     const char *key = shard->importer->options->json_text_key;
     json_error_t place;
-    json_t *object = json_loadb(shard->bytes.bytes, shard->bytes.size, 0, &place);
-    if (!object) draft_defect(&shard->draft, "its json: %s", place.text);
+    json_t *object = json_parse(shard->bytes.bytes, shard->bytes.size, &place);
+    if (!object) draft_defect(&shard->draft, "its json: line %d: %s", place.line, place.text);
     const json_t *value = json_object_get(object, key);
     if (value) fields_add(value, key, &shard->draft, draft_caption);
     json_decref(object);
@@ -122,10 +125,23 @@ static int open_sample(struct shard *shard) {
     if (shard->is_open && draft->id.size == shard->key.size && !strcmp(draft->id.bytes, shard->key.bytes)) return 0;
     int status = close_sample(shard);
     draft_clear(draft);
+    strings_clear(&shard->suffixes);
     buffer_append(&draft->id, shard->key.bytes, shard->key.size);
     buffer_format(&draft->name, "%s: %s", path_base(shard->path), shard->key.bytes);
     shard->is_open = true;
     return status;
+}
+
+// Two members of one name are two samples that cannot be told apart, or one that was written again: whose text belongs
+// to which picture is not known, and webdataset refuses them.
+static bool is_first(struct shard *shard) {
+    const struct buffer *suffix = &shard->suffix;
+    const bool is_first = importer_key(&shard->suffixes, suffix->bytes, suffix->size) < 0;
+    if (is_first)
+        strings_add(&shard->suffixes, suffix->bytes, suffix->size);
+    else
+        draft_defect(&shard->draft, "it has two members \"%s\"; samples need names of their own", suffix->bytes);
+    return is_first;
 }
 
 // Names that libarchive cannot bring into the locale's characters it still has as UTF-8.
@@ -133,11 +149,11 @@ static int take_member(struct shard *shard, struct archive_entry *entry) {
     const char *name = archive_entry_pathname(entry);
     if (!name) name = archive_entry_pathname_utf8(entry);
     if (!name) return error(EXIT_DATA, "%s: a member has a name that is not text", shard->path);
-    if (archive_entry_filetype(entry) != AE_IFREG || !is_sample(path_base(name))) return 0;
+    if (archive_entry_filetype(entry) != AE_IFREG || !is_sample(name, path_base(name))) return 0;
     split_name(shard, name, path_base(name));
     importer_saw(shard->importer, shard->suffix.bytes, shard->suffix.size);
     int status = open_sample(shard);
-    if (status) return status;
+    if (status || !is_first(shard)) return status;
     const int picture = importer_key(&shard->importer->image_keys, shard->suffix.bytes, shard->suffix.size);
     return picture >= 0 ? take_picture(shard, picture) : take_text(shard);
 }
@@ -159,6 +175,7 @@ static int run(struct importer *importer, const char *path) {
     int code = archive_read_open_filename(shard.archive, is_stdin ? NULL : path, BLOCK_BYTES);
     int status = code == ARCHIVE_OK ? read_members(&shard) : failed(&shard);
     archive_read_free(shard.archive);
+    strings_release(&shard.suffixes);
     buffer_release(&shard.key);
     buffer_release(&shard.suffix);
     buffer_release(&shard.bytes);
@@ -170,6 +187,7 @@ const struct import_format import_tar = {
     .name = "tar",
     .summary = "webdataset or img2dataset shards, plain or compressed",
     .keys = "suffixes",
+    .has_suffixes = true,
     .image_key = "jpg;jpeg;png;webp",
     .caption_key = "txt",
     .class_key = "cls",

@@ -18,6 +18,18 @@ static void plain_texts_have_no_control_characters(void **state) {
     assert_false(text_is_plain("a\n") || text_is_plain("\x01") || text_is_plain("\x7f") || text_is_plain("a\xc2\x9bz"));
 }
 
+static void suffixes_of_either_case_are_alike(void **state) {
+    (void)state;
+    assert_true(text_ends_alike("a.JSON", ".json") && text_ends_alike("A.json", ".Json"));
+    assert_false(text_ends_alike("json", ".json") || text_ends_alike("a.jso", ".json"));
+    struct buffer lower = {0};
+    text_lower(&lower, "", 0);
+    assert_string_equal(lower.bytes, "");
+    text_lower(&lower, "Az[@\xc3\x84", 6);
+    assert_string_equal(lower.bytes, "az[@\xc3\x84");
+    buffer_release(&lower);
+}
+
 static void assert_parts(const char *text, const char *between, const char *const *wanted) {
     struct strings parts = {0};
     size_t count = 0;
@@ -61,6 +73,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beginnings_and_ends_are_whole),
         cmocka_unit_test(plain_texts_have_no_control_characters),
+        cmocka_unit_test(suffixes_of_either_case_are_alike),
         cmocka_unit_test(a_list_comes_apart),
         cmocka_unit_test(a_line_holds_no_controls_and_no_broken_bytes),
     };

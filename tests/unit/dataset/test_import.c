@@ -79,13 +79,38 @@ static void test_folder(void **state) {
     write_text("set/d.txt", "\n \n");
     write_text("set/readme.md", "nothing");
     assert_import("folder", NO_OPTIONS, "set",
-                  "a image=P1 captions=first\r class=7\n"
+                  "a image=P1 captions=first class=7\n"
                   "b/two image=P2 captions=second|  third\n"
                   "c image=P3\n"
                   "d image=P4 captions=\n");
     assert_import("folder", OPTIONS(.first_line = true, .image_key = "png"), "set/",
                   "b/two image=P2 captions=second\n"
                   "d image=P4 captions=\n");
+}
+
+// Suffixes are of either case, stems are not; a file spelled as asked for goes first.
+static void test_folder_with_capitals(void **state) {
+    (void)state;
+    write_text("set/A.JPG", "P1");
+    write_text("set/A.TXT", "\xef\xbb\xbfupper\r\n");
+    write_text("set/b.jpg", "P2");
+    write_text("set/b.txt", "lower");
+    write_text("set/b.Txt", "other");
+    write_text("set/c/d.Jpg", "P3");
+    write_text("set/c/d.tXt", "mixed");
+    write_text("set/c/d.CLS", "\xef\xbb\xbf"
+                              "3\r\n");
+    write_text("set/z.jpg", "P4");
+    write_text("set/Z.TXT", "of another");
+    assert_import("folder", OPTIONS(.image_key = "JPG"), "set",
+                  "A image=P1 captions=upper\n"
+                  "b image=P2 captions=lower\n"
+                  "c/d image=P3 captions=mixed class=3\n"
+                  "z image=P4\n");
+    sink_status = -EXIT_RUN; // ends below the root
+    int status = run("folder", OPTIONS(.image_key = "jpg"), "set");
+    sink_status = 0;
+    assert_int_equal(status, -EXIT_RUN);
 }
 
 static void test_folder_that_matches_nothing(void **state) {
@@ -166,7 +191,7 @@ static void test_csv(void **state) {
                   "p/none.jpg captions=lost|x class=1 defect\n"
                   " captions=nameless|x class=1 defect\n"
                   " defect\n"
-                  "p/1.jpg image=P1 captions=kind is bad defect\n");
+                  "p/1.jpg captions=kind is bad defect\n");
 }
 
 // Of several class columns the first that a row has, as of pictures.
@@ -174,10 +199,78 @@ static void test_csv_with_two_classes(void **state) {
     (void)state;
     write_text("p/1.jpg", "P1");
     write_text("list.csv", "filepath,title,fine,coarse\np/1.jpg,both,7,1\np/1.jpg,one,,2\np/1.jpg,none,,\n");
-    assert_import("csv", OPTIONS(.class_key = "fine;coarse"), "list.csv",
+    assert_import("csv", OPTIONS(.class_key = "fine;coarse", .keep_rows = true), "list.csv",
                   "p/1.jpg image=P1 captions=both class=7\n"
                   "p/1.jpg image=P1 captions=one class=2\n"
                   "p/1.jpg image=P1 captions=none\n");
+}
+
+// Cells beyond the columns are a text with separators in it, unless they are empty.
+static void test_csv_with_other_numbers_of_cells(void **state) {
+    (void)state;
+    write_text("1.jpg", "P1");
+    write_text("2.jpg", "P2");
+    write_text("list.csv",
+               "filepath, title ,title\n1.jpg,a dog, running, fast\n1.jpg,x,\"y\",,\n2.jpg,lost\n2.jpg,p,q\r");
+    assert_import("csv", NO_OPTIONS, "list.csv",
+                  " defect\n"
+                  "1.jpg image=P1 captions=x|y\n"
+                  " defect\n"
+                  "2.jpg image=P2 captions=p|q\n");
+    write_text("list.csv", "image_name| comment_number| comment\n1.jpg| 0| A \"dog\" .\n");
+    assert_import("csv", OPTIONS(.image_key = "image_name", .caption_key = " comment", .separator = "|"), "list.csv",
+                  "1.jpg image=P1 captions= A \"dog\" .\n");
+    write_text("list.csv", "filepath\ttitle\n1.jpg\ta\n");
+    assert_import("csv", OPTIONS(.separator = "\\t"), "list.csv", "1.jpg image=P1 captions=a\n");
+    write_bytes("list.csv", "filepath,title\n1.jpg\0x,a\n2.jpg,b\n", 33);
+    assert_int_equal(run("csv", NO_OPTIONS, "list.csv"), 0);
+    assert_non_null(strstr(seen.bytes, "2.jpg image=P2 captions=b\n"));
+    assert_null(strstr(seen.bytes, "P1"));
+}
+
+static void test_rows_of_a_picture_are_one_sample(void **state) {
+    (void)state;
+    write_text("1.jpg", "P1");
+    write_text("2.jpg", "P2");
+    write_text("3.jpg", "P3");
+    write_text("list.csv", "filepath,title,tag,kind\n"
+                           "1.jpg,a,x,\n./2.jpg,b,y,1\n1.jpg,c,x,4\n2.jpg,d,z,2\n1.jpg\n.//1.jpg,a,w,4\n3.jpg,e,,5\n");
+    const struct import_options options = {.label_key = "tag", .class_key = "kind"};
+    assert_import("csv", options, "list.csv",
+                  "1.jpg image=P1 captions=a|c|a labels=x|w class=4\n"
+                  "./2.jpg image=P2 captions=b|d labels=y|z class=2 defect\n"
+                  " defect\n"
+                  "3.jpg image=P3 captions=e class=5\n");
+    write_text("more.csv", "filepath,title\n3.jpg,f\n1.jpg,g\n");
+    struct strings lists = {0};
+    strings_add_text(&lists, "more.csv");
+    strings_add_text(&lists, "list.csv");
+    assert_int_equal(run_paths("csv", NO_OPTIONS, &lists), 0);
+    strings_release(&lists);
+    assert_string_equal(seen.bytes, "3.jpg image=P3 captions=f|e\n"
+                                    "1.jpg image=P1 captions=g|a|c|a\n"
+                                    "./2.jpg image=P2 captions=b|d\n"
+                                    " defect\n");
+    assert_import("csv", OPTIONS(.keep_rows = true), "more.csv",
+                  "3.jpg image=P3 captions=f\n1.jpg image=P1 captions=g\n");
+}
+
+// More pictures than the first table of paths holds, their rows far apart.
+static void test_many_rows(void **state) {
+    (void)state;
+    struct buffer list = {0}, expected = {0};
+    for (int i = 0; i < 6000; i++)
+        buffer_format(&list, "{\"filepath\": \"%d.jpg\", \"title\": \"t%d\"}\n", i % 3000, i);
+    for (int i = 0; i < 3000; i++) buffer_format(&expected, "%d.jpg image=P captions=t%d|t%d\n", i, i, i + 3000);
+    for (int i = 0; i < 3000; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d.jpg", i);
+        write_text(name, "P");
+    }
+    write_bytes("list.jsonl", list.bytes, list.size);
+    assert_import("jsonl", NO_OPTIONS, "list.jsonl", expected.bytes);
+    buffer_release(&list);
+    buffer_release(&expected);
 }
 
 // A FIFO that a list names, or that lies beside a picture, is a defect: nobody may ever write into it.
@@ -229,13 +322,34 @@ static void test_jsonl(void **state) {
                              "{\"filepath\": \n"
                              "[1]\n"
                              "{\"title\": \"lost\", \"n\": -1}");
-    assert_import("jsonl", OPTIONS(.label_key = "tags", .class_key = "n"), "list.jsonl",
+    assert_import("jsonl", OPTIONS(.label_key = "tags", .class_key = "n", .keep_rows = true), "list.jsonl",
                   "1.jpg image=P1 captions=one labels=a|b class=4\n"
                   "1.jpg image=P1 captions=one|two class=5\n"
                   "1.jpg image=P1 defect\n"
                   " defect\n"
                   " defect\n"
                   " captions=lost defect\n");
+}
+
+// What Python writes in fields that nobody asks for, and what pandas writes for a cell that is missing.
+static void test_jsonl_of_python(void **state) {
+    (void)state;
+    write_text("1.jpg", "P1");
+    write_text("list.jsonl",
+               "\xef\xbb\xbf{\"filepath\": \"1.jpg\", \"title\": \"one\", \"p\": NaN, \"n\": 3.0}\r\n"
+               "  \r\n"
+               "{\"filepath\": \"1.jpg\", \"title\": \"two\\u0000 \\ud83d\", \"p\": 99999999999999999999}\r\n"
+               "{\"filepath\": \"1.jpg\", \"title\": [\"three\", null, NaN], \"p\": 1e999}\n"
+               "{\"filepath\": \"1.jpg\", \"title\": \"old\", \"title\": \"new\", \"exif\": \"x\\u0000\"}\n"
+               "{\"filepath\": \"1.jpg\", \"title\": NaN}\n"
+               "{\"filepath\": \"1.jpg\", \"title\": \"six\", \"n\": 3.5}\n");
+    assert_import("jsonl", OPTIONS(.class_key = "n", .keep_rows = true), "list.jsonl",
+                  "1.jpg image=P1 captions=one class=3\n"
+                  "1.jpg image=P1 captions=two  \xef\xbf\xbd\n"
+                  "1.jpg image=P1 captions=three\n"
+                  "1.jpg image=P1 captions=new\n"
+                  "1.jpg image=P1\n"
+                  "1.jpg image=P1 captions=six defect\n");
 }
 
 static void test_first_100_records_must_match_something(void **state) {
@@ -268,6 +382,30 @@ static void test_coco(void **state) {
     assert_int_equal(run("coco", NO_OPTIONS, "other.json"), -EXIT_DATA);
     write_text("other.json", "[1, 2");
     assert_int_equal(run("coco", NO_OPTIONS, "other.json"), -EXIT_DATA);
+}
+
+static void test_coco_ids_of_any_kind(void **state) {
+    (void)state;
+    write_text("7.jpg", "P7");
+    write_text("8.jpg", "P8");
+    write_text("captions.json",
+               "\xef\xbb\xbf{\"images\": [{\"id\": \"a7\", \"file_name\": \"7.jpg\", \"score\": NaN},"
+               "{\"id\": 99999999999999999999, \"file_name\": \"8.jpg\"},"
+               "{\"id\": 5.0, \"file_name\": \"./8.jpg\"}, {\"id\": \"a7\", \"file_name\": \"8.jpg\"},"
+               "{\"id\": true, \"file_name\": \"7.jpg\"}, {\"id\": null, \"file_name\": \"7.jpg\"}],"
+               "\"annotations\": [{\"image_id\": 5, \"caption\": \"c\"}, {\"image_id\": \"a7\", \"caption\": "
+               "\"a\"}, {\"image_id\": 99999999999999999999, \"caption\": \"b\\u0000b\"},"
+               "{\"image_id\": \"none\", \"caption\": \"z\"}]}");
+    listen_in();
+    int status = run("coco", NO_OPTIONS, "captions.json");
+    const char *words = heard();
+    assert_int_equal(status, 0);
+    assert_has(words, "1 captions are of images that the document does not list");
+    assert_string_equal(seen.bytes, "a7 image=P7 captions=a\n"
+                                    "99999999999999999999 image=P8 captions=b b|c\n"
+                                    "a7 defect\n"
+                                    " defect\n"
+                                    " defect\n");
 }
 
 struct member {
@@ -327,6 +465,43 @@ static void test_tar_groups_adjacent_members_only_and_never_across_shards(void *
                   "2 captions=two\n");
 }
 
+// webdataset's own members are "__NAME__"; other names may begin so.
+static void test_tar_names_with_underscores(void **state) {
+    (void)state;
+    TAR("0.tar", {"__len__", "1"}, {"__a__/0.jpg", "PX"}, {"__0001.jpg", "P1"}, {"__0001.txt", "one"},
+        {"__init__.JPG", "P2"}, {"__init__.TXT", "\xef\xbb\xbftwo\r\n"}, {"__b/c.jpg", "P3"}, {"__b/c.txt", "three"},
+        {"d/__e__.jpg", "P4"}, {"d/__e__.txt", "four"});
+    assert_import("tar", NO_OPTIONS, "0.tar",
+                  "__0001 image=P1 captions=one\n"
+                  "__init__ image=P2 captions=two\n"
+                  "__b/c image=P3 captions=three\n"
+                  "d/__e__ image=P4 captions=four\n");
+}
+
+static void test_tar_members_of_one_name_are_a_defect(void **state) {
+    (void)state;
+    TAR("0.tar", {"0.jpg", "P0"}, {"0.txt", "zero"}, {"0.jpg", "P1"}, {"0.txt", "one"}, {"2.jpg", "P2"},
+        {"2.txt", "two"}, {"3.JPG", "P3"}, {"3.jpg", "P4"}, {"3.txt", "three"});
+    assert_import("tar", NO_OPTIONS, "0.tar",
+                  "0 image=P0 captions=zero defect\n"
+                  "2 image=P2 captions=two\n"
+                  "3 image=P3 captions=three defect\n");
+}
+
+static void test_ids_are_utf8_and_differ(void **state) {
+    (void)state;
+    TAR("0.tar", {"caf\xe9.jpg", "P0"}, {"caf\xe9.txt", "a"}, {"caf\\xe9.jpg", "P1"}, {"caf\\xe9.txt", "b"},
+        {"a\\b.jpg", "P2"}, {"a\\b.txt", "c"}, {"caf\xc3\xa9.jpg", "P3"}, {"caf\xc3\xa9.txt", "d"});
+    assert_import("tar", NO_OPTIONS, "0.tar",
+                  "caf\\xe9 image=P0 captions=a\n"
+                  "caf\\x5cxe9 image=P1 captions=b\n"
+                  "a\\b image=P2 captions=c\n"
+                  "caf\xc3\xa9 image=P3 captions=d\n");
+    write_text("caf\xe9.jpg", "P4");
+    write_text("list.csv", "filepath,title\ncaf\xe9.jpg,e\n");
+    assert_import("csv", NO_OPTIONS, "list.csv", "caf\\xe9.jpg image=P4 captions=e\n");
+}
+
 static void test_tar_takes_the_picture_named_first(void **state) {
     (void)state;
     TAR("0.tar", {"0.png", "PNG"}, {"0.jpg", "JPG"}, {"0.webp", "WEBP"}, {"0.txt", "x"});
@@ -370,11 +545,11 @@ static void test_dataset(void **state) {
     record.image = (struct span){"P1", 2};
     record.captions = &caption;
     record.caption_count = 1;
-    record.id = (struct span){"x", 1};
+    record.id = (struct span){"x\xe9", 2}; // as others may have written it
     assert_int_equal(store_writer_open(&writer, "set", 10, false), 0);
     assert_int_equal(store_writer_add(writer, &record), 0);
     assert_int_equal(store_writer_commit(&writer), 0);
-    assert_import("dataset", NO_OPTIONS, "set", "x image=P1 captions=a frog\n");
+    assert_import("dataset", NO_OPTIONS, "set", "x\\xe9 image=P1 captions=a frog\n");
 }
 
 static void test_several_paths(void **state) {
@@ -438,19 +613,28 @@ static int release_seen(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(test_folder),
+        IN_FOLDER(test_folder_with_capitals),
         IN_FOLDER(test_folder_that_matches_nothing),
         IN_FOLDER(test_idx),
         IN_FOLDER(test_idx_cut_anywhere),
         IN_FOLDER(test_idx_header_that_lies),
         IN_FOLDER(test_csv),
         IN_FOLDER(test_csv_with_two_classes),
+        IN_FOLDER(test_csv_with_other_numbers_of_cells),
+        IN_FOLDER(test_rows_of_a_picture_are_one_sample),
+        IN_FOLDER(test_many_rows),
         IN_FOLDER(test_fifos),
         IN_FOLDER(test_tsv_with_and_without_header),
         IN_FOLDER(test_csv_that_matches_nothing),
         IN_FOLDER(test_jsonl),
+        IN_FOLDER(test_jsonl_of_python),
         IN_FOLDER(test_first_100_records_must_match_something),
         IN_FOLDER(test_coco),
+        IN_FOLDER(test_coco_ids_of_any_kind),
         IN_FOLDER(test_tar),
+        IN_FOLDER(test_tar_names_with_underscores),
+        IN_FOLDER(test_tar_members_of_one_name_are_a_defect),
+        IN_FOLDER(test_ids_are_utf8_and_differ),
         IN_FOLDER(test_tar_groups_adjacent_members_only_and_never_across_shards),
         IN_FOLDER(test_tar_takes_the_picture_named_first),
         IN_FOLDER(test_tar_with_other_suffixes_is_refused),

@@ -27,17 +27,45 @@ static void write_file(const char *text, size_t size) {
     assert_int_equal(file_write(path, text, size), 0);
 }
 
-static void test_lines(void **state) {
+static void assert_names(const char *text, const char *const *expected) {
+    struct strings names = {0};
+    size_t i = 0;
+    write_file(text, strlen(text));
+    assert_int_equal(names_read(&names, path), 0);
+    for (; expected[i]; i++) assert_string_equal(names.item[i], expected[i]);
+    assert_int_equal(names.count, i);
+    strings_release(&names);
+}
+
+// Line n is class n, whatever it holds.
+static void test_names(void **state) {
     (void)state;
-    const char text[] = "\xef\xbb\xbf# classes\nT-shirt/top\r\n\n  Ankle boot\t\nlast";
-    struct strings lines = {0};
+    assert_names("\xef\xbb\xbf# classes\nT-shirt/top\r\n  Ankle boot\t\nlast",
+                 (const char *[]){"# classes", "T-shirt/top", "Ankle boot", "last", NULL});
+    assert_names("$\r\n#\r\n%\r\n \r\n\r\n", (const char *[]){"$", "#", "%", NULL});
+    assert_names("\n\n", (const char *[]){NULL});
+}
+
+static void test_an_empty_line_among_names_is_refused(void **state) {
+    (void)state;
+    for (const char *const *text = (const char *const[]){"a\n\nb\n", "\na\n", "a\r\n \r\nb", NULL}; *text; text++) {
+        struct strings names = {0};
+        write_file(*text, strlen(*text));
+        assert_int_equal(names_read(&names, path), -EXIT_DATA);
+        strings_release(&names);
+    }
+}
+
+static void test_templates(void **state) {
+    (void)state;
+    const char text[] = "\xef\xbb\xbf# {}\r\n\r\n a {} \r\nthe {c}";
+    struct strings templates = {0};
     write_file(text, sizeof text - 1);
-    assert_int_equal(lines_read(&lines, path), 0);
-    assert_int_equal(lines.count, 3);
-    assert_string_equal(lines.item[0], "T-shirt/top");
-    assert_string_equal(lines.item[1], "Ankle boot");
-    assert_string_equal(lines.item[2], "last");
-    strings_release(&lines);
+    assert_int_equal(templates_read(&templates, path), 0);
+    assert_int_equal(templates.count, 2);
+    assert_string_equal(templates.item[0], "a {}");
+    assert_string_equal(templates.item[1], "the {c}");
+    strings_release(&templates);
 }
 
 static void test_lines_refuse_what_is_not_text(void **state) {
@@ -49,11 +77,11 @@ static void test_lines_refuse_what_is_not_text(void **state) {
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct strings lines = {0};
         write_file(row[i].text, row[i].size);
-        assert_int_equal(lines_read(&lines, path), -EXIT_DATA);
+        assert_int_equal(names_read(&lines, path), -EXIT_DATA);
         strings_release(&lines);
     }
     struct strings lines = {0};
-    assert_int_equal(lines_read(&lines, "/nonexistent/classes.txt"), -EXIT_DATA);
+    assert_int_equal(names_read(&lines, "/nonexistent/classes.txt"), -EXIT_DATA);
 }
 
 static int read_templates(const char *text) {
@@ -128,7 +156,9 @@ static void test_from_labels(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_an_empty_line_among_names_is_refused),
+        cmocka_unit_test(test_templates),
         cmocka_unit_test(test_lines_refuse_what_is_not_text),
         cmocka_unit_test(test_templates_need_a_place),
         cmocka_unit_test(test_fill),

@@ -1,0 +1,73 @@
+// Cameras and Windows write A.JPG, and people A.TXT beside it. File systems find names by their exact spelling, so what
+// folder.c asks for is looked up so first, and then in a list of the folder's names that are spelled otherwise: mostly
+// an empty one.
+#include "dataset/import/beside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+// Sorted: "NAME/SPELLED", as NAME is asked for and as the file is spelled.
+struct beside {
+    struct strings names;
+};
+
+static void add_spelled(struct beside *beside, const char *name, const struct strings *keys) {
+    for (size_t i = 0; i < keys->count; i++) {
+        const size_t size = strlen(name), tail = strlen(keys->item[i]);
+        if (size <= tail || name[size - tail - 1] != '.' || !text_ends_alike(name, keys->item[i])) continue;
+        if (text_ends(name, keys->item[i])) continue;
+        char *entry = xformat("%.*s%s/%s", (int)(size - tail), name, keys->item[i], name);
+        strings_add_text(&beside->names, entry);
+        free(entry);
+    }
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct beside *beside_new(const char *folder, const struct importer *importer) {
+    struct beside *beside = xcalloc(1, sizeof *beside);
+    struct strings names = {0};
+    directory_list(folder, &names);
+    for (size_t i = 0; i < names.count; i++) {
+        add_spelled(beside, names.item[i], &importer->caption_keys);
+        add_spelled(beside, names.item[i], &importer->label_keys);
+        add_spelled(beside, names.item[i], &importer->class_keys);
+    }
+    strings_release(&names);
+    if (beside->names.count) qsort(beside->names.item, beside->names.count, sizeof *beside->names.item, by_text);
+    return beside;
+}
+
+void beside_free(struct beside *beside) {
+    if (beside) strings_release(&beside->names);
+    free(beside);
+}
+
+// The first entry that begins with `name`/.
+static const char *find_spelled(const struct strings *names, const char *name) {
+    size_t low = 0, high = names->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (strcmp(names->item[middle], name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < names->count && text_begins(names->item[low], name) ? names->item[low] + strlen(name) : NULL;
+}
+
+char *beside_find(const struct beside *beside, const char *stem, const char *key) {
+    char *path = xformat("%s.%s", stem, key);
+    if (file_exists(path)) return path;
+    char *name = xformat("%s/", path_base(path));
+    const char *spelled = find_spelled(&beside->names, name);
+    char *found = spelled ? path_beside(path, spelled) : NULL;
+    free(name);
+    free(path);
+    return found;
+}
