@@ -119,8 +119,8 @@ void draft_defect(struct draft *draft, const char *format, ...) {
     draft->defect = xstrdup(text);
 }
 
-void draft_picture_file(struct draft *draft, const char *path) {
-    char *defect = load_file(&draft->picture, path, RECORD_BYTES_LIMIT);
+void draft_picture_file(struct draft *draft, const struct importer *importer, const char *path) {
+    char *defect = load_file(&draft->picture, path, importer_picture_limit(importer), "max-picture-bytes");
     if (defect) draft_defect(draft, "%s %s", path, defect);
     free(defect);
     draft->picture_key = 0;
@@ -133,7 +133,7 @@ void draft_listed_picture(struct draft *draft, const struct importer *importer, 
     char *folder = root ? xstrdup(root) : path_parent(list);
     char *name = xstrndup(path, length), *joined = path_join(*folder ? folder : ".", name);
     if (length)
-        draft_picture_file(draft, joined);
+        draft_picture_file(draft, importer, joined);
     else
         draft_defect(draft, "no picture is named");
     free(folder);
