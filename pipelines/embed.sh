@@ -6,7 +6,8 @@
 #   pipelines/embed.sh --run RUN|--pretrained DIR --out FILE --data DIR [--texts]      of a dataset
 #
 # Paths or texts come as arguments or on stdin. --names FILE: one line for each row. What cannot be read has a row of
-# zeros, and the exit code is 3 at the end; others: 1 run-time failure, 2 bad usage, 4 a stage was lost.
+# zeros, as has a picture of more than --max-picture-bytes (256M), and the exit code is 3 at the end; others: 1 run-time
+# failure, 2 bad usage, 4 a stage was lost.
 set -uo pipefail
 source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/weights.sh"
 [[ ${1-} == --help || $# -eq 0 ]] && { usage; exit $((!$# * 2)); }

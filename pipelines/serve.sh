@@ -9,8 +9,8 @@
 # its own processes. Requests of all clients share batches of --microbatch B (8), which go on when full or --max-wait
 # MILLISECONDS (20) after their first; beyond --queue N (64) of a task, clients are told to come again.
 #
-# How captions are made: the options of caption.sh. Besides: --request-limit, --precision, --device, --threads. --workers N (2)
-# processes decode for each task. TERM or INT: what waits is answered, then it ends.
+# How captions are made: the options of caption.sh. Besides: --max-picture-bytes BYTES (32M), --request-limit, --precision,
+# --device, --threads. --workers N (2) processes decode for each task. TERM or INT: what waits is answered, then it ends.
 #
 # Exit codes: 143, 130 and 129 after a signal; 1 run-time failure, 2 bad usage, 4 a stage was lost.
 set -uo pipefail
@@ -56,5 +56,5 @@ for task in ${tasks//,/ }; do
         *) fail 2 "--tasks $task: caption, image-embedding or text-embedding" ;;
     esac
 done
-sink serve coca-serve --clients "$clients" "${front[@]}" "${weights[@]}" "${batch[@]}"
+sink serve coca-serve --clients "$clients" "${front[@]}" "${pictures[@]}" "${weights[@]}" "${batch[@]}"
 job_run --conductor serve

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <zmq.h>
 
@@ -22,7 +24,8 @@ static const char manual[] =
     "text-embedding a text. Several are with the server at once, so that they share batches. With --task status\n"
     "it prints the server's counts.\n"
     "\n"
-    "A server that is busy is asked again until --timeout. An input that it cannot read has an empty line.\n"
+    "A server that is busy is asked again until --timeout. An input that it cannot read, or of more bytes than it\n"
+    "takes (its --max-picture-bytes), has an empty line; the others are answered.\n"
     "\n"
     "Exit codes: 0 done, 2 usage, 3 some input could not be read, 4 no answer within --timeout.\n"
     "\n"
@@ -33,7 +36,8 @@ static const char manual[] =
 static const char *const tasks[] = {"caption", "image-embedding", "text-embedding", "status"};
 enum task { CAPTION, IMAGE_EMBEDDING, TEXT_EMBEDDING, STATUS };
 
-enum { WINDOW = 16, BUSY_MS = 50, PICTURE_LIMIT = 256 << 20 };
+enum { WINDOW = 16, BUSY_MS = 50 };
+#define PICTURE_LIMIT ((int64_t)256 << 20) // bytes
 
 struct answer {
     bool come, again; // again: the server was busy
@@ -53,7 +57,8 @@ struct asking {
     struct answer *answer; // [inputs]
     size_t sent, printed;
     int failed;
-    double since; // of the last answer
+    int64_t picture_limit; // bytes that the server takes
+    double since;          // of the last answer
 };
 
 #define FIELD(member) offsetof(__typeof__(((struct asking *)0)->own), member)
@@ -71,9 +76,24 @@ static int no_server(const struct asking *self) {
 
 // ---- requests
 
+static bool asks_of_pictures(const struct asking *self) {
+    return self->own.task == CAPTION || self->own.task == IMAGE_EMBEDDING;
+}
+
+// Files are not read for it; stdin and pipes are, as far as the limit.
+static int check_size(const struct asking *self, const char *input) {
+    struct stat about;
+    if (!strcmp(input, "-") || stat(input, &about) || !S_ISREG(about.st_mode) || about.st_size <= self->picture_limit)
+        return 0;
+    return error(EXIT_DATA, "%s: has %" PRId64 " bytes, more than %" PRId64 " (the server's --max-picture-bytes)",
+                 input, (int64_t)about.st_size, self->picture_limit);
+}
+
 static int read_input(const struct asking *self, const char *input, struct buffer *payload) {
     if (self->own.task == TEXT_EMBEDDING) buffer_text(payload, input);
-    return self->own.task == TEXT_EMBEDDING || self->own.task == STATUS ? 0 : file_read(input, PICTURE_LIMIT, payload);
+    if (!asks_of_pictures(self)) return 0;
+    int status = check_size(self, input);
+    return status ? status : file_read(input, (size_t)self->picture_limit, payload);
 }
 
 static int send_request(const struct asking *self, size_t i, const struct buffer *payload) {
@@ -148,24 +168,46 @@ static void file_answer(struct asking *self, json_t *header, zmq_msg_t *payload)
         fail_input(self, (size_t)id, why ? why : "the server refused it");
 }
 
-// Waits a little for one answer.
-static void receive(struct asking *self) {
-    zmq_msg_t frame[2], spare;
+// Waits for one message: its header, NULL for none or no JSON, and its payload, to be closed.
+static json_t *receive(const struct asking *self, double seconds, zmq_msg_t *payload) {
+    zmq_msg_t frame, spare;
     zmq_pollitem_t item = {self->socket, 0, ZMQ_POLLIN, 0};
-    if (zmq_poll(&item, 1, BUSY_MS) <= 0) return;
-    zmq_msg_init(&frame[0]);
-    zmq_msg_init(&frame[1]);
+    zmq_msg_init(payload);
+    if (zmq_poll(&item, 1, (long)(seconds * 1000)) <= 0) return NULL;
+    zmq_msg_init(&frame);
     zmq_msg_init(&spare);
-    if (zmq_msg_recv(&frame[0], self->socket, 0) >= 0 && zmq_msg_more(&frame[0])) {
-        zmq_msg_recv(&frame[1], self->socket, 0);
-        while (zmq_msg_more(&frame[1]) && zmq_msg_recv(&spare, self->socket, 0) >= 0 && zmq_msg_more(&spare)) continue;
+    if (zmq_msg_recv(&frame, self->socket, 0) >= 0 && zmq_msg_more(&frame)) {
+        zmq_msg_recv(payload, self->socket, 0);
+        while (zmq_msg_more(payload) && zmq_msg_recv(&spare, self->socket, 0) >= 0 && zmq_msg_more(&spare)) continue;
     }
-    json_t *header = json_loadb(zmq_msg_data(&frame[0]), zmq_msg_size(&frame[0]), 0, NULL);
-    file_answer(self, header, &frame[1]);
-    json_decref(header);
-    zmq_msg_close(&frame[0]);
-    zmq_msg_close(&frame[1]);
+    json_t *header = json_loadb(zmq_msg_data(&frame), zmq_msg_size(&frame), 0, NULL);
+    zmq_msg_close(&frame);
     zmq_msg_close(&spare);
+    return header;
+}
+
+static void receive_answer(struct asking *self) {
+    zmq_msg_t payload;
+    json_t *header = receive(self, BUSY_MS / 1000.0, &payload);
+    file_answer(self, header, &payload);
+    json_decref(header);
+    zmq_msg_close(&payload);
+}
+
+// What a server takes it tells in its status; one that does not takes what it can.
+static int learn_limit(struct asking *self) {
+    static const char request[] = "{\"task\": \"status\"}";
+    zmq_msg_t none;
+    self->picture_limit = PICTURE_LIMIT;
+    if (!asks_of_pictures(self)) return 0;
+    if (zmq_send(self->socket, request, strlen(request), 0) < 0) return no_server(self);
+    json_t *header = receive(self, fmin(self->own.timeout, 1e6), &none);
+    const json_t *limit = json_object_get(header, "max_picture_bytes");
+    if (json_integer_value(limit) > 0) self->picture_limit = json_integer_value(limit);
+    const bool answered = header;
+    json_decref(header);
+    zmq_msg_close(&none);
+    return answered ? 0 : no_server(self);
 }
 
 // ---- the whole
@@ -196,12 +238,12 @@ static void print_answers(struct asking *self) {
 }
 
 static int ask_all(struct asking *self) {
-    int status = 0;
+    int status = learn_limit(self);
     self->since = clock_seconds();
     while (!status && self->printed < self->inputs->count) {
         while (!status && self->sent < self->inputs->count && self->sent < self->printed + WINDOW)
             status = ask(self, self->sent++);
-        if (!status) receive(self);
+        if (!status) receive_answer(self);
         if (!status) status = ask_again(self);
         print_answers(self);
         if (!status && clock_seconds() - self->since > self->own.timeout) status = no_server(self);

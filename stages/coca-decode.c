@@ -52,6 +52,7 @@ struct decode {
     struct worker_options samples;
     struct {
         char *root;
+        int64_t max_picture_bytes;
     } own;
     struct worker worker;
     struct view_options view;
@@ -62,6 +63,8 @@ struct decode {
 static const struct option own_rows[] = {
     TEXT("root", root, "DIR", NULL, "folder that relative paths of --list are under; without it the run directory",
          OPTION_LOCAL),
+    INT("max-picture-bytes", max_picture_bytes, "BYTES", "256M", 1, RECORD_BYTES_LIMIT,
+        "a larger file is not read and has a grey row, as what does not decode", OPTION_LOCAL),
 };
 
 static struct view_options view_of(const struct decode *decode, const struct model_config *model) {
@@ -125,26 +128,37 @@ static void *add_pixels(void *context, struct message *message, int samples) {
     return message_add(message, TENSOR_PIXELS, DT_U8, SHAPE(samples, size, size, 3));
 }
 
+// Frees the defect; NULL: there is none.
+static int take_defect(char *defect, char reason[WORKER_REASON]) {
+    if (!defect) return 0;
+    snprintf(reason, WORKER_REASON, "%s", defect);
+    free(defect);
+    return -EXIT_DATA;
+}
+
 static int load_picture(struct decode *decode, const char *line, struct span *bytes, char reason[WORKER_REASON]) {
     struct buffer *picture = &decode->picture;
     char *path = path_join(decode->own.root ? decode->own.root : ".", line);
-    char *defect = load_file(picture, path, RECORD_BYTES_LIMIT);
-    int status = defect ? -EXIT_DATA : 0;
-    if (defect) snprintf(reason, WORKER_REASON, "%s", defect);
+    char *defect = load_file(picture, path, (size_t)decode->own.max_picture_bytes, "max-picture-bytes");
     *bytes = (struct span){picture->bytes, picture->size};
-    free(defect);
     free(path);
-    return status;
+    return take_defect(defect, reason);
+}
+
+static int find_in_record(const struct decode *decode, const struct sample *sample, struct span *bytes,
+                          char reason[WORKER_REASON]) {
+    const size_t limit = (size_t)decode->own.max_picture_bytes;
+    *bytes = sample->record.image;
+    if (bytes->size > limit) return take_defect(load_too_large(bytes->size, limit, "max-picture-bytes"), reason);
+    if (bytes->size) return 0;
+    return take_defect(xstrdup(*sample->reason ? sample->reason : "the record has no picture"), reason);
 }
 
 // The sample's encoded bytes. 0, or -EXIT_DATA with `reason`.
 static int find_picture(struct decode *decode, const struct sample *sample, struct span *bytes,
                         char reason[WORKER_REASON]) {
-    if (sample->line) return load_picture(decode, sample->line, bytes, reason);
-    *bytes = sample->record.image;
-    if (bytes->size) return 0;
-    snprintf(reason, WORKER_REASON, "%s", *sample->reason ? sample->reason : "the record has no picture");
-    return -EXIT_DATA;
+    return sample->line ? load_picture(decode, sample->line, bytes, reason)
+                        : find_in_record(decode, sample, bytes, reason);
 }
 
 static void make(void *context, void *tensor, int row, const struct sample *sample, char dropped[WORKER_REASON]) {

@@ -8,6 +8,7 @@
 #include <zmq.h>
 
 #include "coca-serve/serve.h"
+#include "dataset/record.h"
 #include "run/run.h"
 #include "stage/option_rows.h"
 #include "stage/stage.h"
@@ -29,12 +30,18 @@ static const char manual[] =
     "had one:\n"
     "\n"
     "  ok     \"caption\"; for embeddings \"dtype\": \"f32\" and \"shape\", and a frame of little-endian numbers\n"
-    "  busy   --queue requests of this task wait already, or the server is leaving: \"error\" says so, try again\n"
+    "  busy   --queue requests of this task wait already, half of them this client's, or the server is leaving:\n"
+    "         \"error\" says so, try again\n"
     "  error  \"error\": what is wrong with the request or the picture\n"
     "\n"
     "The task \"status\" (no payload) is answered with counts: waiting, answered, refused, malformed, failed,\n"
-    "unread. A request larger than --request-limit closes its connection. SIGTERM: what waits is answered, then\n"
-    "it leaves.\n"
+    "unread; and with max_picture_bytes, which a client compares first: a request larger than --request-limit\n"
+    "closes its connection. SIGTERM: what waits is answered, then it leaves.\n"
+    "\n"
+    "Connections are bounded by the limit on open files, raised as far as it goes, and by 4096. One that never\n"
+    "said anything gives way to a new one, one without traffic for a minute does so when places are scarce, and\n"
+    "further ones wait. A client that takes nothing of its replies for 30 s is disconnected. The file of an ipc\n"
+    "socket is its owner's alone (0600); chmod lets others in.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 4 a stage was lost, 130 and 143 signals.\n"
     "\n"
@@ -50,10 +57,10 @@ struct server {
     struct {
         char *clients, *image_embeddings, *text_embeddings;
         double max_wait; // milliseconds
-        int64_t queue, request_limit;
+        int64_t queue, max_picture_bytes, request_limit;
     } own;
     struct hub *hub;
-    void *clients;
+    struct hub_clients clients;
     struct lane lane[LANES];
     struct tally tally;
     bool leaving;
@@ -67,7 +74,10 @@ static const struct option rows[] = {
     REAL("max-wait", max_wait, "MILLISECONDS", "20", 0, 1e6, "for a batch to fill, from its first request on",
          OPTION_LOCAL),
     INT("queue", queue, "REQUESTS", "64", 1, 65536, "of one task that wait at most", OPTION_LOCAL),
-    INT("request-limit", request_limit, "BYTES", "32M", 1 << 10, 256 << 20, "the largest picture", OPTION_LOCAL),
+    INT("max-picture-bytes", max_picture_bytes, "BYTES", "32M", 1, RECORD_BYTES_LIMIT,
+        "the largest picture that is taken; larger ones are answered with an error", OPTION_LOCAL),
+    INT("request-limit", request_limit, "BYTES", "128M", 1 << 10, 1 << 30,
+        "the largest request that is read at all, at least twice --max-picture-bytes", OPTION_LOCAL),
 };
 
 static const struct lane lanes[LANES] = {
@@ -99,46 +109,64 @@ static struct lane *lane_of(struct server *server, const char *task) {
 
 static void refuse(struct server *server, const struct client *client, const char *why) {
     server->tally.refused++;
-    if (!clients_reply_error(server->clients, client, "busy", why)) server->tally.unread++;
+    if (!clients_reply_error(server->clients.socket, client, "busy", why)) server->tally.unread++;
 }
 
 static void complain(struct server *server, const struct client *client, const char *why) {
     server->tally.malformed++;
-    if (!clients_reply_error(server->clients, client, "error", why)) server->tally.unread++;
+    if (!clients_reply_error(server->clients.socket, client, "error", why)) server->tally.unread++;
 }
 
 static void say_status(struct server *server, const struct client *client) {
     const struct tally *tally = &server->tally;
-    char *json =
-        xformat("{\"status\": \"ok\", \"waiting\": %d, \"answered\": %" PRId64 ", \"refused\": %" PRId64
-                ", \"malformed\": %" PRId64 ", \"failed\": %" PRId64 ", \"unread\": %" PRId64 "}",
-                waiting(server), tally->answered, tally->refused, tally->malformed, tally->failed, tally->unread);
-    if (!clients_reply_json(server->clients, client, json)) server->tally.unread++;
+    char *json = xformat("{\"status\": \"ok\", \"waiting\": %d, \"answered\": %" PRId64 ", \"refused\": %" PRId64
+                         ", \"malformed\": %" PRId64 ", \"failed\": %" PRId64 ", \"unread\": %" PRId64
+                         ", \"max_picture_bytes\": %" PRId64 "}",
+                         waiting(server), tally->answered, tally->refused, tally->malformed, tally->failed,
+                         tally->unread, server->own.max_picture_bytes);
+    if (!clients_reply_json(server->clients.socket, client, json)) server->tally.unread++;
     free(json);
 }
 
-static void accept_request(struct server *server, const struct request *request) {
+// Why the lane cannot have it, or NULL.
+static const char *is_unfit(const struct server *server, const struct lane *to, const struct request *request,
+                            char why[REASON]) {
+    if (!to) return "this server has no such task";
+    if (!request->size) return "the payload is empty";
+    if (!to->pictures || request->size <= (uint64_t)server->own.max_picture_bytes) return NULL;
+    snprintf(why, REASON, "it has %zu bytes, more than %" PRId64 " (the server's --max-picture-bytes)", request->size,
+             server->own.max_picture_bytes);
+    return why;
+}
+
+static void enter_lane(struct server *server, struct lane *to, const struct request *request) {
     const struct client *client = &request->client;
-    struct lane *to = lane_of(server, request->task);
     char why[REASON];
-    if (request->wrong[0])
-        complain(server, client, request->wrong);
-    else if (!strcmp(request->task, "status"))
-        say_status(server, client);
-    else if (!to)
-        complain(server, client, "this server has no such task");
-    else if (!request->size)
-        complain(server, client, "the payload is empty");
-    else if (server->leaving || lane_full(to))
+    if (server->leaving || lane_full(to, client))
         refuse(server, client, server->leaving ? "the server is leaving" : "busy, try again");
     else if (lane_add(to, request, why))
         complain(server, client, why);
 }
 
+static void accept_request(struct server *server, const struct request *request) {
+    const struct client *client = &request->client;
+    struct lane *to = lane_of(server, request->task);
+    char text[REASON];
+    const char *unfit = is_unfit(server, to, request, text);
+    if (request->wrong[0])
+        complain(server, client, request->wrong);
+    else if (!strcmp(request->task, "status"))
+        say_status(server, client);
+    else if (unfit)
+        complain(server, client, unfit);
+    else
+        enter_lane(server, to, request);
+}
+
 // What one turn takes is bounded, so that results are not kept waiting.
 static void take_requests(struct server *server) {
     struct request request;
-    for (int i = 0; i < TAKEN_AT_ONCE && clients_receive(server->clients, &request); i++) {
+    for (int i = 0; i < TAKEN_AT_ONCE && clients_receive(server->clients.socket, &request); i++) {
         accept_request(server, &request);
         free(request.payload);
     }
@@ -147,7 +175,7 @@ static void take_requests(struct server *server) {
 // ---- the loop
 
 static int turn(struct server *server) {
-    zmq_pollitem_t item = {server->clients, 0, ZMQ_POLLIN, 0};
+    zmq_pollitem_t item = {server->clients.socket, 0, ZMQ_POLLIN, 0};
     zmq_poll(&item, 1, waiting(server) ? BUSY_MS : IDLE_MS);
     int status = hub_look(server->hub);
     if (status) return status;
@@ -156,7 +184,7 @@ static int turn(struct server *server) {
         struct lane *lane = &server->lane[i];
         if (!lane->ahead.edge) continue;
         status = lane_advance(lane, server->leaving ? 0 : server->own.max_wait / 1000);
-        if (!status) status = lane_answer(lane, server->clients, &server->tally);
+        if (!status) status = lane_answer(lane, server->clients.socket, &server->tally);
     }
     return status;
 }
@@ -191,6 +219,12 @@ static int serve(struct server *server) {
     return status;
 }
 
+// Beyond it libzmq ends the connection; up to it whoever sends too much is told.
+static int64_t request_limit(const struct server *server) {
+    const int64_t least = 2 * server->own.max_picture_bytes;
+    return server->own.request_limit > least ? server->own.request_limit : least;
+}
+
 static int run(void *context, struct hub *hub) {
     struct server *server = context;
     const char *address = server->own.clients;
@@ -198,9 +232,9 @@ static int run(void *context, struct hub *hub) {
     memcpy(server->lane, lanes, sizeof lanes);
     if (!address) return error(EXIT_USAGE, "--clients ADDRESS says where clients connect");
     int status = open_lanes(server);
-    if (!status) status = hub_clients(hub, &server->clients, "clients", address, server->own.request_limit);
+    if (!status) status = hub_clients_open(hub, &server->clients, "clients", address, request_limit(server));
     if (!status) status = serve(server);
-    if (server->clients) zmq_close(server->clients);
+    hub_clients_close(&server->clients);
     for (int i = 0; i < LANES; i++) lane_close(&server->lane[i]);
     return status;
 }

@@ -1,8 +1,11 @@
 // What the system says about this process. What it has used so far, time and memory, is in clock.c.
 #include "base/machine.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <sched.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fail.h"
@@ -11,6 +14,24 @@
 int machine_cores(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+}
+
+int64_t machine_raise_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) bug("RLIMIT_NOFILE: %s", strerror(errno));
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit)) limit.rlim_cur = before;
+    return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
+}
+
+// The one that lists is listed, too.
+int64_t machine_open_descriptors(void) {
+    struct strings names = {0};
+    if (directory_list("/proc/self/fd", &names)) die(EXIT_RUN, "/proc/self/fd cannot be read: is /proc mounted?");
+    const int64_t count = (int64_t)names.count - 1;
+    strings_release(&names);
+    return count;
 }
 
 char *machine_program_folder(void) {

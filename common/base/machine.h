@@ -1,8 +1,14 @@
 // Where this process runs.
 #pragma once
 
+#include <stdint.h>
+
 // Cores that it may use, at least 1: fewer than there are where a job was given some.
 int machine_cores(void);
+
+// Files that this process may have open, once the limit is raised as far as it goes; and how many it has open.
+int64_t machine_raise_descriptors(void);
+int64_t machine_open_descriptors(void);
 
 // The folder of the executable, absolute; the caller frees. die() where /proc is not mounted.
 char *machine_program_folder(void);

@@ -24,22 +24,26 @@ static char *read_all(struct buffer *bytes, int descriptor, size_t size) {
     return NULL;
 }
 
+char *load_too_large(size_t size, size_t limit, const char *option) {
+    if (!option) return xformat("has %zu bytes, more than %zu", size, limit);
+    return xformat("has %zu bytes, more than %zu (--%s)", size, limit, option);
+}
+
 // The descriptor is asked, not the path, which may by now be another file.
-static char *read_file(struct buffer *bytes, int descriptor, size_t limit) {
+static char *read_file(struct buffer *bytes, int descriptor, size_t limit, const char *option) {
     struct stat about;
     if (fstat(descriptor, &about)) return xformat("cannot be read: %s", strerror(errno));
     if (!S_ISREG(about.st_mode)) return xstrdup("is not a file");
-    if ((uint64_t)about.st_size > limit)
-        return xformat("has %lld bytes, more than %zu", (long long)about.st_size, limit);
+    if ((uint64_t)about.st_size > limit) return load_too_large((size_t)about.st_size, limit, option);
     return read_all(bytes, descriptor, (size_t)about.st_size);
 }
 
-char *load_file(struct buffer *bytes, const char *path, size_t limit) {
+char *load_file(struct buffer *bytes, const char *path, size_t limit, const char *option) {
     buffer_clear(bytes);
     // Without O_NONBLOCK a FIFO would stop the process here.
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) return xformat("cannot be opened: %s", strerror(errno));
-    char *defect = read_file(bytes, descriptor, limit);
+    char *defect = read_file(bytes, descriptor, limit, option);
     if (defect) buffer_clear(bytes);
     close(descriptor);
     return defect;

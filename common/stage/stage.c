@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/machine.h"
 #include "base/text.h"
 #include "stage/arguments.h"
 #include "stage/counters.h"
@@ -218,6 +219,7 @@ static int run_stage(const struct stage *stage, const struct strings *operands) 
     double began = clock_seconds();
     int status = check_common();
     if (status) return status;
+    machine_raise_descriptors(); // libzmq ends the process when there are none left for a connection
     int signals = signals_install();
     keep_freed_blocks();
     if (stage->prepare) status = stage->prepare(stage->context, operands);

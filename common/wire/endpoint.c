@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,33 +81,50 @@ static const char *well_known(const char *host) {
     return strcasecmp(host, "localhost") == 0 || strcasecmp(host, "localhost.") == 0 ? "127.0.0.1" : host;
 }
 
-static bool is_loopback(const struct sockaddr *address) {
-    if (address->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == IN_LOOPBACKNET);
+_Static_assert(sizeof(struct sockaddr_in6) <= ENDPOINT_PLACE, "an address does not fit");
+
+static bool is_loopback(const struct endpoint *endpoint) {
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+    memcpy(&four, endpoint->place, sizeof four);
+    memcpy(&six, endpoint->place, sizeof six);
+    if (four.sin_family == AF_INET) return ntohl(four.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    const bool mapped = IN6_IS_ADDR_V4MAPPED(&six.sin6_addr) && six.sin6_addr.s6_addr[12] == IN_LOOPBACKNET;
+    return mapped || IN6_IS_ADDR_LOOPBACK(&six.sin6_addr);
 }
 
-static void take_address(struct endpoint *endpoint, const struct addrinfo *found, const char *port) {
-    char host[64];
-    if (getnameinfo(found->ai_addr, found->ai_addrlen, host, sizeof host, NULL, 0, NI_NUMERICHOST)) return;
-    endpoint->known = true;
-    endpoint->ipv6 = found->ai_family == AF_INET6;
-    endpoint->loopback = is_loopback(found->ai_addr);
-    snprintf(endpoint->numeric, sizeof endpoint->numeric, endpoint->ipv6 ? TCP "[%s]:%s" : TCP "%s:%s", host, port);
+static void take_place(struct endpoint *endpoint, const void *place, socklen_t size) {
+    memcpy(endpoint->place, place, size);
+    endpoint->place_size = size;
+    endpoint->loopback = is_loopback(endpoint);
 }
 
 // The first address of IPv4, else the first. Both ends of an edge are given one text, and come to one address by it.
 static void look_up(struct endpoint *endpoint, const struct place *place) {
     const struct addrinfo wanted = {.ai_family = place->bracketed ? AF_INET6 : AF_UNSPEC,
-                                    .ai_flags = place->bracketed ? AI_NUMERICHOST : 0,
+                                    .ai_flags = AI_NUMERICSERV | (place->bracketed ? AI_NUMERICHOST : 0),
                                     .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
-    if (getaddrinfo(well_known(place->host), NULL, &wanted, &list)) return;
+    if (getaddrinfo(well_known(place->host), place->port, &wanted, &list)) return;
     const struct addrinfo *found = list;
     while (found && found->ai_family != AF_INET) found = found->ai_next;
-    take_address(endpoint, found ? found : list, place->port);
+    if (!found) found = list;
+    take_place(endpoint, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(list);
+}
+
+// HOST may be the name of an interface: its first address of IPv4, as libzmq takes it.
+static void look_up_interface(struct endpoint *endpoint, const struct place *place) {
+    struct ifaddrs *list;
+    if (getifaddrs(&list)) return;
+    for (const struct ifaddrs *at = list; at && !endpoint->place_size; at = at->ifa_next) {
+        if (strcmp(at->ifa_name, place->host) || !at->ifa_addr || at->ifa_addr->sa_family != AF_INET) continue;
+        struct sockaddr_in own;
+        memcpy(&own, at->ifa_addr, sizeof own);
+        own.sin_port = htons((uint16_t)atoi(place->port));
+        take_place(endpoint, &own, sizeof own);
+    }
+    freeifaddrs(list);
 }
 
 static int parse_tcp(struct endpoint *endpoint, const char *edge, const char *text) {
@@ -114,8 +132,9 @@ static int parse_tcp(struct endpoint *endpoint, const char *edge, const char *te
     const char *wrong = split(&place, text + strlen(TCP));
     if (wrong) return error(EXIT_USAGE, "--%s %s: %s", edge, text, wrong);
     endpoint->kind = ENDPOINT_TCP;
-    look_up(endpoint, &place);
-    if (endpoint->known || !place.bracketed) return 0;
+    if (!place.bracketed) look_up_interface(endpoint, &place);
+    if (!endpoint->place_size) look_up(endpoint, &place);
+    if (endpoint->place_size || !place.bracketed) return 0;
     return error(EXIT_USAGE, "--%s %s: %s is no IPv6 address", edge, text, place.host);
 }
 

@@ -3,19 +3,19 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#define ENDPOINT_PLACE 32 // bytes
 
 enum endpoint_kind { ENDPOINT_IPC, ENDPOINT_TCP, ENDPOINT_STREAM, ENDPOINT_FILE };
-
-#define ENDPOINT_NUMERIC 96 // with NUL: tcp://[ADDRESS%INTERFACE]:PORT
 
 struct endpoint {
     enum endpoint_kind kind;
     const char *address; // as given, or the file's path ("-" of a stream); borrowed from the text parsed
     // Of tcp:
-    bool loopback;                  // nobody but this host: 127.*, ::1, localhost, names that stand for these
-    bool known;                     // HOST is an address, or a name that stands for one now
-    bool ipv6;                      // that address is one of IPv6
-    char numeric[ENDPOINT_NUMERIC]; // the endpoint by that address; "" where it is not known
+    _Alignas(8) unsigned char place[ENDPOINT_PLACE]; // a struct sockaddr_in or sockaddr_in6
+    uint32_t place_size;                             // 0: HOST is a name that nobody knows now
+    bool loopback;                                   // nobody but this host: 127.*, ::1, names that stand for these
 };
 
 // 0 or -EXIT_USAGE naming the edge and what is wrong (an ipc path over 107 bytes, a tcp address without a port, …). A
@@ -31,5 +31,8 @@ static inline bool endpoint_is_recording(const struct endpoint *endpoint) {
 // something that is no socket stands there, or when this host cannot listen at the address. A dead process's socket is
 // removed.
 int endpoint_listen(const struct endpoint *endpoint, const char *edge, void *socket);
+// The same for who takes connections itself: a descriptor, for the caller to close, and of ipc a file to remove.
+int endpoint_listener(const struct endpoint *endpoint, const char *edge, int *fd);
+const char *endpoint_path(const struct endpoint *endpoint); // of ipc; borrowed
 // Connects it, now or when the other end is there. 0 or -EXIT_USAGE.
 int endpoint_connect(const struct endpoint *endpoint, const char *edge, void *socket);

@@ -2,6 +2,9 @@
 // stealing a living process's ipc socket, which libzmq would do silently, and other users from its file; gives libzmq
 // what it does not find out by itself: the address of a name to listen at, and that IPv6 is meant.
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,7 +15,7 @@
 #include "base/fail.h"
 #include "wire/endpoint.h"
 
-static const char *ipc_path(const struct endpoint *endpoint) {
+const char *endpoint_path(const struct endpoint *endpoint) {
     return endpoint->address + strlen("ipc://");
 }
 
@@ -37,9 +40,28 @@ static int claim(const char *path, const char *edge) {
     return 0;
 }
 
+static const struct sockaddr *place_of(const struct endpoint *endpoint) {
+    return (const struct sockaddr *)(const void *)endpoint->place;
+}
+
+static bool is_ipv6(const struct endpoint *endpoint) {
+    return endpoint->place_size && place_of(endpoint)->sa_family == AF_INET6;
+}
+
 static void allow_ipv6(const struct endpoint *endpoint, void *socket) {
-    const int yes = endpoint->ipv6;
+    const int yes = is_ipv6(endpoint);
     if (zmq_setsockopt(socket, ZMQ_IPV6, &yes, sizeof yes)) bug("ZMQ_IPV6: %s", zmq_strerror(errno));
+}
+
+// What libzmq is told: the endpoint by the address of its host, or as it was given.
+#define NUMERIC 96 // with NUL: tcp://[ADDRESS%INTERFACE]:PORT
+static const char *numeric(const struct endpoint *endpoint, char text[NUMERIC]) {
+    char host[64], port[8];
+    if (!endpoint->place_size || getnameinfo(place_of(endpoint), endpoint->place_size, host, sizeof host, port,
+                                             sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+        return endpoint->address;
+    snprintf(text, NUMERIC, is_ipv6(endpoint) ? "tcp://[%s]:%s" : "tcp://%s:%s", host, port);
+    return text;
 }
 
 static const char *remedy(const struct endpoint *endpoint, int failure) {
@@ -56,29 +78,74 @@ static const char *remedy(const struct endpoint *endpoint, int failure) {
 }
 
 static int cannot_listen(const struct endpoint *endpoint, const char *edge, int failure) {
-    if (endpoint->kind == ENDPOINT_TCP && !endpoint->known && failure == ENODEV)
+    if (endpoint->kind == ENDPOINT_TCP && !endpoint->place_size)
         return error(EXIT_USAGE, "--%s %s: cannot listen: the host is neither a known name nor an interface%s", edge,
                      endpoint->address, remedy(endpoint, failure));
     return error(EXIT_USAGE, "--%s %s: cannot listen: %s%s", edge, endpoint->address, zmq_strerror(failure),
                  remedy(endpoint, failure));
 }
 
-// The file of an ipc socket gets its mode when it is bound; changing it afterwards would leave others a moment.
-int endpoint_listen(const struct endpoint *endpoint, const char *edge, void *socket) {
-    const bool ipc = endpoint->kind == ENDPOINT_IPC;
-    int status = ipc ? claim(ipc_path(endpoint), edge) : 0;
+// Calls back to bind. The file of an ipc socket gets its mode when it is bound; changing it afterwards would leave
+// others a moment. `bind_it` returns 0 or what errno says.
+static int listen_by(int (*bind_it)(const struct endpoint *endpoint, void *context), void *context,
+                     const struct endpoint *endpoint, const char *edge) {
+    int status = endpoint->kind == ENDPOINT_IPC ? claim(endpoint_path(endpoint), edge) : 0;
     if (status) return status;
-    allow_ipv6(endpoint, socket);
     const mode_t before = umask(S_IXUSR | S_IRWXG | S_IRWXO);
-    const int failure = zmq_bind(socket, endpoint->known ? endpoint->numeric : endpoint->address) ? errno : 0;
+    const int failure = bind_it(endpoint, context);
     umask(before);
     return failure ? cannot_listen(endpoint, edge, failure) : 0;
 }
 
+static int bind_socket(const struct endpoint *endpoint, void *socket) {
+    char text[NUMERIC];
+    allow_ipv6(endpoint, socket);
+    return zmq_bind(socket, numeric(endpoint, text)) ? errno : 0;
+}
+
+int endpoint_listen(const struct endpoint *endpoint, const char *edge, void *socket) {
+    return listen_by(bind_socket, socket, endpoint, edge);
+}
+
+// An address of IPv6 takes IPv4 too where it is all interfaces', as libzmq has it.
+static int bind_tcp(const struct endpoint *endpoint, int fd) {
+    const int yes = 1, no = 0;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (is_ipv6(endpoint)) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+    return bind(fd, place_of(endpoint), endpoint->place_size);
+}
+
+static int bind_ipc(const struct endpoint *endpoint, int fd) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, endpoint_path(endpoint));
+    return bind(fd, (const struct sockaddr *)&address, sizeof address);
+}
+
+static int bind_descriptor(const struct endpoint *endpoint, void *context) {
+    int *fd = context;
+    const bool ipc = endpoint->kind == ENDPOINT_IPC;
+    if (!ipc && !endpoint->place_size) return ENODEV;
+    *fd = socket(ipc ? AF_UNIX : place_of(endpoint)->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*fd < 0) return errno;
+    const bool listens = (ipc ? bind_ipc : bind_tcp)(endpoint, *fd) == 0 && listen(*fd, SOMAXCONN) == 0;
+    const int failure = errno;
+    if (listens) return 0;
+    close(*fd);
+    *fd = -1;
+    return failure;
+}
+
+int endpoint_listener(const struct endpoint *endpoint, const char *edge, int *fd) {
+    *fd = -1;
+    return listen_by(bind_descriptor, fd, endpoint, edge);
+}
+
 // A name of another host is left to libzmq, which looks it up again each time: the host may come, and move.
 int endpoint_connect(const struct endpoint *endpoint, const char *edge, void *socket) {
+    char text[NUMERIC];
     allow_ipv6(endpoint, socket);
     const bool wildcard = endpoint->kind == ENDPOINT_TCP && strstr(endpoint->address, "//*:");
-    if (zmq_connect(socket, endpoint->loopback || wildcard ? endpoint->numeric : endpoint->address) == 0) return 0;
+    if (zmq_connect(socket, endpoint->loopback || wildcard ? numeric(endpoint, text) : endpoint->address) == 0)
+        return 0;
     return error(EXIT_USAGE, "--%s %s: cannot connect: %s", edge, endpoint->address, zmq_strerror(errno));
 }

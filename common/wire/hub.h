@@ -127,9 +127,17 @@ int edge_end(struct edge *edge);
 // Serves the sockets without waiting, for a stage that has others to wait for. 0, or what a wait would return.
 int hub_look(struct hub *hub);
 
-// A ROUTER for clients that are no stages, with the hub's keys; frames of `limit` bytes at most. `option` names the
-// address in errors. The stage closes it before its end. 0 or -EXIT_USAGE.
-int hub_clients(struct hub *hub, void **socket, const char *option, const char *address, int64_t limit);
+// A ROUTER for clients that are no stages, with the hub's keys, behind a gate that bounds their connections; frames of
+// `limit` bytes at most. `option` names the address in errors. 0, -EXIT_USAGE (address) or -EXIT_RUN; closed before the
+// hub in any case.
+struct hub_clients {
+    void *socket;
+    struct gate *gate;
+    char *folder; // private: of the socket inside
+};
+int hub_clients_open(struct hub *hub, struct hub_clients *clients, const char *option, const char *address,
+                     int64_t limit);
+void hub_clients_close(struct hub_clients *clients); // what was sent leaves within two seconds
 
 struct hub_counters {
     double waiting, blocked; // seconds waiting for input, blocked on output

@@ -1,12 +1,12 @@
 # Jobs on trained weights, without a run of their own. Sourced.
 source "$(dirname "${BASH_SOURCE[0]}")/supervise.sh"
-weights=() batch=(--microbatch=64) generate=() run_directory=''
+weights=() batch=(--microbatch=64) generate=() pictures=() run_directory=''
 chain='' # tells the stages of several chains of one job apart
 # By which coca-text-decode makes captions.
 generation='sample|temperature|top-[kp]|@(min|max)-length|repetition-penalty|num-beams|num-beam-groups|diversity-penalty|prompt'
 
 # weights_find: takes --run RUN [--runs DIR] or --pretrained DIR|FILE; sets `weights`, by which every stage finds model and
-# vocabulary: the finished model of a run, else its newest checkpoint.
+# vocabulary: the finished model of a run, else its newest checkpoint. `pictures` are the decoders' options.
 weights_find() {
     local run='' runs=$COCA_HOME/runs pretrained=''
     take_value run run && take_value runs runs && take_value pretrained pretrained
@@ -20,13 +20,14 @@ weights_find() {
     [[ $pretrained ]] || fail 2 "give --run RUN or --pretrained DIR"
     [[ -e $pretrained ]] || fail 2 "--pretrained $pretrained: no such file or folder"
     weights+=(--pretrained="$pretrained")
+    take pictures max-picture-bytes
 }
 newest_checkpoint() { find "$1/checkpoints" -maxdepth 1 -name 'step-*' 2>/dev/null | sort -V | tail -n 1; }
 
 # The stages between pictures or texts and a sink.
 serve() { workers "$chain$1" "$2" "coca-$1" "--$3=ipc://sockets/$chain$3" "${weights[@]}" "${@:4}"; }
 encode() { stage "$chain$1" "coca-$1" "${weights[@]}" "${batch[@]}" "${@:2}"; }
-serve_images() { serve decode "${COCA_WORKERS:-2}" images "$@"; }
+serve_images() { serve decode "${COCA_WORKERS:-2}" images "${pictures[@]}" "$@"; }
 serve_texts() { serve tokenize 1 tokens "$@"; }
 encode_images() { encode image-encode "--images=ipc://sockets/${chain}images" "$@"; }
 encode_texts() { encode text-decode --embed "--tokens=ipc://sockets/${chain}tokens" "$@"; }

@@ -42,7 +42,7 @@ struct pack {
     char *image_key, *caption_key, *label_key, *class_key, *json_text_key;
     char *labels, *columns, *separator, *images_root;
     int caption_lines;
-    int64_t limit, shard_records, hold_out, max_pixels, resize, quality, workers;
+    int64_t limit, shard_records, hold_out, max_picture_bytes, max_pixels, resize, quality, workers;
     bool replace, verify, group;
 };
 
@@ -76,6 +76,8 @@ static const struct option rows[] = {
      "csv, jsonl, coco: make one record of all rows that name the same picture; keeps the list in memory", 0},
     HEADING("Pictures"),
     {"verify", OPTION_FLAG, FIELD(verify), NULL, "true", 0, 0, "decode every picture", 0},
+    INT("max-picture-bytes", max_picture_bytes, "BYTES", "256M", 1, RECORD_BYTES_LIMIT,
+        "leave out pictures whose file is larger, unread", 0),
     INT("max-pixels", max_pixels, "PIXELS", "0", 0, 1e10,
         "leave out pictures with more (width times height), undecoded; 0: no limit but the decoder's", 0),
     INT("resize", resize, "PIXELS", "0", 0, 65500, "shrink pictures whose short side is longer; 0: as they came", 0),
@@ -135,6 +137,7 @@ static int read_all(struct packing *packing, const struct strings *class_names, 
         .separator = pack->separator,
         .images_root = pack->images_root,
         .keep_rows = !pack->group,
+        .max_picture_bytes = pack->max_picture_bytes,
         .first_line = pack->caption_lines == CAPTION_LINES_FIRST,
     };
     int status = import_run(import_find(pack->from), &options, paths, take_sample, packing);

@@ -68,8 +68,14 @@ void lane_close(struct lane *lane) {
     free(lane->pending);
 }
 
-bool lane_full(const struct lane *lane) {
-    return lane->pending_count == lane->capacity;
+static bool is_same(const struct client *a, const struct client *b) {
+    return a->id_size == b->id_size && memcmp(a->id, b->id, a->id_size) == 0;
+}
+
+bool lane_full(const struct lane *lane, const struct client *client) {
+    int own = 0;
+    for (int i = 0; i < lane->pending_count; i++) own += is_same(&lane->pending[i].client, client);
+    return lane->pending_count == lane->capacity || own >= (lane->capacity + 1) / 2;
 }
 
 // ---- in

@@ -56,7 +56,8 @@ struct lane {
 
 int lane_open(struct lane *lane, struct hub *hub, const char *address, int batch, int capacity); // 0 or -exit_code
 void lane_close(struct lane *lane);
-bool lane_full(const struct lane *lane);
+// Nobody may add a request, or this client may not: half of the places are its already.
+bool lane_full(const struct lane *lane, const struct client *client);
 // Takes a request's payload. 0, or -exit_code with `why`: it could not be stored.
 int lane_add(struct lane *lane, const struct request *request, char why[REASON]);
 // Ends the batch after max_wait seconds, and asks for whole ones. 0 or -exit_code.

@@ -129,8 +129,8 @@ void draft_defect(struct draft *draft, const char *format, ...) {
     draft->defect = xstrdup(text);
 }
 
-void draft_picture_file(struct draft *draft, const char *path) {
-    char *defect = load_file(&draft->picture, path, RECORD_BYTES_LIMIT);
+void draft_picture_file(struct draft *draft, const struct importer *importer, const char *path) {
+    char *defect = load_file(&draft->picture, path, importer_picture_limit(importer), "max-picture-bytes");
     if (defect) draft_defect(draft, "%s %s", path, defect);
     free(defect);
     draft->picture_key = 0;

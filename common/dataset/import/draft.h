@@ -34,7 +34,7 @@ void draft_class(struct draft *draft, const void *text, size_t size);
 void draft_defect(struct draft *draft, const char *format, ...) PRINTF_LIKE(2, 3);
 
 // The picture file at `path`, or a defect.
-void draft_picture_file(struct draft *draft, const char *path);
+void draft_picture_file(struct draft *draft, const struct importer *importer, const char *path);
 // The path of the picture that `list` names, under images_root, else beside the list, and as the draft's id; a defect
 // when it is empty. rows_take reads the file.
 void draft_listed_picture(struct draft *draft, const struct importer *importer, const char *list, const char *path,

@@ -36,7 +36,7 @@ static size_t split_suffix(struct buffer *suffix, const char *path) {
 // Reads the text file beside a picture whose suffix is `key` into walk->text; false if there is none.
 static bool read_beside(struct walk *walk, const char *stem, const char *key) {
     char *path = beside_find(walk->beside, stem, key);
-    char *defect = path ? load_file(&walk->text, path, TEXT_BYTES_LIMIT) : NULL;
+    char *defect = path ? load_file(&walk->text, path, TEXT_BYTES_LIMIT, NULL) : NULL;
     if (defect) draft_defect(&walk->draft, "%s %s", path, defect);
     const bool read = path && !defect;
     free(defect);
@@ -65,7 +65,7 @@ static int give_picture(struct walk *walk, const char *path, size_t stem_length)
     draft_clear(draft);
     buffer_text(&draft->name, path);
     buffer_text(&draft->id, stem + root_length);
-    draft_picture_file(draft, path);
+    draft_picture_file(draft, walk->importer, path);
     add_texts(walk, stem, &walk->importer->caption_keys, &draft->captions);
     add_texts(walk, stem, &walk->importer->label_keys, &draft->labels);
     add_class(walk, stem);

@@ -101,3 +101,8 @@ int importer_give(struct importer *importer, const struct import_sample *sample)
         status = importer_nothing(importer);
     return status;
 }
+
+size_t importer_picture_limit(const struct importer *importer) {
+    const int64_t limit = importer->options->max_picture_bytes;
+    return limit ? (size_t)limit : RECORD_BYTES_LIMIT;
+}

@@ -29,5 +29,8 @@ int importer_give(struct importer *importer, const struct import_sample *sample)
 // -EXIT_DATA, reported: what was looked for, and what was seen instead.
 int importer_nothing(const struct importer *importer);
 
+// Bytes of the largest picture that is taken.
+size_t importer_picture_limit(const struct importer *importer);
+
 // The place of `key` in a key list, −1 if it is not there.
 int importer_key(const struct strings *keys, const char *key, size_t length);

@@ -108,7 +108,7 @@ static void keep(struct rows *rows, const struct draft *draft) {
 }
 
 static int give(struct draft *draft, struct importer *importer) {
-    if (draft->path.size) draft_picture_file(draft, draft->path.bytes);
+    if (draft->path.size) draft_picture_file(draft, importer, draft->path.bytes);
     return draft_give(draft, importer);
 }
 

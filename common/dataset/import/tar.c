@@ -51,8 +51,9 @@ static void split_name(struct shard *shard, const char *name, const char *base) 
     text_lower(&shard->suffix, suffix, strlen(suffix));
 }
 
-// Replaces `bytes` by the member's content, whose claimed size is not believed. A member over the limit is a defect.
-static int read_member(struct shard *shard, struct buffer *bytes, size_t limit) {
+// Replaces `bytes` by the member's content, whose claimed size is not believed. A member over the limit is a defect;
+// `option` says in brackets what sets it, or nothing.
+static int read_member(struct shard *shard, struct buffer *bytes, size_t limit, const char *option) {
     la_ssize_t count;
     buffer_clear(bytes);
     do {
@@ -63,7 +64,7 @@ static int read_member(struct shard *shard, struct buffer *bytes, size_t limit) 
     } while (count && bytes->size <= limit);
     bytes->bytes[bytes->size] = 0;
     if (bytes->size > limit) {
-        draft_defect(&shard->draft, "its %s has more than %zu bytes", shard->suffix.bytes, limit);
+        draft_defect(&shard->draft, "its %s has more than %zu bytes%s", shard->suffix.bytes, limit, option);
         buffer_clear(bytes);
     }
     return 0;
@@ -75,7 +76,7 @@ static int take_picture(struct shard *shard, int place) {
     struct draft *draft = &shard->draft;
     if (draft->picture_key >= 0 && draft->picture_key <= place) return 0;
     draft->picture_key = place;
-    return read_member(shard, &draft->picture, RECORD_BYTES_LIMIT);
+    return read_member(shard, &draft->picture, importer_picture_limit(shard->importer), " (--max-picture-bytes)");
 }
 
 static void take_json(struct shard *shard) {
@@ -101,7 +102,7 @@ static int take_text(struct shard *shard) {
     const bool is_label = is_wanted(shard, &importer->label_keys), is_class = is_wanted(shard, &importer->class_keys);
     if (!is_json && !is_caption && !is_label && !is_class) return 0;
     struct draft *draft = &shard->draft;
-    int status = read_member(shard, &shard->bytes, TEXT_BYTES_LIMIT);
+    int status = read_member(shard, &shard->bytes, TEXT_BYTES_LIMIT, "");
     if (status) return status;
     const char *text = shard->bytes.bytes;
     const size_t size = shard->bytes.size;
