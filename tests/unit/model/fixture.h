@@ -57,6 +57,8 @@ static inline void golden_open(struct golden *golden, const char *name) {
     free(config);
     free(steps);
     open_golden_file(&golden->weights, name, "weights");
+    if (golden->config.vision.proj_is_open)
+        model_config_use_proj(&golden->config, safetensors_find(&golden->weights, "visual.proj") != NULL);
     open_golden_file(&golden->batch, name, "batch");
     open_golden_file(&golden->values, name, "golden");
     golden->G = (int)safetensors_find(&golden->batch, "tokens")->shape.dim[0];
