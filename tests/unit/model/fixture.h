@@ -20,7 +20,8 @@
 
 static const char *const golden_names[] = {"narrow_vision",      "wide_vision",       "equal_widths",
                                            "open_clip_legacy",   "open_clip_correct", "open_clip_no_pooler",
-                                           "open_clip_parallel", "open_clip_cascade", "open_clip_sigmoid"};
+                                           "open_clip_parallel", "open_clip_cascade", "open_clip_sigmoid",
+                                           "coca2_cascade",      "coca2_parallel",    "coca2_equal_widths"};
 #define GOLDEN_COUNT (sizeof golden_names / sizeof *golden_names)
 
 struct golden {
