@@ -185,12 +185,13 @@ static void keep(struct image_encode *self, const struct work *work, struct mess
 
 static int send(struct image_encode *self, const struct work *work) {
     struct outgoing *out = &self->out;
-    int status = 0;
-    if (out->embeddings)
+    int status = out->embeddings ? output_check(work, out->embeddings, TENSOR_EMBEDDING) : 0;
+    if (out->embeddings && !status)
         status = channel_send(&self->embeddings, work->microbatch, work->microbatches, &out->embeddings);
     if (out->features && !status)
         status = channel_send(&self->features, work->microbatch, work->microbatches, &out->features);
     message_free(&out->features);
+    message_free(&out->embeddings);
     return status;
 }
 

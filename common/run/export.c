@@ -46,7 +46,8 @@ static json_t *channels(const float value[3]) {
     return list;
 }
 
-// The configuration under model_cfg, and under preprocess_cfg how pictures are prepared.
+// The configuration under model_cfg, and under preprocess_cfg how pictures are prepared. open_clip refuses a key that
+// it does not know, and this one is said by the weights.
 static json_t *hub_config(json_t *model, const struct model_config *config) {
     json_t *preprocess =
         json_pack("{s:i, s:s, s:o, s:o, s:s, s:s, s:i}", "size", config->vision.image_size, "mode", "RGB", "mean",
@@ -54,6 +55,7 @@ static json_t *hub_config(json_t *model, const struct model_config *config) {
                   interpolation_names[config->preprocess.interpolation], "resize_mode",
                   resize_mode_names[config->preprocess.resize], "fill_color", config->preprocess.fill);
     if (json_object_get(model, "model_cfg")) model = json_object_get(model, "model_cfg");
+    json_object_del(json_object_get(model, "vision_cfg"), "attn_pool_proj");
     return json_pack("{s:O, s:o}", "model_cfg", model, "preprocess_cfg", preprocess);
 }
 

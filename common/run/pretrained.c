@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "base/text.h"
+#include "model/params/names.h"
 #include "run/checkpoint.h"
 
 // data/models stands two levels above the executables of a build, one above those of a distribution.
@@ -90,9 +91,17 @@ struct request {
     int count;
 };
 
+static int open_weights(struct safetensors *file, const char *path) {
+    int status = safetensors_open(file, path);
+    if (status) return status;
+    status = names_unwrap(file, path);
+    if (status) safetensors_close(file);
+    return status;
+}
+
 static int load_file(const struct request *request, const char *path) {
     struct safetensors file;
-    int status = safetensors_open(&file, path);
+    int status = open_weights(&file, path);
     if (status) return status;
     status = params_load(request->params, &file, path, request->known, request->count);
     safetensors_close(&file);
@@ -147,4 +156,31 @@ int pretrained_load(struct params *params, const char *pretrained, bool average,
     if (directory_exists(pretrained)) return load_folder(&request, pretrained);
     if (file_exists(pretrained)) return load_file(&request, pretrained);
     return error(EXIT_USAGE, "--pretrained %s: no such file or folder", pretrained);
+}
+
+// ---- what weights say of the model
+
+// The file that holds the image encoder, or NULL.
+static char *image_weights(const char *pretrained) {
+    static const char *const names[] = {PRETRAINED_WEIGHTS, "image.safetensors"};
+    if (!directory_exists(pretrained)) return file_exists(pretrained) ? xstrdup(pretrained) : NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = path_join(pretrained, names[i]);
+        if (file_exists(path)) return path;
+        free(path);
+    }
+    return NULL;
+}
+
+int pretrained_complete(struct model_config *config, const char *pretrained) {
+    char *path = config->vision.proj_is_open ? image_weights(pretrained) : NULL;
+    if (!path) return 0;
+    struct safetensors file;
+    int status = open_weights(&file, path);
+    if (!status) {
+        model_config_use_proj(config, safetensors_find(&file, "visual.proj") != NULL);
+        safetensors_close(&file);
+    }
+    free(path);
+    return status;
 }

@@ -18,8 +18,13 @@ char *pretrained_tokenizer(const char *pretrained);
 // Copies a vocabulary to the file `to`, and what it consists of besides (vocab.json, merges.txt) beside that.
 int pretrained_copy_tokenizer(const char *from, const char *to);
 
-// Fills the masters of one part from a model folder, a checkpoint directory or a .safetensors file. `average`: a
+// Fills the masters of one part from a model folder, a checkpoint directory or a .safetensors file. Names lose what
+// wrappers put into them (model/params/names.h). `average`: a
 // checkpoint's moving average, when it holds one. `known`, `count`: the parts that a model has (params_load). 0,
 // -EXIT_USAGE (no such file, another model) or -EXIT_DATA.
 int pretrained_load(struct params *params, const char *pretrained, bool average, const struct model_part *const *known,
                     int count);
+
+// Settles from the weights what their configuration leaves open: whether two poolers end in visual.proj. Weights that
+// are not there say nothing; pretrained_load reports them. 0 or -EXIT_DATA.
+int pretrained_complete(struct model_config *config, const char *pretrained);

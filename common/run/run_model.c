@@ -29,17 +29,24 @@ int run_model_read(const struct run *run, struct model_config *config) {
 }
 
 int run_model_config(const struct run *run, const char *path, struct model_config *config) {
+    const struct run_options *o = &run->options;
     int status = model_config_read(config, path);
-    if (!status && run->options.contrastive_loss == CONTRASTIVE_SIGMOID) model_config_use_sigmoid(config);
+    if (!status && o->pretrained) status = pretrained_complete(config, o->pretrained);
+    if (!status && o->contrastive_loss == CONTRASTIVE_SIGMOID) model_config_use_sigmoid(config);
     return status;
 }
 
 int run_model_copy(const struct run *run, const char *from, const char *to) {
-    if (run->options.contrastive_loss != CONTRASTIVE_SIGMOID) return file_copy(from, to);
-    json_t *document = json_read(from, MODEL_CONFIG_BYTES);
-    if (!document) return -EXIT_DATA;
-    model_config_use_sigmoid_json(document);
-    int status = json_write(to, document);
+    struct model_config config;
+    int status = model_config_read(&config, from);
+    const bool sigmoid = run->options.contrastive_loss == CONTRASTIVE_SIGMOID, proj = config.vision.proj_is_open;
+    if (!status && !sigmoid && !proj) return file_copy(from, to);
+    if (!status) status = run_model_config(run, from, &config);
+    json_t *document = status ? NULL : json_read(from, MODEL_CONFIG_BYTES);
+    if (!document) return status ? status : -EXIT_DATA;
+    if (sigmoid) model_config_use_sigmoid_json(document);
+    if (proj) model_config_use_proj_json(document, config.vision.proj);
+    status = json_write(to, document);
     json_decref(document);
     return status;
 }

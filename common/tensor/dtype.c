@@ -135,3 +135,34 @@ void dtype_convert(void *to, enum dtype to_type, const void *from, enum dtype fr
         }
     }
 }
+
+// ---- what is not finite has an exponent of ones alone. Blocks, so that the search ends where the first one is found,
+// and no branch within, so that it is vector code.
+
+enum { FINITE_BLOCK = 4096 };
+
+#define FINITE(name, type, exponent)                                                                                   \
+    static bool name(const type *bits, size_t count) {                                                                 \
+        for (size_t i = 0; i < count; i += FINITE_BLOCK) {                                                             \
+            size_t end = count - i < FINITE_BLOCK ? count : i + FINITE_BLOCK;                                          \
+            type odd = 0;                                                                                              \
+            for (size_t j = i; j < end; j++) odd |= (bits[j] & (exponent)) == (exponent);                              \
+            if (odd) return false;                                                                                     \
+        }                                                                                                              \
+        return true;                                                                                                   \
+    }
+
+FINITE(finite_bf16, uint16_t, 0x7f80u)
+FINITE(finite_f16, uint16_t, 0x7c00u)
+FINITE(finite_f32, uint32_t, 0x7f800000u)
+FINITE(finite_f64, uint64_t, UINT64_C(0x7ff0000000000000))
+
+bool dtype_finite(enum dtype type, const void *data, size_t count) {
+    switch (type) {
+    case DT_BF16: return finite_bf16(data, count);
+    case DT_F16: return finite_f16(data, count);
+    case DT_F32: return finite_f32(data, count);
+    case DT_F64: return finite_f64(data, count);
+    default: return true;
+    }
+}

@@ -2,6 +2,7 @@
 // it does not travel on the wire. An 8-bit float becomes one more row.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -37,3 +38,5 @@ uint16_t f32_to_f16(float value);
 // Converts between any two floating types, or copies when they are equal. Integers convert only to themselves:
 // anything else is a bug().
 void dtype_convert(void *to, enum dtype to_type, const void *from, enum dtype from_type, size_t count);
+// Whether no element is infinite or NaN; integers never are.
+bool dtype_finite(enum dtype type, const void *data, size_t count);

@@ -59,6 +59,9 @@ static int batch(struct evaluation *evaluation, const struct step_order *order, 
     if (evaluation->gather && *samples) evaluation->contrastive += contrast(evaluation, *samples);
     add(&evaluation->totals, &reports);
     evaluation->samples += *samples;
+    if (!isfinite(evaluation->contrastive) || !isfinite(reports_total(&evaluation->totals)))
+        return error(EXIT_DATA, "batch %" PRId64 " has a loss that is not finite (contrastive %g, all others %g)",
+                     order->step, evaluation->contrastive, reports_total(&evaluation->totals));
     return orders_stop_asked(conductor, &evaluation->signal);
 }
 

@@ -1,5 +1,6 @@
 // Every pass begins by checking what it was sent and ends by passing on what identifies the samples; both stand here
-// once for all stages.
+// once for all stages. What would be written and is not finite ends the stage, since nobody who reads it could tell
+// why.
 #include "train/outputs.h"
 
 #include <inttypes.h>
@@ -13,6 +14,21 @@ struct message *output_new(const struct work *work, const struct message *input)
     tensor_pass(message, input, TENSOR_NAMES);
     if (!work->train) tensor_pass(message, input, TENSOR_DROPS);
     return message;
+}
+
+int output_not_finite(const struct message *output, const char *what) {
+    const char *name = message_string(output, TENSOR_NAMES, 0);
+    return error(EXIT_DATA,
+                 "microbatch %d (%d samples%s%s): %s is not finite, though the weights are: they overflow; try "
+                 "--precision fp32, or other weights",
+                 output->unit.microbatch, output->unit.samples, name ? ", the first is " : "", name ? name : "", what);
+}
+
+int output_check(const struct work *work, const struct message *output, const char *name) {
+    const struct tensor *tensor = message_find(output, name);
+    if (work->train || !tensor || dtype_finite(tensor->dtype, tensor->data, (size_t)shape_count(tensor->shape)))
+        return 0;
+    return output_not_finite(output, name);
 }
 
 int input_samples(const struct work *work, const struct message *input) {

@@ -17,7 +17,13 @@ int input_tensor(const struct work *work, const struct message *input, const cha
 int input_rows(const struct work *work, const struct message *input, const char *name, enum dtype dtype,
                struct shape shape, struct slot_reader *reader, const void **rows);
 
-// Reports one of the row's losses of the microbatch `unit`: to the conductor, or without one (no control edge) as a note. 0
-// or -exit_code.
+// Where the rows f32 [B,…] of this tensor are not finite -EXIT_DATA, else 0. In training, which skips such steps, 0
+// too.
+int output_check(const struct work *work, const struct message *output, const char *name);
+// -EXIT_DATA, reported: `what` of a sample of this message is not finite.
+int output_not_finite(const struct message *output, const char *what);
+
+// Reports one of the row's losses of the microbatch `unit`: to the conductor, or without one (no control edge) as a
+// note. 0 or -exit_code.
 int report_loss(const struct channel *control, const struct stage_loss *loss, double sum, int64_t count,
                 struct unit unit);

@@ -44,6 +44,9 @@ int embeddings_add(void *context, const struct message *message) {
     const struct shape shape = message_find(message, TENSOR_EMBEDDING)->shape;
     status = message_tensor(message, TENSOR_IDS, DT_I64, SHAPE(shape.dim[0]), &ids);
     if (!status) status = check_width(all, message, shape.dim[1]);
+    if (!status && !dtype_finite(DT_F32, rows, (size_t)shape_count(shape)))
+        status = error(EXIT_DATA, "microbatch %d from %s holds embeddings that are not finite (NaN or infinite)",
+                       message->unit.microbatch, message->from);
     if (status) return status;
     make_room(all, shape.dim[0]);
     memcpy(all->row + all->count * all->E, rows, (size_t)(shape.dim[0] * all->E) * sizeof *all->row);

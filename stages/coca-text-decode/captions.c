@@ -70,8 +70,11 @@ static int caption(void *context, const struct work *work, struct message *taken
     if (status || !B) return status;
     struct message *captions = output_new(work, taken[0]);
     int32_t *tokens = message_add(captions, TENSOR_TOKENS, DT_I32, SHAPE(B, T));
-    generator_run(captioner->generator, B, features, ids, tokens);
+    const bool finite = generator_run(captioner->generator, B, features, ids, tokens);
     slot_give_back(&captioner->features);
+    if (!finite) status = output_not_finite(captions, "the logits of its caption");
+    if (status) message_free(&captions);
+    if (status) return status;
     add_texts(self, captions, tokens, B, T);
     captioner->captions += B;
     progress_set(captioner->progress, captioner->captions, NULL);

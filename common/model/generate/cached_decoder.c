@@ -57,6 +57,7 @@ static void plan_memory(struct cached_decoder *decoder, struct arena *arena, enu
     norm_plan(&decoder->norm, R, D, &planner);
     decoder->logits = plan_rows(&planner, R, multimodal->V);
     decoder->likeliest = arena_take(arena, (size_t)(R * LIKELIEST) * sizeof *decoder->likeliest);
+    decoder->largest = plan_rows(&planner, R * decoder->T, 1);
 }
 
 // A decoder without parameters and memory, which can be planned.
@@ -132,6 +133,7 @@ static void clear_caches(struct cached_decoder *decoder, void *const *cache, int
 void cached_decoder_begin(struct cached_decoder *decoder, int B, const void *features) {
     struct ops *ops = decoder->ops;
     int64_t Rk = (int64_t)B * decoder->N;
+    decoder->largest_count = 0;
     clear_caches(decoder, decoder->unimodal_cache, decoder->unimodal.dims.transformer.layers);
     clear_caches(decoder, decoder->multimodal_cache, decoder->multimodal.dims.layers);
     ops->upload(ops, decoder->feature_rows, features, (size_t)(Rk * decoder->D) * dtype_size(ops->dtype));
@@ -288,8 +290,29 @@ void cached_decoder_logits(struct cached_decoder *decoder, int count, void *logi
     ops->download(ops, logits, decoder->logits, elements * dtype_size(ops->dtype));
 }
 
+static char *largest_at(const struct cached_decoder *decoder, int i) {
+    return (char *)decoder->largest + (size_t)i * dtype_size(decoder->ops->dtype);
+}
+
+// The largest logit of a row is copied aside and not looked at yet: on a device a look would wait for it, in every
+// step. It is NaN where all are, since such a row's first token is taken for its likeliest.
 void cached_decoder_likeliest(struct cached_decoder *decoder, int count, int32_t *token) {
     struct ops *ops = decoder->ops;
-    ops->largest_columns(ops, decoder->likeliest, decoder->logits, count, decoder->multimodal.dims.V, LIKELIEST);
+    int64_t V = decoder->multimodal.dims.V;
+    size_t size = dtype_size(ops->dtype);
+    ops->largest_columns(ops, decoder->likeliest, decoder->logits, count, V, LIKELIEST);
     ops->download(ops, token, decoder->likeliest, (size_t)count * LIKELIEST * sizeof *token);
+    for (int i = 0; i < count; i++)
+        ops->copy(ops, largest_at(decoder, decoder->largest_count++),
+                  (char *)decoder->logits + (size_t)(i * V + token[i * LIKELIEST]) * size, size);
+}
+
+bool cached_decoder_finite(const struct cached_decoder *decoder) {
+    struct ops *ops = decoder->ops;
+    size_t count = (size_t)decoder->largest_count, bytes = count * dtype_size(ops->dtype);
+    void *largest = xmalloc(bytes);
+    ops->download(ops, largest, decoder->largest, bytes);
+    bool finite = dtype_finite(ops->dtype, largest, count);
+    free(largest);
+    return finite;
 }

@@ -47,6 +47,8 @@ struct cached_decoder {
     struct norm_state norm;
     void *logits;       // [slots,V]
     int32_t *likeliest; // [slots,LIKELIEST]
+    void *largest;      // [slots·T], the logits of the likeliest tokens of all steps …
+    int largest_count;  // … so far
     struct ops_graph step;
     void *memory;
 };
@@ -65,5 +67,7 @@ void cached_decoder_step(struct cached_decoder *decoder, int count, const struct
 void cached_decoder_logits(struct cached_decoder *decoder, int count, void *logits);
 // The tokens of the largest of them, [count,LIKELIEST], to the host.
 void cached_decoder_likeliest(struct cached_decoder *decoder, int count, int32_t *token);
+// Whether the largest logits of all steps whose likeliest tokens were asked for are finite.
+bool cached_decoder_finite(const struct cached_decoder *decoder);
 // Slot `to`, not yet written beyond first + count, gets the tokens first … first + count of slot `from`.
 void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int first, int count);

@@ -22,6 +22,7 @@ struct generator {
     int32_t *likeliest;             // [slots,LIKELIEST]
     int count;                      // captions of the last step
     bool has_logits, has_likeliest; // of that step
+    bool finite;                    // all logits that were fetched
     float *logits_row;              // [V]
 };
 
@@ -104,9 +105,12 @@ static void step(void *context, int count, const struct caption_row *row, int pl
 static const float *logits_of(void *context, int i) {
     struct generator *generator = context;
     enum dtype dtype = generator->decoder.ops->dtype;
-    if (!generator->has_logits) cached_decoder_logits(&generator->decoder, generator->count, generator->logits);
-    generator->has_logits = true;
     size_t V = (size_t)generator->config.vocab_size;
+    if (!generator->has_logits) {
+        cached_decoder_logits(&generator->decoder, generator->count, generator->logits);
+        generator->finite &= dtype_finite(dtype, generator->logits, (size_t)generator->count * V);
+    }
+    generator->has_logits = true;
     const char *row = generator->logits + (size_t)i * V * dtype_size(dtype);
     if (dtype == DT_F32) return (const float *)row;
     dtype_convert(generator->logits_row, DT_F32, row, dtype, V);
@@ -126,12 +130,14 @@ static void copy(void *context, int to, int from, int first, int count) {
     cached_decoder_copy(&generator->decoder, to, from, first, count);
 }
 
-void generator_run(struct generator *generator, int B, const void *features, const int64_t *ids, int32_t *tokens) {
+bool generator_run(struct generator *generator, int B, const void *features, const int64_t *ids, int32_t *tokens) {
     const struct caption_model model = {generator, step, logits_of, copy, likeliest_of};
+    generator->finite = true;
     cached_decoder_begin(&generator->decoder, B, features);
     if (generator->beams) {
         beam_search_run(generator->beams, B, &model, tokens, generator->config.context_length);
     } else {
         sampling_run(generator->sampling, B, ids, &model, tokens, generator->config.context_length);
     }
+    return generator->finite && cached_decoder_finite(&generator->decoder);
 }

@@ -17,5 +17,6 @@ int64_t generator_bytes(const struct model_config *config, enum dtype dtype, int
 int generate_options_check(const struct model_config *config, const struct generate_options *options);
 
 // features of the compute type [B,N,D] (host), ids i64 [B] → tokens i32 [B,T]: BOS … EOS PAD…; a caption that reaches
-// max_length may end without EOS (scores.h). Equal logits give the lowest token.
-void generator_run(struct generator *generator, int B, const void *features, const int64_t *ids, int32_t *tokens);
+// max_length may end without EOS (scores.h). Equal logits give the lowest token. False where logits were not finite:
+// then the tokens mean nothing.
+bool generator_run(struct generator *generator, int B, const void *features, const int64_t *ids, int32_t *tokens);

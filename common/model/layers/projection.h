@@ -1,11 +1,13 @@
-// The last step of both embeddings: a matrix [D,E] without bias, then L2 normalisation.
+// The last step of both embeddings: a matrix [D,E] without bias, then L2 normalisation. Where `matrix` is NULL it is the
+// normalisation alone, and D is E.
 #pragma once
 
 #include "model/layers/linear.h"
 #include "model/layers/planner.h"
 
 struct projection_state {
-    void *projected;        // [B,E]
+    int64_t E;
+    void *projected;        // [B,E], without a matrix unused
     real *embedding, *norm; // [B,E], [B]
 };
 

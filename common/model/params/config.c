@@ -65,6 +65,23 @@ static double read_ratio(struct section *section) {
     return ratio;
 }
 
+// A side in pixels: one number, or as open_clip also has it the height and the width, which must be equal.
+static int read_side(struct section *section, const char *key, int fallback) {
+    struct json_fields *fields = &section->fields;
+    const json_t *list = json_object_get(fields->object, key), *side = json_array_get(list, 0);
+    if (fields->status || !json_is_array(list)) return read_size(section, key, fallback, SIDE_MAX);
+    json_fields_ignore(fields, key);
+    bool whole = json_array_size(list) == 2 && json_is_integer(side) && json_is_integer(json_array_get(list, 1));
+    json_int_t pixels = json_integer_value(side);
+    if (whole && pixels == json_integer_value(json_array_get(list, 1)) && pixels >= 1 && pixels <= SIDE_MAX)
+        return (int)pixels;
+    fields->status = error(EXIT_USAGE,
+                           "%s: \"%s\" must be one whole number from 1 to %d, or that twice: pictures are "
+                           "square here",
+                           section->where, key, SIDE_MAX);
+    return fallback;
+}
+
 // The keys that are not read, and the verdict.
 static int section_end(struct section *section, enum config_section which, enum model_family family) {
     if (family == FAMILY_OPEN_CLIP) config_keys_of_open_clip(&section->fields, which);
@@ -72,18 +89,18 @@ static int section_end(struct section *section, enum config_section which, enum 
     return json_fields_end(&section->fields);
 }
 
-// Three numbers, one a channel; leaves `to` alone when the key is absent.
+// Three numbers, one a channel, or one for all; leaves `to` alone when the key is absent.
 static void read_channels(struct section *section, const char *key, float to[3]) {
     struct json_fields *fields = &section->fields;
     if (fields->status || !json_fields_has(fields, key)) return;
-    const json_t *list = json_object_get(fields->object, key);
-    bool good = json_array_size(list) == 3;
+    const json_t *value = json_object_get(fields->object, key);
+    bool good = json_is_number(value) || json_array_size(value) == 3;
     for (size_t i = 0; good && i < 3; i++) {
-        const json_t *number = json_array_get(list, i);
-        good = json_is_number(number);
+        const json_t *number = json_is_number(value) ? value : json_array_get(value, i);
         to[i] = (float)json_number_value(number);
+        good = json_is_number(number) && isfinite(to[i]);
     }
-    if (!good) fields->status = error(EXIT_USAGE, "%s: \"%s\" must be three numbers", section->where, key);
+    if (!good) fields->status = error(EXIT_USAGE, "%s: \"%s\" must be a number, or three", section->where, key);
 }
 
 // The word of `key` among `count` words, by place; `fallback` when it is absent.
@@ -117,8 +134,8 @@ static int check_vision(struct section *section, const struct vision_config *vis
 static int read_vision(struct vision_config *vision, const json_t *object, enum model_family family, const char *what) {
     struct section section;
     section_begin(&section, object, what, "vision_cfg");
-    vision->image_size = read_size(&section, "image_size", 224, SIDE_MAX);
-    vision->patch_size = read_size(&section, "patch_size", 16, SIDE_MAX);
+    vision->image_size = read_side(&section, "image_size", 224);
+    vision->patch_size = read_side(&section, "patch_size", 16);
     vision->width = read_size(&section, "width", 768, WIDTH_MAX);
     vision->layers = read_size(&section, "layers", 12, LAYERS_MAX);
     vision->head_width = read_size(&section, "head_width", 64, WIDTH_MAX);
@@ -129,6 +146,9 @@ static int read_vision(struct vision_config *vision, const json_t *object, enum 
     read_channels(&section, "mean", vision->mean);
     read_channels(&section, "std", vision->std);
     vision->class_token = vision->ln_pre = family == FAMILY_OPEN_CLIP;
+    bool two = family == FAMILY_OPEN_CLIP && (vision->pool == POOL_PARALLEL || vision->pool == POOL_CASCADE);
+    vision->proj_is_open = two && !json_fields_has(&section.fields, "attn_pool_proj");
+    vision->proj = !two || json_fields_bool(&section.fields, "attn_pool_proj", false);
     int status = section_end(&section, SECTION_VISION, family);
     if (!status && family == FAMILY_PAPER && vision->pool != POOL_CASCADE)
         status = refuse(&section, "the paper family's attentional_pool is \"cascade\", and nothing else");
@@ -146,21 +166,22 @@ static int check_text(struct section *section, const struct text_config *text) {
     return 0;
 }
 
-// CLIP's vocabulary ends with its two marks, whatever rows of the table stand unused behind them.
-static void clip_tokens(struct text_config *text) {
-    enum { CLIP_VOCABULARY = 49408 };
-    int end = text->vocab_size < CLIP_VOCABULARY ? text->vocab_size : CLIP_VOCABULARY;
-    text->pad_id = 0;
-    text->bos_id = end - 2;
-    text->eos_id = end - 1;
-    text->pad_inside = true;
-}
-
-static void read_tokens(struct section *section, struct text_config *text) {
+static void read_tokens(struct section *section, struct text_config *text, int bos, int eos) {
     int last = text->vocab_size - 1;
     text->pad_id = (int)json_fields_int(&section->fields, "pad_id", 0, 0, last);
-    text->bos_id = (int)json_fields_int(&section->fields, "bos_id", 1, 0, last);
-    text->eos_id = (int)json_fields_int(&section->fields, "eos_id", 2, 0, last);
+    text->bos_id = (int)json_fields_int(&section->fields, "bos_id", bos, 0, last);
+    text->eos_id = (int)json_fields_int(&section->fields, "eos_id", eos, 0, last);
+}
+
+// CLIP's vocabulary ends with its two marks, whatever rows of the table stand unused behind them. An eos_id of 2 that
+// stands alone is what open_clip 3.3.0 has by default for towers that pool by it, and CoCa's do not.
+static void read_clip_tokens(struct section *section, struct text_config *text) {
+    enum { CLIP_VOCABULARY = 49408, DEFAULT_OF_ALL = 2 };
+    int end = text->vocab_size < CLIP_VOCABULARY ? text->vocab_size : CLIP_VOCABULARY;
+    bool alone = !json_fields_has(&section->fields, "bos_id");
+    read_tokens(section, text, end - 2, end - 1);
+    if (alone && text->eos_id == DEFAULT_OF_ALL) text->eos_id = end - 1;
+    text->pad_inside = true;
 }
 
 static int read_text(struct text_config *text, const json_t *object, enum model_family family, const char *what) {
@@ -175,9 +196,9 @@ static int read_text(struct text_config *text, const json_t *object, enum model_
     bool embed_cls = json_fields_bool(&section.fields, "embed_cls", false), paper = family == FAMILY_PAPER;
     text->correct_cls_mask = paper || json_fields_bool(&section.fields, "correct_cls_mask", false);
     if (paper)
-        read_tokens(&section, text);
+        read_tokens(&section, text, 1, 2);
     else
-        clip_tokens(text);
+        read_clip_tokens(&section, text);
     int status = section_end(&section, SECTION_TEXT, family);
     if (!status && !embed_cls)
         status = refuse(&section, "embed_cls must be true: CoCa embeds a caption by its CLS token");
@@ -229,9 +250,10 @@ static uint64_t fingerprint(const struct model_config *c) {
                   t->layers, t->mlp_ratio, t->pad_id, t->bos_id, t->eos_id, t->pad_inside, t->correct_cls_mask);
     buffer_format(&text, "%d %d %d %.17g %d;", d->width, d->heads, d->layers, d->mlp_ratio, d->self_mlp);
     buffer_format(&text, "%d %d %d", c->preprocess.resize, c->preprocess.interpolation, c->preprocess.fill);
-    // Fingerprints of models that begin as CLIP does are older than these two.
+    // Fingerprints of models that have nothing of what follows are older than it.
     if (c->logit_bias || c->init_logit_scale != clip_logit_scale())
         buffer_format(&text, ";%.17g %d %.17g", c->init_logit_scale, c->logit_bias, c->init_logit_bias);
+    if (!v->proj) buffer_format(&text, "; no proj");
     uint64_t hash = hash_bytes(text.bytes, text.size, 0);
     buffer_release(&text);
     return hash;
@@ -254,9 +276,9 @@ static int check_widths(struct section *section, const struct model_config *conf
     if (config->family == FAMILY_PAPER) return 0;
     if (vision->pool != POOL_NONE && config->embed_dim != D)
         return refuse(section, "embed_dim, which is the pooler's width, differs from multimodal_cfg.width");
-    if (vision->pool != POOL_SINGLE && vision->width != D)
-        return refuse(section, "without the one pooler (attentional_pool: true) vision_cfg.width and "
-                               "multimodal_cfg.width must be equal");
+    if (vision->pool == POOL_NONE && vision->width != D)
+        return refuse(section, "without a pooler (attentional_pool) vision_cfg.width and multimodal_cfg.width must be "
+                               "equal");
     if (vision->pool == POOL_SINGLE && vision->queries < 2)
         return refuse(section, "vision_cfg.attn_pooler_queries must be 2 or more: one for the picture, one to decode");
     return 0;
@@ -297,10 +319,14 @@ static int read_model(struct model_config *config, const json_t *object, const c
     bool quick = config->family == FAMILY_OPEN_CLIP && json_fields_bool(fields, "quick_gelu", false);
     config->activation = quick ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU;
     read_logits(config, &section);
+    int64_t pad = config->family == FAMILY_OPEN_CLIP ? json_fields_int(fields, "pad_id", -1, 0, VOCABULARY_MAX) : -1;
     const json_t *vision = json_fields_object(fields, "vision_cfg"), *text = json_fields_object(fields, "text_cfg");
     const json_t *decoder = json_fields_object(fields, "multimodal_cfg");
     status = section_end(&section, SECTION_MODEL, config->family);
-    return status ? status : read_towers(config, &section, vision, text, decoder, what);
+    if (!status) status = read_towers(config, &section, vision, text, decoder, what);
+    if (!status && pad >= 0 && pad != config->text.pad_id)
+        return refuse(&section, "pad_id, of losses, differs from text_cfg's, of masks; give both the same");
+    return status;
 }
 
 // How pictures were prepared. The size is the model's.
@@ -356,6 +382,12 @@ int model_config_read(struct model_config *config, const char *path) {
     return status;
 }
 
+// The model in a file of either layout.
+static json_t *model_of(json_t *document) {
+    json_t *model = json_object_get(document, "model_cfg");
+    return json_is_object(model) ? model : document;
+}
+
 void model_config_use_sigmoid(struct model_config *config) {
     if (config->logit_bias) return;
     config->init_logit_scale = log(SIGMOID_SCALE);
@@ -365,11 +397,20 @@ void model_config_use_sigmoid(struct model_config *config) {
 }
 
 void model_config_use_sigmoid_json(json_t *document) {
-    json_t *model = json_object_get(document, "model_cfg");
-    if (!json_is_object(model)) model = document;
+    json_t *model = model_of(document);
     if (json_is_number(json_object_get(model, "init_logit_bias"))) return;
     json_object_set_new(model, "init_logit_scale", json_real(log(SIGMOID_SCALE)));
     json_object_set_new(model, "init_logit_bias", json_real(SIGMOID_BIAS));
+}
+
+void model_config_use_proj(struct model_config *config, bool proj) {
+    config->vision.proj = proj;
+    config->vision.proj_is_open = false;
+    config->fingerprint = fingerprint(config);
+}
+
+void model_config_use_proj_json(json_t *document, bool proj) {
+    json_object_set_new(json_object_get(model_of(document), "vision_cfg"), "attn_pool_proj", json_boolean(proj));
 }
 
 int config_patches(const struct model_config *config) {

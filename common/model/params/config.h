@@ -26,6 +26,8 @@ struct vision_config {
     bool class_token, ln_pre; // before the first patch; behind the position embeddings
     enum pool_kind pool;
     int queries, pooler_heads;
+    bool proj;         // a matrix makes the embedding of the pooled row; where there is none, the row is as wide as it
+    bool proj_is_open; // the file does not say, and weights may (model_config_use_proj)
     float mean[3], std[3]; // of channels in 0 … 1
 };
 
@@ -84,6 +86,12 @@ int model_config_parse(struct model_config *config, const char *text, size_t siz
 void model_config_use_sigmoid(struct model_config *config);
 // The same for a file's JSON document, which model_config_read takes then.
 void model_config_use_sigmoid_json(json_t *document);
+
+// Two poolers of open_clip's family end in visual.proj or not, by the version that made the weights: 3.3.0 has it,
+// later ones do not (the default here). No configuration of theirs says which, so who has weights does; a run's own
+// file has it as vision_cfg.attn_pool_proj. Without effect on all other models.
+void model_config_use_proj(struct model_config *config, bool proj);
+void model_config_use_proj_json(json_t *document, bool proj);
 
 int config_patches(const struct model_config *config);        // (image_size / patch_size)²
 int config_image_tokens(const struct model_config *config);   // N, rows of the ViT: patches, and the class token

@@ -13,14 +13,13 @@ enum sections {
     MULTIMODAL = 1 << SECTION_MULTIMODAL
 };
 
-// Null, false and 0 are always the default; `text` is the one that is a word.
+// Null, false, 0 and {} are always the default; `text` is the one that is a word.
 struct switch_key {
     int sections;
     const char *key, *text, *turns_on;
 };
 
 static const struct switch_key switches[] = {
-    {MODEL | TEXT, "pad_id", NULL, "captions padded with another token than 0"},
     {MODEL, "nonscalar_logit_scale", NULL, "logit_scale of shape [1]"},
     {VISION | TEXT | MULTIMODAL, "ls_init_value", NULL, "layer scale"},
     {VISION | TEXT, "act_kwargs", NULL, "other activations"},
@@ -38,10 +37,12 @@ static const struct switch_key switches[] = {
     {VISION, "final_ln_after_pool", NULL, "ln_post behind the pooling"},
     {VISION, "pool_type", "tok", "pooling but by the class token"},
     {VISION, "timm_model_name", NULL, "timm's image towers"},
+    {TEXT | MULTIMODAL, "text_arch", "clip", "text towers of another architecture"},
     {TEXT, "hf_model_name", NULL, "Hugging Face text towers"},
     {TEXT, "hf_tokenizer_name", NULL, "Hugging Face tokenizers"},
     {TEXT, "tokenizer_mode", NULL, "other cleaning of texts"},
     {TEXT, "tokenizer_kwargs", NULL, "options of the tokenizer"},
+    {TEXT, "tokenizer_type", "", "other tokenizers"},
     {TEXT, "no_causal_mask", NULL, "text tower that sees ahead"},
     {TEXT, "proj_bias", NULL, "bias of text_projection"},
     {TEXT, "proj_type", "linear", "other text projections"},
@@ -52,21 +53,50 @@ struct effectless_key {
     const char *key;
 };
 
-// eos_id and pool_type say how a text tower without CLS is pooled; CoCa's has one.
+// pool_type says how a text tower without CLS is pooled; CoCa's has one. Many are those of the newer text_arch alone,
+// or of models that caption otherwise.
 static const struct effectless_key effectless[] = {
+    {VISION, "image_seq_len"},
+    {VISION, "timm_model_kwargs"},
+    {TEXT | MULTIMODAL, "variable_text"},
+    {TEXT | MULTIMODAL, "use_pad_mask"},
+    {TEXT | MULTIMODAL, "tiktoken_name"},
+    {TEXT | MULTIMODAL, "attention_mode"},
+    {TEXT | MULTIMODAL, "freeze_pad_embed"},
+    {TEXT | MULTIMODAL, "pos_embed"},
+    {TEXT | MULTIMODAL, "rope_temperature"},
+    {TEXT | MULTIMODAL, "mlp_type"},
+    {TEXT | MULTIMODAL, "norm_type"},
+    {TEXT | MULTIMODAL, "norm_eps"},
+    {TEXT | MULTIMODAL, "attn_gated"},
+    {TEXT | MULTIMODAL, "pre_norm"},
+    {TEXT | MULTIMODAL, "norm_placement"},
+    {TEXT | MULTIMODAL, "zero_init_residual"},
+    {TEXT | MULTIMODAL, "reg_tokens"},
+    {TEXT | MULTIMODAL, "value_residual"},
+    {TEXT | MULTIMODAL, "attention_bias"},
+    {TEXT | MULTIMODAL, "mlp_bias"},
+    {TEXT | MULTIMODAL, "gate_bias"},
+    {TEXT | MULTIMODAL, "hf_model_config"},
     {VISION, "timm_model_pretrained"},
     {VISION, "timm_pool"},
     {VISION, "timm_proj"},
     {VISION, "timm_proj_bias"},
     {VISION, "timm_drop"},
     {VISION, "timm_drop_path"},
-    {TEXT, "hf_model_pretrained"},
-    {TEXT, "hf_proj_type"},
-    {TEXT, "hf_pooler_type"},
-    {TEXT | MULTIMODAL, "eos_id"},
+    {TEXT | MULTIMODAL, "hf_model_pretrained"},
+    {TEXT | MULTIMODAL, "hf_proj_type"},
+    {TEXT | MULTIMODAL, "hf_pooler_type"},
     {TEXT | MULTIMODAL, "pool_type"},
     {TEXT | MULTIMODAL, "final_ln_after_pool"},
+    {MULTIMODAL, "hf_model_name"},
     {MULTIMODAL, "hf_tokenizer_name"},
+    {MULTIMODAL, "tokenizer_type"},
+    {MULTIMODAL, "correct_cls_mask"},
+    {MULTIMODAL, "bos_id"},
+    {MULTIMODAL, "eos_id"},
+    {MULTIMODAL, "cross_attn_ratio"},
+    {MULTIMODAL, "tie_lm_head"},
     {MULTIMODAL, "tokenizer_mode"},
     {MULTIMODAL, "tokenizer_kwargs"},
     {MULTIMODAL, "embed_cls"},
@@ -88,14 +118,20 @@ static const struct effectless_key effectless_in_both[] = {
 
 #define COUNT(list) ((int)(sizeof(list) / sizeof *(list)))
 
+// Only what is there, for a section has no room to tick off every key that open_clip knows.
+static bool concerns(const struct json_fields *fields, int sections, enum config_section section, const char *key) {
+    return sections >> section & 1 && json_object_get(fields->object, key);
+}
+
 static void tick_off(struct json_fields *fields, enum config_section section, const struct effectless_key *key,
                      int count) {
     for (int i = 0; i < count; i++)
-        if (key[i].sections >> section & 1) json_fields_ignore(fields, key[i].key);
+        if (concerns(fields, key[i].sections, section, key[i].key)) json_fields_ignore(fields, key[i].key);
 }
 
 static bool is_default(const json_t *value, const char *text) {
     if (json_is_string(value)) return text && !strcmp(json_string_value(value), text);
+    if (json_is_object(value)) return !json_object_size(value);
     return json_is_false(value) || (json_is_number(value) && json_number_value(value) == 0);
 }
 
@@ -107,7 +143,7 @@ static void check_switch(struct json_fields *fields, const struct switch_key *at
 
 void config_keys_of_open_clip(struct json_fields *fields, enum config_section section) {
     for (int i = 0; i < COUNT(switches); i++)
-        if (switches[i].sections >> section & 1) check_switch(fields, &switches[i]);
+        if (concerns(fields, switches[i].sections, section, switches[i].key)) check_switch(fields, &switches[i]);
     tick_off(fields, section, effectless, COUNT(effectless));
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "model/params/finite.h"
 #include "model/params/params.h"
 #include "model/params/positions.h"
 
@@ -109,6 +110,7 @@ static void keep_initial(struct params *params, const struct param *param, const
 int params_load(struct params *params, const struct safetensors *file, const char *path,
                 const struct model_part *const *known, int count) {
     int status = check_file(params, file, path, known, count);
+    if (!status) status = finite_check(params, file, path);
     if (status) return status;
     for (int i = 0; i < params->count; i++) {
         const struct tensor *tensor = safetensors_find(file, params->item[i].name);

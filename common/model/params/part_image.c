@@ -21,19 +21,21 @@ static void add_embeddings(struct params *params, const struct model_config *con
 }
 
 // All above the blocks is of the top layer; ln_post is locked with the last block. The width behind ln_post is W, but
-// where the one pooler comes before it.
+// where the one pooler comes before it. A lock never leaves poolers unlocked, unless they are all that there is behind
+// the blocks.
 static void add_pooling(struct params *params, const struct model_config *config) {
     const struct vision_config *vision = &config->vision;
     int64_t W = vision->width, D = config->decoder.width;
     params_layout_place(params, vision->layers, params->top);
     params_layout_add_norm(params, vision->pool == POOL_SINGLE ? D : W, "visual.ln_post");
-    params_layout_place(params, GROUP_ALWAYS_LOCKED, params->top);
+    params_layout_place(params, vision->proj ? GROUP_ALWAYS_LOCKED : vision->layers + 1, params->top);
     if (vision->pool != POOL_NONE) add_pooler(params, "visual.attn_pool", vision->queries, D, W);
-    if (vision->pool == POOL_PARALLEL || vision->pool == POOL_CASCADE)
-        add_pooler(params, "visual.attn_pool_contrastive", 1, D, D);
+    if (vision->pool == POOL_PARALLEL) add_pooler(params, "visual.attn_pool_contrastive", 1, D, W);
+    if (vision->pool == POOL_CASCADE) add_pooler(params, "visual.attn_pool_contrastive", 1, D, D);
     params_layout_place(params, vision->layers + 1, params->top);
-    params_layout_add_linear(params, SHAPE(D, config->embed_dim),
-                             inverse_root(config->family == FAMILY_OPEN_CLIP ? W : D), "visual.proj");
+    if (vision->proj)
+        params_layout_add_linear(params, SHAPE(D, config->embed_dim),
+                                 inverse_root(config->family == FAMILY_OPEN_CLIP ? W : D), "visual.proj");
 }
 
 static void layout_image(struct params *params, const struct model_config *config) {

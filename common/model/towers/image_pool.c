@@ -25,14 +25,15 @@ static bool norm_first(const struct image_pool_dims *dims) {
 struct image_pool_dims image_pool_dims_of(const struct model_config *config) {
     const struct vision_config *vision = &config->vision;
     int64_t D = config->decoder.width, tokens = config_image_tokens(config);
-    return (struct image_pool_dims){.kind = vision->pool,
-                                    .tokens = tokens,
-                                    .W = vision->width,
-                                    .rows = vision->pool == POOL_NONE ? tokens : vision->queries,
-                                    .F = config_feature_tokens(config),
-                                    .D = D,
-                                    .generative = {vision->queries, D, vision->width, vision->pooler_heads},
-                                    .contrastive = {1, D, D, vision->pooler_heads}};
+    return (struct image_pool_dims){
+        .kind = vision->pool,
+        .tokens = tokens,
+        .W = vision->width,
+        .rows = vision->pool == POOL_NONE ? tokens : vision->queries,
+        .F = config_feature_tokens(config),
+        .D = D,
+        .generative = {vision->queries, D, vision->width, vision->pooler_heads},
+        .contrastive = {1, D, vision->pool == POOL_PARALLEL ? vision->width : D, vision->pooler_heads}};
 }
 
 void image_pool_find(struct image_pool *pool, const struct params *params, const struct model_config *config) {

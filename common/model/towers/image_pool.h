@@ -5,7 +5,8 @@
 //   POOL_SINGLE    y = ln_post(attn_pool(tokens)): its first row is pooled, the others are the features
 //   POOL_NONE      y = ln_post(tokens): ditto, which are the class token and the patches
 //
-// The paper has the cascade; all four are open_clip's, LAION's weights have the single one.
+// The paper has the cascade; all four are open_clip's, LAION's weights have the single one. Behind it projection.h makes
+// the embedding, with a matrix or, where the poolers are as wide as it (vision_config.proj), without.
 #pragma once
 
 #include "model/layers/pooler.h"

@@ -137,7 +137,8 @@ static void find_layers(struct image_tower *tower) {
     const struct params *params = tower->params;
     vit_find(&tower->vit, params, &tower->config);
     image_pool_find(&tower->pool, params, &tower->config);
-    tower->proj = linear_matrix(params_weight(params, "visual.proj"), tower->dims.pool.D, tower->dims.E);
+    if (tower->config.vision.proj)
+        tower->proj = linear_matrix(params_weight(params, "visual.proj"), tower->dims.pool.D, tower->dims.E);
 }
 
 static void fill_lists(struct image_tower *tower) {
@@ -177,6 +178,10 @@ void image_tower_free(struct image_tower **tower) {
     free((*tower)->set);
     free(*tower);
     *tower = NULL;
+}
+
+static const struct linear *projection_of(const struct image_tower *tower) {
+    return tower->config.vision.proj ? &tower->proj : NULL;
 }
 
 static struct spans token_spans(const struct image_tower *tower, int B) {
@@ -239,7 +244,7 @@ void image_tower_results(struct image_tower *tower, int index, void *features, f
     struct image_set *set = &tower->set[index];
     if (features) ops->download(ops, features, set->pool.features, feature_bytes(tower, set->B));
     if (embedding || tower->plan.train)
-        projection_apply(ops, &tower->proj, &set->projection, embedding, set->pool.pooled, set->B);
+        projection_apply(ops, projection_of(tower), &set->projection, embedding, set->pool.pooled, set->B);
 }
 
 void image_tower_forward(struct image_tower *tower, int index, int B, const uint8_t *pixels, void *features,
@@ -279,7 +284,7 @@ void image_tower_backward(struct image_tower *tower, int index, const void *d_fe
     if (!d_features && !d_embedding) return;
     take_d_features(tower, d_features, set->B);
     if (d_embedding)
-        projection_backward(ops, &tower->proj, &set->projection, &scratch->projection, scratch->pool.d_pooled,
+        projection_backward(ops, projection_of(tower), &set->projection, &scratch->projection, scratch->pool.d_pooled,
                             d_embedding, set->pool.pooled, set->B);
     run_backward(tower, set, d_embedding != NULL);
 }

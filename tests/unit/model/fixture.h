@@ -20,7 +20,8 @@
 
 static const char *const golden_names[] = {"narrow_vision",      "wide_vision",       "equal_widths",
                                            "open_clip_legacy",   "open_clip_correct", "open_clip_no_pooler",
-                                           "open_clip_parallel", "open_clip_cascade", "open_clip_sigmoid"};
+                                           "open_clip_parallel", "open_clip_cascade", "open_clip_sigmoid",
+                                           "coca2_cascade",      "coca2_parallel",    "coca2_equal_widths"};
 #define GOLDEN_COUNT (sizeof golden_names / sizeof *golden_names)
 
 struct golden {
@@ -57,6 +58,8 @@ static inline void golden_open(struct golden *golden, const char *name) {
     free(config);
     free(steps);
     open_golden_file(&golden->weights, name, "weights");
+    if (golden->config.vision.proj_is_open)
+        model_config_use_proj(&golden->config, safetensors_find(&golden->weights, "visual.proj") != NULL);
     open_golden_file(&golden->batch, name, "batch");
     open_golden_file(&golden->values, name, "golden");
     golden->G = (int)safetensors_find(&golden->batch, "tokens")->shape.dim[0];

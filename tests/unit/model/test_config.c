@@ -120,6 +120,11 @@ static void test_open_clip_is_read(void **state) {
         {"\"embed_cls\": true", "\"embed_cls\": true, \"correct_cls_mask\": true"},
         {"\"embed_cls\": true", "\"embed_cls\": true, \"hf_model_pretrained\": true, \"eos_id\": 2"},
         {"\"attentional_pool\": true", "\"attn_pooler_heads\": 8, \"attentional_pool\": true, \"qk_norm\": false"},
+        {"\"image_size\": 8, \"patch_size\": 4", "\"image_size\": [8, 8], \"patch_size\": [4, 4]"},
+        {"\"layers\": 3", "\"layers\": 3, \"act_kwargs\": {}, \"norm_kwargs\": null, \"image_seq_len\": null"},
+        {"\"layers\": 2", "\"layers\": 2, \"cross_attn_ratio\": 1, \"use_pad_mask\": true, \"tie_lm_head\": false"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"text_arch\": \"clip\", \"variable_text\": false, "
+                                "\"tokenizer_type\": \"\", \"bos_id\": null, \"eos_id\": null"},
     };
     for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
         struct model_config config;
@@ -131,6 +136,85 @@ static void test_open_clip_is_read(void **state) {
         assert_int_equal(config_feature_tokens(&config), 4);
         free(text);
     }
+}
+
+// Ids of other vocabularies, and open_clip 3.3.0's default of an id that CoCa does not use.
+static void test_open_clip_ids(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int pad, bos, eos;
+    } row[] = {
+        {"\"pad_id\": 3, \"bos_id\": 1, \"eos_id\": 2", 3, 1, 2},
+        {"\"bos_id\": 4, \"eos_id\": 7", 0, 4, 7},
+        {"\"eos_id\": 7", 0, 18, 7},
+        {"\"bos_id\": 1", 0, 1, 19},
+        {"\"eos_id\": 2", 0, 18, 19},
+        {"\"pad_id\": 5", 5, 18, 19},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct model_config config;
+        char *keys = xformat("\"embed_cls\": true, %s", row[i].text);
+        char *text = open_clip_with("\"embed_cls\": true", keys);
+        assert_int_equal(parse(&config, text), 0);
+        assert_int_equal(config.text.pad_id, row[i].pad);
+        assert_int_equal(config.text.bos_id, row[i].bos);
+        assert_int_equal(config.text.eos_id, row[i].eos);
+        assert_true(config.text.pad_inside);
+        free(text);
+        free(keys);
+    }
+}
+
+static void test_numbers_for_all_channels(void **state) {
+    (void)state;
+    struct model_config config;
+    char *model = open_clip_with("\"layers\": 3", "\"layers\": 3, \"mean\": 0.25");
+    char *text = xformat("{\"model_cfg\": %s, \"preprocess_cfg\": {\"std\": 0.5, \"size\": [8, 8]}}", model);
+    assert_int_equal(parse(&config, text), 0);
+    for (int c = 0; c < 3; c++) assert_true(config.vision.mean[c] == 0.25f && config.vision.std[c] == 0.5f);
+    free(text);
+    free(model);
+}
+
+// Whether visual.proj is there is not said by open_clip's files: later versions have none, and then poolers may be
+// wider or narrower than the tower. A run's own file says it.
+static void test_two_poolers_and_their_projection(void **state) {
+    (void)state;
+    static const char *const kind[] = {"parallel", "cascade"};
+    for (int i = 0; i < 2; i++) {
+        struct model_config config, with_proj, written;
+        char *pool = xformat("\"attentional_pool\": \"%s\"", kind[i]);
+        char *text = open_clip_with("\"attentional_pool\": true", pool);
+        assert_int_equal(parse(&config, text), 0);
+        assert_true(config.vision.proj_is_open && !config.vision.proj);
+        with_proj = config;
+        model_config_use_proj(&with_proj, true);
+        assert_true(with_proj.vision.proj && with_proj.fingerprint != config.fingerprint);
+        json_t *document = json_loads(text, 0, NULL);
+        model_config_use_proj_json(document, true);
+        char *own = json_dumps(document, 0);
+        assert_int_equal(parse(&written, own), 0);
+        assert_true(written.vision.proj && !written.vision.proj_is_open);
+        assert_true(written.fingerprint == with_proj.fingerprint);
+        json_decref(document);
+        free(own);
+        free(text);
+        free(pool);
+    }
+}
+
+static void test_other_poolings_have_a_projection(void **state) {
+    (void)state;
+    struct model_config config;
+    char *single = open_clip_with("", ""), *said = with("\"layers\": 3", "\"layers\": 3, \"attn_pool_proj\": true");
+    assert_int_equal(parse(&config, single), 0);
+    assert_true(config.vision.proj && !config.vision.proj_is_open);
+    assert_int_equal(parse(&config, good), 0);
+    assert_true(config.vision.proj && !config.vision.proj_is_open);
+    assert_int_equal(parse(&config, said), -EXIT_USAGE);
+    free(single);
+    free(said);
 }
 
 static void test_open_clip_refusals(void **state) {
@@ -148,10 +232,23 @@ static void test_open_clip_refusals(void **state) {
         {"\"layers\": 3", "\"layers\": 3, \"timm_model_name\": \"vit\""},
         {"\"attn_pooler_queries\": 5", "\"attn_pooler_queries\": 1"},
         {"\"attentional_pool\": true, ", ""},
-        {"\"attentional_pool\": true", "\"attentional_pool\": \"cascade\""},
         {"\"attentional_pool\": true", "\"attentional_pool\": \"both\""},
-        {"\"embed_cls\": true", "\"embed_cls\": true, \"bos_id\": 1"},
-        {"\"embed_cls\": true", "\"embed_cls\": true, \"pad_id\": 1"},
+        {"\"image_size\": 8", "\"image_size\": [8, 12]"},
+        {"\"image_size\": 8", "\"image_size\": [8]"},
+        {"\"image_size\": 8", "\"image_size\": [8, 8, 3]"},
+        {"\"image_size\": 8", "\"image_size\": [8.5, 8.5]"},
+        {"\"image_size\": 8", "\"image_size\": [0, 0]"},
+        {"\"layers\": 3", "\"layers\": 3, \"mean\": \"0.5\""},
+        {"\"layers\": 3", "\"layers\": 3, \"mean\": [0.5]"},
+        {"\"layers\": 3", "\"layers\": 3, \"mean\": 1e39"},
+        {"\"layers\": 3", "\"layers\": 3, \"std\": 0"},
+        {"\"layers\": 3", "\"layers\": 3, \"act_kwargs\": {\"approximate\": \"tanh\"}"},
+        {"\"embed_dim\": 16", "\"embed_dim\": 16, \"pad_id\": 1"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"bos_id\": 0"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"bos_id\": 19"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"pad_id\": 20"},
+        {"\"embed_cls\": true", "\"embed_cls\": true, \"text_arch\": \"modern\""},
+        {"\"layers\": 2", "\"layers\": 2, \"text_arch\": \"modern\""},
         {"\"embed_cls\": true", "\"embed_cls\": true, \"hf_model_name\": \"roberta-base\""},
         {"\"embed_cls\": true", "\"embed_cls\": false"},
         {"\"vocab_size\": 20", "\"vocab_size\": 2"},
@@ -359,6 +456,10 @@ int main(void) {
         cmocka_unit_test(test_open_clip_presets),
         cmocka_unit_test(test_open_clip_without_pooler),
         cmocka_unit_test(test_open_clip_is_read),
+        cmocka_unit_test(test_open_clip_ids),
+        cmocka_unit_test(test_numbers_for_all_channels),
+        cmocka_unit_test(test_two_poolers_and_their_projection),
+        cmocka_unit_test(test_other_poolings_have_a_projection),
         cmocka_unit_test(test_open_clip_refusals),
         cmocka_unit_test(test_preprocessing),
         cmocka_unit_test(test_texts_that_are_no_model),
