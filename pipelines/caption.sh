@@ -2,7 +2,11 @@
 # Captions of pictures: PATH TAB CAPTION for each, in order.
 #
 #   pipelines/caption.sh --run RUN|--pretrained DIR [options] PICTURE ...
-#   find photos -name '*.jpg' | pipelines/caption.sh --run RUN
+#   find photos -name '*.jpg' -print0 | pipelines/caption.sh --run RUN --null
+#
+# Paths on stdin are lines, with -0 or --null ended by NUL bytes; NUL bytes in what comes first are understood without it. In
+# PATH a line end is written \n, a tab \t, CR \r, a backslash \\, and what a terminal does not show or is not UTF-8 \xHH for
+# each byte; --format json has paths as they are.
 #
 # Paths on stdin are captioned as they come: a batch goes on when --microbatch B (64) pictures or --max-wait MILLISECONDS
 # (200) are reached, so it may be the end of a pipe that never ends. Captions come out in the order of the pictures.
@@ -27,6 +31,7 @@ out=- resume='' append=() waiting=(--max-wait=200)
 take batch microbatch
 take generate "$generation"
 take format format
+take null null
 take waiting max-wait
 take_value COCA_WORKERS workers
 take_value out out
@@ -42,7 +47,7 @@ fi
 
 job_scratch
 spool list "${waiting[@]}"
-serve_images --list list --root "$PWD"
+serve_images --list list --null --root "$PWD"
 encode_images --features ipc://sockets/features
 generate_captions
 sink score coca-score captions --captions ipc://sockets/captions "${weights[@]}" "${batch[@]}" --out "$out" "${append[@]}" "${format[@]}"

@@ -39,18 +39,18 @@ for task in ${tasks//,/ }; do
     case $task in
         caption)
             chain=''
-            serve_images --list captions.list --root captions.list.pictures
+            serve_images --list captions.list --null --root captions.list.pictures
             encode_images --features ipc://sockets/features
             generate_captions
             front+=(--captions ipc://sockets/captions) ;;
         image-embedding)
             chain=embed-
-            serve_images --list images.list --root images.list.pictures
+            serve_images --list images.list --null --root images.list.pictures
             encode_images --embeddings ipc://sockets/image-embeddings
             front+=(--image-embeddings ipc://sockets/image-embeddings) ;;
         text-embedding)
             chain=embed-
-            serve_texts --list texts.list
+            serve_texts --list texts.list --null
             encode_texts --embeddings ipc://sockets/text-embeddings
             front+=(--text-embeddings ipc://sockets/text-embeddings) ;;
         *) fail 2 "--tasks $task: caption, image-embedding or text-embedding" ;;

@@ -76,7 +76,7 @@ static const struct option rows[] = {
         "where the table is read; with another than stdin, stdin is the feeders'", OPTION_LOCAL),
     TEXT("conductor", conductor, "NAME", NULL, "of the process that ends the others when it is asked to", OPTION_LOCAL),
     LIST("record", record, "[STAGE:]EDGE=FILE",
-         "has the processes, or the one named, that receive on an edge record it", OPTION_LOCAL),
+         "has the processes, or the one named, that receive on an edge record it", OPTION_LOCAL | OPTION_OUTPUT),
     REAL("grace", grace, "SECONDS", "20", 0, 1e6,
          "for processes to leave once they were told to, before they are killed", OPTION_LOCAL),
     FLAG("scratch", scratch, "remove DIR at the end, unless a log in it was named", OPTION_LOCAL),

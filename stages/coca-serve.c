@@ -16,7 +16,7 @@
 
 static const char manual[] =
     "Keeps a captioner and embedders at clients' disposal. Each task has a list, which coca-decode or\n"
-    "coca-tokenize reads with --list, and an edge, on which the last stage of its chain serves the results:\n"
+    "coca-tokenize reads with --list and --null, and an edge, on which the last stage of its chain serves the results:\n"
     "\n"
     "  caption          captions.list, captions.list.pictures   --captions, of coca-text-decode --generate\n"
     "  image-embedding  images.list, images.list.pictures       --image-embeddings, of coca-image-encode\n"

@@ -1,5 +1,6 @@
-// coca-spool: the lines of stdin become a list that workers read while it grows. The manual page is below. The list's
-// own rules, batches and fillers, are dataset/spool_writer.c's; this file says when a batch has waited long enough.
+// coca-spool: what stdin lists becomes a list that workers read while it grows. The manual page is below. The list's
+// own rules, batches and fillers, are dataset/spool_writer.c's; this file says what an entry of stdin is, and when a
+// batch has waited long enough.
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/lines.h"
 #include "base/text.h"
 #include "dataset/spool.h"
 #include "dataset/spool_writer.h"
@@ -17,26 +19,37 @@
 #include "stage/option_rows.h"
 
 static const char manual[] =
-    "Writes the lines of stdin into LIST as they come, for the --list of coca-decode and coca-tokenize, and\n"
-    "LIST.closed behind the last. Workers take lines in batches of --batch: one that is not full --max-wait after\n"
-    "its first line came is filled up with lines that stand for nothing (a form feed), so nobody waits longer for\n"
-    "the others.\n"
+    "Writes the lines of stdin into LIST as they come, for --list LIST --null of coca-decode and coca-tokenize, and\n"
+    "LIST.closed behind the last. In LIST each ends with a NUL byte. Workers take lines in batches of --batch: one\n"
+    "that is not full --max-wait after its first line came is filled up with lines that stand for nothing, so nobody\n"
+    "waits longer for the others.\n"
     "\n"
-    "--resume FILE leaves out the lines that FILE, with one line \"LINE TAB ...\" for each, has already.\n"
+    "Lines of stdin end with LF or CR LF, and a byte order mark in front is no part of the first. With --null they\n"
+    "end with NUL bytes (find -print0) and may hold anything else, line ends too. Without it, NUL bytes in what is\n"
+    "read first mean the same; later they are an error.\n"
     "\n"
-    "Exit codes: 0 done, 1 run-time failure, 2 usage (FILE belongs to other lines), 3 a line is too long.\n"
+    "--resume FILE leaves out the lines that FILE, with one line \"LINE TAB ...\" for each, has already, LINE spelled\n"
+    "as coca-score captions does (\\n, \\t, \\r, \\\\, \\xHH).\n"
+    "\n"
+    "Exit codes: 0 done, 1 run-time failure, 2 usage (FILE belongs to other lines), 3 a line is too long or holds a\n"
+    "NUL byte.\n"
     "\n"
     "Example:\n"
-    "  find photos -name '*.jpg' | coca-spool --batch 64 --max-wait 200 list";
+    "  find photos -name '*.jpg' -print0 | coca-spool --null --batch 64 --max-wait 200 list";
+
+// What ends an entry of stdin.
+enum ends { ENDS_UNKNOWN, ENDS_LINE, ENDS_NUL };
 
 struct spool {
     struct {
         int64_t batch;
         double max_wait; // milliseconds
+        bool null;
         char *resume;
     } own;
     struct spool_writer writer;
-    struct buffer begun; // a line that has not ended
+    enum ends ends;
+    struct buffer begun; // what has come behind the last whole line
     FILE *resume;        // until all of it was compared
     char *done;          // one line of it
     size_t done_capacity;
@@ -49,6 +62,7 @@ static const struct option rows[] = {
     INT("batch", batch, "LINES", "64", 1, 1 << 20, "that workers take together: their --microbatch", OPTION_LOCAL),
     REAL("max-wait", max_wait, "MILLISECONDS", "1e9", 0, INFINITY, "for a batch to fill, from its first line on",
          OPTION_LOCAL),
+    FLAG("null", null, "lines of stdin end with NUL bytes", OPTION_LOCAL | OPTION_LETTER('0')),
     TEXT("resume", resume, "FILE", NULL, "leave out what it has: its lines begin with them, and a tab", OPTION_LOCAL),
 };
 
@@ -56,10 +70,10 @@ enum { CHUNK = 64 << 10 };
 
 // As the line is written in front of a caption.
 static bool is_written_as(const char *line, size_t size, const char *written, size_t written_size) {
-    struct buffer clean = {0};
-    text_clean(&clean, line, size);
-    const bool same = clean.size == written_size && (!clean.size || !memcmp(clean.bytes, written, written_size));
-    buffer_release(&clean);
+    struct buffer spelled = {0};
+    text_escape(&spelled, line, size);
+    const bool same = spelled.size == written_size && !memcmp(spelled.bytes, written, written_size);
+    buffer_release(&spelled);
     return same;
 }
 
@@ -73,15 +87,24 @@ static int is_done(struct spool *self, const char *line, size_t size) {
         self->resume = NULL;
         return 0;
     }
-    if (tab && is_written_as(line, size, self->done, (size_t)(tab - self->done))) return 1;
+    const char *written = self->done + (self->lines == 1 ? lines_mark(self->done, (size_t)got) : 0);
+    if (tab && is_written_as(line, size, written, (size_t)(tab - written))) return 1;
     return error(EXIT_USAGE, "--resume %s: its line %" PRId64 " is not of %.*s: it belongs to another list",
                  self->own.resume, self->lines, (int)size, line);
 }
 
 static int add_line(struct spool *self, const char *line, size_t size) {
+    if (self->ends != ENDS_NUL) {
+        const size_t mark = self->lines ? 0 : lines_mark(line, size);
+        line += mark;
+        size = lines_trim(line, size - mark);
+    }
     self->lines++;
-    if (size >= SPOOL_LINE_LIMIT)
-        return error(EXIT_DATA, "line %" PRId64 " of stdin has more than %d bytes", self->lines, SPOOL_LINE_LIMIT);
+    if (self->ends != ENDS_NUL && memchr(line, 0, size))
+        return error(EXIT_DATA, "line %" PRId64 " of stdin holds a NUL byte: say --null if all lines end with one",
+                     self->lines);
+    const char *refusal = spool_refuses(line, size);
+    if (refusal) return error(EXIT_DATA, "line %" PRId64 " of stdin %s", self->lines, refusal);
     int status = is_done(self, line, size);
     if (status) return status < 0 ? status : 0;
     if (!spool_begun(&self->writer)) self->since = clock_seconds();
@@ -89,16 +112,25 @@ static int add_line(struct spool *self, const char *line, size_t size) {
     return 0;
 }
 
+// A list of lines has no NUL byte, while a path in a list of NUL-ended ones may hold a line end.
+static enum ends find_ends(const struct spool *self) {
+    if (self->own.null || memchr(self->begun.bytes, 0, self->begun.size)) return ENDS_NUL;
+    return memchr(self->begun.bytes, '\n', self->begun.size) ? ENDS_LINE : ENDS_UNKNOWN;
+}
+
 static int add_bytes(struct spool *self, const char *bytes, size_t size) {
-    const char *end;
+    struct buffer *begun = &self->begun;
     int status = 0;
-    for (; !status && (end = memchr(bytes, '\n', size)); size -= (size_t)(end + 1 - bytes), bytes = end + 1) {
-        buffer_append(&self->begun, bytes, (size_t)(end - bytes));
-        status = add_line(self, self->begun.bytes ? self->begun.bytes : "", self->begun.size);
-        buffer_clear(&self->begun);
+    buffer_append(begun, bytes, size);
+    if (self->ends == ENDS_UNKNOWN) self->ends = find_ends(self);
+    const char *at = begun->bytes, *last = at + begun->size, *end;
+    while (!status && (end = memchr(at, self->ends == ENDS_NUL ? 0 : '\n', (size_t)(last - at)))) {
+        status = add_line(self, at, (size_t)(end - at));
+        at = end + 1;
     }
-    buffer_append(&self->begun, bytes, size);
-    if (!status && self->begun.size >= SPOOL_LINE_LIMIT) status = add_line(self, self->begun.bytes, self->begun.size);
+    begun->size = (size_t)(last - at);
+    memmove(begun->bytes, at, begun->size);
+    if (!status && begun->size > SPOOL_LINE_LIMIT + 4) status = add_line(self, begun->bytes, begun->size);
     return status ? status : spool_flush(&self->writer);
 }
 
@@ -127,6 +159,12 @@ static int read_some(struct spool *self) {
     return got ? add_bytes(self, chunk, (size_t)got) : 1;
 }
 
+// The last line may lack its end; a byte order mark alone is none.
+static bool has_last_line(const struct spool *self) {
+    const bool is_first_text = !self->lines && self->ends != ENDS_NUL;
+    return self->begun.size > (is_first_text ? lines_mark(self->begun.bytes, self->begun.size) : 0);
+}
+
 static int spool(struct spool *self) {
     int status;
     do {
@@ -134,7 +172,7 @@ static int spool(struct spool *self) {
         if (!status) status = cut_when_due(self);
     } while (!status);
     if (status < 0) return status;
-    return self->begun.size ? add_line(self, self->begun.bytes, self->begun.size) : 0;
+    return has_last_line(self) ? add_line(self, self->begun.bytes, self->begun.size) : 0;
 }
 
 static int run(void *context, const struct strings *operands) {

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
+
 // The one global of the room: the name belongs to the process, and every caller would have to be given it otherwise.
 static const char *program = "cocaflow";
 
@@ -14,16 +16,15 @@ void fail_name(const char *name) {
     program = name;
 }
 
-// One write per line, so that lines of several processes on one stderr do not mix. Control characters, which a name in
-// a foreign file may hold, neither break the line nor reach the terminal.
+// One write per line, so that lines of several processes on one stderr do not mix. What a name in a foreign file may
+// hold neither breaks the line nor acts on the terminal.
 static void say(const char *word, const char *format, va_list list) {
     char line[2048];
     int head = snprintf(line, sizeof line, "%.100s: %.300s: ", program, word);
     int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, list);
     size_t size = (size_t)head + (size_t)(body < 0 ? 0 : body);
     if (size > sizeof line - 2) size = sizeof line - 2;
-    for (size_t i = 0; i < size; i++)
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) line[i] = line[i] == '\t' ? ' ' : '?';
+    size = text_clean_here(line, size);
     line[size] = '\n';
     fwrite(line, 1, size + 1, stderr);
 }

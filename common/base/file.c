@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 static const char *remedy(int failure) {
     switch (failure) {
     case ENOENT: return "; check the name, and that its directory exists";
@@ -192,6 +194,51 @@ int directory_remove(const char *path) {
     return fail(EXIT_RUN, path, "cannot be removed");
 }
 
+// What cannot be replaced by a file of its name, or must not: devices, FIFOs, and the names under which a process finds
+// its own descriptors, though a file may stand behind them.
+static bool is_in_place(const char *path) {
+    struct stat info;
+    if (text_begins(path, "/dev/std") || text_begins(path, "/dev/fd/") || text_begins(path, "/proc/")) return true;
+    return !stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
+// The path where the file itself stands, when the name is a link; the caller frees.
+static char *behind_links(const char *path) {
+    char *target = realpath(path, NULL);
+    return target ? target : xstrdup(path);
+}
+
+// Whether a name as long as aside's can be made beside it. One that is there was made by somebody else just now.
+static bool can_be_made(const char *path) {
+    char *target = behind_links(path), *trial = xformat("%s.%03x", target, (unsigned)getpid() & 0xfff);
+    int fd = open(trial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), failure = errno;
+    if (fd >= 0) {
+        close(fd);
+        unlink(trial);
+    }
+    free(target);
+    free(trial);
+    errno = failure;
+    return fd >= 0 || failure == EEXIST;
+}
+
+int file_check_output(const char *name, const char *path) {
+    struct stat info;
+    if (!strcmp(path, "-")) return 0;
+    const bool there = !stat(path, &info);
+    bool fine = there ? !access(path, W_OK) : *path != 0;
+    if (there && S_ISDIR(info.st_mode)) {
+        fine = false;
+        errno = EISDIR;
+    }
+    if (fine && (is_in_place(path) || can_be_made(path))) return 0;
+    if (!*path) return error(EXIT_RUN, "%s: the name of the file is empty", name);
+    char *what = xformat("%s %s", name, path);
+    int status = fail(EXIT_RUN, what, "cannot be written");
+    free(what);
+    return status;
+}
+
 // A file comes to its name in four steps. Between any two of them the power may fail, and then the name leads to the
 // old file or to the new one, whole.
 //
@@ -210,9 +257,17 @@ static void aside_release(struct aside *aside) {
     *aside = (struct aside){0};
 }
 
+// Without O_CREAT and O_TRUNC: it is there, and what else is behind a descriptor is not ours.
+static FILE *open_in_place(const char *path) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    return fd < 0 ? NULL : fdopen(fd, "wb");
+}
+
 int aside_open(struct aside *aside, const char *path) {
-    *aside = (struct aside){.path = xstrdup(path), .temporary = xformat("%s.tmp", path)};
-    aside->file = fopen(aside->temporary, "wbe");
+    const bool in_place = is_in_place(path);
+    *aside = (struct aside){.path = in_place ? xstrdup(path) : behind_links(path)};
+    if (!in_place) aside->temporary = xformat("%s.tmp", aside->path);
+    aside->file = in_place ? open_in_place(path) : fopen(aside->temporary, "wbe");
     if (aside->file) return 0;
     int status = fail(EXIT_RUN, path, "cannot be written");
     aside_release(aside);
@@ -227,8 +282,8 @@ static int reason_of_failed_write(FILE *file) {
 
 // Closes, with all that was written on the disk. False, with errno, when any write failed; the reason is the first
 // one's. A file on a network may tell of a failed write as late as in fclose.
-static bool settle(FILE *file) {
-    bool failed = ferror(file), whole = !failed && !fflush(file) && !fsync(fileno(file));
+static bool settle(FILE *file, bool in_place) {
+    bool failed = ferror(file), whole = !failed && !fflush(file) && (in_place || !fsync(fileno(file)));
     int failure = failed ? reason_of_failed_write(file) : errno;
     bool closed = !fclose(file);
     if (!whole) errno = failure;
@@ -237,11 +292,12 @@ static bool settle(FILE *file) {
 
 // A directory that cannot be synced is an error too, though the file is there: nobody can promise that it stays.
 int aside_commit(struct aside *aside) {
+    const char *temporary = aside->temporary;
     int status = 0;
-    if (!settle(aside->file) || rename(aside->temporary, aside->path)) {
+    if (!settle(aside->file, !temporary) || (temporary && rename(temporary, aside->path))) {
         status = fail(EXIT_RUN, aside->path, "cannot be written");
-        remove(aside->temporary);
-    } else
+        if (temporary) remove(temporary);
+    } else if (temporary)
         status = path_sync(aside->path);
     aside_release(aside);
     return status;
@@ -249,7 +305,7 @@ int aside_commit(struct aside *aside) {
 
 void aside_abandon(struct aside *aside) {
     fclose(aside->file);
-    remove(aside->temporary);
+    if (aside->temporary) remove(aside->temporary);
     aside_release(aside);
 }
 

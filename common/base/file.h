@@ -29,11 +29,17 @@ int directory_list(const char *path,
                    struct strings *names); // adds the names in it, in no order; a missing one has none
 int directory_remove(const char *path);    // and all that is in it; a missing one is fine
 
+// Says before any work that no file could be written at `path`, whose option `name` is: its folder is missing or
+// closed, a folder or a protected file has its name. Nothing is left behind. "-", stdout, is fine. 0 or -EXIT_RUN.
+int file_check_output(const char *name, const char *path);
+
 // A file that appears under its name only when it is whole: written as "PATH.tmp", fsynced, renamed, and the
 // directory fsynced. The first failed write sticks; aside_commit reports it (EXIT_RUN) and removes the remains.
+// A link stays one, and the file that it leads to is replaced. Devices, FIFOs and names of open descriptors
+// (/dev/stdout) are written as they stand.
 struct aside {
     FILE *file;
-    char *path, *temporary;
+    char *path, *temporary; // NULL: in place
 };
 int aside_open(struct aside *aside, const char *path);
 int aside_commit(struct aside *aside);

@@ -41,12 +41,68 @@ void text_split(struct strings *parts, const char *text, const char *between) {
     }
 }
 
-// Byte by byte: valid UTF-8 has no byte below 0x80 within a character, so only controls themselves are touched.
+// Characters that act on a terminal or on the order of what stands beside them, instead of being shown: C0 and DEL, C1
+// (U+0080 to U+009F), line and paragraph separators and bidirectional overrides (U+2028 to U+202E), isolates (U+2066 to
+// U+2069).
+static bool acts(const unsigned char *character, size_t length) {
+    const unsigned char second = length > 1 ? character[1] : 0, last = character[length - 1];
+    if (length == 1) return last < 0x20 || last == 0x7f;
+    if (length == 2) return character[0] == 0xc2 && last < 0xa0;
+    if (length != 3 || character[0] != 0xe2) return false;
+    return (second == 0x80 && last >= 0xa8 && last <= 0xae) || (second == 0x81 && last >= 0xa6 && last <= 0xa9);
+}
+
+enum part { PART_SHOWN, PART_ACTS, PART_BROKEN };
+static enum part part_of(const char *text, size_t size, size_t *length) {
+    bool whole;
+    *length = utf8_character(text, size, &whole);
+    return !whole ? PART_BROKEN : acts((const unsigned char *)text, *length) ? PART_ACTS : PART_SHOWN;
+}
+
+bool text_is_shown(const char *text, size_t size) {
+    enum part part = PART_SHOWN;
+    for (size_t at = 0, length; at < size && part == PART_SHOWN; at += length)
+        part = part_of(text + at, size - at, &length);
+    return part == PART_SHOWN;
+}
+
+size_t text_clean_here(char *text, size_t size) {
+    size_t kept = 0;
+    for (size_t at = 0, length; at < size; at += length) {
+        const enum part part = part_of(text + at, size - at, &length);
+        if (part == PART_SHOWN) {
+            memmove(text + kept, text + at, length);
+            kept += length;
+        } else
+            text[kept++] = part == PART_BROKEN ? '?' : ' ';
+    }
+    return kept;
+}
+
 void text_clean(struct buffer *out, const char *text, size_t size) {
-    const bool is_utf8 = utf8_valid(text, size);
-    for (size_t i = 0; i < size; i++) {
-        const unsigned char byte = (unsigned char)text[i];
-        const char kept = byte < 0x20 || byte == 0x7f ? ' ' : byte >= 0x80 && !is_utf8 ? '?' : (char)byte;
-        buffer_append(out, &kept, 1);
+    const size_t start = out->size;
+    buffer_append(out, text, size);
+    out->size = start + text_clean_here(out->bytes + start, size);
+    out->bytes[out->size] = 0;
+}
+
+static void escape_byte(struct buffer *out, char byte) {
+    static const char named[] = "\\\\\tt\nn\rr"; // pairs: the byte, and the letter that stands for it
+    for (const char *pair = named; *pair; pair += 2)
+        if (*pair == byte) {
+            buffer_format(out, "\\%c", pair[1]);
+            return;
+        }
+    buffer_format(out, "\\x%02x", (unsigned char)byte);
+}
+
+void text_escape(struct buffer *out, const char *text, size_t size) {
+    buffer_append(out, "", 0);
+    for (size_t at = 0, length; at < size; at += length) {
+        const enum part part = part_of(text + at, size - at, &length);
+        if (part == PART_SHOWN && text[at] != '\\')
+            buffer_append(out, text + at, length);
+        else
+            for (size_t i = 0; i < length; i++) escape_byte(out, text[at + i]);
     }
 }

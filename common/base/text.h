@@ -18,5 +18,14 @@ bool text_is_plain(const char *text);
 // Adds the parts of "a::b::c", or of another list with this `between`, as they stand; of NULL there are none.
 void text_split(struct strings *parts, const char *text, const char *between);
 
-// Appends the text on one line: control characters become blanks, bytes that are not UTF-8 question marks.
+// Appends the text on one line, for people: each character that acts on a terminal instead of being shown (C0, DEL, C1,
+// line separators, bidirectional overrides and isolates) becomes a blank, each part that is not UTF-8 a question mark.
 void text_clean(struct buffer *out, const char *text, size_t size);
+size_t text_clean_here(char *text, size_t size); // the same in place, without allocating; the size that is left
+
+// Whether the text is UTF-8 and has no such character.
+bool text_is_shown(const char *text, size_t size);
+
+// Appends the text on one line, for programs that read it back: those characters and bytes as \t, \n, \r and else \xHH
+// for each byte, and a backslash as two. All others stand as they are.
+void text_escape(struct buffer *out, const char *text, size_t size);

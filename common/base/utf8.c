@@ -2,11 +2,10 @@
 // message, before any other code sees it. What characters mean (classes, folding, normal forms) is text/'s.
 #include "base/utf8.h"
 
-// How many bytes at `text` a well-formed character begins with, at least 1; `*whole` when they are one (Unicode 15,
-// table 3-7). Only the second byte's range depends on the lead: after E0 and F0 it leaves out forms that are longer
+// Only the second byte's range depends on the lead: after E0 and F0 it leaves out forms that are longer
 // than needed, after ED the surrogates, after F4 what lies above U+10FFFF. Leads C0 and C1 would be such forms too.
-static size_t character(const unsigned char *text, size_t size, bool *whole) {
-    unsigned char lead = text[0];
+size_t utf8_character(const char *bytes, size_t size, bool *whole) {
+    const unsigned char *text = (const unsigned char *)bytes, lead = text[0];
     *whole = lead < 0x80;
     if (lead < 0xC2 || lead > 0xF4) return 1;
     size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2, at = 1;
@@ -19,7 +18,7 @@ static size_t character(const unsigned char *text, size_t size, bool *whole) {
 
 bool utf8_valid(const char *text, size_t size) {
     bool whole = true;
-    for (size_t at = 0; at < size && whole;) at += character((const unsigned char *)text + at, size - at, &whole);
+    for (size_t at = 0; at < size && whole;) at += utf8_character(text + at, size - at, &whole);
     return whole;
 }
 
@@ -33,7 +32,7 @@ size_t utf8_cut(const char *text, size_t size, size_t limit) {
 void utf8_repair(struct buffer *out, const char *text, size_t size) {
     for (size_t at = 0, length; at < size; at += length) {
         bool whole;
-        length = character((const unsigned char *)text + at, size - at, &whole);
+        length = utf8_character(text + at, size - at, &whole);
         if (whole)
             buffer_append(out, text + at, length);
         else

@@ -10,6 +10,9 @@
 // True when the bytes are well-formed UTF-8 (Unicode 15, table 3-7: no surrogates, no overlong forms).
 bool utf8_valid(const char *text, size_t size);
 
+// How many bytes at `text` a well-formed character begins with, 1 to `size`; `*whole` when they are one.
+size_t utf8_character(const char *text, size_t size, bool *whole);
+
 // The largest count <= limit that does not cut a character of well-formed UTF-8.
 size_t utf8_cut(const char *text, size_t size, size_t limit);
 

@@ -131,7 +131,8 @@ int sources_open(struct sources **sources, const struct sources_options *options
     struct sources *new = *sources = xcalloc(1, sizeof *new);
     new->order = options->order;
     new->line_key = random_key(options->seed, "list");
-    int status = options->list ? spool_open(&new->spool, options->list) : open_datasets(new, options);
+    int status = options->list ? spool_open(&new->spool, options->list, options->null ? SPOOL_NUL : SPOOL_TEXT)
+                               : open_datasets(new, options);
     if (status) sources_close(sources);
     return status;
 }

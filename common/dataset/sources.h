@@ -12,6 +12,7 @@ enum sources_order {
 
 struct sources_options {
     const char *list;        // a file of lines (dataset/spool.h), instead of what follows
+    bool null;               // whose lines end with NUL bytes
     const char *directories; // "DIR::DIR"
     const char *weights;     // "1::1", NULL: all 1
     uint64_t seed;

@@ -16,11 +16,13 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/lines.h"
 
 enum { CHUNK = 64 << 10, STRIDE = 1024 };
 
 struct spool {
     int fd;
+    enum spool_end end;
     char *path, *closed;
     int64_t *mark; // where line i·STRIDE begins: few enough to keep for lists of millions
     int64_t lines, capacity, scanned;
@@ -41,12 +43,20 @@ static void add_line(struct spool *spool, int64_t end) {
     spool->mark[i] = end;
 }
 
-int spool_open(struct spool **spool, const char *path) {
+const char *spool_refuses(const char *line, size_t size) {
+    if (size >= SPOOL_LINE_LIMIT) return "has more than 65535 bytes";
+    if (memchr(line, 0, size)) return "holds a NUL byte";
+    const bool filler = size == strlen(SPOOL_FILLER) && !memcmp(line, SPOOL_FILLER, size);
+    return filler ? "is what fills up batches in lists" : NULL;
+}
+
+int spool_open(struct spool **spool, const char *path, enum spool_end end) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     *spool = NULL;
     if (fd < 0) return error(EXIT_DATA, "%s: cannot be opened: %s", path, strerror(errno));
     struct spool *new = *spool = xcalloc(1, sizeof *new);
     new->fd = fd;
+    new->end = end;
     new->path = xstrdup(path);
     new->closed = xformat("%s" SPOOL_CLOSED, path);
     new->capacity = 16;
@@ -70,23 +80,39 @@ static int cannot_read(const struct spool *spool) {
     return error(EXIT_DATA, "%s: cannot be read: %s", spool->path, strerror(errno));
 }
 
+// Lines of text begin behind a byte order mark. It is looked for when the first line may have come whole.
+static void skip_mark(struct spool *spool, const char *chunk, size_t got) {
+    if (spool->scanned || spool->end == SPOOL_NUL) return;
+    spool->begun = spool->mark[0] = (int64_t)lines_mark(chunk, got);
+}
+
+static int count_lines(struct spool *spool, const char *chunk, size_t got) {
+    const char *end = chunk + got;
+    for (const char *at = chunk; (at = memchr(at, spool->end, (size_t)(end - at))); at++)
+        add_line(spool, spool->scanned + (at - chunk) + 1);
+    if (spool->end == SPOOL_NUL || !memchr(chunk, 0, got)) return 0;
+    return error(EXIT_DATA, "%s: holds NUL bytes: --null reads a list whose entries end with them", spool->path);
+}
+
 // Counts what has come since the last look; lines that are not whole yet are not counted.
-static int scan(struct spool *spool) {
+static int scan(struct spool *spool, bool growing) {
     char chunk[CHUNK];
     ssize_t got;
-    while ((got = pread(spool->fd, chunk, sizeof chunk, (off_t)spool->scanned)) > 0) {
-        for (const char *at = chunk, *end = chunk + got; (at = memchr(at, '\n', (size_t)(end - at))); at++)
-            add_line(spool, spool->scanned + (at - chunk) + 1);
+    int status = 0;
+    while (!status && (got = pread(spool->fd, chunk, sizeof chunk, (off_t)spool->scanned)) > 0) {
+        if (growing && !spool->scanned && got < 3 && *chunk == '\xef') return 0; // it may be a part of a mark
+        skip_mark(spool, chunk, (size_t)got);
+        status = count_lines(spool, chunk, (size_t)got);
         spool->scanned += got;
     }
-    return got ? cannot_read(spool) : 0;
+    return status || !got ? status : cannot_read(spool);
 }
 
 int spool_look(struct spool *spool, int64_t *lines, bool *growing) {
     // Asked before reading to the end: who writes closes last, so what is written before FILE.closed is then seen. The
     // other way round, lines written between the two looks would be lost.
     *growing = !file_exists(spool->closed);
-    int status = scan(spool);
+    int status = scan(spool, *growing);
     // The last line may lack its end.
     if (!*growing && spool->scanned > spool->begun) add_line(spool, spool->scanned);
     *lines = spool->lines;
@@ -113,7 +139,7 @@ static int find_start(struct spool *spool, int64_t n, int64_t *start) {
         if (got < 0) return cannot_read(spool);
         if (got == 0) return was_cut(spool);
         const char *at = chunk, *end = chunk + got;
-        while (line < n && (at = memchr(at, '\n', (size_t)(end - at)))) {
+        while (line < n && (at = memchr(at, spool->end, (size_t)(end - at)))) {
             line++;
             at++;
         }
@@ -133,7 +159,7 @@ static int read_line(struct spool *spool, int64_t n, int64_t start, size_t *size
         ssize_t got = pread(spool->fd, chunk, sizeof chunk, (off_t)start + (off_t)line->size);
         if (got < 0) return cannot_read(spool);
         if (got == 0 && start + (int64_t)line->size < spool->scanned) return was_cut(spool);
-        const char *end = memchr(chunk, '\n', (size_t)got);
+        const char *end = memchr(chunk, spool->end, (size_t)got);
         *size = line->size + (size_t)(end ? end - chunk + 1 : got);
         buffer_append(line, chunk, (size_t)got);
         if (end || got == 0) break;
@@ -143,7 +169,7 @@ static int read_line(struct spool *spool, int64_t n, int64_t start, size_t *size
     return error(EXIT_DATA, "%s: line %" PRId64 " has more than %d bytes", spool->path, n + 1, SPOOL_LINE_LIMIT);
 }
 
-// The line's end becomes its NUL; a last line without an end has one behind its last byte.
+// The line's end, and of text a CR before it, becomes its NUL; a last line without an end has one behind its last byte.
 int spool_line(struct spool *spool, int64_t n, const char **line) {
     int64_t start;
     size_t size = 0;
@@ -153,7 +179,8 @@ int spool_line(struct spool *spool, int64_t n, const char **line) {
     spool->next_line = n + 1;
     spool->next_start = start + (int64_t)size;
     char *bytes = spool->line.bytes;
-    bytes[size && bytes[size - 1] == '\n' ? size - 1 : size] = 0;
+    if (size && bytes[size - 1] == (char)spool->end) size--;
+    bytes[spool->end == SPOOL_TEXT ? lines_trim(bytes, size) : size] = 0;
     *line = bytes;
     return 0;
 }

@@ -38,7 +38,7 @@ int spool_writer_open(struct spool_writer *writer, const char *path, int batch) 
 
 void spool_write(struct spool_writer *writer, const char *line, size_t size) {
     buffer_append(&writer->pending, line, size);
-    buffer_append(&writer->pending, "\n", 1);
+    buffer_append(&writer->pending, "", 1);
     writer->lines++;
 }
 

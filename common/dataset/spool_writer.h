@@ -14,7 +14,7 @@ struct spool_writer {
 
 // Makes the file `path`, of batches of `batch` lines. 0 or -EXIT_RUN.
 int spool_writer_open(struct spool_writer *writer, const char *path, int batch);
-void spool_write(struct spool_writer *writer, const char *line, size_t size); // without its end, which it must not hold
+void spool_write(struct spool_writer *writer, const char *line, size_t size); // which spool_refuses does not
 void spool_cut(struct spool_writer *writer);                                  // ends the batch that was begun, if any
 int spool_flush(struct spool_writer *writer);                                 // 0 or -EXIT_RUN
 void spool_writer_abandon(struct spool_writer *writer); // of a failure: readers go on waiting; also after a failed open

@@ -21,7 +21,8 @@ static const struct option rows[] = {
     TEXT("data", data, "DIR", NULL, "the dataset", OPTION_LOCAL),
     TEXT("dataset", dataset, "NAME", NULL, "its name in the results; the last two folders of --data when left out",
          OPTION_LOCAL),
-    TEXT("results", results, "FILE", NULL, "merge the result into this list (results.json)", OPTION_LOCAL),
+    TEXT("results", results, "FILE", NULL, "merge the result into this list (results.json)",
+         OPTION_LOCAL | OPTION_OUTPUT),
     INT("step", step, "N", "-1", -1, 1e15, "of the checkpoint; kept with the result unless -1", OPTION_LOCAL),
 };
 

@@ -21,6 +21,7 @@ int tool_main(const struct tool *tool, int argc, char **argv) {
     fail_name(tool->name);
     signal(SIGPIPE, end_cleanly); // `coca-pack list ... | head` has seen enough
     int status = arguments_read(&arguments, &manual, tool->tables, NULL, argc, argv);
+    if (status == 0) status = options_check_outputs(arguments.table);
     if (status == 0)
         status = tool->run(tool->context, &arguments.operands);
     else if (status == ARGUMENTS_ANSWERED)

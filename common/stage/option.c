@@ -148,6 +148,15 @@ static int take_option(struct option_table *const *tables, struct cursor *cursor
     return take_value(row, cursor->argument[++cursor->at]);
 }
 
+// The argument under the cursor is "-x".
+static int take_letter(struct option_table *const *tables, const char *argument) {
+    for (; *tables; tables++)
+        for (int i = 0; i < (*tables)->count; i++)
+            if (!argument[2] && (*tables)->option[i].marks >> 8 == (unsigned char)argument[1])
+                return take_flag((struct row){*tables, i}, NULL, true);
+    return error(EXIT_USAGE, "unknown option %s; names begin with two dashes, --help lists them", argument);
+}
+
 static int take_operand(const char *text, struct strings *operands) {
     if (!operands) return error(EXIT_USAGE, "unexpected argument '%s'; --help lists the options", text);
     strings_add_text(operands, text);
@@ -168,7 +177,7 @@ int options_parse(struct option_table *const *tables, int argc, char **argv, str
         else if (argument[1] == '-')
             status = take_option(tables, &cursor);
         else
-            status = error(EXIT_USAGE, "unknown option %s; names begin with two dashes, --help lists them", argument);
+            status = take_letter(tables, argument);
         if (status) return status;
     }
     return 0;

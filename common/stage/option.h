@@ -20,7 +20,9 @@ enum option_kind {
 enum option_mark {
     OPTION_IDENTITY = 1, // a run resumes only with the same value (exit 2 otherwise)
     OPTION_LOCAL = 2,    // of this process: not kept in run.json
+    OPTION_OUTPUT = 4,   // a file that will be written, in a list behind the '=' of each item (options_check_outputs)
 };
+#define OPTION_LETTER(letter) ((unsigned)(letter) << 8) // a mark of a flag: -LETTER means the same
 
 struct option {
     const char *name; // without dashes; a row without a name but with help is a heading of --help
@@ -56,10 +58,12 @@ void options_defaults(struct option_table *const *tables);
 int options_from_json(struct option_table *table, const json_t *object, const char *where);
 json_t *options_to_json(const struct option_table *table); // new reference; OPTION_LOCAL rows left out
 
-// --name VALUE, --name=VALUE, `--` ends options; what is no option goes to `operands`, or is refused when that is NULL.
-// -EXIT_USAGE with the nearest known name for an unknown option.
+// --name VALUE, --name=VALUE, -LETTER; `--` ends options; what is no option goes to `operands`, or is refused when that
+// is NULL. -EXIT_USAGE with the nearest known name for an unknown option.
 int options_parse(struct option_table *const *tables, int argc, char **argv, struct strings *operands);
 bool option_given(const struct option_table *table, const void *field); // a pointer into the settings
+// Says before any work when a file that an option names cannot be written. 0 or -EXIT_RUN.
+int options_check_outputs(struct option_table *const *tables);
 void options_release(struct option_table *const *tables);
 
 // Appends a line or a few for each row that is used, or for `all`, under its heading. A table that does not begin with

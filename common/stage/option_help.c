@@ -38,7 +38,9 @@ static void add_facts(struct buffer *text, const struct option *option) {
 
 static void add_name(struct buffer *line, const struct option *option) {
     bool negatable = option->kind == OPTION_FLAG && option->fallback && strcmp(option->fallback, "true") == 0;
-    buffer_format(line, "  --%s%s", negatable ? "[no-]" : "", option->name);
+    const unsigned letter = option->marks >> 8;
+    if (letter) buffer_format(line, "  -%c,", (int)letter);
+    buffer_format(line, "%s--%s%s", letter ? " " : "  ", negatable ? "[no-]" : "", option->name);
     if (option->kind != OPTION_FLAG && option->argument) buffer_format(line, " %s", option->argument);
 }
 

@@ -56,9 +56,9 @@ static const struct option common_rows[] = {
          OPTION_LOCAL),
     TEXT("counters", counters, "FILE", NULL,
          "append a line at exit, tab-separated: " COUNTERS_HEADER " (busy, waiting, blocked: shares; memory: bytes)",
-         OPTION_LOCAL),
+         OPTION_LOCAL | OPTION_OUTPUT),
     LIST("record", record, "EDGE=FILE", "write what arrives on an edge to a file or FIFO, as coca-tap reads it",
-         OPTION_LOCAL),
+         OPTION_LOCAL | OPTION_OUTPUT),
     TEXT("keys", keys, "DIR", NULL, "CURVE keys for tcp edges, made by `coca-tap keys DIR`", OPTION_LOCAL),
     FLAG("insecure", insecure, "allow tcp to other hosts without keys", OPTION_LOCAL),
     REAL("peer-timeout", peer_timeout, "SECONDS", "30", 0.01, INFINITY, "leave with 4 when a peer is missing so long",
@@ -215,14 +215,15 @@ static void keep_freed_blocks(void) {
     mallopt(M_TRIM_THRESHOLD, 256 << 20);
 }
 
-static int run_stage(const struct stage *stage, const struct strings *operands) {
+static int run_stage(const struct stage *stage, const struct arguments *arguments) {
     double began = clock_seconds();
     int status = check_common();
+    if (!status) status = options_check_outputs(arguments->table);
     if (status) return status;
     machine_raise_descriptors(); // libzmq ends the process when there are none left for a connection
     int signals = signals_install();
     keep_freed_blocks();
-    if (stage->prepare) status = stage->prepare(stage->context, operands);
+    if (stage->prepare) status = stage->prepare(stage->context, &arguments->operands);
     if (!status) status = run_hub(stage, &signals, began);
     if (stage->close) stage->close(stage->context);
     return status;
@@ -235,7 +236,7 @@ int stage_main(const struct stage *stage, int argc, char **argv) {
     fail_name(stage->name);
     int status = arguments_read(&arguments, &manual, stage->tables, &table, argc, argv);
     int code = status < 0 ? -status : 0;
-    if (status == 0) code = exit_code(run_stage(stage, &arguments.operands));
+    if (status == 0) code = exit_code(run_stage(stage, &arguments));
     arguments_release(&arguments);
     return code;
 }

@@ -1,5 +1,6 @@
-// Which samples a worker makes: those of the run's plan, or those that its own options say. coca-decode and coca-tokenize
-// are workers. How one unit is made of samples stands in worker_make.c; a leaf, so that the others need not call each other.
+// Which samples a worker makes: those of the run's plan, or those that its own options say. coca-decode and
+// coca-tokenize are workers. How one unit is made of samples stands in worker_make.c; a leaf, so that the others need
+// not call each other.
 #include "worker/worker.h"
 
 #include "stage/option_rows.h"
@@ -11,6 +12,8 @@ static const struct option rows[] = {
          "one pass over these datasets in order; with --evaluate the default is --val-data", OPTION_LOCAL),
     TEXT("list", list, "FILE", NULL, "sample n is what line n of FILE says; at its end waits until FILE.closed exists",
          OPTION_LOCAL),
+    FLAG("null", null, "lines of --list end with NUL bytes instead of line ends, as those of coca-spool do",
+         OPTION_LOCAL | OPTION_LETTER('0')),
 };
 
 struct option_table worker_options_table(struct worker_options *options) {
@@ -29,6 +32,7 @@ int worker_open(struct worker *worker, enum sources_order pass, const char *cons
     const char *data = worker->options->data ? worker->options->data : o->val_data;
     const struct sources_options options = {
         .list = worker->options->list,
+        .null = worker->options->null,
         .directories = trains ? o->train_data : data,
         .weights = trains ? o->train_data_weights : NULL,
         .seed = (uint64_t)o->seed,

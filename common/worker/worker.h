@@ -10,6 +10,7 @@
 struct worker_options {
     char *data; // the records of datasets in order, one pass
     char *list; // the lines of a file
+    bool null;  // which end with NUL bytes
 };
 struct option_table worker_options_table(struct worker_options *options);
 

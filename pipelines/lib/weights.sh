@@ -1,6 +1,6 @@
 # Jobs on trained weights, without a run of their own. Sourced.
 source "$(dirname "${BASH_SOURCE[0]}")/supervise.sh"
-weights=() batch=(--microbatch=64) generate=() pictures=() run_directory=''
+weights=() batch=(--microbatch=64) generate=() pictures=() null=() run_directory=''
 chain='' # tells the stages of several chains of one job apart
 # By which coca-text-decode makes captions.
 generation='sample|temperature|top-[kp]|@(min|max)-length|repetition-penalty|num-beams|num-beam-groups|diversity-penalty|prompt'
@@ -36,14 +36,15 @@ generate_captions() { encode text-decode --generate --features=ipc://sockets/fea
 
 # Who is asked may be silent for days, unless --stall-timeout was given.
 wait_for_ever() { job_options=(--stall-timeout=1e9 "${job_options[@]}"); }
-# spool LIST OPTION ...: the operands, or stdin's lines as they come, into the job's LIST. Options are coca-spool's.
+# spool LIST OPTION ...: the operands, or what stdin lists as it comes, into the job's LIST, for --list LIST --null. Options
+# are coca-spool's; `null` (--null) says that what stdin lists ends with NUL bytes, as the operands then do in any case.
 spool() {
     local command=(coca-spool "--batch=${batch[-1]#*=}" "${@:2}" "$job_dir/$1")
     : >"$job_dir/$1"
     if ((${#operands[@]})); then
-        printf '%s\n' "${operands[@]}" | "${command[@]}" || exit
+        printf '%s\0' "${operands[@]}" | "${command[@]}" --null || exit
     else
         wait_for_ever
-        feeder spool "${command[@]}"
+        feeder spool "${command[@]}" "${null[@]}"
     fi
 }

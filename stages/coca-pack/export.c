@@ -36,7 +36,7 @@ struct export {
 
 #define FIELD(member) offsetof(struct export, member)
 static const struct option rows[] = {
-    TEXT("tar", tar, "FILE", NULL, "the tar to write; \"-\" is stdout", 0),
+    TEXT("tar", tar, "FILE", NULL, "the tar to write; \"-\" is stdout", OPTION_OUTPUT),
     INT("first", first, "RECORD", "0", 0, 1e15, "number to begin with", 0),
     INT("limit", limit, "RECORDS", "0", 0, 1e15, "stop after so many; 0: export all", 0),
 };

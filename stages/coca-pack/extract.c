@@ -25,7 +25,7 @@ struct extract {
 
 #define FIELD(member) offsetof(struct extract, member)
 static const struct option rows[] = {
-    TEXT("to", to, "FILE", "-", "where to; \"-\" is stdout", 0),
+    TEXT("to", to, "FILE", "-", "where to; \"-\" is stdout", OPTION_OUTPUT),
     INT("picture", picture, "N", "0", 0, RECORD_IMAGES_LIMIT - 1, "of a record with several, from 0", 0),
 };
 

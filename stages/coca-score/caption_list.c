@@ -1,15 +1,16 @@
 // Where captions.c puts captions: lines of TSV or a list of JSON, on stdout, in a file that appears when it is whole,
-// or at the end of one that is there. Captions are a model's words and names somebody's files, so both are cleaned
-// first.
+// or at the end of one that is there. Captions are a model's words and are cleaned; names are somebody's files, by
+// which captions are found again, so they are spelled in a way that can be read back.
 #include "caption_list.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 int caption_list_open(struct caption_list *list, const char *path, enum caption_format format, bool append) {
     *list = (struct caption_list){.format = format, .file = stdout};
@@ -24,35 +25,35 @@ int caption_list_open(struct caption_list *list, const char *path, enum caption_
     return status;
 }
 
-// COCO's image ids are numbers, and its evaluation compares them as such. 18 digits always fit.
-static bool is_number(const char *name) {
-    const size_t length = strlen(name);
-    for (size_t i = 0; i < length; i++)
-        if (!isdigit((unsigned char)name[i])) return false;
-    return length > 0 && length < 19;
+// COCO's image ids are numbers, and its evaluation compares them as such; img2dataset's keys, 000000001, are texts. So
+// a number is only what is spelled as one and fits 64 bits.
+static json_t *id_json(const char *name) {
+    const int64_t number = strtoimax(name, NULL, 10);
+    char spelled[24];
+    snprintf(spelled, sizeof spelled, "%" PRId64, number);
+    return number >= 0 && !strcmp(spelled, name) ? json_integer(number) : json_string(name);
 }
 
 // An item a line, the comma before it: so nothing has to be taken back when the last one has come.
 static void add_json(struct caption_list *list, const char *name, const char *caption) {
-    json_t *id = is_number(name) ? json_integer(atoll(name)) : json_string(name);
-    json_t *item = json_pack("{s:o, s:s}", "image_id", id, "caption", caption);
-    char *text = json_dumps(item, 0);
+    json_t *item = json_pack("{s:o, s:s}", "image_id", id_json(name), "caption", caption);
+    char *text = json_dumps(item, text_is_shown(name, strlen(name)) ? 0 : JSON_ENSURE_ASCII);
     fprintf(list->file, "%s%s", list->count ? ",\n " : "[", text);
     free(text);
     json_decref(item);
 }
 
 void caption_list_add(struct caption_list *list, const char *name, const char *caption) {
-    struct buffer clean_name = {0}, clean = {0};
-    text_clean(&clean_name, name, strlen(name));
+    struct buffer label = {0}, clean = {0};
+    const bool is_whole = list->format == CAPTIONS_JSON && utf8_valid(name, strlen(name));
+    text_escape(&label, name, strlen(name));
     text_clean(&clean, caption, strlen(caption));
-    const char *label = clean_name.size ? clean_name.bytes : "", *text = clean.size ? clean.bytes : "";
     if (list->format == CAPTIONS_JSON)
-        add_json(list, label, text);
+        add_json(list, is_whole ? name : label.bytes, clean.bytes);
     else
-        fprintf(list->file, "%s\t%s\n", label, text);
+        fprintf(list->file, "%s\t%s\n", label.bytes, clean.bytes);
     list->count++;
-    buffer_release(&clean_name);
+    buffer_release(&label);
     buffer_release(&clean);
 }
 

@@ -1,4 +1,5 @@
-// Captions as a list: TSV "name TAB caption", or JSON as COCO's result files have it: [{"image_id", "caption"}].
+// Captions as a list: TSV "name TAB caption", or JSON as COCO's result files have it: [{"image_id", "caption"}]. A name
+// is spelled by text_escape in TSV, and in JSON when it is not UTF-8.
 #pragma once
 
 #include "base/file.h"

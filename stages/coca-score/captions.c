@@ -21,7 +21,9 @@ static const char manual[] =
     "  captions  in   text B strings, ids i64 [B], names B strings of a list; from text-decode --generate\n"
     "\n"
     "--out holds one line for each picture, its name (its id in the dataset of --data, or its line in the list of\n"
-    "coca-decode), a tab and the caption; with --format json it is a list as COCO's result files have it. --pairs\n"
+    "coca-decode), a tab and the caption; in names a line end is \\n, a tab \\t, CR \\r, a backslash \\\\, and what a terminal\n"
+    "does not show or is not UTF-8 \\xHH for each byte. With --format json it is a list as COCO's result files have it,\n"
+    "with names as they are (not UTF-8: as above), as numbers where a name is spelled as one of 64 bits. --pairs\n"
     "N shows N pictures, evenly spread over --data, with the true captions: on stdout, which then has nothing\n"
     "else unless --out says so, and with --html as a page that holds the pictures (all of them without --pairs).\n"
     "A picture that could not be read has an empty caption, and the exit code is 3 after all is written.\n"
@@ -53,11 +55,12 @@ struct captions {
 #define FIELD(member) offsetof(__typeof__(((struct captions *)0)->own), member)
 static const struct option rows[] = {
     TEXT("data", data, "DIR", NULL, "the dataset that the pictures are of, by their ids", OPTION_LOCAL),
-    TEXT("out", out, "FILE", NULL, "the captions; - is stdout, which is the default without --pairs", OPTION_LOCAL),
+    TEXT("out", out, "FILE", NULL, "the captions; - is stdout, which is the default without --pairs",
+         OPTION_LOCAL | OPTION_OUTPUT),
     CHOICE("format", format, "tsv|json", "tsv", "of --out", OPTION_LOCAL),
     FLAG("append", append, "to what --out has (tsv)", OPTION_LOCAL),
     INT("pairs", pairs, "N", "0", 0, 1e6, "pictures to show with both captions", OPTION_LOCAL),
-    TEXT("html", html, "FILE", NULL, "shows them on a page with the pictures in it", OPTION_LOCAL),
+    TEXT("html", html, "FILE", NULL, "shows them on a page with the pictures in it", OPTION_LOCAL | OPTION_OUTPUT),
 };
 
 static int prepare(void *context, const struct strings *operands) {

@@ -68,6 +68,9 @@ void classes_release(struct classes *classes) {
     class_prompts_release(&classes->prompts);
 }
 
-void classes_print(const struct classes *classes) {
-    for (size_t i = 0; i < classes->prompts.text.count; i++) puts(classes->prompts.text.item[i]);
+void classes_print(const struct classes *classes, char end) {
+    for (size_t i = 0; i < classes->prompts.text.count; i++) {
+        fputs(classes->prompts.text.item[i], stdout);
+        putchar(end);
+    }
 }

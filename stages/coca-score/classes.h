@@ -17,5 +17,5 @@ struct option_table classes_options_table(struct classes_options *options);
 int classes_read(struct classes *classes, const struct classes_options *options, const char *directory);
 void classes_release(struct classes *classes);
 
-// Prints the prompts, one a line, those of a class together: the order in which their embeddings are taken.
-void classes_print(const struct classes *classes);
+// Prints the prompts, `end` behind each, those of a class together: the order in which their embeddings are taken.
+void classes_print(const struct classes *classes, char end);

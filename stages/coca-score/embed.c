@@ -23,6 +23,8 @@ static const char manual[] =
     "--out FILE.npy holds the matrix f32 [N,E]; FILE.safetensors holds embedding f32 [N,E], ids i64 [N], and\n"
     "names u8, each ended by a NUL, when the samples come from a list. What could not be read (a picture that\n"
     "does not decode, an empty text) keeps its row, which is zero, and the exit code is 3 after all is written.\n"
+    "In the lines of --names a line end is \\n, a tab \\t, CR \\r, a backslash \\\\, and what a terminal does not show or\n"
+    "is not UTF-8 \\xHH for each byte.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.";
 
@@ -44,9 +46,9 @@ struct embed {
 
 #define FIELD(member) offsetof(__typeof__(((struct embed *)0)->own), member)
 static const struct option rows[] = {
-    TEXT("out", out, "FILE", NULL, "the embeddings: FILE.npy or FILE.safetensors", OPTION_LOCAL),
+    TEXT("out", out, "FILE", NULL, "the embeddings: FILE.npy or FILE.safetensors", OPTION_LOCAL | OPTION_OUTPUT),
     TEXT("names", names, "FILE", NULL, "writes one line for each row: its name, or its id when it has none",
-         OPTION_LOCAL),
+         OPTION_LOCAL | OPTION_OUTPUT),
     CHOICE("role", role, ROLE_IMAGE "|" ROLE_TEXT, ROLE_IMAGE, "whose embeddings", OPTION_LOCAL),
 };
 
@@ -95,11 +97,16 @@ static int write_names(const struct embeddings *all, const char *path) {
     struct aside aside;
     int status = aside_open(&aside, path);
     if (status) return status;
-    for (int64_t i = 0; i < all->count; i++)
+    struct buffer lines = {0};
+    for (int64_t i = 0; i < all->count; i++) {
         if (all->names.count == (size_t)all->count)
-            fprintf(aside.file, "%s\n", all->names.item[i]);
+            text_escape(&lines, all->names.item[i], strlen(all->names.item[i]));
         else
-            fprintf(aside.file, "%" PRId64 "\n", all->id[i]);
+            buffer_format(&lines, "%" PRId64, all->id[i]);
+        buffer_text(&lines, "\n");
+    }
+    fwrite(lines.bytes, 1, lines.size, aside.file);
+    buffer_release(&lines);
     return aside_commit(&aside);
 }
 

@@ -16,6 +16,7 @@ static const char manual[] =
 struct prompts {
     struct {
         char *data;
+        bool null;
     } own;
     struct classes_options classes;
 };
@@ -24,6 +25,8 @@ struct prompts {
 static const struct option rows[] = {
     TEXT("data", data, "DIR", NULL, "the dataset, with classnames.txt and zeroshot_classification_templates.txt",
          OPTION_LOCAL),
+    FLAG("null", null, "end prompts with NUL bytes, for `coca-tokenize --list FILE --null`",
+         OPTION_LOCAL | OPTION_LETTER('0')),
 };
 
 static int run(void *context, const struct strings *operands) {
@@ -31,7 +34,7 @@ static int run(void *context, const struct strings *operands) {
     struct classes classes = {0};
     (void)operands;
     int status = classes_read(&classes, &prompts->classes, prompts->own.data);
-    if (!status) classes_print(&classes);
+    if (!status) classes_print(&classes, prompts->own.null ? 0 : '\n');
     classes_release(&classes);
     return status;
 }

@@ -35,7 +35,7 @@ struct export {
 #define FIELD(member) offsetof(struct export, member)
 static const struct option rows[] = {
     HEADING("Exporting"),
-    TEXT("out", out, "FILE", NULL, "FILE.safetensors, or FILE.npy for one tensor", 0),
+    TEXT("out", out, "FILE", NULL, "FILE.safetensors, or FILE.npy for one tensor", OPTION_OUTPUT),
     LIST("tensor", tensor, "NAME", "only this tensor", 0),
     TEXT("from", from, "ROLE", NULL, "only messages of this stage", 0),
     FLAG("text", text,

@@ -29,7 +29,7 @@ static const struct option rows[] = {
          0),
     INT("microbatch", microbatch, "B", NULL, 1, 1 << 20, "samples of a message; divides G", 0),
     INT("steps", steps, "S", "1", 1, INFINITY, "steps, all with the same samples", 0),
-    TEXT("out", out, "FILE", NULL, "the recording; - is stdout", 0),
+    TEXT("out", out, "FILE", NULL, "the recording; - is stdout", OPTION_OUTPUT),
 };
 
 // What an edge carries, and who sends it. Of two types the first is what travels when the file has neither.

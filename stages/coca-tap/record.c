@@ -20,7 +20,7 @@ struct record {
 #define FIELD(member) offsetof(struct record, member)
 static const struct option rows[] = {
     HEADING("Recording"),
-    TEXT("out", out, "FILE", NULL, "the recording; - is stdout", 0),
+    TEXT("out", out, "FILE", NULL, "the recording; - is stdout", OPTION_OUTPUT),
 };
 
 static int prepare(void *context, const struct strings *operands) {

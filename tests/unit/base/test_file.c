@@ -114,6 +114,10 @@ static int open_aside(const char *path) {
     return status;
 }
 
+static int check_one(const char *path) {
+    return file_check_output("--out", path);
+}
+
 static int copy_there(const char *path) {
     return file_copy(in_folder("plain"), path);
 }
@@ -141,6 +145,10 @@ static void failures_name_path_reason_and_remedy(void **state) {
         {write_one, "plain/file", EXIT_RUN, "Not a directory", "a part of its path"},
         {write_one, "full-directory", EXIT_RUN, "Is a directory", "name a file in it"},
         {open_aside, "missing/file", EXIT_RUN, "No such file", "its directory exists"},
+        {check_one, "missing/file", EXIT_RUN, "No such file", "its directory exists"},
+        {check_one, "plain/file", EXIT_RUN, "Not a directory", "a part of its path"},
+        {check_one, "full-directory", EXIT_RUN, "Is a directory", "name a file in it"},
+        {check_one, "full-directory/", EXIT_RUN, "--out", "name a file in it"},
         {copy_there, "missing/file", EXIT_RUN, "No such file", "its directory exists"},
         {copy_it, "missing", EXIT_DATA, "No such file", "check the name"},
         {directory_make, "plain", EXIT_RUN, "File exists", "in the way"},
@@ -251,6 +259,65 @@ static void an_abandoned_file_leaves_nothing(void **state) {
     assert_null(aside.file);
     assert_absent(in_folder("gone"));
     assert_absent(in_folder("gone.tmp"));
+}
+
+static void an_output_is_checked_and_nothing_is_left(void **state) {
+    (void)state;
+    struct strings names = {0};
+    char *longest = xformat("%s/%0251d", in_folder("out"), 1);
+    assert_int_equal(directory_make(in_folder("out")), 0);
+    assert_int_equal(check_one(in_folder("out/new")), 0);
+    assert_int_equal(check_one(longest), 0); // with ".tmp" a name of 255 bytes
+    assert_int_equal(directory_list(in_folder("out"), &names), 0);
+    assert_int_equal(names.count, 0);
+    assert_int_equal(file_write(in_folder("out/there"), "old", 3), 0);
+    assert_int_equal(symlink("there", in_folder("out/link")), 0);
+    assert_int_equal(mkfifo(in_folder("out/fifo"), 0600), 0);
+    assert_int_equal(check_one(in_folder("out/there")), 0);
+    assert_int_equal(check_one(in_folder("out/link")), 0);
+    assert_int_equal(check_one(in_folder("out/fifo")), 0); // without a reader, who is not kept waiting for one
+    assert_int_equal(check_one("/dev/null"), 0);
+    assert_int_equal(check_one("-"), 0);
+    assert_holds(in_folder("out/there"), "old", 3);
+    listen_in();
+    int unnamed = check_one("");
+    assert_has(heard(), "--out: the name of the file is empty");
+    assert_int_equal(unnamed, -EXIT_RUN);
+    strings_release(&names);
+    free(longest);
+}
+
+static void a_link_stays_and_its_file_is_replaced(void **state) {
+    (void)state;
+    struct stat info;
+    assert_int_equal(directory_make(in_folder("elsewhere")), 0);
+    assert_int_equal(file_write(in_folder("elsewhere/file"), "old", 3), 0);
+    assert_int_equal(symlink("elsewhere/file", in_folder("shortcut")), 0);
+    assert_int_equal(file_write(in_folder("shortcut"), "newer", 5), 0);
+    assert_int_equal(lstat(in_folder("shortcut"), &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_holds(in_folder("elsewhere/file"), "newer", 5);
+}
+
+static void write_to_descriptor(void) {
+    int pipe_ends[2];
+    char got[8] = {0};
+    if (pipe(pipe_ends) || dup2(pipe_ends[1], 9) < 0 || file_write("/dev/fd/9", "through", 7)) abort();
+    if (read(pipe_ends[0], got, sizeof got) != 7 || strcmp(got, "through")) abort();
+    _exit(0);
+}
+
+static void devices_and_descriptors_are_written_as_they_stand(void **state) {
+    (void)state;
+    struct stat info;
+    assert_int_equal(file_write("/dev/null", "x", 1), 0);
+    assert_int_equal(stat("/dev/null", &info), 0);
+    assert_true(S_ISCHR(info.st_mode));
+    listen_in();
+    int status = file_write("/dev/full", "x", 1);
+    assert_has(heard(), "/dev/full: cannot be written: No space left");
+    assert_int_equal(status, -EXIT_RUN);
+    assert_exits(write_to_descriptor, 0, "");
 }
 
 static void write_beside(void) {
@@ -401,6 +468,9 @@ int main(void) {
         cmocka_unit_test(a_file_that_grows_too_large_is_not_there),
         cmocka_unit_test(a_file_appears_when_it_is_committed),
         cmocka_unit_test(an_abandoned_file_leaves_nothing),
+        cmocka_unit_test(an_output_is_checked_and_nothing_is_left),
+        cmocka_unit_test(a_link_stays_and_its_file_is_replaced),
+        cmocka_unit_test(devices_and_descriptors_are_written_as_they_stand),
         cmocka_unit_test(a_name_without_a_directory_is_written_here),
         cmocka_unit_test(a_copy_is_the_same),
         cmocka_unit_test(directories_are_made_with_their_parents),

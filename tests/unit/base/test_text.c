@@ -64,9 +64,38 @@ static void a_line_holds_no_controls_and_no_broken_bytes(void **state) {
     (void)state;
     assert_clean("a\tb\nc\x7f\x1b[0m", 10, "a b c  [0m");
     assert_clean("gr\xc3\xbcn", 5, "gr\xc3\xbcn");
-    assert_clean("gr\xc3\xbcn\xff", 6, "gr??n?"); // one broken byte, and none can be trusted
+    assert_clean("gr\xc3\xbcn\xff\xe2\x82.", 9, "gr\xc3\xbcn??.");
     assert_clean("a\0b", 3, "a b");
     assert_clean("", 0, "");
+}
+
+// A terminal takes U+009B for ESC [; U+202E and U+2066 turn round what follows; U+2028 ends a line.
+static void characters_that_act_are_not_shown(void **state) {
+    (void)state;
+    assert_clean("a\xc2\x9b"
+                 "1mb\xc2\x80\xc2\x9f\xc2\xa0",
+                 12, "a 1mb  \xc2\xa0");
+    assert_clean("\xe2\x80\xae|\xe2\x80\xaa|\xe2\x81\xa6|\xe2\x81\xa9", 15, " | | | ");
+    assert_clean("\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xa7\xe2\x80\xaf", 12, "  \xe2\x80\xa7\xe2\x80\xaf");
+    assert_clean("\xe2\x81\xa5\xe2\x81\xaa\xf0\x9f\x90\xb8", 10, "\xe2\x81\xa5\xe2\x81\xaa\xf0\x9f\x90\xb8");
+}
+
+static void assert_escaped(const char *text, size_t size, const char *wanted) {
+    struct buffer out = {0};
+    text_escape(&out, text, size);
+    assert_string_equal(out.bytes, wanted);
+    buffer_release(&out);
+}
+
+static void an_escaped_text_is_one_line_of_its_own(void **state) {
+    (void)state;
+    assert_escaped("two\nlines\t.jpg\r", 15, "two\\nlines\\t.jpg\\r");
+    assert_escaped("a\\n \x1b[0m\x7f\0", 10, "a\\\\n \\x1b[0m\\x7f\\x00");
+    assert_escaped("caf\xe9 gr\xc3\xbcn", 9, "caf\\xe9 gr\xc3\xbc");
+    assert_escaped("\xe2\x80\xae"
+                   "gpj",
+                   6, "\\xe2\\x80\\xaegpj");
+    assert_escaped(NULL, 0, "");
 }
 
 int main(void) {
@@ -76,6 +105,8 @@ int main(void) {
         cmocka_unit_test(suffixes_of_either_case_are_alike),
         cmocka_unit_test(a_list_comes_apart),
         cmocka_unit_test(a_line_holds_no_controls_and_no_broken_bytes),
+        cmocka_unit_test(characters_that_act_are_not_shown),
+        cmocka_unit_test(an_escaped_text_is_one_line_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

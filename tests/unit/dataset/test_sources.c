@@ -210,6 +210,60 @@ static void test_a_list_grows_until_it_is_closed(void **state) {
     unlink(list);
 }
 
+// As editors and shells of Windows write it; the mark may come in pieces, and a CR within a line is the line's.
+static void test_a_list_of_any_system(void **state) {
+    (void)state;
+    struct sources *sources;
+    append("\xef");
+    assert_int_equal(sources_open(&sources, &(struct sources_options){.list = list}), 0);
+    assert_count(sources, 0, true);
+    append("\xbb\xbf"
+           "one\r\n\r\nt\rwo\r\nlast\r");
+    assert_count(sources, 3, true);
+    assert_int_equal(file_write(closed, "", 0), 0);
+    assert_count(sources, 4, false);
+    assert_line(sources, 0, "one");
+    assert_line(sources, 1, "");
+    assert_line(sources, 2, "t\rwo");
+    assert_line(sources, 3, "last");
+    assert_line(sources, 0, "one");
+    sources_close(&sources);
+    unlink(list);
+    append("\xef\xbb\xbf");
+    assert_int_equal(sources_open(&sources, &(struct sources_options){.list = list}), 0);
+    assert_count(sources, 0, false);
+    sources_close(&sources);
+    unlink(list);
+    unlink(closed);
+}
+
+static void test_a_list_of_nul_ended_entries(void **state) {
+    (void)state;
+    static const char entries[] = "\xef\xbb\xbf"
+                                  "two\nlines\r\0\0\f\0rest";
+    struct sources *sources;
+    bool growing;
+    int64_t count;
+    assert_int_equal(file_write(list, entries, sizeof entries - 1), 0);
+    assert_int_equal(file_write(closed, "", 0), 0);
+    assert_int_equal(sources_open(&sources, &(struct sources_options){.list = list, .null = true}), 0);
+    assert_count(sources, 4, false);
+    assert_line(sources, 0,
+                "\xef\xbb\xbf"
+                "two\nlines\r");
+    assert_line(sources, 1, "");
+    assert_line(sources, 2, "\f");
+    assert_line(sources, 3, "rest");
+    sources_close(&sources);
+    assert_int_equal(sources_open(&sources, &(struct sources_options){.list = list}), 0);
+    listen_in();
+    assert_int_equal(sources_count(sources, &count, &growing), -EXIT_DATA);
+    assert_has(heard(), "holds NUL bytes: --null reads");
+    sources_close(&sources);
+    unlink(list);
+    unlink(closed);
+}
+
 static void test_long_lists_and_long_lines(void **state) {
     (void)state;
     struct sources *sources;
@@ -284,6 +338,8 @@ int main(void) {
         cmocka_unit_test(test_purposes_have_keys_of_their_own),
         cmocka_unit_test(test_a_record_that_makes_no_sense_is_a_sample_with_a_reason),
         cmocka_unit_test(test_a_list_grows_until_it_is_closed),
+        cmocka_unit_test(test_a_list_of_any_system),
+        cmocka_unit_test(test_a_list_of_nul_ended_entries),
         cmocka_unit_test(test_long_lists_and_long_lines),
         cmocka_unit_test(test_a_dataset_that_changed_is_refused),
         cmocka_unit_test(test_what_is_refused),

@@ -41,7 +41,7 @@ static void test_a_batch_that_is_cut_is_full_of_fillers(void **state) {
     struct spool *spool;
     (void)state;
     assert_int_equal(spool_writer_open(&writer, path, BATCH), 0);
-    assert_int_equal(spool_open(&spool, path), 0);
+    assert_int_equal(spool_open(&spool, path, SPOOL_NUL), 0);
     spool_cut(&writer); // nothing was begun
     write_text(&writer, "a");
     write_text(&writer, "");
@@ -85,7 +85,7 @@ static void test_lines_are_found_in_any_order(void **state) {
         spool_write(&writer, text, (size_t)(length + i % 97));
     }
     assert_int_equal(spool_writer_close(&writer), 0);
-    assert_int_equal(spool_open(&spool, path), 0);
+    assert_int_equal(spool_open(&spool, path, SPOOL_NUL), 0);
     expect_lines(spool, MANY, false);
     for (int64_t i = 0; i < MANY; i++) expect_line(spool, i);
     for (int64_t i = MANY - 1; i >= 0; i -= 37) expect_line(spool, i);
@@ -102,7 +102,7 @@ static void test_a_path_is_used_again(void **state) {
         assert_int_equal(spool_writer_open(&writer, path, BATCH), 0);
         write_text(&writer, "a");
         assert_int_equal(spool_flush(&writer), 0);
-        assert_int_equal(spool_open(&spool, path), 0);
+        assert_int_equal(spool_open(&spool, path, SPOOL_NUL), 0);
         expect_lines(spool, 1, true);
         write_text(&writer, "b");
         assert_int_equal(spool_writer_close(&writer), 0);
@@ -111,11 +111,26 @@ static void test_a_path_is_used_again(void **state) {
     }
 }
 
+static void test_what_cannot_be_a_line(void **state) {
+    (void)state;
+    char *text = xcalloc(SPOOL_LINE_LIMIT, 1);
+    memset(text, 'x', SPOOL_LINE_LIMIT);
+    assert_non_null(spool_refuses(text, SPOOL_LINE_LIMIT));
+    assert_null(spool_refuses(text, SPOOL_LINE_LIMIT - 1));
+    free(text);
+    assert_non_null(spool_refuses("a\0b", 3));
+    assert_non_null(spool_refuses(SPOOL_FILLER, strlen(SPOOL_FILLER)));
+    assert_null(spool_refuses("\f", 1));
+    assert_null(spool_refuses("two\nlines", 9));
+    assert_null(spool_refuses("", 0));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_batch_that_is_cut_is_full_of_fillers),
         cmocka_unit_test(test_lines_are_found_in_any_order),
         cmocka_unit_test(test_a_path_is_used_again),
+        cmocka_unit_test(test_what_cannot_be_a_line),
     };
     return cmocka_run_group_tests(tests, make, clear);
 }

@@ -23,7 +23,7 @@ static const struct option rows[] = {
     {"steps", OPTION_INT, FIELD(steps), "N", "10", 1, 64, "how many", OPTION_IDENTITY},
     {"lr", OPTION_REAL, FIELD(rate), "RATE", "1e-3", 0, INFINITY, "learning rate", 0},
     {"augment", OPTION_FLAG, FIELD(augment), NULL, "true", 0, 0, "random crops", 0},
-    {"quick", OPTION_FLAG, FIELD(quick), NULL, NULL, 0, 0, "fewer of them", 0},
+    {"quick", OPTION_FLAG, FIELD(quick), NULL, NULL, 0, 0, "fewer of them", OPTION_LETTER('q')},
 };
 static const struct option more[] = {
     {"memory", OPTION_INT, FIELD(memory), "BYTES", NULL, 0, 0, "limit", 0},
@@ -109,10 +109,40 @@ static void test_refused(void **state) {
     assert_int_equal(PARSE(NULL, "--mode", "mea"), -EXIT_USAGE);
     assert_int_equal(PARSE(NULL, "--quick=true"), -EXIT_USAGE);
     assert_int_equal(PARSE(NULL, "--no-steps"), -EXIT_USAGE);
-    assert_int_equal(PARSE(NULL, "-q"), -EXIT_USAGE);
+    assert_int_equal(PARSE(NULL, "-x"), -EXIT_USAGE);
     assert_int_equal(PARSE(NULL, "operand"), -EXIT_USAGE);
     assert_int_equal(settings.steps, 10);
     assert_int_equal(settings.memory, 0);
+}
+
+static void test_letters(void **state) {
+    (void)state;
+    assert_int_equal(PARSE(NULL, "-qx"), -EXIT_USAGE);
+    assert_false(settings.quick);
+    assert_int_equal(PARSE(NULL, "-q"), 0);
+    assert_true(settings.quick);
+}
+
+// Which options name outputs, the rows say; the others may name what is not there.
+static void test_outputs_are_checked(void **state) {
+    (void)state;
+    const struct option outputs[] = {
+        {"name", OPTION_TEXT, FIELD(name), "FILE", NULL, 0, 0, "", OPTION_OUTPUT},
+        {"train-data", OPTION_LIST, FIELD(data), "EDGE=FILE", NULL, 0, 0, "", OPTION_OUTPUT},
+    };
+    assert_int_equal(PARSE(NULL, "--name", "/missing/file", "--train-data", "a=/dev/null"), 0);
+    assert_int_equal(options_check_outputs(tables), 0);
+    struct option_table marked = OPTION_TABLE(outputs, &settings);
+    struct option_table *const only[] = {&marked, NULL};
+    listen_in();
+    assert_int_equal(options_check_outputs(only), -EXIT_RUN);
+    assert_has(heard(), "--name /missing/file: cannot be written");
+    assert_int_equal(PARSE(NULL, "--name=-", "--train-data", "a=-", "--train-data=not yet checked"), 0);
+    assert_int_equal(options_check_outputs(only), 0);
+    assert_int_equal(PARSE(NULL, "--name", "-", "--train-data", "a=/missing/b=c"), 0);
+    listen_in();
+    assert_int_equal(options_check_outputs(only), -EXIT_RUN);
+    assert_has(heard(), "--train-data /missing/b=c: cannot be written");
 }
 
 static void test_json_and_back(void **state) {
@@ -159,7 +189,7 @@ static void test_help(void **state) {
                                     "  --steps N                   how many (default 10; 1 to 64)\n"
                                     "  --lr RATE                   learning rate (default 1e-3; at least 0)\n"
                                     "  --[no-]augment              random crops\n"
-                                    "  --quick                     fewer of them\n"
+                                    "  -q, --quick                 fewer of them\n"
                                     "\nOptions:\n"
                                     "  --memory BYTES              limit\n"
                                     "  --mode mean|sum             of the two directions (default sum)\n"
@@ -230,6 +260,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_command_line, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_letters, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_outputs_are_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json_and_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_help, setup, teardown),

@@ -83,7 +83,7 @@ static void append(const char *path, const char *text) {
 }
 
 static int enter(void **state) {
-    said = (struct worker_options){NULL, NULL};
+    said = (struct worker_options){.list = NULL};
     if (enter_folder(state)) return -1;
     write_set("data", 10);
     return 0;
