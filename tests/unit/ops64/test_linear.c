@@ -18,7 +18,7 @@ static double linear_loss(void *context) {
         double *identity = zero_array(s.I * s.I), *pre = zero_array(s.R * s.I);
         for (int64_t i = 0; i < s.I; i++) identity[i * s.I + i] = 1;
         c->ops->linear_activation_forward(c->ops, c->hidden, pre, c->x, identity, NULL,
-                                          (struct linear_shape){s.R, s.I, s.I, s.layout}, c->activation);
+                                          (struct linear_shape){s.R, s.I, s.I, s.layout, NULL}, c->activation);
         free(identity);
         free(pre);
         in = c->hidden;
