@@ -122,8 +122,8 @@ bool ops_same_backend(const char *device, const char *other);
 int ops_device_index(const char *device);
 
 // What the backend takes for itself: scratch_bytes, and copy_bytes for each of so many weights of linear maps in each
-// direction in which they are used, the forward pass alone or, with train, the backward pass too.
-int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool train);
+// direction in which they are used, the forward pass alone or, with train, the backward pass too. `narrow`: they are int8.
+int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool narrow, bool train);
 
 // Counts and times every operation from here on, and prints a table sorted by time to stderr.
 void ops_profile_start(struct ops *ops);
