@@ -11,7 +11,8 @@
 #   --benchmark ROOT   a tar root of CLIP_benchmark, packed into ROOT/cocaflow: retrieval or zero-shot, as it says itself
 #   --dataset NAME in the results, else the folder's; --step N in them; --results FILE: merged there (with --run: RUN/results.json)
 #
-# All else (--precision, --device, …) is the stages'. Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 a stage lost.
+# How captions are made: the options of caption.sh. All else (--precision, --device, …) is the stages'. Exit codes: 0 done, 1
+# run-time failure, 2 usage, 3 bad data, 4 a stage lost.
 set -uo pipefail
 source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/weights.sh"
 [[ ${1-} == --help || $# -eq 0 ]] && { usage; exit $((!$# * 2)); }
@@ -24,9 +25,11 @@ take classes 'classnames|templates|class-set'
 take results 'results|step|dataset'
 take shown 'html|pairs|out|format'
 take batch microbatch
+take generate "$generation"
 weights+=("${options[@]}")
 ((${#operands[@]})) && fail 2 "unexpected argument '${operands[0]}'"
 ((${#tasks[@]})) || fail 2 "no task: give --zero-shot, --retrieval, --losses or --caption with a dataset, or --benchmark"
+((!${#generate[@]})) || [[ " ${tasks[*]}" == *' --caption='* ]] || fail 2 "${generate[0]} is for --caption"
 
 score() { sink score coca-score "$1" --data "$data" "${weights[@]}" "${batch[@]}" "${@:2}"; }
 

@@ -44,7 +44,7 @@ void utf8_repair(struct buffer *out, const char *text, size_t size) {
 void utf8_escape(struct buffer *out, const char *name, size_t size) {
     for (size_t at = 0, length; at < size; at += length) {
         bool whole;
-        length = character((const unsigned char *)name + at, size - at, &whole);
+        length = utf8_character(name + at, size - at, &whole);
         if (whole && (name[at] != '\\' || at + 1 == size || name[at + 1] != 'x')) {
             buffer_append(out, name + at, length);
             continue;

@@ -50,7 +50,7 @@ static void multiply(struct tiles *tiles, const struct tile *tile) {
     ops->copy(ops, tiles->columns, tiles->whole + tile->column * tiles->E, row_bytes(tiles, tile->C));
     ops->weights_changed(ops);
     ops->linear_forward(ops, tiles->x, tiles->rows, tiles->columns, NULL, NULL,
-                        (struct linear_shape){tile->R, tiles->E, tile->C, WEIGHT_OUT_IN});
+                        (struct linear_shape){tile->R, tiles->E, tile->C, WEIGHT_OUT_IN, NULL});
 }
 
 // A cosine is rows[r]·columns[c], so the tile's part of the rows' gradient is d_rows[R,E] = x·columns, x the gradient
@@ -58,7 +58,7 @@ static void multiply(struct tiles *tiles, const struct tile *tile) {
 static void add_gradient(struct tiles *tiles, const struct tile *tile) {
     struct ops *ops = tiles->ops;
     ops->linear_forward(ops, tiles->d_rows, tiles->x, tiles->columns, NULL, tile->column ? tiles->d_rows : NULL,
-                        (struct linear_shape){tile->R, tile->C, tiles->E, WEIGHT_IN_OUT});
+                        (struct linear_shape){tile->R, tile->C, tiles->E, WEIGHT_IN_OUT, NULL});
 }
 
 void tiles_walk(struct tiles *tiles, const float *embedding, float *d, tile_work *work, void *rule) {

@@ -73,9 +73,10 @@ void ops_close(struct ops **ops) {
 }
 
 // Forward a weight is read by its inputs, backward by its outputs: a backend that lays weights out for its products
-// keeps a copy for each.
-int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool train) {
-    return ops->scratch_bytes + (train ? 2 : 1) * weights * ops->copy_bytes;
+// keeps a copy for each, of the weight's own type.
+int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool narrow, bool train) {
+    int64_t each = narrow && ops->copy_bytes ? 1 : ops->copy_bytes;
+    return ops->scratch_bytes + (train ? 2 : 1) * weights * each;
 }
 
 void *ops_allocate(struct ops *ops, size_t bytes) {

@@ -26,10 +26,12 @@ typedef float real;
 // How a weight matrix lies: [O,I] as in torch.nn.Linear, or [I,O] as CLIP's `proj` and `text_projection`.
 enum weight_layout { WEIGHT_OUT_IN, WEIGHT_IN_OUT };
 
-// A linear map of R rows of I elements to R rows of O elements.
+// A linear map of R rows of I elements to R rows of O elements. With `scale` the weight is int8, and W is
+// scale[o]·weight[o,i]; only forward passes have such weights.
 struct linear_shape {
     int64_t R, I, O;
     enum weight_layout layout;
+    const real *scale; // [O], or NULL: the weight is of the compute type
 };
 
 // GELU is x·Φ(x) with the exact Φ (erf); QUICK_GELU is x·sigmoid(1.702x), as OpenAI's CLIP.
@@ -120,8 +122,8 @@ bool ops_same_backend(const char *device, const char *other);
 int ops_device_index(const char *device);
 
 // What the backend takes for itself: scratch_bytes, and copy_bytes for each of so many weights of linear maps in each
-// direction in which they are used, the forward pass alone or, with train, the backward pass too.
-int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool train);
+// direction in which they are used, the forward pass alone or, with train, the backward pass too. `narrow`: they are int8.
+int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool narrow, bool train);
 
 // Counts and times every operation from here on, and prints a table sorted by time to stderr.
 void ops_profile_start(struct ops *ops);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "model/params/narrow.h"
 #include "optim/tuning.h"
 #include "run/checkpoint.h"
 #include "run/pretrained.h"
@@ -93,7 +94,8 @@ int part_open(struct part *part, const struct stage_row *row, struct run *run) {
 }
 
 int part_load(struct part *part, bool train) {
-    part->params = params_new(part->ops, &part->config, part->row->part, train);
+    part->params = part->narrow ? params_new_narrow(part->ops, &part->config, part->row->part)
+                                : params_new(part->ops, &part->config, part->row->part, train);
     if (part->row->tuning) {
         struct tuning tuning = part->row->tuning(&part->run->options);
         tuning_apply(part->params, &tuning);
@@ -130,7 +132,8 @@ int64_t part_count(const struct part *part) {
 }
 
 struct memory_bytes part_bytes(const struct part *part, bool train) {
-    struct params *layout = params_layout(&part->config, part->row->part);
+    struct params *layout = part->narrow ? params_layout_narrow(&part->config, part->row->part)
+                                         : params_layout(&part->config, part->row->part);
     struct optimizer_settings settings = optimizer_settings_of_run(part->run);
     int64_t block = layout->elements * (int64_t)sizeof(real), optimizer = optimizer_bytes(layout, &settings);
     int64_t weights = params_linear_count(layout);
@@ -139,7 +142,8 @@ struct memory_bytes part_bytes(const struct part *part, bool train) {
     if (train) bytes.device += block + optimizer;
     // The largest file of a checkpoint, the optimizer's, is written from a copy in host memory and read again.
     if (train) bytes.host = 2 * optimizer;
-    if (weights) bytes.device += ops_own_bytes(part->ops, weights, train);
+    if (part->narrow) bytes.device += narrow_bytes(layout);
+    if (weights) bytes.device += ops_own_bytes(part->ops, weights, part->narrow, train);
     params_free(&layout);
     return bytes;
 }

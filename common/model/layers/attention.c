@@ -23,7 +23,7 @@ struct attention attention_find(const struct params *params, const char *prefix,
         struct weight packed = params_weight(params, "%s.in_proj_weight", prefix);
         attention.qkv = part_of(packed, bias, D, 3 * D);
         attention.q = part_of(packed, bias, D, D);
-        attention.kv = part_of(weight_at(packed, dtype, D * D), kv_bias, D, 2 * D);
+        attention.kv = part_of(weight_rows(packed, dtype, D, D), kv_bias, D, 2 * D);
     } else {
         attention.q = part_of(params_weight(params, "%s.q_proj_weight", prefix), bias, D, D);
         // v_proj_weight is laid out directly behind k_proj_weight

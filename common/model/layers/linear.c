@@ -17,7 +17,7 @@ struct linear linear_matrix(struct weight weight, int64_t I, int64_t O) {
 }
 
 struct linear_shape linear_shape_of(const struct linear *linear, int64_t R) {
-    return (struct linear_shape){R, linear->I, linear->O, linear->layout};
+    return (struct linear_shape){R, linear->I, linear->O, linear->layout, linear->weight.scale};
 }
 
 void linear_apply(struct ops *ops, const struct linear *linear, void *out, const void *in, const void *residual,

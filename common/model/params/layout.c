@@ -26,6 +26,31 @@ struct params *params_layout(const struct model_config *config, const struct mod
     return params;
 }
 
+int64_t param_outputs(const struct param *param) {
+    return param->shape.dim[param->layout == WEIGHT_OUT_IN ? 0 : param->shape.rank - 1];
+}
+
+// Bytes lie without gaps, so that those of adjacent weights, and their scales, still are adjacent.
+struct params *params_layout_narrow(const struct model_config *config, const struct model_part *part) {
+    struct params *params = params_layout(config, part);
+    params->elements = 0;
+    for (int i = 0; i < params->count; i++) {
+        struct param *param = &params->item[i];
+        if (param->linear) {
+            param->offset = params->bytes;
+            param->scale = params->scales;
+            params->bytes += shape_count(param->shape);
+            params->scales += param_outputs(param);
+        } else {
+            align(params);
+            param->offset = params->elements;
+            params->elements += shape_count(param->shape);
+        }
+    }
+    align(params);
+    return params;
+}
+
 const struct param *params_find(const struct params *params, const char *name) {
     for (int i = 0; i < params->count; i++)
         if (!strcmp(params->item[i].name, name)) return &params->item[i];
@@ -98,6 +123,16 @@ void params_layout_add_linear(struct params *params, struct shape shape, double 
     struct param *param = append(params, shape, deviation, format, list);
     va_end(list);
     param->decay = param->linear = true;
+}
+
+void params_layout_add_matrix(struct params *params, struct shape shape, double deviation, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    align(params);
+    struct param *param = append(params, shape, deviation, format, list);
+    va_end(list);
+    param->decay = param->linear = true;
+    param->layout = WEIGHT_IN_OUT;
 }
 
 void params_layout_add_table(struct params *params, struct shape shape, double deviation, enum positions positions,

@@ -18,10 +18,12 @@ enum { GROUP_NEVER_LOCKED = INT_MAX, GROUP_ALWAYS_LOCKED = INT_MIN };
 struct param {
     char name[TENSOR_NAME]; // PyTorch's and open_clip's: "visual.transformer.resblocks.0.attn.in_proj_weight"
     struct shape shape;
-    int64_t offset; // elements from the start of the blocks
-    bool decay;     // weight decay applies: to weights of linear maps and to tables
-    bool linear;    // the weight of a linear map, which backends keep copies of
-    bool optional;  // a file may be without it: it keeps its initial value then
+    int64_t offset;            // elements from the start of the blocks, or of the bytes where it is kept in these
+    int64_t scale;             // where its scales begin, if it is kept in bytes
+    bool decay;                // weight decay applies: to weights of linear maps and to tables
+    bool linear;               // the weight of a linear map, which backends keep copies of
+    enum weight_layout layout; // of such a weight
+    bool optional;             // a file may be without it: it keeps its initial value then
     enum positions positions;
     int group;              // of its tower, from the bottom (optim/tuning.h), or one of the two above
     int layer;              // of its part, from the bottom
@@ -32,6 +34,10 @@ struct param {
 
 // The table alone, without memory for its contents: names, shapes, counts. `ops` and the blocks are NULL.
 struct params *params_layout(const struct model_config *config, const struct model_part *part);
+
+// The same with places of their own for weights of linear maps: in bytes and scales, and none among the elements.
+struct params *params_layout_narrow(const struct model_config *config, const struct model_part *part);
+int64_t param_outputs(const struct param *param); // of a weight of a linear map
 
 const struct param *params_find(const struct params *params, const char *name); // NULL if none
 int64_t params_count(const struct params *params);                              // trainable numbers
@@ -45,10 +51,12 @@ void params_layout_tower(struct params *params, int groups, int top);
 void params_layout_place(struct params *params, int group, int layer);
 
 // Each adds one tensor; its name is the format's. Initial values: mean and deviation.
-// The weight of a linear map.
+// The weight of a linear map, outputs first, or inputs first.
 void params_layout_add_linear(struct params *params, struct shape shape, double deviation, const char *format, ...)
     PRINTF_LIKE(4, 5);
-// The same directly behind the tensor before it, so that one linear map can run over both.
+void params_layout_add_matrix(struct params *params, struct shape shape, double deviation, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+// As add_linear, directly behind the tensor before it, so that one linear map can run over both.
 void params_layout_add_adjacent(struct params *params, struct shape shape, double deviation, const char *format, ...)
     PRINTF_LIKE(4, 5);
 // Rows that are looked up or stand for themselves: embeddings, queries.

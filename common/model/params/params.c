@@ -10,20 +10,33 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "model/params/narrow.h"
 #include "ops/cpu/pool.h"
 
-struct params *params_new(struct ops *ops, const struct model_config *config, const struct model_part *part,
-                          bool train) {
-    struct params *params = params_layout(config, part);
+static void allocate_blocks(struct params *params, struct ops *ops) {
     size_t elements = (size_t)params->elements;
     params->ops = ops;
     params->master = ops_allocate(ops, elements * sizeof(real));
     params->value = ops->dtype == DT_REAL ? params->master : ops_allocate(ops, elements * dtype_size(ops->dtype));
-    if (train) params->gradient = ops_allocate(ops, elements * sizeof(real));
+}
+
+struct params *params_new(struct ops *ops, const struct model_config *config, const struct model_part *part,
+                          bool train) {
+    struct params *params = params_layout(config, part);
+    allocate_blocks(params, ops);
+    if (train) params->gradient = ops_allocate(ops, (size_t)params->elements * sizeof(real));
+    return params;
+}
+
+struct params *params_new_narrow(struct ops *ops, const struct model_config *config, const struct model_part *part) {
+    struct params *params = params_layout_narrow(config, part);
+    allocate_blocks(params, ops);
+    params->narrow = narrow_new(ops, params);
     return params;
 }
 
 static void release_blocks(struct params *params) {
+    if (params->narrow) narrow_free(&params->narrow, params->ops);
     if (params->gradient) ops_release(params->ops, params->gradient);
     if (params->value != params->master) ops_release(params->ops, params->value);
     if (params->master) ops_release(params->ops, params->master);
@@ -45,13 +58,28 @@ struct weight params_weight(const struct params *params, const char *format, ...
     va_end(list);
     const struct param *param = params_find(params, name);
     if (!param) bug("no parameter %s", name);
-    return weight_at((struct weight){params->value, params->master, params->gradient}, params->ops->dtype,
+    if (params->narrow && param->linear) return narrow_weight(params->narrow, param);
+    return weight_at((struct weight){params->value, params->master, params->gradient, NULL}, params->ops->dtype,
                      param->offset);
 }
 
 struct weight weight_at(struct weight weight, enum dtype dtype, int64_t elements) {
     return (struct weight){(char *)weight.value + elements * (int64_t)dtype_size(dtype), weight.master + elements,
-                           weight.gradient ? weight.gradient + elements : NULL};
+                           weight.gradient ? weight.gradient + elements : NULL, NULL};
+}
+
+struct weight weight_rows(struct weight weight, enum dtype dtype, int64_t rows, int64_t inputs) {
+    if (!weight.scale) return weight_at(weight, dtype, rows * inputs);
+    return (struct weight){(int8_t *)weight.value + rows * inputs, NULL, NULL, weight.scale + rows};
+}
+
+real *params_destination(struct params *params, const struct param *param) {
+    if (params->narrow && param->linear) return narrow_destination(params->narrow, params->ops);
+    return params->master + param->offset;
+}
+
+void params_settle(struct params *params, const struct param *param) {
+    if (params->narrow && param->linear) narrow_settle(params->narrow, params->ops, param);
 }
 
 // Elements first … first + n of one tensor, on their way to the device.
@@ -77,12 +105,13 @@ static void draw_tensor(struct params *params, struct pool *pool, real *piece, c
                         uint64_t seed) {
     struct drawing job = {.to = piece, .param = param, .key = random_key(seed, param->name)};
     int64_t count = shape_count(param->shape);
+    real *to = params_destination(params, param);
     for (job.first = 0; job.first < count; job.first += job.n) {
         job.n = count - job.first < PIECE ? count - job.first : PIECE;
         pool_run(pool, job.n < DRAW_ALONE, draw, &job);
-        params->ops->upload(params->ops, params->master + param->offset + job.first, piece,
-                            (size_t)job.n * sizeof *piece);
+        params->ops->upload(params->ops, to + job.first, piece, (size_t)job.n * sizeof *piece);
     }
+    params_settle(params, param);
 }
 
 // Every number follows from its key and place alone, so that the team's size does not show.
@@ -99,6 +128,7 @@ void params_initialize(struct params *params, uint64_t seed) {
 
 void params_refresh(struct params *params) {
     struct ops *ops = params->ops;
+    if (params->narrow) narrow_settled(params->narrow, ops);
     if (params->value != params->master)
         ops->convert(ops, params->value, ops->dtype, params->master, DT_REAL, params->elements);
     ops->weights_changed(ops);

@@ -10,28 +10,42 @@ struct params {
     struct param *item;
     int count;
     int64_t elements;           // of one block, alignment included (the gaps are zero)
+    int64_t bytes, scales;      // of weights that are kept in int8 (params_layout_narrow), and of their outputs
     int groups, top;            // of its tower that a lock counts, and the number of its last layer (optim/tuning.h)
     int next_group, next_layer; // while it is laid out
     real *master;               // [elements]
+    struct narrow *narrow;      // weights of linear maps that are kept in bytes, or NULL: they are among the elements
     void *value;                // [elements] of ops->dtype; the masters themselves when that is DT_REAL
     real *gradient;             // [elements], NULL without training
 };
 
-// Where one parameter lies in the three blocks, as layers use it.
+// Where one parameter lies in the three blocks, as layers use it. With `scale` the value is int8 and belongs to a
+// linear map (struct linear_shape); there are no masters then.
 struct weight {
     void *value;
     real *master, *gradient;
+    const real *scale;
 };
 struct weight weight_at(struct weight weight, enum dtype dtype, int64_t elements); // so many elements further on
+// So many outputs further on, of a matrix whose rows are outputs of so many inputs.
+struct weight weight_rows(struct weight weight, enum dtype dtype, int64_t rows, int64_t inputs);
 
 // Lays out and allocates; contents are zero. `train` adds the gradient block.
 struct params *params_new(struct ops *ops, const struct model_config *config, const struct model_part *part,
                           bool train);
+// The same without training, with the weights of linear maps in int8 and a scale for each of their outputs: they are
+// made so when their values come, and take a byte instead of the f32 and the compute type.
+struct params *params_new_narrow(struct ops *ops, const struct model_config *config, const struct model_part *part);
 void params_free(struct params **params);                                                            // a layout too
 struct weight params_weight(const struct params *params, const char *format, ...) PRINTF_LIKE(2, 3); // bug() if none
 
 // Initial values from (seed, tensor name) with open_clip's deviations; gradients become zero. In ops->threads threads.
 void params_initialize(struct params *params, uint64_t seed);
+
+// Where a parameter's values are written on the device, f32 of its shape; when all are there params_settle makes of
+// them what is kept. One parameter at a time.
+real *params_destination(struct params *params, const struct param *param);
+void params_settle(struct params *params, const struct param *param);
 
 // The masters were written: renews the values in the compute type.
 void params_refresh(struct params *params);

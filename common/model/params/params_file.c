@@ -93,7 +93,9 @@ static void load_tensor(struct params *params, const struct param *param, const 
     const real *values = converted ? converted : tensor->data;
     if (converted) dtype_convert(converted, DT_REAL, tensor->data, tensor->dtype, found);
     if (resampled) resample(resampled, param, values, tensor->shape);
-    params->ops->upload(params->ops, params->master + param->offset, same ? values : resampled, count * sizeof *values);
+    params->ops->upload(params->ops, params_destination(params, param), same ? values : resampled,
+                        count * sizeof *values);
+    params_settle(params, param);
     free(converted);
     free(resampled);
 }
@@ -103,7 +105,8 @@ static void keep_initial(struct params *params, const struct param *param, const
     real *values = xmalloc(count * sizeof *values);
     for (size_t i = 0; i < count; i++) values[i] = (real)param->mean;
     note("%s has no %s; it starts at %g", path, param->name, param->mean);
-    params->ops->upload(params->ops, params->master + param->offset, values, count * sizeof *values);
+    params->ops->upload(params->ops, params_destination(params, param), values, count * sizeof *values);
+    params_settle(params, param);
     free(values);
 }
 

@@ -34,7 +34,7 @@ static void add_pooling(struct params *params, const struct model_config *config
     if (vision->pool == POOL_CASCADE) add_pooler(params, "visual.attn_pool_contrastive", 1, D, D);
     params_layout_place(params, vision->layers + 1, params->top);
     if (vision->proj)
-        params_layout_add_linear(params, SHAPE(D, config->embed_dim),
+        params_layout_add_matrix(params, SHAPE(D, config->embed_dim),
                                  inverse_root(config->family == FAMILY_OPEN_CLIP ? W : D), "visual.proj");
 }
 

@@ -15,7 +15,7 @@ static void add_unimodal(struct params *params, const struct model_config *confi
     params_layout_place(params, text->layers, params->top);
     params_layout_add_norm(params, D, "text.ln_final");
     params_layout_place(params, text->layers + 1, params->top);
-    params_layout_add_linear(params, SHAPE(D, config->embed_dim), inverse_root(D), "text.text_projection");
+    params_layout_add_matrix(params, SHAPE(D, config->embed_dim), inverse_root(D), "text.text_projection");
 }
 
 static void add_layer(struct params *params, const struct decoder_config *decoder, int i) {
@@ -40,7 +40,7 @@ static void add_multimodal(struct params *params, const struct model_config *con
     }
     params_layout_place(params, GROUP_NEVER_LOCKED, params->top);
     params_layout_add_norm(params, D, "text_decoder.ln_final");
-    params_layout_add_linear(params, SHAPE(D, config->text.vocab_size), inverse_root(D),
+    params_layout_add_matrix(params, SHAPE(D, config->text.vocab_size), inverse_root(D),
                              "text_decoder.text_projection");
 }
 

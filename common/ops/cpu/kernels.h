@@ -47,16 +47,18 @@ struct adafactor_factors {
 struct kernels {
     int operand_depth; // elements in one operand: 1 (f32), 2 (pairs of bf16)
     bool direct_left;  // elements lie in memory as operands do, if K is a multiple of operand_depth
+    bool direct_right; // and so do kept weights; else they are widened
 #define KERNEL(name, parameters) void(*name) parameters;
 #include "ops/cpu/kernels.def"
 #undef KERNEL
 };
 
-// The fastest on this CPU for f32 or bf16; NULL for bf16 on a CPU that has no arithmetic for it (avx512_bf16).
+// The fastest on this CPU for f32 or bf16; NULL for bf16 on a CPU without AVX2.
 const struct kernels *kernels_for(enum dtype dtype);
 
 extern const struct kernels kernels_v2_f32;        // any x86-64
 extern const struct kernels kernels_v3_f32;        // AVX2 and FMA
+extern const struct kernels kernels_v3_bf16;       // the same, products in f32
 extern const struct kernels kernels_v4_f32;        // AVX-512 F, BW, CD, DQ and VL
 extern const struct kernels kernels_v4_bf16;       // the same, products in f32
 extern const struct kernels kernels_v4_bf16_pairs; // and AVX-512 BF16

@@ -18,6 +18,7 @@
 #define FEW_ROWS 16        // up to which memory is waited for more than the arithmetic units
 #define FEW_DEPTH 32       // operands that a product of few rows adds up: its weights fit half of the first cache
 #define FEW_AHEAD 4096     // numbers of weights between those in use and those that memory is asked for
+#define WIDE_DEPTH 256     // operands that are widened at a time: 128 KiB
 #define GRADIENT_DEPTH 256 // rows of activations that a block of gradients adds up at a time
 
 static int64_t divide_up(int64_t n, int64_t by) {
@@ -37,10 +38,11 @@ struct forward {
     int64_t R, K, N;
     int64_t chunk, chunks; // rows
     int64_t depth, ahead;  // operands of a product; numbers of weights that are fetched ahead of their use
-    bool direct;           // `in` holds operands as it is
+    bool direct, widens;   // `in` holds operands as it is; the weight does not
     void (*finish)(const struct forward *job, int64_t at, int64_t column, const float *sum, int64_t n);
     char *out, *pre;
     const char *bias, *residual;
+    const float *scale; // of each column, or NULL
     enum activation activation;
 };
 
@@ -63,9 +65,10 @@ static void finish_slope(const struct forward *job, int64_t at, int64_t column, 
     job->cpu->kernels->finish_slope(job->out + (size_t)at * e, sum, job->pre + (size_t)at * e, n, job->activation);
 }
 
-// What one thread holds: sums of a block, and operands of a chunk of rows where these must be packed.
+// What one thread holds: sums of a block, operands of a chunk of rows where these must be packed, and of a piece of the
+// weight where these must be widened.
 struct forward_scratch {
-    float *sum, *left;
+    float *sum, *left, *right;
     int64_t packed; // the chunk whose operands `left` holds whole, or −1
 };
 
@@ -74,14 +77,31 @@ struct forward_scratch {
 // columns, else a piece for each.
 static const float *left_operands(const struct forward *job, struct forward_scratch *scratch, int64_t r, int64_t m,
                                   int64_t l, int64_t k, int64_t *row) {
-    int64_t depth = job->cpu->kernels->operand_depth, column = l * depth;
+    int64_t depth = job->cpu->kernels->operand_depth;
+    bool whole = job->weight->depth <= CHUNK_DEPTH;
+    int64_t column = whole && !job->direct ? 0 : l * depth;
     const char *from = job->in + (size_t)(r * job->chunk * job->K + column) * job->cpu->element;
-    *row = job->direct ? job->K / depth : k;
+    *row = job->direct ? job->K / depth : whole ? job->weight->depth : k;
     if (job->direct) return (const float *)from;
     if (scratch->packed != r)
-        job->cpu->kernels->pack_left(scratch->left, from, job->K, m, least(k * depth, job->K - column));
-    scratch->packed = k == job->weight->depth ? r : -1;
-    return scratch->left;
+        job->cpu->kernels->pack_left(scratch->left, from, job->K, m, least(*row * depth, job->K - column));
+    scratch->packed = whole ? r : -1;
+    return scratch->left + (whole ? l : 0);
+}
+
+// Operands of block c of the weight, k of them from depth l on.
+static const float *right_operands(const struct forward *job, const struct forward_scratch *scratch, int64_t c,
+                                   int64_t l, int64_t k) {
+    const struct packed *weight = job->weight;
+    const struct kernels *kernels = job->cpu->kernels;
+    const char *kept = packed_at(weight, c, l);
+    int64_t numbers = k * packed_width(weight, c) * kernels->operand_depth;
+    if (!job->widens) return (const float *)kept;
+    if (weight->of.bytes)
+        kernels->widen_bytes(scratch->right, (const int8_t *)kept, numbers);
+    else
+        kernels->widen_bf16(scratch->right, (const uint16_t *)kept, numbers);
+    return scratch->right;
 }
 
 // Rows of chunk r against the columns of block c.
@@ -90,19 +110,22 @@ static void forward_block(const struct forward *job, struct forward_scratch *scr
     int64_t first = r * job->chunk, m = least(job->chunk, job->R - first), width = packed_width(weight, c);
     for (int64_t l = 0; l < weight->depth; l += job->depth) {
         int64_t k = least(job->depth, weight->depth - l), row;
-        const float *a = left_operands(job, scratch, r, m, l, k, &row);
-        job->cpu->kernels->multiply(&(struct product){scratch->sum, a, packed_at(weight, c, l), width, row, 1, width,
-                                                      (int)m, (int)width, (int)k, l > 0, job->ahead});
+        const float *a = left_operands(job, scratch, r, m, l, k, &row), *b = right_operands(job, scratch, c, l, k);
+        job->cpu->kernels->multiply(
+            &(struct product){scratch->sum, a, b, width, row, 1, width, (int)m, (int)width, (int)k, l > 0, job->ahead});
     }
     int64_t column = c * weight->block, n = packed_columns(weight, c);
-    for (int64_t i = 0; i < m; i++)
+    for (int64_t i = 0; i < m; i++) {
+        if (job->scale) job->cpu->kernels->scale_sums(scratch->sum + i * width, job->scale + column, n);
         job->finish(job, (first + i) * job->N + column, column, scratch->sum + i * width, n);
+    }
 }
 
 static void forward_blocks(const void *context, struct share share) {
     const struct forward *job = context;
     float *memory = cpu_scratch(job->cpu, share);
-    struct forward_scratch scratch = {memory, memory + job->chunk * job->weight->block, -1};
+    float *left = memory + job->chunk * job->weight->block;
+    struct forward_scratch scratch = {memory, left, left + job->chunk * least(CHUNK_DEPTH, job->weight->depth), -1};
     struct range range = share_of(share, job->chunks * job->weight->blocks, 1);
     for (int64_t i = range.begin; i < range.end; i++)
         forward_block(job, &scratch, i / job->weight->blocks, i % job->weight->blocks);
@@ -115,24 +138,28 @@ static void forward_blocks(const void *context, struct share share) {
 // with a tile each that reads all weights; then every thread has a part of the columns, if there are blocks enough. Up
 // to 16 rows, a caption's next token, each weight that memory delivers is used a few times only: products are then cut
 // to 32 operands of depth, 16 KiB of weights that stay in the first cache for the second and third tile, while the
-// first tile asks for the 16 KiB behind them.
+// first tile asks for the 16 KiB behind them. Weights that are kept narrower are widened in such pieces, 16 KiB or at
+// most 128: each byte that memory delivers is read once.
 static void cut_forward(struct forward *job, int threads) {
     int64_t chunks = divide_up(divide_up(job->R, CHUNK_ROWS), threads) * threads;
     if (job->R <= CHUNK_ROWS / 2 && job->weight->blocks >= threads) chunks = 1;
     job->chunk = divide_up(divide_up(job->R, chunks), 6) * 6;
     job->chunks = divide_up(job->R, job->chunk);
     bool few = job->R <= FEW_ROWS;
-    job->depth = few ? FEW_DEPTH : CHUNK_DEPTH;
-    job->ahead = few ? FEW_AHEAD : 0;
+    job->depth = few ? FEW_DEPTH : job->widens ? WIDE_DEPTH : CHUNK_DEPTH;
+    job->ahead = few && !job->widens ? FEW_AHEAD : 0;
 }
 
+// The weight is [N,K] where `turned`.
 static void forward(struct cpu *cpu, struct forward *job, const void *weight, bool turned) {
     if (!job->R) return;
     job->cpu = cpu;
-    job->weight = packed_get(cpu, weight, job->K, job->N, turned);
+    job->weight = packed_get(cpu, (struct packed_of){weight, job->K, job->N, turned, job->scale != NULL});
     job->direct = cpu->kernels->direct_left && job->K % cpu->kernels->operand_depth == 0;
+    job->widens = job->scale || !cpu->kernels->direct_right;
     cut_forward(job, pool_threads(cpu->pool));
     int64_t numbers = job->chunk * (job->weight->block + least(CHUNK_DEPTH, job->weight->depth));
+    if (job->widens) numbers += job->depth * job->weight->block;
     cpu_reserve_scratch(cpu, (size_t)numbers * sizeof(float));
     cpu_run(cpu, job->R * job->K * job->N / 16, forward_blocks, job);
 }
@@ -143,6 +170,7 @@ void cpu_linear_forward(struct ops *ops, void *out, const void *in, const void *
     job.out = out;
     job.bias = bias;
     job.residual = residual;
+    job.scale = shape.scale;
     forward(cpu_of(ops), &job, weight, shape.layout == WEIGHT_OUT_IN);
 }
 
@@ -152,6 +180,7 @@ void cpu_linear_activation_forward(struct ops *ops, void *out, void *pre, const 
     job.out = out;
     job.pre = pre;
     job.bias = bias;
+    job.scale = shape.scale;
     job.activation = activation;
     forward(cpu_of(ops), &job, weight, shape.layout == WEIGHT_OUT_IN);
 }

@@ -35,18 +35,21 @@ int cpu_open(struct ops *ops, int index) {
     const struct kernels *kernels = kernels_for(ops->dtype);
     if (!kernels)
         return error(EXIT_USAGE,
-                     "--precision bf16: this CPU has no bf16 arithmetic (avx512_bf16); use --precision fp32");
+                     "--precision bf16: this CPU has no AVX2, which its kernels need; use --precision fp32");
     struct pool *pool = pool_new(ops->threads);
     if (!pool)
         return error(EXIT_USAGE, "cannot start %d threads for --device cpu; give --threads a smaller number",
                      ops->threads);
+    if (ops->dtype == DT_BF16 && kernels->operand_depth == 1)
+        note("--precision bf16: weights and activations lie in memory as bf16; products are in f32, the faster type of "
+             "this CPU");
     struct cpu *cpu = xcalloc(1, sizeof *cpu);
     *cpu = (struct cpu){.pool = pool, .kernels = kernels, .element = dtype_size(ops->dtype)};
     cpu->block_numbers = block_numbers();
     ops->backend = "cpu";
     ops->state = cpu;
     ops->close = cpu_close;
-    ops->copy_bytes = (int64_t)sizeof(float) / kernels->operand_depth;
+    ops->copy_bytes = (int64_t)cpu->element;
     ops->scratch_bytes = ops->threads * cpu->block_numbers * (int64_t)sizeof(float); // linear maps take the most
 #define OP(name, parameters, arguments) ops->name = cpu_##name;
 #define DEVICE_OP(name, parameters, arguments) ops->name = host_##name;

@@ -8,15 +8,23 @@
 // Columns of a block: with the 1024 operands of depth that a product takes at a time, half of a small L2 cache.
 #define PACKED_COLUMNS 128
 
-// A right operand [K,N] cut into blocks of columns: block c holds [depth, width of c] operands one after the other.
-struct packed {
-    const void *weight; // with K, N and turned, what it is a copy of
+// What a copy is of: a weight [K,N] of elements, or of whole numbers of a byte.
+struct packed_of {
+    const void *weight;
     int64_t K, N;
     bool turned; // the weight is [N,K]
+    bool bytes;
+};
+
+// A right operand cut into blocks of columns: block c holds [depth, width of c] operands one after the other. They are
+// kept as small as the weight: bytes, or bf16 where an operand is an f32.
+struct packed {
+    struct packed_of of;
     bool fresh;
     int64_t depth;         // operands along K
     int64_t block, blocks; // columns of all blocks but the last, a multiple of 16
-    float *data;
+    size_t operand;        // bytes that one is kept in
+    char *data;
 };
 
 struct packed_cache {
@@ -29,18 +37,18 @@ struct packed_cache {
 };
 
 struct cpu;
-const struct packed *packed_get(struct cpu *cpu, const void *weight, int64_t K, int64_t N, bool turned);
+const struct packed *packed_get(struct cpu *cpu, struct packed_of of);
 void packed_expire(struct packed_cache *cache); // every copy is stale
 void packed_free(struct packed_cache *cache);
 
 // Columns of block c, those of its operands (a multiple of 16), and the operands of depth l.
 static inline int64_t packed_columns(const struct packed *packed, int64_t c) {
-    int64_t left = packed->N - c * packed->block;
+    int64_t left = packed->of.N - c * packed->block;
     return left < packed->block ? left : packed->block;
 }
 static inline int64_t packed_width(const struct packed *packed, int64_t c) {
     return (packed_columns(packed, c) + 15) & ~INT64_C(15);
 }
-static inline float *packed_at(const struct packed *packed, int64_t c, int64_t l) {
-    return packed->data + c * packed->block * packed->depth + l * packed_width(packed, c);
+static inline char *packed_at(const struct packed *packed, int64_t c, int64_t l) {
+    return packed->data + (size_t)(c * packed->block * packed->depth + l * packed_width(packed, c)) * packed->operand;
 }

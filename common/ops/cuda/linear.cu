@@ -31,7 +31,15 @@ static struct product map_product(const struct ops *ops, void *out, const void *
 
 // The map of d_out[R,O] to d_in[R,I] = d_out·W, by the same weight.
 static struct linear_shape reversed(struct linear_shape shape) {
-    return {shape.R, shape.O, shape.I, shape.layout == WEIGHT_OUT_IN ? WEIGHT_IN_OUT : WEIGHT_OUT_IN};
+    return {shape.R, shape.O, shape.I, shape.layout == WEIGHT_OUT_IN ? WEIGHT_IN_OUT : WEIGHT_OUT_IN, nullptr};
+}
+
+// The weight in the compute type: of bytes it is made here, for this product.
+static const void *compute_weight(struct ops *ops, const void *weight, struct linear_shape shape) {
+    if (!shape.scale) return weight;
+    void *wide = cuda_scratch(cuda_of(ops), (size_t)(shape.O * shape.I) * dtype_size(ops->dtype));
+    CUDA_COMPUTE_TYPE(ops, cuda_widen_weight(cuda_of(ops), (T *)wide, (const int8_t *)weight, shape));
+    return wide;
 }
 
 // ---- operations
@@ -39,7 +47,7 @@ static struct linear_shape reversed(struct linear_shape shape) {
 extern "C" void cuda_linear_forward(struct ops *ops, void *out, const void *in, const void *weight, const void *bias,
                                     const void *residual, struct linear_shape shape) {
     if (!shape.R) return;
-    struct product p = map_product(ops, out, in, weight, bias, shape);
+    struct product p = map_product(ops, out, in, compute_weight(ops, weight, shape), bias, shape);
     p.c = residual;
     p.beta = residual ? 1 : 0;
     product_multiply(cuda_of(ops), &p, &product::n);
@@ -66,6 +74,7 @@ extern "C" void cuda_linear_activation_forward(struct ops *ops, void *out, void 
                                                enum activation activation) {
     struct cuda_backend *cuda = cuda_of(ops);
     if (!shape.R) return;
+    weight = compute_weight(ops, weight, shape);
     struct product p = map_product(ops, out, in, weight, bias, shape);
     if (fuses(ops, shape.O, activation)) {
         p.epilogue = bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;

@@ -3,6 +3,8 @@
 
 #include "ops/cuda/device.cuh"
 
+template <typename T> // to = scale·weight, of shape's layout
+void cuda_widen_weight(struct cuda_backend *cuda, T *to, const int8_t *weight, struct linear_shape shape);
 template <typename T> // out[i] = activation(pre[i])
 void cuda_activate(struct cuda_backend *cuda, T *out, const T *pre, int64_t n, enum activation activation);
 template <typename T> // d[i] *= activation'(pre[i])

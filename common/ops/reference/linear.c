@@ -6,6 +6,7 @@
 //
 // W and bias serve all rows and several microbatches, hence their "+=". An input serves several maps where a block
 // branches, hence `accumulate`. The layout only says where W[o][i] lies.
+#include <float.h>
 #include <math.h>
 
 #include "ops/reference/reference.h"
@@ -15,9 +16,15 @@ static int64_t weight_index(struct linear_shape shape, int64_t o, int64_t i) {
     return shape.layout == WEIGHT_OUT_IN ? o * shape.I + i : i * shape.O + o;
 }
 
-static double linear(const real *in_row, const real *weight, const real *bias, struct linear_shape shape, int64_t o) {
+// W[o][i], of either type.
+static double weight_at(const void *weight, struct linear_shape shape, int64_t o, int64_t i) {
+    int64_t index = weight_index(shape, o, i);
+    return shape.scale ? (double)shape.scale[o] * ((const int8_t *)weight)[index] : ((const real *)weight)[index];
+}
+
+static double linear(const real *in_row, const void *weight, const real *bias, struct linear_shape shape, int64_t o) {
     double sum = bias ? bias[o] : 0;
-    for (int64_t i = 0; i < shape.I; i++) sum += (double)in_row[i] * weight[weight_index(shape, o, i)];
+    for (int64_t i = 0; i < shape.I; i++) sum += in_row[i] * weight_at(weight, shape, o, i);
     return sum;
 }
 
@@ -51,6 +58,30 @@ static double activation_slope(double x, enum activation activation) {
     if (activation == ACTIVATION_GELU) return normal_cdf(x) + x * normal_density(x);
     double s = sigmoid(1.702 * x);
     return s + 1.702 * x * s * (1 - s);
+}
+
+// NaN where one of the weights is NaN, which `>` passes over.
+static real largest_of_output(const real *from, struct linear_shape shape, int64_t o) {
+    real largest = 0;
+    for (int64_t i = 0; i < shape.I; i++) {
+        real size = (real)fabs(from[weight_index(shape, o, i)]);
+        if (size > largest || isnan(size)) largest = size;
+        if (isnan(largest)) break;
+    }
+    return largest;
+}
+
+void reference_quantize(struct ops *ops, int8_t *weight, real *scale, const real *from, struct linear_shape shape) {
+    (void)ops;
+    for (int64_t o = 0; o < shape.O; o++) {
+        scale[o] = largest_of_output(from, shape, o) / 127;
+        if (scale[o] < FLT_MIN) scale[o] = 0;
+        for (int64_t i = 0; i < shape.I; i++) {
+            int64_t index = weight_index(shape, o, i);
+            real steps = isnormal(scale[o]) ? from[index] / scale[o] : 0;
+            weight[index] = (int8_t)rint(steps);
+        }
+    }
 }
 
 void reference_linear_forward(struct ops *ops, void *out_, const void *in_, const void *weight, const void *bias,

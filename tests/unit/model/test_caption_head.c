@@ -96,7 +96,8 @@ static void test_chunks(void **state) {
     void *memory = xaligned(bytes);
     arena_begin(&arena, memory, bytes);
     caption_head_plan(&scratch, R, V, &(struct planner){&arena, DT_REAL, true});
-    struct linear head = linear_matrix((struct weight){p.weight, p.weight, d_weight}, D, V);
+    struct linear head =
+        linear_matrix((struct weight){.value = p.weight, .master = p.weight, .gradient = d_weight}, D, V);
     assert_close(run(ops, &head, &scratch, NULL, NULL, &p), p.nll);
     for (int i = 0; i < D * V; i++) assert_true(d_weight[i] == 0);
     assert_close(run(ops, &head, &scratch, d_in, logits, &p), p.nll);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/isa.h"
 #include "both.h"
 #include "ops/cpu/cpu.h"
 
@@ -26,7 +27,7 @@ static struct linear_shape random_linear(struct trial *t) {
     int64_t n[3], most = draw(t, 0, 3) ? 140 : 700;
     for (int i = 0; i < 3; i++) n[i] = size(t, most);
     if (most == 140 && draw(t, 0, 2) == 0) n[draw(t, 0, 2)] = draw(t, 1000, 2500);
-    return (struct linear_shape){n[0], n[1], n[2], draw(t, 0, 1) ? WEIGHT_OUT_IN : WEIGHT_IN_OUT};
+    return (struct linear_shape){n[0], n[1], n[2], draw(t, 0, 1) ? WEIGHT_OUT_IN : WEIGHT_IN_OUT, NULL};
 }
 
 static enum activation random_activation(struct trial *t) {
@@ -83,9 +84,65 @@ static void check_linear_backward_weight(struct trial *t) {
     if (d_bias) agree(t, d_bias, "linear_backward_weight: d_bias");
 }
 
+static void same_bytes(struct trial *t, const struct both *x, const char *what) {
+    uint8_t *found[SIDES];
+    for (int s = 0; s < SIDES; s++) {
+        found[s] = xmalloc((size_t)x->n);
+        t->ops[s]->download(t->ops[s], found[s], x->at[s], (size_t)x->n);
+    }
+    if (memcmp(found[REFERENCE], found[TESTED], (size_t)x->n)) fail_msg("%s: %s: other bytes", t->name, what);
+    for (int s = 0; s < SIDES; s++) free(found[s]);
+}
+
+// Weights of one number, of zeros, so small that there is no scale, and of both signs.
+static struct both *weights_of_all_sizes(struct trial *t, int64_t n) {
+    static const double factor[] = {1, 1, 1e-3, 1e30, 1e-37, 0};
+    struct both *from = reals(t, n);
+    scale(t, from, factor[draw(t, 0, 5)]);
+    return from;
+}
+
+// Both sides make the weight's bytes themselves, and the same ones.
+static void check_bytes(struct trial *t) {
+    struct linear_shape shape = random_linear(t), at[SIDES] = {shape, shape};
+    enum activation activation = random_activation(t);
+    int64_t n = shape.R * shape.O;
+    struct both *from = weights_of_all_sizes(t, shape.O * shape.I), *weight = make(t, DT_U8, DT_U8, shape.O * shape.I);
+    struct both *scales = reals(t, shape.O), *in = elements(t, shape.R * shape.I), *out = elements(t, n);
+    struct both *bias = elements(t, shape.O), *residual = elements(t, n), *pre = elements(t, n);
+    BOTH(quantize, weight->at[s], scales->at[s], from->at[s], shape);
+    same_bytes(t, weight, "quantize: weight");
+    same_bytes(t, &(struct both){{scales->at[0], scales->at[1]}, 4 * shape.O, {DT_U8, DT_U8}}, "quantize: scale");
+    for (int s = 0; s < SIDES; s++) at[s].scale = scales->at[s];
+    BOTH(linear_forward, out->at[s], in->at[s], weight->at[s], bias->at[s], residual->at[s], at[s]);
+    agree(t, out, "linear_forward of bytes");
+    BOTH(linear_activation_forward, out->at[s], pre->at[s], in->at[s], weight->at[s], NULL, at[s], activation);
+    agree(t, out, "linear_activation_forward of bytes");
+}
+
+// What is not finite in a weight is not finite in its output, and in no other.
+static void check_broken_bytes(struct trial *t) {
+    enum { O = 21, I = 19 };
+    double values[O * I], broken[] = {NAN, INFINITY, -INFINITY};
+    struct linear_shape shape = {1, I, O, draw(t, 0, 1) ? WEIGHT_OUT_IN : WEIGHT_IN_OUT, NULL};
+    int64_t o = draw(t, 0, O - 1), i = draw(t, 0, I - 1);
+    struct both *from = reals(t, O * I), *weight = make(t, DT_U8, DT_U8, O * I), *scales = reals(t, O);
+    struct both *in = elements(t, I), *out = elements(t, O);
+    for (int j = 0; j < O * I; j++) values[j] = j % 7 - 3;
+    values[shape.layout == WEIGHT_OUT_IN ? o * I + i : i * O + o] = broken[draw(t, 0, 2)];
+    write_both(t, from, values);
+    struct ops *ops = t->ops[TESTED];
+    ops->quantize(ops, weight->at[TESTED], scales->at[TESTED], from->at[TESTED], shape);
+    shape.scale = scales->at[TESTED];
+    ops->linear_forward(ops, out->at[TESTED], in->at[TESTED], weight->at[TESTED], NULL, NULL, shape);
+    double *found = read_side(t, out, TESTED);
+    for (int j = 0; j < O; j++) assert_int_equal(isfinite(found[j]) != 0, j != o);
+    free(found);
+}
+
 // A packed copy of the weights must not outlive them.
 static void check_weights_changed(struct trial *t) {
-    struct linear_shape shape = {3, 40, 24, WEIGHT_OUT_IN};
+    struct linear_shape shape = {3, 40, 24, WEIGHT_OUT_IN, NULL};
     struct both *out = elements(t, shape.R * shape.O), *in = elements(t, shape.R * shape.I);
     struct both *weight = elements(t, shape.O * shape.I);
     for (int round = 0; round < 2; round++) {
@@ -465,6 +522,8 @@ static const struct check {
     {"linear_activation", check_linear_activation},
     {"linear_backward_input", check_linear_backward_input},
     {"linear_backward_weight", check_linear_backward_weight},
+    {"bytes", check_bytes},
+    {"broken_bytes", check_broken_bytes},
     {"weights_changed", check_weights_changed},
     {"layernorm", check_layernorm},
     {"normalize", check_normalize},
@@ -508,15 +567,22 @@ static const struct row rows[] = {
     {"cpu f32, 3 threads", DT_F32, 3, NULL, 1e-5},
     {"cpu f32, SSE2", DT_F32, 1, &kernels_v2_f32, 1e-5},
     {"cpu f32, AVX2", DT_F32, 2, &kernels_v3_f32, 1e-5},
-    {"cpu bf16", DT_BF16, 2, &kernels_v4_bf16, 2e-2},
+    {"cpu bf16, AVX2", DT_BF16, 2, &kernels_v3_bf16, 2e-2},
+    {"cpu bf16, AVX-512", DT_BF16, 2, &kernels_v4_bf16, 2e-2},
     {"cpu bf16 in pairs", DT_BF16, 2, &kernels_v4_bf16_pairs, 2e-2},
 };
+
+static bool runs_here(const struct kernels *kernels) {
+    enum isa isa = kernels_for(DT_F32) == &kernels_v4_f32 ? ISA_V4 : kernels_for(DT_BF16) ? ISA_V3 : ISA_V2;
+    if (kernels == &kernels_v4_bf16_pairs) return isa == ISA_V4 && __builtin_cpu_supports("avx512bf16");
+    if (kernels == &kernels_v4_bf16) return isa == ISA_V4;
+    return isa >= ISA_V3 || (kernels != &kernels_v3_bf16 && kernels != &kernels_v3_f32);
+}
 
 static void test_cpu(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].dtype == DT_BF16 && !kernels_for(DT_BF16)) continue;
-        if (rows[i].kernels == &kernels_v3_f32 && kernels_for(DT_F32) == &kernels_v2_f32) continue;
+        if (!runs_here(rows[i].kernels)) continue;
         struct trial t;
         trial_open(&t, rows[i].name, "cpu", rows[i].dtype, rows[i].threads, rows[i].tolerance);
         if (rows[i].kernels) cpu_of(t.ops[TESTED])->kernels = rows[i].kernels;

@@ -74,6 +74,21 @@ static void test_activations(void **state) {
         }
 }
 
+// Far out there is the line itself or nothing.
+static void test_large_activations(void **state) {
+    (void)state;
+    static const float x[] = {-1e30f, -1e4f, -400, -88, -60, 60, 88, 400, 1e4f, 1e30f};
+    enum { COUNT = sizeof x / sizeof *x };
+    for (int t = 0; t < table_count(); t++)
+        for (int i = 0; i < 2; i++) {
+            enum activation activation = i ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU;
+            tables[t]->finish_activation(found, other, x, NULL, COUNT, activation);
+            for (int j = 0; j < COUNT; j++) assert_true(fabsf(found[j] - fmaxf(x[j], 0)) <= 1e-6f * fabsf(x[j]));
+            tables[t]->finish_slope(found, one, x, COUNT, activation);
+            for (int j = 0; j < COUNT; j++) assert_true(fabsf(found[j] - (float)(x[j] > 0)) <= 1e-6f);
+        }
+}
+
 // exp comes out of a contrastive gradient whose other half is exp(−∞).
 static void test_exponential(void **state) {
     (void)state;
@@ -146,7 +161,8 @@ static void test_bf16(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activations),  cmocka_unit_test(test_exponential), cmocka_unit_test(test_sigmoid_loss),
+        cmocka_unit_test(test_activations),  cmocka_unit_test(test_large_activations),
+        cmocka_unit_test(test_exponential),  cmocka_unit_test(test_sigmoid_loss),
         cmocka_unit_test(test_not_a_number), cmocka_unit_test(test_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

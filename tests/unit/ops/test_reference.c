@@ -32,9 +32,9 @@ static void test_linear(void **state) {
     const float in[] = {1, 2, 3, -1, 0, 4}, by_out[] = {1, 0, -1, 2, 1, 1}, by_in[] = {1, 2, 0, 1, -1, 1};
     const float bias[] = {10, 20}, residual[] = {100, 200, 300, 400};
     float out[4];
-    ops->linear_forward(ops, out, in, by_out, bias, residual, (struct linear_shape){2, 3, 2, WEIGHT_OUT_IN});
+    ops->linear_forward(ops, out, in, by_out, bias, residual, (struct linear_shape){2, 3, 2, WEIGHT_OUT_IN, NULL});
     assert_near(out, (float[]){108, 227, 305, 422}, 4);
-    ops->linear_forward(ops, out, in, by_in, NULL, NULL, (struct linear_shape){2, 3, 2, WEIGHT_IN_OUT});
+    ops->linear_forward(ops, out, in, by_in, NULL, NULL, (struct linear_shape){2, 3, 2, WEIGHT_IN_OUT, NULL});
     assert_near(out, (float[]){-2, 7, -5, 2}, 4);
 }
 
@@ -42,7 +42,7 @@ static void test_activations(void **state) {
     (void)state;
     const float in[] = {-1, 0, 2}, one[] = {1};
     float out[3], pre[3];
-    struct linear_shape shape = {3, 1, 1, WEIGHT_OUT_IN};
+    struct linear_shape shape = {3, 1, 1, WEIGHT_OUT_IN, NULL};
     ops->linear_activation_forward(ops, out, pre, in, one, NULL, shape, ACTIVATION_GELU);
     assert_near(out, (float[]){-0.15865525f, 0, 1.9544997f}, 3);
     assert_near(pre, in, 3);

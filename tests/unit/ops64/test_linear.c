@@ -18,7 +18,7 @@ static double linear_loss(void *context) {
         double *identity = zero_array(s.I * s.I), *pre = zero_array(s.R * s.I);
         for (int64_t i = 0; i < s.I; i++) identity[i * s.I + i] = 1;
         c->ops->linear_activation_forward(c->ops, c->hidden, pre, c->x, identity, NULL,
-                                          (struct linear_shape){s.R, s.I, s.I, s.layout}, c->activation);
+                                          (struct linear_shape){s.R, s.I, s.I, s.layout, NULL}, c->activation);
         free(identity);
         free(pre);
         in = c->hidden;
@@ -45,8 +45,9 @@ static void linear_end(struct linear *c) {
 }
 
 static const struct linear_shape shapes[] = {
-    {1, 1, 1, WEIGHT_OUT_IN}, {5, 3, 7, WEIGHT_OUT_IN},  {3, 13, 2, WEIGHT_OUT_IN},
-    {1, 4, 9, WEIGHT_IN_OUT}, {6, 11, 5, WEIGHT_IN_OUT},
+    {.R = 1, .I = 1, .O = 1, .layout = WEIGHT_OUT_IN},  {.R = 5, .I = 3, .O = 7, .layout = WEIGHT_OUT_IN},
+    {.R = 3, .I = 13, .O = 2, .layout = WEIGHT_OUT_IN}, {.R = 1, .I = 4, .O = 9, .layout = WEIGHT_IN_OUT},
+    {.R = 6, .I = 11, .O = 5, .layout = WEIGHT_IN_OUT},
 };
 
 static void check_input_gradient(struct linear *c, bool accumulate) {
