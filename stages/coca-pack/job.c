@@ -27,6 +27,11 @@ void job_drop(struct job *job, enum drop drop, const char *detail) {
     buffer_text(&job->detail, detail);
 }
 
+// The importer found a picture, of no bytes; where it found none there is no address either.
+static bool came_empty(const struct import_sample *sample) {
+    return sample->record.image.bytes && !sample->record.image.size && !sample->pixels.bytes;
+}
+
 // The record is kept in its encoded form: one block without pointers, which fit() takes apart in its own thread.
 void job_fill(struct job *job, int64_t number, const struct import_sample *sample) {
     const struct import_pixels *pixels = &sample->pixels;
@@ -40,6 +45,7 @@ void job_fill(struct job *job, int64_t number, const struct import_sample *sampl
         buffer_append(&job->pixels, pixels->bytes, (size_t)job->width * (size_t)job->height * (size_t)job->channels);
     }
     if (sample->defect) job_drop(job, DROP_UNREADABLE, sample->defect);
+    if (came_empty(sample)) job_drop(job, DROP_NO_PICTURE, "its file is empty");
 }
 
 void job_fill_encoded(struct job *job, int64_t number, struct span record) {

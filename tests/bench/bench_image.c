@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <jpeglib.h>
@@ -35,8 +36,8 @@ static void read_directory(struct files *files, const char *path) {
     DIR *directory = opendir(path);
     if (!directory) die(EXIT_USAGE, "cannot open %s", path);
     for (struct dirent *entry; (entry = readdir(directory)) && files->count < FILES_LIMIT;) {
-        size_t length = strlen(entry->d_name);
-        if (length < 5 || strcmp(entry->d_name + length - 4, ".jpg")) continue;
+        const char *suffix = strrchr(entry->d_name, '.');
+        if (!suffix || (strcasecmp(suffix, ".jpg") && strcasecmp(suffix, ".jpeg"))) continue;
         char *name = path_join(path, entry->d_name);
         struct buffer buffer = {0};
         if (file_read(name, 64 << 20, &buffer)) exit(EXIT_DATA);

@@ -79,7 +79,7 @@ decode() { coca-decode "${MODEL[@]}" "$@"; }
     tiny_pictures pictures 3
     head -c 50 pictures/00.png >cut.png
     : >empty.png
-    echo "no picture" >text.png
+    printf 'version https://git-lfs.github.com/spec/v1\n' >text.png
     mkfifo fifo
     printf '%s\n' pictures/01.png cut.png empty.png text.png . fifo missing.png '' pictures/02.png >list
     touch list.closed
@@ -89,6 +89,7 @@ decode() { coca-decode "${MODEL[@]}" "$@"; }
     for id in 1 2 3 4 5 6 7; do grep -q "\"id\":$id," <<<"$drops"; done
     grep -q '"name":"empty.png","reason":"empty picture"' <<<"$drops"
     grep -q '"name":"missing.png","reason":"cannot be opened: No such file' <<<"$drops"
+    grep -q '"name":"text.png","reason":".*but a Git LFS pointer (git lfs pull' <<<"$drops"
     grep -q '"name":"fifo","reason":"is not a file"' <<<"$drops"
     grey=$(printf '80%.0s' {1..1344}) # 7 rows of 8 x 8 x 3
     [[ $(hex rows) == *"$grey"* ]]

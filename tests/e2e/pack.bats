@@ -62,13 +62,40 @@ small_set() {
     reason() { jq -r 'select(.name == "pictures/'$1'.png").reason' set/dropped.jsonl; }
     [ "$(reason 00)" = "no picture" ]
     for i in 01 02 03; do [ "$(reason $i)" = "picture does not decode" ]; done
-    [ "$(jq -r 'select(.detail).detail' set/dropped.jsonl | grep -c '[a-z]')" -eq 3 ]
+    [ "$(jq -r 'select(.detail).detail' set/dropped.jsonl | grep -c '[a-z]')" -eq 4 ]
     [ "$(reason 04)" = "empty text" ]
     [ "$(reason 05)" = "text is not UTF-8" ]
     [ "$(reason 06)" = "no caption, label or class" ]
     [ "$(jq -c 'select(.name == "pictures/07.png") | [.reason, .captions]' set/dropped.jsonl)" = \
         '["text is not UTF-8",1]' ]
     coca-pack verify set
+}
+
+# stand_in NUMBER BYTES: a picture's file with a text beside it that holds something else.
+stand_in() {
+    printf "$2" >"pictures/$1.png"
+    echo "text $1" >"pictures/$1.txt"
+}
+
+@test "pack: what stands in a picture's place is named by what it is, with the remedy" {
+    small_set
+    stand_in 00 ''
+    stand_in 01 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n'
+    stand_in 02 '/annex/objects/SHA256E-s9--00.png\n'
+    stand_in 03 '<!DOCTYPE html>\n<title>404</title>\n'
+    stand_in 04 'GIF89a\1\0\1\0'
+    stand_in 05 '\0\0\0\0\0\0\0\0\0\0\0\0'
+    stand_in 06 '\0\0\0\040ftypavif\0\0\0\0'
+    coca-pack pack --from folder pictures --to set
+    detail() { jq -r 'select(.name == "pictures/'$1'.png").detail' set/dropped.jsonl; }
+    [[ $(detail 00) == "its file is empty" ]]
+    [[ $(detail 01) == *"Git LFS pointer (git lfs pull"* ]]
+    [[ $(detail 02) == *"git-annex pointer (git annex get"* ]]
+    [[ $(detail 03) == *"HTML page"* ]]
+    [[ $(detail 04) == *"GIF"* ]]
+    [[ $(detail 05) == *"zero bytes"* ]]
+    [[ $(detail 06) == *"AVIF"* ]]
+    [ "$(coca-pack list set | wc -l)" -eq 3 ]
 }
 
 @test "pack: when nothing is fit there is no dataset, exit 3" {

@@ -60,7 +60,8 @@ void draft_release(struct draft *draft) {
 }
 
 struct record draft_record(const struct draft *draft) {
-    return (struct record){.image = {draft->picture.bytes, draft->picture.size},
+    const char *picture = draft->picture_key < 0 ? NULL : draft->picture.bytes;
+    return (struct record){.image = {picture, draft->picture.size},
                            .captions = draft->captions.item,
                            .caption_count = draft->captions.count,
                            .labels = draft->labels.item,

@@ -45,6 +45,24 @@ struct jpeg_kind {
     bool separate;    // each component has its scan
 };
 
+static inline void jpeg_set_kind(struct jpeg_compress_struct *encoder, const struct jpeg_kind *kind) {
+    static const jpeg_scan_info scans[] = {
+        {1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}, {1, {3}, 0, 63, 0, 0}};
+    jpeg_set_colorspace(encoder, kind->stored);
+    jpeg_set_quality(encoder, 90, TRUE);
+    for (int c = 0; c < encoder->num_components; c++) {
+        encoder->comp_info[c].h_samp_factor = c % 3 ? 1 : kind->h; // black is as fine as what is first
+        encoder->comp_info[c].v_samp_factor = c % 3 ? 1 : kind->v;
+    }
+    encoder->restart_interval = kind->restart;
+    encoder->arith_code = kind->arithmetic;
+    if (kind->progressive) jpeg_simple_progression(encoder);
+    if (kind->separate) {
+        encoder->scan_info = scans;
+        encoder->num_scans = encoder->num_components;
+    }
+}
+
 // The caller frees bytes.
 static inline void jpeg_make(unsigned char **bytes, unsigned long *size, const struct jpeg_kind *kind, int width,
                              int height) {
@@ -60,23 +78,7 @@ static inline void jpeg_make(unsigned char **bytes, unsigned long *size, const s
     encoder.input_components = kind->channels;
     encoder.in_color_space = spaces[kind->channels];
     jpeg_set_defaults(&encoder);
-    jpeg_set_colorspace(&encoder, kind->stored);
-    jpeg_set_quality(&encoder, 90, TRUE);
-    encoder.comp_info[0].h_samp_factor = kind->h;
-    encoder.comp_info[0].v_samp_factor = kind->v;
-    for (int c = 1; c < encoder.num_components; c++) {
-        encoder.comp_info[c].h_samp_factor = c == 3 ? kind->h : 1;
-        encoder.comp_info[c].v_samp_factor = c == 3 ? kind->v : 1;
-    }
-    encoder.restart_interval = kind->restart;
-    encoder.arith_code = kind->arithmetic;
-    if (kind->progressive) jpeg_simple_progression(&encoder);
-    static const jpeg_scan_info scans[] = {
-        {1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}, {1, {3}, 0, 63, 0, 0}};
-    if (kind->separate) {
-        encoder.scan_info = scans;
-        encoder.num_scans = encoder.num_components;
-    }
+    jpeg_set_kind(&encoder, kind);
     jpeg_start_compress(&encoder, TRUE);
     uint8_t *samples = picture_make(width, height, kind->channels);
     for (JSAMPROW row = samples; encoder.next_scanline < encoder.image_height; row += width * kind->channels)
