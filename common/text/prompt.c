@@ -43,8 +43,9 @@ int names_read(struct strings *names, const char *path) {
     while (names->count && !*names->item[names->count - 1]) free(names->item[--names->count]);
     for (size_t i = 0; i < names->count && !status; i++)
         if (!*names->item[i])
-            status = error(EXIT_DATA, "%s: line %zu is empty, and line n names class n; give class %zu a name", path,
-                           i + 1, i);
+            status =
+                error(EXIT_DATA, "%s: line %zu is empty, and each line names a class; give it a name, or take it out",
+                      path, i + 1);
     return status;
 }
 

@@ -128,8 +128,73 @@ stand_in() {
     run coca-pack pack --from folder pictures --hold-out 5 --to other
     [ "$status" -eq 2 ]
     run coca-pack pack --from folder pictures --hold-out 100 --held-out-to other-test --to other
+    [ "$status" -eq 0 ]
+    [[ $output == *"there are only 10 samples, so none is held out"* ]]
+    [ "$(captions other | wc -l)" -eq 10 ]
+    [ ! -e other-test ] && [ ! -e other-test.tmp ]
+    run coca-pack pack --from folder pictures --hold-out 100 --held-out-to test --to train --replace
     [ "$status" -eq 3 ]
-    [ ! -e other ] && [ ! -e other.tmp ] && [ ! -e other-test ] && [ ! -e other-test.tmp ]
+    [[ $output == *"test is of before"* ]]
+    [ "$(captions train | wc -l)" -eq 8 ]
+    [ ! -e train.tmp ] && [ ! -e test.tmp ]
+}
+
+@test "pack: rows of a picture are one record, which is held out or not" {
+    small_set
+    echo image,caption >list.csv
+    for i in pictures/*.png; do for c in 1 2 3; do echo "$i,caption $c of $i" >>list.csv; done; done
+    keys=(--image-key image --caption-key caption)
+    coca-pack pack --from csv list.csv "${keys[@]}" --hold-out 5 --held-out-to test --to train
+    [ "$(coca-pack list test | cut -f2 | tr '\n' ' ')" = "pictures/04.png pictures/09.png " ]
+    [ "$(captions train | wc -l)" -eq 24 ]
+    [ "$(coca-pack show test 0 | jq -c .captions)" = \
+        '["caption 1 of pictures/04.png","caption 2 of pictures/04.png","caption 3 of pictures/04.png"]' ]
+    coca-pack pack --from csv list.csv "${keys[@]}" --no-group --to rows
+    [ "$(coca-pack list rows | wc -l)" -eq 30 ]
+}
+
+@test "pack: what would be cut or altered is left out by name" {
+    small_set
+    printf 'filepath,title\npictures/00.png,a dog, running\npictures/01.png,"a cat, blue",,\npictures/02.png,x\0y\n' >list.csv
+    coca-pack pack --from csv list.csv --to csv
+    [ "$(captions csv)" = "a cat, blue" ]
+    [ "$(jq -r .name csv/dropped.jsonl | tr '\n' ' ')" = "list.csv: line 2 list.csv: line 4 " ]
+    [[ $(jq -r .reason csv/dropped.jsonl) == *"text holds NUL bytes"* ]]
+    (cd pictures && tar cf ../twice.tar --hard-dereference 00.png 00.txt 00.png 01.txt 02.png 02.txt)
+    coca-pack pack --from tar twice.tar --to twice
+    [ "$(captions twice)" = "picture 02" ]
+    [ "$(jq -r .name twice/dropped.jsonl | tr '\n' ' ')" = "twice.tar: 00 twice.tar: 01 " ]
+}
+
+@test "pack: class names are lines whatever they hold, or a JSON list" {
+    tiny_idx 3
+    printf '\xef\xbb\xbf$\r\n#\r\n%%\r\n' >lines
+    echo '["$", "#", "%"]' >list.JSON
+    for names in lines list.JSON; do
+        coca-pack pack --from idx pictures-idx3-ubyte --labels labels-idx1-ubyte --class-names $names --to set --replace
+        [ "$(coca-pack list set | cut -f5 | tr '\n' ' ')" = '$ # % ' ]
+    done
+    printf 'a\n\nb\n' >gap
+    run coca-pack pack --from idx pictures-idx3-ubyte --labels labels-idx1-ubyte --class-names gap --to none
+    [ "$status" -eq 3 ]
+    [[ $output == *"gap: line 2 is empty"* ]]
+}
+
+@test "pack: names of any bytes are ids that Python reads" {
+    small_set
+    cp pictures/00.png $'caf\xe9.png'
+    cp pictures/00.txt $'caf\xe9.txt'
+    cp pictures/01.png $'gone\xe9.png'
+    tar cf names.tar ./*.png ./*.txt --sort=name
+    mkdir named
+    mv ./*.png ./*.txt named
+    coca-pack pack --from folder named --to set
+    [ "$(coca-pack list set | cut -f2)" = 'caf\xe9' ]
+    [ "$(jq -r .name set/dropped.jsonl)" = 'named/gone\xe9.png' ]
+    coca-pack verify set
+    python3 -c "import lmdb, msgpack" 2>/dev/null || skip "python3 has no lmdb or msgpack"
+    sed -n '/^```python$/,/^```$/p' "$BATS_TEST_DIRNAME/../../data/README.md" | sed '/^```/d; s:data/clipart/train:set:' >read.py
+    [[ $(python3 read.py) == *"caf\\xe9"*"picture 00"* ]]
 }
 
 @test "pack: pictures are shrunk to a short side, and left out when too large" {

@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/lines.h"
 #include "dataset/import/formats.h"
 
 #define COUNT_BYTES_LIMIT 64
@@ -16,7 +17,7 @@ static int read_count(const char *folder, long *count) {
     char *path = path_join(folder, "nshards.txt"), *end = NULL;
     *count = -1;
     int status = file_exists(path) ? file_read(path, COUNT_BYTES_LIMIT, &text) : 0;
-    if (text.size) *count = strtol(text.bytes, &end, 10);
+    if (text.size) *count = strtol(text.bytes + lines_mark(text.bytes, text.size), &end, 10);
     while (end && (*end == '\n' || *end == '\r' || *end == ' ')) end++;
     if (text.size && (end == text.bytes || *end || *count < 1 || *count > SHARDS_LIMIT))
         status = error(EXIT_DATA, "%s: is not the number of shards", path);

@@ -11,6 +11,7 @@
 
 // Sorted: "NAME/SPELLED", as NAME is asked for and as the file is spelled.
 struct beside {
+    struct beside *above;
     struct strings names;
 };
 
@@ -29,23 +30,27 @@ static int by_text(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-struct beside *beside_new(const char *folder, const struct importer *importer) {
-    struct beside *beside = xcalloc(1, sizeof *beside);
+int beside_enter(struct beside **beside, const char *folder, const struct importer *importer) {
+    struct beside *new = xcalloc(1, sizeof *new);
     struct strings names = {0};
-    directory_list(folder, &names);
+    int status = directory_list(folder, &names);
     for (size_t i = 0; i < names.count; i++) {
-        add_spelled(beside, names.item[i], &importer->caption_keys);
-        add_spelled(beside, names.item[i], &importer->label_keys);
-        add_spelled(beside, names.item[i], &importer->class_keys);
+        add_spelled(new, names.item[i], &importer->caption_keys);
+        add_spelled(new, names.item[i], &importer->label_keys);
+        add_spelled(new, names.item[i], &importer->class_keys);
     }
     strings_release(&names);
-    if (beside->names.count) qsort(beside->names.item, beside->names.count, sizeof *beside->names.item, by_text);
-    return beside;
+    if (new->names.count) qsort(new->names.item, new->names.count, sizeof *new->names.item, by_text);
+    new->above = *beside;
+    *beside = new;
+    return status;
 }
 
-void beside_free(struct beside *beside) {
-    if (beside) strings_release(&beside->names);
-    free(beside);
+void beside_leave(struct beside **beside) {
+    struct beside *old = *beside;
+    *beside = old->above;
+    strings_release(&old->names);
+    free(old);
 }
 
 // The first entry that begins with `name`/.

@@ -25,6 +25,7 @@ struct coco {
     const char *path;
     struct entry *entry;
     size_t count;
+    size_t strays; // captions without an id of a listed image
     struct draft draft;
 };
 
@@ -40,6 +41,7 @@ static int by_id(const void *a, const void *b) {
 static void add(struct coco *coco, const json_t *id, size_t place, const json_t *caption) {
     char *text = fields_id(id);
     if (text) coco->entry[coco->count++] = (struct entry){text, place, caption};
+    coco->strays += !text && caption;
 }
 
 static void gather(struct coco *coco, const json_t *images, const json_t *annotations) {
@@ -55,17 +57,15 @@ static void gather(struct coco *coco, const json_t *images, const json_t *annota
 }
 
 // Captions of pictures that are not listed have no sample that could be named.
-static void warn_of_strays(const struct coco *coco) {
-    size_t strays = 0;
-    const struct entry *first = NULL, *image = NULL;
+static void warn_of_strays(struct coco *coco) {
+    const struct entry *image = NULL;
     for (const struct entry *entry = coco->entry; entry < coco->entry + coco->count; entry++) {
         if (!entry->caption) image = entry;
-        if (image && !strcmp(image->id, entry->id)) continue;
-        if (!strays++) first = entry;
+        coco->strays += !image || strcmp(image->id, entry->id);
     }
-    if (strays)
-        warn("%s: %zu captions are of images that the document does not list, as annotation %zu of image_id %s",
-             coco->path, strays, first->place, first->id);
+    if (coco->strays)
+        warn("%s: %zu captions are left out: their image_id is of no image that the document lists", coco->path,
+             coco->strays);
 }
 
 // The first entry of an id, which stands in the list.

@@ -51,8 +51,9 @@ static void append(struct csv *csv, int byte) {
 static int read_quoted(struct csv *csv) {
     for (int byte; (byte = next_byte(csv)) != STREAM_END; append(csv, byte))
         if (byte == '"' && (byte = next_byte(csv)) != '"') return byte;
-    csv->status =
-        error(EXIT_DATA, "%s: line %lld: a quote is opened and never closed", csv->path, (long long)csv->line);
+    csv->status = error(EXIT_DATA,
+                        "%s: line %lld: a quote is opened and never closed; quotes within a text in quotes are doubled",
+                        csv->path, (long long)csv->line);
     return STREAM_END;
 }
 

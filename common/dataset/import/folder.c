@@ -19,7 +19,7 @@
 struct walk {
     struct importer *importer;
     const char *root;
-    const struct beside *beside; // of the folder that the picture is in
+    struct beside *beside; // of the folder that is walked through, above it those that it is in
     struct draft draft;
     struct buffer text;
 };
@@ -79,7 +79,6 @@ static int visit(struct walk *walk, const FTSENT *entry) {
         return error(EXIT_DATA, "%s: cannot be read: %s", entry->fts_path, strerror(entry->fts_errno));
     if (entry->fts_info != FTS_F) return 0;
     const size_t stem = split_suffix(&walk->text, entry->fts_path);
-    walk->beside = entry->fts_parent->fts_pointer;
     importer_saw(walk->importer, walk->text.bytes, walk->text.size);
     if (importer_key(&walk->importer->image_keys, walk->text.bytes, walk->text.size) < 0) return 0;
     return give_picture(walk, entry->fts_path, stem);
@@ -89,19 +88,11 @@ static int by_name(const FTSENT **a, const FTSENT **b) {
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-// The index of a folder lives as long as its entry is above the one that is visited.
-static void leave(FTSENT *entry) {
-    beside_free(entry->fts_pointer);
-    entry->fts_pointer = NULL;
-}
-
-static int step(struct walk *walk, FTSENT *entry) {
-    if (entry->fts_info == FTS_D) entry->fts_pointer = beside_new(entry->fts_path, walk->importer);
-    if (entry->fts_info == FTS_DP) leave(entry);
-    int status = visit(walk, entry);
-    if (status)
-        for (FTSENT *above = entry; above->fts_level >= FTS_ROOTLEVEL; above = above->fts_parent) leave(above);
-    return status;
+// fts tells of a folder before and behind what is in it.
+static int step(struct walk *walk, const FTSENT *entry) {
+    if (entry->fts_info == FTS_D) return beside_enter(&walk->beside, entry->fts_path, walk->importer);
+    if (entry->fts_info == FTS_DP) beside_leave(&walk->beside);
+    return visit(walk, entry);
 }
 
 static int walk_tree(struct walk *walk) {
@@ -112,6 +103,7 @@ static int walk_tree(struct walk *walk) {
     // fts_read sets errno to 0 at the end of the tree.
     if (!status && (!tree || errno)) status = error(EXIT_DATA, "%s: cannot be read: %s", walk->root, strerror(errno));
     if (tree) fts_close(tree);
+    while (walk->beside) beside_leave(&walk->beside);
     return status;
 }
 

@@ -93,16 +93,20 @@ size_t stream_read(struct stream *stream, void *bytes, size_t size) {
 
 // A last line without its end counts, an empty one behind the last end does not.
 bool stream_line(struct stream *stream, struct buffer *line, size_t limit) {
-    int byte;
+    const char *bytes, *end = NULL;
+    size_t size, taken = 0;
     buffer_clear(line);
-    while ((byte = stream_byte(stream)) != STREAM_END && byte != '\n') {
-        if (line->size == limit) {
+    for (; !end && (size = stream_look(stream, &bytes)); stream->at += taken) {
+        end = memchr(bytes, '\n', size);
+        const size_t part = end ? (size_t)(end - bytes) : size;
+        taken = part + !!end;
+        if (line->size + part > limit) {
             stream->status = error(EXIT_DATA, "%s: a line has more than %zu bytes", stream->path, limit);
             return false;
         }
-        buffer_append(line, &(char){(char)byte}, 1);
+        buffer_append(line, bytes, part);
     }
-    const bool is_line = line->size || byte == '\n';
+    const bool is_line = line->size || end;
     if (line->size) line->bytes[line->size = lines_trim(line->bytes, line->size)] = 0;
     return !stream->status && is_line;
 }

@@ -395,12 +395,12 @@ static void test_coco_ids_of_any_kind(void **state) {
                "{\"id\": true, \"file_name\": \"7.jpg\"}, {\"id\": null, \"file_name\": \"7.jpg\"}],"
                "\"annotations\": [{\"image_id\": 5, \"caption\": \"c\"}, {\"image_id\": \"a7\", \"caption\": "
                "\"a\"}, {\"image_id\": 99999999999999999999, \"caption\": \"b\\u0000b\"},"
-               "{\"image_id\": \"none\", \"caption\": \"z\"}]}");
+               "{\"image_id\": \"none\", \"caption\": \"z\"}, {\"image_id\": NaN, \"caption\": \"y\"}]}");
     listen_in();
     int status = run("coco", NO_OPTIONS, "captions.json");
     const char *words = heard();
     assert_int_equal(status, 0);
-    assert_has(words, "1 captions are of images that the document does not list");
+    assert_has(words, "2 captions are left out");
     assert_string_equal(seen.bytes, "a7 image=P7 captions=a\n"
                                     "99999999999999999999 image=P8 captions=b b|c\n"
                                     "a7 defect\n"

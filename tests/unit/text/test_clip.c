@@ -80,6 +80,36 @@ static void all_forms_of_a_vocabulary_are_the_same(void **state) {
     for (int i = 0; i < 3; i++) check_hashes(forms[i], "unit/text/clip/small.ids");
 }
 
+// A copy as an editor of Windows leaves it: a byte order mark in front, lines that end in CR LF.
+static void copy_with_marks(const char *from, const char *folder, const char *name) {
+    struct buffer text = {0}, out = {0};
+    char *path = path_join(folder, name);
+    assert_int_equal(file_read(from, 1 << 20, &text), 0);
+    buffer_text(&out, "\xef\xbb\xbf");
+    for (size_t i = 0; i < text.size; i++)
+        buffer_append(&out, text.bytes[i] == '\n' ? "\r\n" : &text.bytes[i], text.bytes[i] == '\n' ? 2 : 1);
+    assert_int_equal(file_write(path, out.bytes, out.size), 0);
+    buffer_release(&text);
+    buffer_release(&out);
+    free(path);
+}
+
+static void marks_and_line_ends_of_windows_are_no_tokens(void **state) {
+    (void)state;
+    char folder[] = "/tmp/coca-clip-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    copy_with_marks("unit/text/clip/small/vocab.json", folder, "vocab.json");
+    copy_with_marks("unit/text/clip/small/merges.txt", folder, "merges.txt");
+    copy_with_marks("unit/text/clip/small.json", folder, "tokenizer.json");
+    for (const char *const *name = (const char *const[]){"vocab.json", "merges.txt", "tokenizer.json", NULL}; *name;
+         name++) {
+        char *path = path_join(folder, *name);
+        check_hashes(path, "unit/text/clip/small.ids");
+        free(path);
+    }
+    assert_int_equal(directory_remove(folder), 0);
+}
+
 static void ids_are_those_of_open_clip_with_its_own_vocabulary(void **state) {
     (void)state;
     if (!file_exists(CLIP)) {
@@ -235,6 +265,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_are_those_of_open_clip),
         cmocka_unit_test(all_forms_of_a_vocabulary_are_the_same),
+        cmocka_unit_test(marks_and_line_ends_of_windows_are_no_tokens),
         cmocka_unit_test(ids_are_those_of_open_clip_with_its_own_vocabulary),
         cmocka_unit_test(ids_decode_to_the_text_of_open_clip),
         cmocka_unit_test(the_end_stays_when_words_are_cut),
