@@ -43,6 +43,7 @@ bool flow_move(struct flow *flow, char *block) {
         if (flow->rest) return true;
         ssize_t count = recv(flow->from, block, FLOW_BLOCK, MSG_DONTWAIT);
         if (count < 0) return errno == EAGAIN || errno == EINTR;
+        if (count > 0 && zmtp_walk(&flow->zmtp, block, (size_t)count)) flow->told = true;
         if (count == 0 || !pass(flow, block, (size_t)count)) return false;
     }
     return true;

@@ -1,13 +1,17 @@
-// One direction of a connection that is passed on: bytes of one descriptor to another. Private.
+// One direction of a connection of ZeroMQ's that is passed on: bytes of one descriptor to another. Private.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/zmtp.h"
+
 struct flow {
     int from, to;
-    char *rest; // what `to` did not take yet, at most a block; NULL: nothing
+    struct zmtp zmtp; // of what was read
+    bool told;        // a message began since the caller made it false
+    char *rest;       // what `to` did not take yet, at most a block; NULL: nothing
     size_t at, size;
     int64_t moved; // bytes taken by `to`
 };

@@ -33,11 +33,12 @@ enum {
     TICK_MS = 500,
 };
 #define SILENT_SECONDS 30.0
-#define STUCK_SECONDS 30.0
-#define IDLE_SECONDS 60.0
+#define STUCK_SECONDS 10.0
+#define WAIT_SECONDS 60.0
 #define CLOSE_SECONDS 2.0
 
-// In one of two lists, those that spoke and those that did not; the longest without traffic first.
+// In one of three rings, the longest without traffic first: those that never spoke, those that were told something
+// after they last asked, and those that wait for that.
 struct connection {
     struct connection *next, *previous;
     int client, inside;  // −1 until the client spoke; both −1: it is over
@@ -45,11 +46,12 @@ struct connection {
     double moved;        // when bytes were last moved, or it was opened
     double taken;        // when the client last took bytes, or was sent none
     uint32_t client_events, inside_events;
+    bool waits;        // for an answer
     bool inside_ended; // nothing more is asked of it but what is left
 };
 
 struct gate {
-    struct connection silent, speaking, over; // heads of rings
+    struct connection silent, idle, waiting, over; // heads of rings
     int count, most;
     int listener, poll, wake;
     bool listens;       // the listener is polled
@@ -131,27 +133,24 @@ static bool connect_inside(struct gate *gate, struct connection *connection) {
     if (fd < 0) return false;
     strcpy(address.sun_path, gate->inside);
     connection->inside = fd;
-    connection->in = (struct flow){.from = connection->client, .to = fd};
-    connection->out = (struct flow){.from = fd, .to = connection->client};
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address)) return false;
-    ring_leave(connection);
-    ring_append(&gate->speaking, connection);
-    return true;
+    connection->in = (struct flow){.from = connection->client, .to = fd, .zmtp.skip = ZMTP_GREETING};
+    connection->out = (struct flow){.from = fd, .to = connection->client, .zmtp.skip = ZMTP_GREETING};
+    return connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
 }
 
-static void note_traffic(struct gate *gate, struct connection *connection, int64_t in, int64_t out) {
-    const double now = clock_seconds();
-    if (!flow_is_stuck(&connection->out) || connection->out.moved > out) connection->taken = now;
-    if (connection->in.moved == in && connection->out.moved == out) return;
-    connection->moved = now;
+static void note_traffic(struct gate *gate, struct connection *connection) {
+    if (connection->in.told || connection->out.told) connection->waits = connection->in.told;
+    connection->in.told = connection->out.told = false;
+    connection->moved = clock_seconds();
     ring_leave(connection);
-    ring_append(&gate->speaking, connection);
+    ring_append(connection->waits ? &gate->waiting : &gate->idle, connection);
 }
 
 static bool move(struct gate *gate, struct connection *connection) {
     const int64_t in = connection->in.moved, out = connection->out.moved;
     const bool goes_on = flow_move(&connection->in, gate->block), comes = flow_move(&connection->out, gate->block);
-    note_traffic(gate, connection, in, out);
+    if (!flow_is_stuck(&connection->out) || connection->out.moved > out) connection->taken = clock_seconds();
+    if (connection->in.moved > in || connection->out.moved > out) note_traffic(gate, connection);
     return goes_on && comes;
 }
 
@@ -178,8 +177,9 @@ static void serve(struct gate *gate, struct connection *connection, uint32_t eve
 // Who gives way to a newcomer, or NULL.
 static struct connection *first_to_go(const struct gate *gate) {
     if (!ring_is_empty(&gate->silent)) return gate->silent.next;
-    const bool idle = !ring_is_empty(&gate->speaking) && clock_seconds() - gate->speaking.next->moved > IDLE_SECONDS;
-    return idle ? gate->speaking.next : NULL;
+    if (!ring_is_empty(&gate->idle)) return gate->idle.next;
+    const bool late = !ring_is_empty(&gate->waiting) && clock_seconds() - gate->waiting.next->moved > WAIT_SECONDS;
+    return late ? gate->waiting.next : NULL;
 }
 
 static bool has_room(const struct gate *gate) {
@@ -217,16 +217,29 @@ static void listen_or_not(struct gate *gate) {
     gate->listens = listens;
 }
 
+static void end_stuck(struct gate *gate, const struct connection *head) {
+    const double now = clock_seconds();
+    for (struct connection *at = head->next, *next; at != head; at = next) {
+        next = at->next;
+        if (now - at->taken > STUCK_SECONDS && flow_is_stuck(&at->out)) end(gate, at);
+    }
+}
+
 static void end_late(struct gate *gate) {
     const double now = clock_seconds();
     if (now - gate->swept < TICK_MS / 1000.0 && !gate->closing) return;
     gate->swept = now;
     while (!ring_is_empty(&gate->silent) && (gate->closing || now - gate->silent.next->moved > SILENT_SECONDS))
         end(gate, gate->silent.next);
-    for (struct connection *at = gate->speaking.next, *next; at != &gate->speaking; at = next) {
-        next = at->next;
-        if (now - at->taken > STUCK_SECONDS && flow_is_stuck(&at->out)) end(gate, at);
-    }
+    end_stuck(gate, &gate->idle);
+    end_stuck(gate, &gate->waiting);
+}
+
+static void end_all(struct gate *gate) {
+    struct connection *const heads[] = {&gate->silent, &gate->idle, &gate->waiting};
+    for (int i = 0; i < 3; i++)
+        while (!ring_is_empty(heads[i])) end(gate, heads[i]->next);
+    free_ended(gate);
 }
 
 // ---- the thread
@@ -250,12 +263,11 @@ static void *run(void *context) {
     struct gate *gate = context;
     double until = INFINITY;
     listen_or_not(gate);
-    while (clock_seconds() < until && !(gate->closing && ring_is_empty(&gate->speaking))) {
+    while (clock_seconds() < until && !(gate->closing && !gate->count)) {
         turn(gate);
         if (gate->closing && isinf(until)) until = clock_seconds() + CLOSE_SECONDS;
     }
-    while (!ring_is_empty(&gate->speaking)) end(gate, gate->speaking.next);
-    free_ended(gate);
+    end_all(gate);
     return NULL;
 }
 
@@ -307,7 +319,8 @@ int gate_open(struct gate **gate, const struct endpoint *endpoint, const char *o
     new->listener = new->poll = new->wake = -1;
     new->inside = xstrdup(inside);
     ring_begin(&new->silent);
-    ring_begin(&new->speaking);
+    ring_begin(&new->idle);
+    ring_begin(&new->waiting);
     ring_begin(&new->over);
     int status = prepare(new, endpoint, option);
     if (!status) status = start(new);

@@ -2,9 +2,9 @@
 // process, and keeps buffers for each; the gate takes connections itself, as many as there is room for, and passes the
 // bytes of those that speak on to an ipc socket inside. Private.
 //
-// A connection that never spoke gives way to a new one, and goes after 30 s; one that took nothing of what it was sent
-// for 30 s goes; one without any traffic for a minute gives way when places are scarce. Beyond that newcomers wait in
-// the system's queue.
+// When places are scarce, a newcomer takes that of a connection that never spoke, else of one that waits for nothing,
+// else of one that has waited for a minute without any traffic; else it waits itself, in the system's queue. Besides,
+// who says nothing for 30 s goes, and who takes nothing of what it is sent for 10 s.
 #pragma once
 
 #include "wire/endpoint.h"

@@ -124,3 +124,73 @@ stop() {
     [ "$status" -eq 2 ]
     stop
 }
+
+# listens ADDRESS: a server of captions there answers, and says nothing of leaving the host.
+listens() {
+    "$SERVE" "${given[@]}" --tasks caption --clients "$1" >server.log 2>&1 3>&- &
+    pids+=($!)
+    coca-ask --server "$1" --task status --timeout 30 || { cat server.log; return 1; }
+    refute grep encrypt server.log
+    stop
+}
+
+@test "serve: localhost and [::1] are this host; other spellings are told what is wrong" {
+    port=$((20000 + $$ % 20000))
+    listens "tcp://localhost:$port"
+    [[ $(</proc/net/if_inet6) != *00000001* ]] || listens "tcp://[::1]:$port"
+    for address in '[::]:5999' '*:5999' '[::ffff:10.0.0.1]:5999'; do
+        run "$SERVE" "${given[@]}" --tasks caption --clients "tcp://$address"
+        [ "$status" -eq 2 ]
+        [[ $output == *"leaves this host unencrypted"*"--keys"* ]] || { echo "$output"; false; }
+    done
+    for address in ::1:5999 '[::1]' localhost localhost:0 '[::1]:65536' 'localhost:*' '[1]:80'; do
+        run coca-ask --server "tcp://$address" --task status
+        [ "$status" -eq 2 ]
+        [[ $output == *"tcp://HOST:PORT"* || $output == *"IPv6 address"* ]] || { echo "$output"; false; }
+    done
+}
+
+@test "serve: a picture that is too large is refused by name, before it is sent; the others are answered" {
+    serve --tasks caption --max-picture-bytes 20000
+    ask pictures/00.png pictures/01.png >two
+    truncate -s 70M large.jpg
+    run --separate-stderr ask pictures/00.png large.jpg pictures/01.png
+    [ "$status" -eq 3 ]
+    [ "$output" = "$(sed -n 1p two)"$'\n\n'"$(sed -n 2p two)" ]
+    [[ $stderr == *"large.jpg: has 73400320 bytes, more than 20000 (the server's --max-picture-bytes)"* ]]
+    run --separate-stderr ask - <large.jpg
+    [ "$status" -eq 3 ]
+    [[ $stderr == *"more than 20000 bytes"* ]]
+    stop
+}
+
+@test "caption, embed: a file that is too large is left out by name with the limit, the rest goes on" {
+    truncate -s 300M large.jpg
+    run --separate-stderr "$CAPTION" "${given[@]}" pictures/00.png large.jpg pictures/01.png
+    [ "$status" -eq 3 ]
+    [ "$(cut -f1 <<<"$output" | paste -sd ' ')" = "pictures/00.png large.jpg pictures/01.png" ]
+    [[ $stderr == *"large.jpg"*"has 314572800 bytes, more than 268435456 (--max-picture-bytes)"* ]] || { echo "$stderr"; false; }
+    run "$EMBED" "${given[@]}" --out images.npy --max-picture-bytes 50 pictures/00.png
+    [ "$status" -eq 3 ]
+    [[ $output == *"pictures/00.png"*"more than 50 (--max-picture-bytes)"* ]] || { echo "$output"; false; }
+}
+
+@test "serve: few descriptors and many who say nothing: the others are answered" {
+    port=$((20000 + $$ % 20000))
+    prlimit --nofile=64 "$SERVE" "${given[@]}" --tasks caption --clients "tcp://localhost:$port" >server.log 2>&1 3>&- &
+    pids+=($!)
+    server=tcp://localhost:$port
+    ask pictures/00.png >one || { cat server.log; false; }
+    for ((i = 0; i < 200; i++)); do exec {silent[i]}<>"/dev/tcp/localhost/$port"; done
+    ask pictures/00.png | cmp - one
+    for fd in "${silent[@]}"; do exec {fd}>&-; done
+    ask pictures/00.png | cmp - one
+    stop
+}
+
+@test "serve: the socket of clients is its owner's, whatever the umask is" {
+    umask 000
+    serve --tasks caption
+    [ "$(stat -c %a clients cocaflow.*/sockets cocaflow.*/clients-* | paste -sd ' ')" = "600 700 700" ]
+    stop
+}
