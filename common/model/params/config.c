@@ -205,11 +205,13 @@ static int read_text(struct text_config *text, const json_t *object, enum model_
     return status ? status : check_text(&section, text);
 }
 
-// Sizes that stand twice must agree: the decoder's second half goes on with the states of the first.
+// Sizes that stand twice must agree: the decoder's second half goes on with the states of the first. To open_clip this
+// context_length is that of a mask alone, which may be too large.
 static int check_decoder(struct section *section, const struct decoder_config *decoder, const struct text_config *text,
                          int context_length, int vocab_size) {
+    bool fits = decoder->self_mlp ? context_length >= text->context_length : context_length == text->context_length;
     if (decoder->width != text->width) return refuse(section, "width differs from text_cfg's");
-    if (context_length != text->context_length) return refuse(section, "context_length differs from text_cfg's");
+    if (!fits) return refuse(section, "context_length differs from text_cfg's");
     if (vocab_size != text->vocab_size) return refuse(section, "vocab_size differs from text_cfg's");
     if (decoder->width % decoder->heads) return refuse(section, "heads does not divide width");
     if (mlp_width(decoder->width, decoder->mlp_ratio) < 1) return refuse(section, "width * mlp_ratio is below 1");
