@@ -302,7 +302,7 @@ static void test_texts_that_are_no_model(void **state) {
     struct model_config config;
     assert_int_equal(parse(&config, ""), -EXIT_DATA);
     assert_int_equal(parse(&config, "{"), -EXIT_DATA);
-    assert_int_equal(parse(&config, "{\"embed_dim\": 1, \"embed_dim\": 2}"), -EXIT_DATA);
+    assert_int_equal(parse(&config, "{\"embed_dim\": 1, \"embed_dim\": 2}"), -EXIT_USAGE);
     assert_int_equal(parse(&config, "[]"), -EXIT_USAGE);
     assert_int_equal(parse(&config, "{}"), -EXIT_USAGE);
     assert_int_equal(parse(&config, "{\"family\": \"paper\"}"), -EXIT_USAGE);
