@@ -185,7 +185,7 @@ static void keep(struct image_encode *self, const struct work *work, struct mess
 
 static int send(struct image_encode *self, const struct work *work) {
     struct outgoing *out = &self->out;
-    int status = out->embeddings ? output_check(work, out->embeddings, TENSOR_EMBEDDING) : 0;
+    int status = out->embeddings ? output_check_embedding(work, out->embeddings) : 0;
     if (out->embeddings && !status)
         status = channel_send(&self->embeddings, work->microbatch, work->microbatches, &out->embeddings);
     if (out->features && !status)

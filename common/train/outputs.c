@@ -18,17 +18,18 @@ struct message *output_new(const struct work *work, const struct message *input)
 
 int output_not_finite(const struct message *output, const char *what) {
     const char *name = message_string(output, TENSOR_NAMES, 0);
-    return error(EXIT_DATA,
-                 "microbatch %d (%d samples%s%s): %s is not finite, though the weights are: they overflow; try "
-                 "--precision fp32, or other weights",
-                 output->unit.microbatch, output->unit.samples, name ? ", the first is " : "", name ? name : "", what);
+    return error(
+        EXIT_DATA,
+        "microbatch %d (%d samples%s%s): NaN or infinite numbers in its %s, though the weights are finite; try "
+        "--precision fp32, or other weights",
+        output->unit.microbatch, output->unit.samples, name ? ", the first is " : "", name ? name : "", what);
 }
 
-int output_check(const struct work *work, const struct message *output, const char *name) {
-    const struct tensor *tensor = message_find(output, name);
+int output_check_embedding(const struct work *work, const struct message *output) {
+    const struct tensor *tensor = message_find(output, TENSOR_EMBEDDING);
     if (work->train || !tensor || dtype_finite(tensor->dtype, tensor->data, (size_t)shape_count(tensor->shape)))
         return 0;
-    return output_not_finite(output, name);
+    return output_not_finite(output, "embeddings");
 }
 
 int input_samples(const struct work *work, const struct message *input) {

@@ -17,9 +17,8 @@ int input_tensor(const struct work *work, const struct message *input, const cha
 int input_rows(const struct work *work, const struct message *input, const char *name, enum dtype dtype,
                struct shape shape, struct slot_reader *reader, const void **rows);
 
-// Where the rows f32 [B,…] of this tensor are not finite -EXIT_DATA, else 0. In training, which skips such steps, 0
-// too.
-int output_check(const struct work *work, const struct message *output, const char *name);
+// -EXIT_DATA where an embedding is not finite, else 0. In training, which skips such steps, 0 too.
+int output_check_embedding(const struct work *work, const struct message *output);
 // -EXIT_DATA, reported: `what` of a sample of this message is not finite.
 int output_not_finite(const struct message *output, const char *what);
 

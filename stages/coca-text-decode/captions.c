@@ -72,7 +72,7 @@ static int caption(void *context, const struct work *work, struct message *taken
     int32_t *tokens = message_add(captions, TENSOR_TOKENS, DT_I32, SHAPE(B, T));
     const bool finite = generator_run(captioner->generator, B, features, ids, tokens);
     slot_give_back(&captioner->features);
-    if (!finite) status = output_not_finite(captions, "the logits of its caption");
+    if (!finite) status = output_not_finite(captions, "captions' logits");
     if (status) message_free(&captions);
     if (status) return status;
     add_texts(self, captions, tokens, B, T);

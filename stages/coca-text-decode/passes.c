@@ -111,7 +111,7 @@ static int unimodal(void *context, const struct work *work, struct message *take
         embeddings ? message_add(embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, config(self)->embed_dim)) : NULL;
     int status = forward(self, work, rows);
     if (!status && B) self->passes.targets += text_targets(config(self), message_find(*tokens, TENSOR_TOKENS)->data, B);
-    if (!status && embeddings) status = output_check(work, embeddings, TENSOR_EMBEDDING);
+    if (!status && embeddings) status = output_check_embedding(work, embeddings);
     if (!status && embeddings)
         return channel_send(&self->embeddings, work->microbatch, work->microbatches, &embeddings);
     message_free(&embeddings);

@@ -134,3 +134,12 @@ tiny_given() {
     cp -r "$BATS_FILE_TMPDIR/captioned" pictures
     given=(--pretrained "$BATS_FILE_TMPDIR/runs/made/model" --precision fp32 --threads 1)
 }
+
+# poison WEIGHTS TENSOR FIRST COUNT BYTES: so many f32 of a tensor become these bytes, written as printf has them.
+poison() {
+    local header begin i
+    header=$(od -An -tu8 -N8 "$1" | tr -d ' ')
+    begin=$(tail -c +9 "$1" | head -c "$header" | sed 's/.*"'"$2"'" *: *{[^}]*"data_offsets" *: *\[\([0-9]*\),.*/\1/')
+    for ((i = 0; i < $4; i++)); do printf "$5"; done |
+        dd of="$1" bs=1 seek=$((8 + header + begin + $3 * 4)) conv=notrunc status=none
+}

@@ -165,18 +165,10 @@ below() {
     resumes orphan 5
 }
 
-# poison NAME TENSOR ROW: in runs/NAME's model, that row of a matrix of 16 columns is not a number.
-poison() {
-    local file=runs/$1/model/open_clip_model.safetensors header begin i
-    header=$(od -An -tu8 -N8 "$file" | tr -d ' ')
-    begin=$(tail -c +9 "$file" | head -c "$header" | sed 's/.*"'"$2"'" *: *{[^}]*"data_offsets" *: *\[\([0-9]*\),.*/\1/')
-    for ((i = 0; i < 16; i++)); do printf '\0\0\300\177'; done |
-        dd of="$file" bs=1 seek=$((8 + header + begin + $3 * 64)) conv=notrunc status=none
-}
-
 @test "a step that is not finite is skipped, reported, and leaves the weights alone" {
     train healthy --steps 1
-    poison healthy text.token_embedding.weight 33 # of a word that not all captions have
+    # the row of a word that not all captions have
+    poison runs/healthy/model/open_clip_model.safetensors text.token_embedding.weight 528 16 '\0\0\300\177'
     train poisoned --pretrained runs/healthy/model --steps 30 --batch-size 1 --microbatch 1 --max-skipped 1000 >poisoned.log
     whole poisoned 30
     grep '"skipped": true' runs/poisoned/metrics.jsonl >skipped
@@ -191,9 +183,10 @@ poison() {
 
 @test "too many steps in a row that are not finite end the run with 1" {
     train hopeless --steps 1
-    poison hopeless visual.conv1.weight 0
+    poison runs/hopeless/model/open_clip_model.safetensors visual.conv1.weight 0 16 '\0\0\300\177'
     run train given-up --pretrained runs/hopeless/model --steps 30 --max-skipped 3
     [ "$status" -eq 1 ]
+    grep 'warning: .*visual.conv1.weight first' runs/given-up/log/image-encode*.log
     [[ $output == *"3 steps in a row were not finite (--max-skipped)"* ]]
     [[ $output == *"step 0 is skipped: visual.conv1.weight is not finite"* ]]
     [ "$(grep -c '"skipped": true' runs/given-up/metrics.jsonl)" -eq 3 ]

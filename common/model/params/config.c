@@ -19,10 +19,6 @@
 #define MLP_RATIO_MAX 64
 #define LOGIT_MAX 100 // of scale and bias at first, either side of 0
 
-// SigLIP's.
-#define SIGMOID_SCALE 10
-#define SIGMOID_BIAS (-10)
-
 static const float clip_mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
 static const float clip_std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
 
@@ -205,11 +201,13 @@ static int read_text(struct text_config *text, const json_t *object, enum model_
     return status ? status : check_text(&section, text);
 }
 
-// Sizes that stand twice must agree: the decoder's second half goes on with the states of the first.
+// Sizes that stand twice must agree: the decoder's second half goes on with the states of the first. To open_clip this
+// context_length is that of a mask alone, which may be too large.
 static int check_decoder(struct section *section, const struct decoder_config *decoder, const struct text_config *text,
                          int context_length, int vocab_size) {
+    bool fits = decoder->self_mlp ? context_length >= text->context_length : context_length == text->context_length;
     if (decoder->width != text->width) return refuse(section, "width differs from text_cfg's");
-    if (context_length != text->context_length) return refuse(section, "context_length differs from text_cfg's");
+    if (!fits) return refuse(section, "context_length differs from text_cfg's");
     if (vocab_size != text->vocab_size) return refuse(section, "vocab_size differs from text_cfg's");
     if (decoder->width % decoder->heads) return refuse(section, "heads does not divide width");
     if (mlp_width(decoder->width, decoder->mlp_ratio) < 1) return refuse(section, "width * mlp_ratio is below 1");
@@ -231,32 +229,6 @@ static int read_decoder(struct decoder_config *decoder, const json_t *object, co
     if (!status && family == FAMILY_OPEN_CLIP && decoder->mlp_ratio != 4)
         status = refuse(&section, "mlp_ratio must be 4: open_clip builds its decoder so, whatever stands here");
     return status ? status : check_decoder(&section, decoder, text, context_length, vocab_size);
-}
-
-static double clip_logit_scale(void) {
-    return -log(0.07);
-}
-
-static uint64_t fingerprint(const struct model_config *c) {
-    struct buffer text = {0};
-    const struct vision_config *v = &c->vision;
-    const struct text_config *t = &c->text;
-    const struct decoder_config *d = &c->decoder;
-    buffer_format(&text, "%d %d %d;", c->family, c->embed_dim, c->activation);
-    buffer_format(&text, "%d %d %d %d %d %.17g %d %d %d %d %d;", v->image_size, v->patch_size, v->width, v->layers,
-                  v->head_width, v->mlp_ratio, v->class_token, v->ln_pre, v->pool, v->queries, v->pooler_heads);
-    for (int i = 0; i < 3; i++) buffer_format(&text, "%.9g %.9g;", v->mean[i], v->std[i]);
-    buffer_format(&text, "%d %d %d %d %d %.17g %d %d %d %d %d;", t->context_length, t->vocab_size, t->width, t->heads,
-                  t->layers, t->mlp_ratio, t->pad_id, t->bos_id, t->eos_id, t->pad_inside, t->correct_cls_mask);
-    buffer_format(&text, "%d %d %d %.17g %d;", d->width, d->heads, d->layers, d->mlp_ratio, d->self_mlp);
-    buffer_format(&text, "%d %d %d", c->preprocess.resize, c->preprocess.interpolation, c->preprocess.fill);
-    // Fingerprints of models that have nothing of what follows are older than it.
-    if (c->logit_bias || c->init_logit_scale != clip_logit_scale())
-        buffer_format(&text, ";%.17g %d %.17g", c->init_logit_scale, c->logit_bias, c->init_logit_bias);
-    if (!v->proj) buffer_format(&text, "; no proj");
-    uint64_t hash = hash_bytes(text.bytes, text.size, 0);
-    buffer_release(&text);
-    return hash;
 }
 
 static int read_family(struct section *section, enum model_family *family) {
@@ -304,7 +276,7 @@ static double read_logit(struct section *section, const char *key, double fallba
 }
 
 static void read_logits(struct model_config *config, struct section *section) {
-    config->init_logit_scale = read_logit(section, "init_logit_scale", clip_logit_scale());
+    config->init_logit_scale = read_logit(section, "init_logit_scale", CLIP_LOGIT_SCALE);
     config->logit_bias = json_fields_has(&section->fields, "init_logit_bias");
     config->init_logit_bias = read_logit(section, "init_logit_bias", 0);
 }
@@ -370,7 +342,7 @@ int model_config_parse(struct model_config *config, const char *text, size_t siz
     else
         status = read_model(config, root, what);
     json_decref(root);
-    if (!status) config->fingerprint = fingerprint(config);
+    if (!status) config->fingerprint = model_config_fingerprint(config);
     return status;
 }
 
@@ -380,37 +352,6 @@ int model_config_read(struct model_config *config, const char *path) {
     if (!status) status = model_config_parse(config, text.bytes ? text.bytes : "", text.size, path);
     buffer_release(&text);
     return status;
-}
-
-// The model in a file of either layout.
-static json_t *model_of(json_t *document) {
-    json_t *model = json_object_get(document, "model_cfg");
-    return json_is_object(model) ? model : document;
-}
-
-void model_config_use_sigmoid(struct model_config *config) {
-    if (config->logit_bias) return;
-    config->init_logit_scale = log(SIGMOID_SCALE);
-    config->logit_bias = true;
-    config->init_logit_bias = SIGMOID_BIAS;
-    config->fingerprint = fingerprint(config);
-}
-
-void model_config_use_sigmoid_json(json_t *document) {
-    json_t *model = model_of(document);
-    if (json_is_number(json_object_get(model, "init_logit_bias"))) return;
-    json_object_set_new(model, "init_logit_scale", json_real(log(SIGMOID_SCALE)));
-    json_object_set_new(model, "init_logit_bias", json_real(SIGMOID_BIAS));
-}
-
-void model_config_use_proj(struct model_config *config, bool proj) {
-    config->vision.proj = proj;
-    config->vision.proj_is_open = false;
-    config->fingerprint = fingerprint(config);
-}
-
-void model_config_use_proj_json(json_t *document, bool proj) {
-    json_object_set_new(json_object_get(model_of(document), "vision_cfg"), "attn_pool_proj", json_boolean(proj));
 }
 
 int config_patches(const struct model_config *config) {

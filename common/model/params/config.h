@@ -58,7 +58,8 @@ struct decoder_config { // multimodal_cfg
     bool self_mlp; // an MLP behind the self-attention too, not only behind the cross-attention
 };
 
-#define MODEL_CONFIG_BYTES (1 << 20) // of a file, at most
+#define CLIP_LOGIT_SCALE 2.6592600369327779 // ln 1/0.07
+#define MODEL_CONFIG_BYTES (1 << 20)        // of a file, at most
 
 struct model_config {
     enum model_family family;
@@ -68,7 +69,7 @@ struct model_config {
     struct text_config text;
     struct decoder_config decoder;
     struct preprocess_config preprocess;
-    double init_logit_scale; // the logarithm of what cosines are multiplied with at first: ln 1/0.07
+    double init_logit_scale; // the logarithm of what cosines are multiplied with at first: CLIP_LOGIT_SCALE
     bool logit_bias;         // there is one, and it is learned (the sigmoid loss; model/contrastive.h)
     double init_logit_bias;
     uint64_t fingerprint; // of every number above; stages compare it in `hello`
@@ -80,6 +81,8 @@ struct model_config {
 int model_config_read(struct model_config *config, const char *path);
 // The same from JSON text in memory; `what` names it in errors.
 int model_config_parse(struct model_config *config, const char *text, size_t size, const char *what);
+
+uint64_t model_config_fingerprint(const struct model_config *config); // of what it holds now
 
 // Makes of a configuration without a logit_bias one for the sigmoid loss: a bias of −10 and a scale of ln 10 at first,
 // as SigLIP has them (arXiv 2303.15343). One with a bias stays as it is.

@@ -53,7 +53,8 @@ void params_zero_gradient(struct params *params);
 
 // Reads masters (f32, f16 or bf16 inside) from files that hold at least these tensors. Position embeddings of another
 // number of positions are resampled (model/params/positions.h), and optional tensors that are missing start anew, with
-// a note. Every other missing or misshapen tensor is listed in one error, -EXIT_USAGE. With `known`, the `count` parts
+// a note. Every other missing or misshapen tensor is listed in one error, -EXIT_USAGE. Numbers that are not finite are
+// said with the first tensor that holds one: a warning with training, else -EXIT_DATA. With `known`, the `count` parts
 // that such a file may hold, tensors that this part claims (part.h) and the model lacks are refused too; NULL: they are
 // left alone.
 int params_load(struct params *params, const struct safetensors *file, const char *path,

@@ -6,7 +6,6 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "model/params/finite.h"
 #include "model/params/params.h"
 #include "model/params/positions.h"
 
@@ -84,20 +83,43 @@ static void resample(real *to, const struct param *param, const real *from, stru
     positions_resample(to, param, from, found);
 }
 
-// Values in another type or number are made first; those that are as they must be come from the mapped file.
-static void load_tensor(struct params *params, const struct param *param, const struct tensor *tensor) {
-    size_t count = (size_t)shape_count(param->shape), found = (size_t)shape_count(tensor->shape);
-    bool same = shape_same(param->shape, tensor->shape);
-    real *converted = tensor->dtype == DT_REAL ? NULL : xmalloc(found * sizeof *converted);
-    real *resampled = same ? NULL : xmalloc(count * sizeof *resampled);
-    const real *values = converted ? converted : tensor->data;
-    if (converted) dtype_convert(converted, DT_REAL, tensor->data, tensor->dtype, found);
-    if (resampled) resample(resampled, param, values, tensor->shape);
-    params->ops->upload(params->ops, params_destination(params, param), same ? values : resampled,
-                        count * sizeof *values);
-    params_settle(params, param);
+enum { PIECE = 1 << 16 }; // elements
+
+// By pieces, so that what is looked through is in the cache when it is copied: reading a large file for that alone
+// would cost as much as loading it.
+static bool load_values(struct params *params, real *to, const struct tensor *tensor) {
+    size_t size = dtype_size(tensor->dtype), count = (size_t)shape_count(tensor->shape);
+    real *converted = tensor->dtype == DT_REAL ? NULL : xmalloc(PIECE * sizeof *converted);
+    bool finite = true;
+    for (size_t i = 0; i < count; i += PIECE) {
+        size_t n = count - i < PIECE ? count - i : PIECE;
+        const void *from = (const char *)tensor->data + i * size;
+        finite &= dtype_finite(tensor->dtype, from, n);
+        if (converted) dtype_convert(converted, DT_REAL, from, tensor->dtype, n);
+        params->ops->upload(params->ops, to + i, converted ? converted : from, n * sizeof *to);
+    }
     free(converted);
+    return finite;
+}
+
+static bool load_resampled(struct params *params, real *to, const struct param *param, const struct tensor *tensor) {
+    size_t count = (size_t)shape_count(param->shape), found = (size_t)shape_count(tensor->shape);
+    real *values = xmalloc(found * sizeof *values), *resampled = xmalloc(count * sizeof *resampled);
+    dtype_convert(values, DT_REAL, tensor->data, tensor->dtype, found);
+    resample(resampled, param, values, tensor->shape);
+    params->ops->upload(params->ops, to, resampled, count * sizeof *resampled);
+    free(values);
     free(resampled);
+    return dtype_finite(tensor->dtype, tensor->data, found);
+}
+
+// Whether all of it is finite.
+static bool load_tensor(struct params *params, const struct param *param, const struct tensor *tensor) {
+    real *to = params_destination(params, param);
+    bool finite = shape_same(param->shape, tensor->shape) ? load_values(params, to, tensor)
+                                                          : load_resampled(params, to, param, tensor);
+    params_settle(params, param);
+    return finite;
 }
 
 static void keep_initial(struct params *params, const struct param *param, const char *path) {
@@ -110,20 +132,33 @@ static void keep_initial(struct params *params, const struct param *param, const
     free(values);
 }
 
+// Training skips the steps that meet such a number, and says so (train/training_step.c); elsewhere it would end up in
+// what is written, and nobody could tell why.
+static int say_not_finite(const struct params *params, const char *path, const char *first, int count) {
+    static const char text[] = "%s: %d of the %d tensors of the %s part hold numbers that are not finite (NaN or "
+                               "infinite), %s first%s";
+    const char *part = params->part->name;
+    if (!params->gradient)
+        return error(EXIT_DATA, text, path, count, params->count, part, first,
+                     "; fetch the weights again, or take an older checkpoint");
+    warn(text, path, count, params->count, part, first, "");
+    return 0;
+}
+
 int params_load(struct params *params, const struct safetensors *file, const char *path,
                 const struct model_part *const *known, int count) {
-    int status = check_file(params, file, path, known, count);
-    if (!status) status = finite_check(params, file, path);
+    int status = check_file(params, file, path, known, count), odd = 0;
+    const char *first = NULL;
     if (status) return status;
     for (int i = 0; i < params->count; i++) {
         const struct tensor *tensor = safetensors_find(file, params->item[i].name);
-        if (tensor)
-            load_tensor(params, &params->item[i], tensor);
-        else
+        if (!tensor)
             keep_initial(params, &params->item[i], path);
+        else if (!load_tensor(params, &params->item[i], tensor) && !odd++)
+            first = tensor->name;
     }
     params_refresh(params);
-    return 0;
+    return odd ? say_not_finite(params, path, first, odd) : 0;
 }
 
 int params_write(const struct params *params, const real *block, const char *path, uint64_t *checksum, int64_t *size) {

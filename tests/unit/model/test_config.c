@@ -122,6 +122,7 @@ static void test_open_clip_is_read(void **state) {
         {"\"attentional_pool\": true", "\"attn_pooler_heads\": 8, \"attentional_pool\": true, \"qk_norm\": false"},
         {"\"image_size\": 8, \"patch_size\": 4", "\"image_size\": [8, 8], \"patch_size\": [4, 4]"},
         {"\"layers\": 3", "\"layers\": 3, \"act_kwargs\": {}, \"norm_kwargs\": null, \"image_seq_len\": null"},
+        {"\"layers\": 2", "\"layers\": 2, \"context_length\": 77"},
         {"\"layers\": 2", "\"layers\": 2, \"cross_attn_ratio\": 1, \"use_pad_mask\": true, \"tie_lm_head\": false"},
         {"\"embed_cls\": true", "\"embed_cls\": true, \"text_arch\": \"clip\", \"variable_text\": false, "
                                 "\"tokenizer_type\": \"\", \"bos_id\": null, \"eos_id\": null"},
@@ -255,6 +256,7 @@ static void test_open_clip_refusals(void **state) {
         {"\"layers\": 2", "\"layers\": 2, \"mlp_ratio\": 3"},
         {"\"layers\": 2", "\"layers\": 2, \"ls_init_value\": 1"},
         {"\"layers\": 2", "\"layers\": 2, \"vocab_size\": 21"},
+        {"\"layers\": 2", "\"layers\": 2, \"context_length\": 6"},
     };
     struct model_config config;
     for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
@@ -300,7 +302,7 @@ static void test_texts_that_are_no_model(void **state) {
     struct model_config config;
     assert_int_equal(parse(&config, ""), -EXIT_DATA);
     assert_int_equal(parse(&config, "{"), -EXIT_DATA);
-    assert_int_equal(parse(&config, "{\"embed_dim\": 1, \"embed_dim\": 2}"), -EXIT_DATA);
+    assert_int_equal(parse(&config, "{\"embed_dim\": 1, \"embed_dim\": 2}"), -EXIT_USAGE);
     assert_int_equal(parse(&config, "[]"), -EXIT_USAGE);
     assert_int_equal(parse(&config, "{}"), -EXIT_USAGE);
     assert_int_equal(parse(&config, "{\"family\": \"paper\"}"), -EXIT_USAGE);
@@ -437,8 +439,8 @@ static void test_the_sigmoid_loss_of_somebody_else(void **state) {
 
 static void test_presets(void **state) {
     (void)state;
-    static const char *const name[] = {"coca_tiny", "coca_base",     "coca_large",
-                                       "coca_2b",   "coca_ViT-B-32", "coca_ViT-L-14"};
+    static const char *const name[] = {"coca_tiny",     "coca_base",     "coca_large",    "coca_2b",
+                                       "coca_ViT-B-32", "coca_ViT-L-14", "coca2_ViT-B-32"};
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         struct model_config config;
         char *path = xformat("../data/models/%s.json", name[i]);

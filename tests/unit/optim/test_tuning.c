@@ -81,6 +81,19 @@ static void test_unlocked_groups(void **state) {
     }
 }
 
+// Where two poolers are all that there is behind the blocks, they are the group that the projection is elsewhere.
+static void test_poolers_that_end_the_tower(void **state) {
+    (void)state;
+    for (int unlocked = 0; unlocked < 3; unlocked++) {
+        struct params *image = tuned("parity/coca2_cascade/model.json", &image_part,
+                                     (struct tuning){.lock = true, .unlocked = unlocked, .layer_decay = 1});
+        assert_int_equal(locked(image, "visual.attn_pool.query"), unlocked < 1);
+        assert_int_equal(locked(image, "visual.attn_pool_contrastive.attn.in_proj_bias"), unlocked < 1);
+        assert_int_equal(locked(image, "visual.ln_post.weight"), unlocked < 2);
+        params_free(&image);
+    }
+}
+
 static void test_a_locked_text_tower(void **state) {
     (void)state;
     struct params *text = tuned(OPEN_CLIP, &text_part, (struct tuning){.lock = true, .unlocked = 1, .layer_decay = 1});
@@ -111,9 +124,9 @@ static void test_layer_decay(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_is_locked), cmocka_unit_test(test_a_locked_image_tower),
-        cmocka_unit_test(test_unlocked_groups),   cmocka_unit_test(test_a_locked_text_tower),
-        cmocka_unit_test(test_layer_decay),
+        cmocka_unit_test(test_nothing_is_locked),   cmocka_unit_test(test_a_locked_image_tower),
+        cmocka_unit_test(test_unlocked_groups),     cmocka_unit_test(test_poolers_that_end_the_tower),
+        cmocka_unit_test(test_a_locked_text_tower), cmocka_unit_test(test_layer_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,6 +218,37 @@ static void integers_convert_to_nothing_else(void **state) {
     assert_aborts(convert_byte_to_bf16, "no conversion from u8");
 }
 
+// At every place, also those behind a block and behind what fills a vector; one below the exponent of ones is a number.
+static void what_is_not_finite_is_found_anywhere(void **state) {
+    (void)state;
+    enum { COUNT = 4096 + 37 };
+    static uint64_t bits[COUNT];
+    static const struct {
+        enum dtype type;
+        uint64_t odd[3], largest; // infinity, its negative, NaN
+    } row[] = {{DT_F32, {0x7f800000, 0xff800000, 0x7fc00000}, 0xff7fffff},
+               {DT_BF16, {0x7f80, 0xff80, 0x7f81}, 0xff7f},
+               {DT_F16, {0x7c00, 0xfc00, 0x7c01}, 0xfbff},
+               {DT_F64,
+                {UINT64_C(0x7ff0000000000000), UINT64_C(0xfff0000000000000), UINT64_C(0x7ff0000000000001)},
+                UINT64_C(0xffefffffffffffff)}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        size_t size = dtype_size(row[i].type);
+        memset(bits, 0, sizeof bits);
+        for (size_t at = 0; at < COUNT; at += at % 16 ? 1 : 61) {
+            char *element = (char *)bits + at * size;
+            memcpy(element, &row[i].largest, size);
+            assert_true(dtype_finite(row[i].type, bits, COUNT));
+            memcpy(element, &row[i].odd[at % 3], size);
+            assert_false(dtype_finite(row[i].type, bits, COUNT));
+            assert_true(dtype_finite(row[i].type, bits, at));
+            memset(element, 0, size);
+        }
+    }
+    memset(bits, 0xff, sizeof bits);
+    assert_true(dtype_finite(DT_I64, bits, COUNT) && dtype_finite(DT_F32, bits, 0));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_has_a_size_and_names),
@@ -232,6 +263,7 @@ int main(void) {
         cmocka_unit_test(arrays_round_as_single_values_do),
         cmocka_unit_test(equal_types_copy_bit_by_bit),
         cmocka_unit_test(integers_convert_to_nothing_else),
+        cmocka_unit_test(what_is_not_finite_is_found_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

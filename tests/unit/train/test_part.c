@@ -7,6 +7,7 @@
 #include "run/checkpoint.h"
 #include "run/export.h"
 #include "run/pretrained.h"
+#include "run/run_model.h"
 #include "stage/stage.h"
 #include "train/memory.h"
 #include "train/part.h"
@@ -212,6 +213,116 @@ static void a_vocabulary_is_found_beside_the_weights(void **state) {
     assert_true(file_exists("copy/vocab.json"));
 }
 
+// weights.safetensors of narrow_vision, changed and written as changed.safetensors.
+static void write_changed(void (*change)(struct tensor *tensor, size_t count)) {
+    char *path = golden("narrow_vision", "weights.safetensors");
+    struct safetensors file;
+    assert_done(safetensors_open(&file, path));
+    change(file.tensor, file.count);
+    assert_done(safetensors_write("changed.safetensors", file.tensor, file.count, NULL, 0, NULL, NULL));
+    safetensors_close(&file);
+    free(path);
+}
+
+// Both words in both orders, doubled, and within a name.
+static void wrap_names(struct tensor *tensor, size_t count) {
+    static const char *const front[] = {"module._orig_mod.", "_orig_mod.module.", "module.module."};
+    for (size_t i = 0; i < count; i++) {
+        char *dot = strchr(tensor[i].name, '.');
+        char *name = xformat("%s%.*s%s%s", front[i % 3], dot ? (int)(dot - tensor[i].name + 1) : 0, tensor[i].name,
+                             dot ? "_orig_mod." : "", dot ? dot + 1 : tensor[i].name);
+        strcpy(tensor[i].name, name);
+        free(name);
+    }
+}
+
+static void a_wrapper_s_words_are_taken_out_of_names(void **state) {
+    (void)state;
+    char *weights = golden("narrow_vision", "weights.safetensors"), *words = xformat("--pretrained %s", weights);
+    write_changed(wrap_names);
+    for (int i = 0; i < 3; i++) {
+        struct part bare, wrapped;
+        assert_done(type_for("narrow_vision", words));
+        assert_done(open_part(&bare, stage_rows[i], false));
+        assert_done(type_for("narrow_vision", "--pretrained changed.safetensors"));
+        assert_done(part_open(&wrapped, stage_rows[i], &typed));
+        assert_refused(0, "module. and _orig_mod. are taken off the names of", part_load(&wrapped, false));
+        assert_same_weights(&bare, &wrapped);
+        part_close(&bare);
+        part_close(&wrapped);
+    }
+    free(weights);
+    free(words);
+}
+
+static void double_a_name(struct tensor *tensor, size_t count) {
+    assert_true(count > 1);
+    strcpy(tensor[0].name, "module.");
+    strcat(tensor[0].name, tensor[1].name);
+}
+
+static void two_tensors_of_one_name_are_refused(void **state) {
+    (void)state;
+    struct part part;
+    write_changed(double_a_name);
+    assert_done(type_for("narrow_vision", "--pretrained changed.safetensors"));
+    assert_done(part_open(&part, &image_row, &typed));
+    assert_refused(EXIT_DATA, "two tensors are ", part_load(&part, false));
+    part_close(&part);
+}
+
+static float odd_numbers[1 << 16]; // zeros and one that is not finite
+
+static void spoil(struct tensor *tensor, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        bool spoilt = !strcmp(tensor[i].name, "visual.conv1.weight") || !strcmp(tensor[i].name, "logit_scale") ||
+                      !strcmp(tensor[i].name, "text_decoder.text_projection");
+        if (!spoilt) continue;
+        assert_true(tensor_bytes(&tensor[i]) <= (int64_t)sizeof odd_numbers);
+        odd_numbers[shape_count(tensor[i].shape) - 1] = -INFINITY;
+        tensor[i].data = odd_numbers;
+    }
+}
+
+// Training may go on, since it skips what meets them; nothing else may.
+static void weights_that_are_not_finite_are_named(void **state) {
+    (void)state;
+    static const char *const first[] = {"visual.conv1.weight", "text_decoder.text_projection", "logit_scale"};
+    write_changed(spoil);
+    assert_done(type_for("narrow_vision", "--pretrained changed.safetensors"));
+    for (int i = 0; i < 3; i++) {
+        struct part part;
+        assert_done(part_open(&part, stage_rows[i], &typed));
+        assert_refused(EXIT_DATA, first[i], part_load(&part, false));
+        part_close(&part);
+        assert_done(part_open(&part, stage_rows[i], &typed));
+        assert_refused(0, first[i], part_load(&part, true));
+        part_close(&part);
+    }
+}
+
+// open_clip's configurations do not say whether two poolers end in visual.proj.
+static void weights_say_whether_there_is_a_projection(void **state) {
+    (void)state;
+    static const char *const names[] = {"coca2_equal_widths", "open_clip_cascade"};
+    for (int i = 0; i < 2; i++) {
+        struct part part;
+        struct model_config copied;
+        char *model = golden(names[i], "model.json"), *weights = golden(names[i], "weights.safetensors");
+        char *words = xformat("--pretrained %s", weights);
+        assert_done(type_for(names[i], words));
+        assert_done(open_part(&part, &image_row, false));
+        assert_int_equal(part.config.vision.proj, i);
+        assert_done(run_model_copy(&typed, model, "copy.json"));
+        assert_done(model_config_read(&copied, "copy.json"));
+        assert_true(!copied.vision.proj_is_open && copied.fingerprint == part.config.fingerprint);
+        part_close(&part);
+        free(model);
+        free(weights);
+        free(words);
+    }
+}
+
 static void the_exported_model_is_the_averaged_one(void **state) {
     (void)state;
     struct part part[3], found;
@@ -316,6 +427,10 @@ int main(void) {
         IN_FOLDER(a_model_is_found_by_file_or_beside_its_weights),
         IN_FOLDER(a_vocabulary_is_found_beside_the_weights),
         IN_FOLDER(the_exported_model_is_the_averaged_one),
+        IN_FOLDER(a_wrapper_s_words_are_taken_out_of_names),
+        IN_FOLDER(two_tensors_of_one_name_are_refused),
+        IN_FOLDER(weights_that_are_not_finite_are_named),
+        IN_FOLDER(weights_say_whether_there_is_a_projection),
         IN_FOLDER(the_first_gradient_that_is_not_finite_is_named),
         IN_FOLDER(too_little_memory_names_what_fits),
         IN_FOLDER(too_small_a_gpu_names_what_fits),
