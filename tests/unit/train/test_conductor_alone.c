@@ -103,12 +103,28 @@ static void a_short_batch_is_bad_data(void **state) {
     assert_refused(EXIT_DATA, "step 1 has 6 samples and --batch-size is 8", conduct());
 }
 
+// JSON has no word for such numbers.
+static void what_is_not_finite_is_null(void **state) {
+    (void)state;
+    struct buffer found = {0};
+    record_steps(1, G);
+    begin("");
+    const struct params *params = stage.part.params;
+    params->master[params_find(params, "logit_scale")->offset] = INFINITY;
+    assert_done(conduct());
+    assert_done(file_read("printed", 1 << 16, &found));
+    assert_string_equal(found.bytes,
+                        "{\"step\": 0, \"samples\": 8, \"contrastive_loss\": null, \"logit_scale\": null}\n");
+    buffer_release(&found);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CONDUCTING(each_step_is_a_line),
         CONDUCTING(steps_may_be_chosen),
         CONDUCTING(a_recording_that_ends_too_early_is_bad_data),
         CONDUCTING(a_short_batch_is_bad_data),
+        CONDUCTING(what_is_not_finite_is_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
