@@ -19,6 +19,7 @@ struct import_options {
     const char *columns;               // csv: names of the columns, when the list has no header line
     const char *separator;             // csv: one character; NULL: a tab if the first line has one, else a comma
     const char *images_root;           // folder that relative picture paths are under; NULL: the list's own
+    int (*stopped)(void);              // asked for each row of a list: 0 to go on, else as of the sink; NULL: always 0
     bool keep_rows;                    // of lists: each row is a sample; else all rows of a picture are one
     int64_t max_picture_bytes;         // --max-picture-bytes; 0: what a record holds
     bool first_line; // only the first line of a text file is a caption; else every one that is not empty

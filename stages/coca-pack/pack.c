@@ -103,10 +103,14 @@ static void catch_signal(int number) {
     caught = number;
 }
 
-// A signal ends the import with its own code, between samples: what is under way is finished and thrown away.
+// A signal ends the import with its own code, between samples and rows: what is under way is finished and thrown away.
+static int stopped(void) {
+    return caught ? -(128 + caught) : 0;
+}
+
 static int take_sample(void *context, const struct import_sample *sample) {
     struct packing *packing = context;
-    if (caught) return -(128 + caught);
+    if (caught) return stopped();
     struct job *job = pipeline_next(packing->pipeline);
     if (!job) return pipeline_drain(packing->pipeline);
     job_fill(job, packing->samples++, sample);
@@ -136,6 +140,7 @@ static int read_all(struct packing *packing, const struct strings *class_names, 
         .columns = pack->columns,
         .separator = pack->separator,
         .images_root = pack->images_root,
+        .stopped = stopped,
         .keep_rows = !pack->group,
         .max_picture_bytes = pack->max_picture_bytes,
         .first_line = pack->caption_lines == CAPTION_LINES_FIRST,
@@ -161,7 +166,7 @@ static int pack_all(struct packing *packing, const struct strings *class_names, 
     if (!status) status = pipeline_drain(packing->pipeline);
     pipeline_free(&packing->pipeline);
     progress_done(&packing->progress);
-    if (!status && caught) status = -(128 + caught);
+    if (!status) status = stopped();
     return status;
 }
 

@@ -113,7 +113,8 @@ static int give(struct draft *draft, struct importer *importer) {
 }
 
 int rows_take(struct draft *draft, struct importer *importer) {
-    if (importer->options->keep_rows) return give(draft, importer);
+    const int stopped = importer->options->stopped ? importer->options->stopped() : 0;
+    if (stopped || importer->options->keep_rows) return stopped ? stopped : give(draft, importer);
     if (!importer->rows) importer->rows = xcalloc(1, sizeof *importer->rows);
     keep(importer->rows, draft);
     return 0;

@@ -585,6 +585,23 @@ static void test_the_sinks_status_ends_the_import(void **state) {
     assert_string_equal(seen.bytes, "0 image=P0 captions=zero\n");
 }
 
+static int rows_left;
+
+static int stop_by_rows(void) {
+    return rows_left-- ? 0 : -EXIT_RUN;
+}
+
+static void test_a_list_may_be_stopped_at_any_row(void **state) {
+    (void)state;
+    write_text("1.jpg", "P1");
+    write_text("list.csv", "filepath,title\n1.jpg,a\n1.jpg,b\n");
+    for (int rows = 0; rows < 3; rows++) {
+        rows_left = rows;
+        assert_int_equal(run("csv", OPTIONS(.stopped = stop_by_rows), "list.csv"), rows < 2 ? -EXIT_RUN : 0);
+        assert_string_equal(seen.bytes, rows < 2 ? "" : "1.jpg image=P1 captions=a|b\n");
+    }
+}
+
 static void test_a_class_beyond_the_names_is_a_defect(void **state) {
     (void)state;
     struct strings names = {0};
@@ -642,6 +659,7 @@ int main(void) {
         IN_FOLDER(test_dataset),
         IN_FOLDER(test_several_paths),
         IN_FOLDER(test_the_sinks_status_ends_the_import),
+        IN_FOLDER(test_a_list_may_be_stopped_at_any_row),
         IN_FOLDER(test_a_class_beyond_the_names_is_a_defect),
         IN_FOLDER(test_find),
     };
