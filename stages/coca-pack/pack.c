@@ -206,9 +206,9 @@ static int commit_held_out(struct packing *packing) {
     if (directory_exists(pack->held_out_to))
         return error(EXIT_DATA, "--hold-out %lld: there are only %lld samples, none is held out, and %s is of before",
                      (long long)pack->hold_out, (long long)packing->samples, pack->held_out_to);
-    warn(
-        "--hold-out %lld: there are only %lld samples, so none is held out, and %s is not written; give a smaller number",
-        (long long)pack->hold_out, (long long)packing->samples, pack->held_out_to);
+    warn("--hold-out %lld: there are only %lld samples, so none is held out, and %s is not written; "
+         "give a smaller number",
+         (long long)pack->hold_out, (long long)packing->samples, pack->held_out_to);
     output_abandon(&packing->held_out);
     return 0;
 }

@@ -18,8 +18,8 @@ static void add_record(struct shard_writer *shard, struct span picture, const ch
     buffer_release(&value);
 }
 
-// A dataset, right by its fingerprints, of five records: fit, not a record, fit, without a picture that decodes, with an
-// id in Latin-1.
+// A dataset, right by its fingerprints, of five records: fit, not a record, fit, without a picture that decodes, with
+// an id in Latin-1.
 static void make_dataset(const char *directory) {
     static const uint8_t pixels[3];
     struct manifest manifest = {0};
