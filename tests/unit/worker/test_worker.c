@@ -304,6 +304,21 @@ static void what_cannot_be_had_is_named_with_the_reason(void **state) {
     end();
 }
 
+// Before any memory for it is taken: the consumer's words may be anything.
+static void more_samples_than_a_message_holds_are_refused(void **state) {
+    (void)state;
+    int status = 0;
+    begin("--train-data data --microbatch 4");
+    edge_want(edge, ANYBODY, batch_of(0, INT32_MAX));
+    for (int i = 0; i < 1000 && waitpid(worker_pid, &status, WNOHANG) != worker_pid; i++) {
+        hub_look(hub);
+        usleep(5000);
+    }
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_RUN);
+    hub_abandon(&hub);
+}
+
 static void a_list_that_is_damaged_ends_it(void **state) {
     (void)state;
     char line[SPOOL_LINE_LIMIT + 2];
@@ -429,6 +444,7 @@ int main(void) {
         IN_DATA(a_list_is_waited_for_while_it_grows),
         IN_DATA(a_batch_that_was_ended_early_is_short),
         IN_DATA(what_cannot_be_had_is_named_with_the_reason),
+        IN_DATA(more_samples_than_a_message_holds_are_refused),
         IN_DATA(a_list_that_is_damaged_ends_it),
         IN_DATA(a_pass_is_recorded_in_order),
         IN_DATA(steps_are_recorded_from_the_first_to_the_last),
