@@ -1,5 +1,3 @@
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "peers.h"
@@ -120,7 +118,7 @@ static void test_both_ends_meet(void **state) {
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         char listens[64], connects[64];
         if (hosts[i][0][0] == '[' && !has_ipv6()) continue;
-        const int port = 20000 + ((int)getpid() * 16 + (int)i) % 12000;
+        const int port = free_port();
         snprintf(listens, sizeof listens, "tcp://%s:%d", hosts[i][0], port);
         snprintf(connects, sizeof connects, "tcp://%s:%d", hosts[i][1], port);
         assert_meet(context, listens, connects);
