@@ -61,11 +61,15 @@ static void test_plain_loopback(void **state) {
 static void test_known_client(void **state) {
     (void)state;
     char keys[] = "keys";
-    struct stat status;
+    struct stat status, info, more;
+    const mode_t before = umask(0);
     assert_int_equal(keys_create("keys"), 0);
+    umask(before);
     assert_int_equal(stat("keys/server.secret", &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
     assert_int_equal(keys_create("keys"), -EXIT_USAGE); // nothing is overwritten
+    assert_int_equal(stat("keys", &info) | stat("keys/clients", &more), 0);
+    assert_int_equal((info.st_mode | more.st_mode) & 0777, 0700); // who writes there is let in
     pid_t worker = start(serve_one, keys);
     assert_int_equal(consume_one("keys"), 0);
     assert_int_equal(finish(worker), 0);
