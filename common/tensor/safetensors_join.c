@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/count.h"
+
 struct joined {
     struct tensor *tensor;
     void **copy; // [count]: memory of a tensor of several pieces, else NULL
@@ -29,13 +31,17 @@ static int add_rows(struct joined *joined, size_t i, const struct tensor *more, 
     struct tensor *whole = &joined->tensor[i];
     if (!rows_agree(whole, more))
         return error(EXIT_DATA, "%s: %s has another type or row than in the file before it", path, more->name);
-    size_t before = (size_t)tensor_bytes(whole), added = (size_t)tensor_bytes(more);
+    const size_t before = (size_t)tensor_bytes(whole), added = (size_t)tensor_bytes(more);
+    struct shape shape = whole->shape;
+    if (!count_add(shape.dim[0], more->shape.dim[0], &shape.dim[0]) || shape_bytes(shape, whole->dtype) < 0)
+        return error(EXIT_DATA, "%s: %s has more rows together with the file before it than can be counted", path,
+                     more->name);
     char *bytes = xaligned(before + added);
     memcpy(bytes, whole->data, before);
     memcpy(bytes + before, more->data, added);
     free(joined->copy[i]);
     whole->data = joined->copy[i] = bytes;
-    whole->shape.dim[0] += more->shape.dim[0];
+    whole->shape = shape;
     return 0;
 }
 

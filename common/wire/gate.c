@@ -126,9 +126,15 @@ static void update_interest(const struct gate *gate, struct connection *connecti
     connection->inside_events = inside;
 }
 
+static bool has_spoken(const struct connection *connection) {
+    char byte;
+    return recv(connection->client, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 // With the first bytes of a client. The bind inside stands, so that this does not wait.
 static bool connect_inside(struct gate *gate, struct connection *connection) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!has_spoken(connection)) return false;
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return false;
     strcpy(address.sun_path, gate->inside);

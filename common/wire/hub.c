@@ -37,6 +37,10 @@ int hub_rank(const struct hub *hub) {
     return hub->config.rank;
 }
 
+int64_t hub_message_limit(const struct hub *hub) {
+    return hub->config.message_limit;
+}
+
 int hub_edge(struct hub *hub, struct edge **edge, const struct edge_options *options) {
     int status = edge_open(hub, edge, options);
     if (status) return status;

@@ -42,6 +42,7 @@ struct hub *hub_new(const struct hub_config *config); // what the configuration 
 
 const char *hub_role(const struct hub *hub); // as configured
 int hub_rank(const struct hub *hub);
+int64_t hub_message_limit(const struct hub *hub);
 
 // Says `end` on every edge that was not ended, waits a few seconds at most for stateful peers to say theirs, lets
 // messages out within the linger time, frees. 0, or -EXIT_RUN when a recording could not be finished.

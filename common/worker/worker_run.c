@@ -1,5 +1,5 @@
-// A worker's life behind its options: the edge that it serves, the memory that it announces, and then units until there are
-// no more: asked for (worker_serve.c) or, on a recording, in order (worker_record.c).
+// A worker's life behind its options: the edge that it serves, the memory that it announces, and then units until there
+// are no more: asked for (worker_serve.c) or, on a recording, in order (worker_record.c).
 #include "base/clock.h"
 #include "base/fail.h"
 #include "stage/stage.h"

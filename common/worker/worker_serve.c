@@ -1,9 +1,11 @@
 // A worker whose consumer asks. A unit of a list that has not grown so far waits here, and those asked for after it are
 // answered meanwhile; a timer interrupts the hub's wait to look again.
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/count.h"
 #include "base/memory.h"
 #include "stage/stage.h"
 #include "worker/worker_private.h"
@@ -55,11 +57,23 @@ static int answer(struct service *service) {
     return status;
 }
 
+// The consumer says how many samples it wants, which is held to what a message may hold before any memory is taken.
+static int check(const struct service *service, struct unit unit) {
+    const int64_t limit = hub_message_limit(service->hub);
+    int64_t bytes;
+    if (count_multiply(unit.samples, service->worker->row_bytes, &bytes) && bytes <= limit) return 0;
+    return error(EXIT_RUN,
+                 "edge %s: %" PRId32 " samples at once are asked for, more than the %" PRId64
+                 " bytes of --message-limit",
+                 service->worker->edge, unit.samples, limit);
+}
+
 static int serve(struct service *service) {
     int status;
     do {
         struct unit unit;
         status = edge_next_ask(service->edge, &unit);
+        if (!status) status = check(service, unit);
         if (!status) put_off(service, unit);
         if (!status || status == LOOK) status = answer(service);
     } while (!status);

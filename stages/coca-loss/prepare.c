@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/count.h"
 #include "base/machine.h"
 #include "stage/command.h"
 #include "stage/option_rows.h"
@@ -55,8 +56,10 @@ static void new_id(char id[WIRE_RUN]) {
 
 static int count_steps(struct run *run, const struct ingredients *found) {
     const struct run_options *o = &run->options;
-    int64_t samples = o->epochs * found->records;
-    run->start.steps = o->epochs ? (samples + o->batch_size - 1) / o->batch_size : o->steps;
+    int64_t samples, whole;
+    if (!count_multiply(o->epochs, found->records, &samples) || !count_add(samples, o->batch_size - 1, &whole))
+        return error(EXIT_USAGE, "--epochs %" PRId64 " of %" PRId64 " records are too many", o->epochs, found->records);
+    run->start.steps = o->epochs ? whole / o->batch_size : o->steps;
     if (o->epochs && !samples) return error(EXIT_USAGE, "--epochs counts the records of --train-data");
     return 0;
 }

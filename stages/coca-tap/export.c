@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/count.h"
 #include "base/text.h"
 #include "stage/option_rows.h"
 #include "tap.h"
@@ -63,7 +64,9 @@ static int join(struct export *export, const struct message *message, const stru
         return error(EXIT_DATA, "(%" PRId64 ", %d): %s %s %s cannot be joined to the ones before", message->unit.step,
                      message->unit.microbatch, tensor->name, dtype_name(tensor->dtype),
                      shape_format(tensor->shape, shape));
-    joined->shape.dim[0] += tensor->shape.dim[0];
+    if (!count_add(joined->shape.dim[0], tensor->shape.dim[0], &joined->shape.dim[0]) ||
+        shape_bytes(joined->shape, joined->dtype) < 0)
+        return error(EXIT_DATA, "%s: the messages hold more rows than can be counted", tensor->name);
     buffer_append(&joined->bytes, tensor->data, (size_t)tensor_bytes(tensor));
     return 0;
 }

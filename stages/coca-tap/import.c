@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/count.h"
 #include "stage/option_rows.h"
 #include "tap.h"
 #include "tensor/safetensors.h"
@@ -72,7 +73,7 @@ static bool is_type(const struct tensor *tensor, const enum dtype *types) {
 static int narrow(struct batch *batch) {
     const int64_t *wide = batch->tensor.data;
     int64_t count = shape_count(batch->tensor.shape);
-    int32_t *narrowed = batch->narrowed = xmalloc((size_t)count * sizeof *narrowed);
+    int32_t *narrowed = batch->narrowed = xcalloc((size_t)count, sizeof *narrowed);
     for (int64_t i = 0; i < count; i++) {
         if (wide[i] < 0 || wide[i] > INT32_MAX) return error(EXIT_DATA, "token %" PRId64 " is %" PRId64, i, wide[i]);
         narrowed[i] = (int32_t)wide[i];
@@ -94,6 +95,9 @@ static int take_tensor(struct batch *batch, const struct safetensors *file, cons
         return error(EXIT_DATA, "%s: `%s` is %s %s; edge %s carries %s with %d dimensions", path, carried->tensor,
                      dtype_name(found->dtype), shape_format(found->shape, shape), carried->edge,
                      dtype_name(carried->types[0]), carried->rank);
+    if (tensor_bytes(found) == 0)
+        return error(EXIT_DATA, "%s: `%s` is %s and so holds nothing", path, carried->tensor,
+                     shape_format(found->shape, shape));
     batch->tensor = *found;
     batch->G = found->shape.dim[0];
     return wide ? narrow(batch) : 0;
@@ -108,7 +112,7 @@ static int take_ids(struct batch *batch, const struct safetensors *file, const c
         batch->ids = *found;
         return 0;
     }
-    int64_t *counted = batch->counted = xmalloc((size_t)batch->G * sizeof *counted);
+    int64_t *counted = batch->counted = xcalloc((size_t)batch->G, sizeof *counted);
     for (int64_t i = 0; i < batch->G; i++) counted[i] = i;
     batch->ids = (struct tensor){.name = "ids", .dtype = DT_I64, .shape = SHAPE(batch->G), .data = counted};
     return 0;
@@ -140,14 +144,27 @@ static int write_step(struct recording *out, const struct batch *batch, int64_t 
     return status;
 }
 
+// Microbatches are counted in 32 bits, the samples of all steps in 64.
+static int check_counts(const struct batch *batch) {
+    const struct import *import = batch->import;
+    int64_t samples;
+    if (batch->G % import->microbatch)
+        return error(EXIT_USAGE, "--microbatch %" PRId64 " does not divide the %" PRId64 " samples", import->microbatch,
+                     batch->G);
+    if (batch->G / import->microbatch > INT32_MAX)
+        return error(EXIT_USAGE, "--microbatch %" PRId64 " makes too many of %" PRId64 " samples; choose a larger one",
+                     import->microbatch, batch->G);
+    if (!count_multiply(batch->G, import->steps, &samples))
+        return error(EXIT_USAGE, "--steps %" PRId64 " of %" PRId64 " samples are too many", import->steps, batch->G);
+    return 0;
+}
+
 // A reader that has had enough is no failure.
 static int write_recording(const struct batch *batch) {
     const struct import *import = batch->import;
     struct recording *out;
-    if (batch->G == 0 || batch->G % import->microbatch)
-        return error(EXIT_USAGE, "--microbatch %" PRId64 " does not divide the %" PRId64 " samples", import->microbatch,
-                     batch->G);
-    int status = recording_create(&out, import->out);
+    int status = check_counts(batch);
+    if (!status) status = recording_create(&out, import->out);
     if (status) return status;
     for (int64_t step = 0; step < import->steps && status == 0; step++) status = write_step(out, batch, step);
     if (status == 0) status = recording_close(&out);

@@ -213,6 +213,20 @@ stand_in() {
     [[ $output == *"too many pixels"* ]]
 }
 
+@test "pack: files above --max-picture-bytes are left out by name, of folders and tars" {
+    small_set
+    truncate -s 300M pictures/03.png
+    coca-pack pack --from folder pictures --to set 2>words
+    [ "$(coca-pack list set | wc -l)" -eq 9 ]
+    grep -q '03.png has 314572800 bytes, more than 268435456 (--max-picture-bytes)' set/dropped.jsonl
+    rm pictures/03.*
+    head -c 3000 /dev/zero >>pictures/05.png
+    tar -cf shard.tar --sort=name -C pictures .
+    coca-pack pack --from tar shard.tar --max-picture-bytes 3000 --to tar 2>words
+    [ "$(coca-pack list tar | wc -l)" -eq 8 ]
+    grep -q 'its png has more than 3000 bytes (--max-picture-bytes)' tar/dropped.jsonl
+}
+
 @test "pack: class names become labels" {
     tiny_labelled set 7
     [ "$(coca-pack show set 5 | jq -c '[.class, .labels]')" = '[2,["blue frog"]]' ]

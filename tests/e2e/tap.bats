@@ -43,6 +43,27 @@ import() { coca-tap import in.safetensors --edge images --microbatch 2 --out "$@
     [ "$status" -eq 3 ]
 }
 
+# refuses CODE WORDS COMMAND ...: it leaves with CODE and says so.
+refuses() {
+    run "${@:3}"
+    [ "$status" -eq "$1" ] && [[ $output == *"$2"* ]] || { echo "$status: $output"; return 1; }
+}
+
+@test "import takes nothing whose rows it could not count" {
+    for shape in 2305843009213693952,0,1,3 2305843009213693952,1,0,3 9223372036854775807,0,0,0 0,2,2,3 4,0,1,3; do
+        safetensors "{\"pixels\":{\"dtype\":\"U8\",\"shape\":[$shape],\"data_offsets\":[0,0]}}" >empty
+        refuses 3 "holds nothing" coca-tap import empty --edge images --microbatch 1 --out f
+    done
+    for shape in 4611686018427387904,2,2,3 2305843009213693952,0,3,3; do
+        safetensors "{\"pixels\":{\"dtype\":\"U8\",\"shape\":[$shape],\"data_offsets\":[0,0]}}" >wraps
+        refuses 3 "differ in size" coca-tap import wraps --edge images --microbatch 1 --out f
+    done
+    safetensors '{"tokens":{"dtype":"I64","shape":[1152921504606846975,0],"data_offsets":[0,0]}}' >wide
+    refuses 3 "holds nothing" coca-tap import wide --edge tokens --microbatch 1 --out f
+    refuses 2 "too many" coca-tap import in.safetensors --edge images --microbatch 2 --steps 9223372036854775807 --out f
+    [ ! -e f ]
+}
+
 @test "export joins what import cut" {
     import f
     coca-tap export f --out out.npy --tensor pixels

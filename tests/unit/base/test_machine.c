@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
 #include "base/machine.h"
 
@@ -27,10 +28,26 @@ static void cores_are_those_that_are_granted(void **state) {
     assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
 }
 
+static void descriptors_are_counted_and_their_limit_is_raised(void **state) {
+    (void)state;
+    struct rlimit before, now;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    now = (struct rlimit){32, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+    const int64_t raised = machine_raise_descriptors(), open = machine_open_descriptors();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+    assert_true(now.rlim_cur == before.rlim_max && raised > 32);
+    const int fd = dup(STDERR_FILENO);
+    assert_int_equal(machine_open_descriptors(), open + 1);
+    close(fd);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_folder_holds_this_program),
         cmocka_unit_test(cores_are_those_that_are_granted),
+        cmocka_unit_test(descriptors_are_counted_and_their_limit_is_raised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,11 +66,26 @@ static void what_does_not_agree_is_refused(void **state) {
     strings_release(&missing);
 }
 
+// Of nothing there may be any number of rows; two such numbers need not have a sum.
+static void rows_that_cannot_be_counted_are_refused(void **state) {
+    (void)state;
+    char none[1];
+    const struct tensor nothing = {.name = "rows", .dtype = DT_F32, .shape = SHAPE((int64_t)1 << 60, 0), .data = none};
+    struct tensor more = nothing;
+    more.shape.dim[0] = INT64_MAX / 4 - 1;
+    assert_done(safetensors_write("a", &nothing, 1, NULL, 0, NULL, NULL));
+    assert_done(safetensors_write("b", &more, 1, NULL, 0, NULL, NULL));
+    struct strings paths = paths_of("a", "b", NULL);
+    assert_refused(EXIT_DATA, "more rows together", safetensors_join("all", &paths, NULL, 0));
+    strings_release(&paths);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(tensors_stand_in_the_order_of_the_files),
         IN_FOLDER(rows_of_one_name_follow_each_other),
         IN_FOLDER(what_does_not_agree_is_refused),
+        IN_FOLDER(rows_that_cannot_be_counted_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,7 +117,7 @@ static void each_rank_listens_at_its_own_address(void **state) {
 }
 
 // A port that is free, with the one behind it.
-static int free_port(void) {
+static int two_free_ports(void) {
     for (int port = 20000 + (int)getpid() % 20000;; port += 2) {
         char address[40], next[40];
         snprintf(address, sizeof address, "tcp://127.0.0.1:%d", port);
@@ -130,7 +130,7 @@ static int free_port(void) {
 
 static void over_tcp_ranks_count_the_port_up(void **state) {
     (void)state;
-    const int port = free_port();
+    const int port = two_free_ports();
     char *words = xformat(CONDUCTED "--features tcp://127.0.0.1:%d", port),
          *own = xformat("tcp://127.0.0.1:%d", port + 1), *base = xformat("tcp://127.0.0.1:%d", port);
     begin_files();

@@ -3,6 +3,8 @@
 
 #include "../base/folder.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <zmq.h>
 
 #include "base/clock.h"
@@ -45,6 +47,17 @@ static inline int finish(pid_t pid) {
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     return -1;
+}
+
+// A port of this host at which nobody listened just now.
+static inline int free_port(void) {
+    struct sockaddr_in any = {.sin_family = AF_INET};
+    socklen_t size = sizeof any;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&any, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&any, &size), 0);
+    close(fd);
+    return ntohs(any.sin_port);
 }
 
 static inline struct unit unit_of(int64_t step, int32_t microbatch) {

@@ -1,5 +1,3 @@
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "peers.h"
@@ -44,6 +42,36 @@ static void test_loopback(void **state) {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) assert_false(is_loopback(others[i]));
 }
 
+static const char *const wrong[] = {"",
+                                    "images",
+                                    "ipc://",
+                                    "tcp://host",
+                                    "tcp://host:",
+                                    "tcp://:80",
+                                    "tcp://h:0",
+                                    "tcp://h:8x",
+                                    "file:",
+                                    "udp://h:1",
+                                    "--",
+                                    "tcp://h:*",
+                                    "tcp://h:65536",
+                                    "tcp://h:+80",
+                                    "tcp://::1",
+                                    "tcp://::1:80",
+                                    "tcp://[::1]",
+                                    "tcp://[]:80",
+                                    "tcp://[::1:80",
+                                    "tcp://[::1]80",
+                                    "tcp://[h]:80",
+                                    "ipc://@a",
+                                    "ipc://*",
+                                    "tcp://h/x:80",
+                                    "tcp://h: 80",
+                                    "tcp://[127.0.0.1]:80",
+                                    "tcp://h:4294967376",
+                                    "tcp://[::1]:65536",
+                                    "tcp://127.0.0.1:0;10.0.0.1:80"};
+
 static void test_refused(void **state) {
     (void)state;
     struct endpoint endpoint;
@@ -52,35 +80,6 @@ static void test_refused(void **state) {
     assert_int_equal(endpoint_parse(&endpoint, "images", longest), 0);
     longest[6 + 107] = 'x';
     assert_int_equal(endpoint_parse(&endpoint, "images", longest), -EXIT_USAGE);
-    static const char *const wrong[] = {"",
-                                        "images",
-                                        "ipc://",
-                                        "tcp://host",
-                                        "tcp://host:",
-                                        "tcp://:80",
-                                        "tcp://h:0",
-                                        "tcp://h:8x",
-                                        "file:",
-                                        "udp://h:1",
-                                        "--",
-                                        "tcp://h:*",
-                                        "tcp://h:65536",
-                                        "tcp://h:+80",
-                                        "tcp://::1",
-                                        "tcp://::1:80",
-                                        "tcp://[::1]",
-                                        "tcp://[]:80",
-                                        "tcp://[::1:80",
-                                        "tcp://[::1]80",
-                                        "tcp://[h]:80",
-                                        "ipc://@a",
-                                        "ipc://*",
-                                        "tcp://h/x:80",
-                                        "tcp://h: 80",
-                                        "tcp://[127.0.0.1]:80",
-                                        "tcp://h:4294967376",
-                                        "tcp://[::1]:65536",
-                                        "tcp://127.0.0.1:0;10.0.0.1:80"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(endpoint_parse(&endpoint, "images", wrong[i]), -EXIT_USAGE);
 }
@@ -120,7 +119,7 @@ static void test_both_ends_meet(void **state) {
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         char listens[64], connects[64];
         if (hosts[i][0][0] == '[' && !has_ipv6()) continue;
-        const int port = 20000 + ((int)getpid() * 16 + (int)i) % 12000;
+        const int port = free_port();
         snprintf(listens, sizeof listens, "tcp://%s:%d", hosts[i][0], port);
         snprintf(connects, sizeof connects, "tcp://%s:%d", hosts[i][1], port);
         assert_meet(context, listens, connects);

@@ -1,7 +1,4 @@
 // CURVE on tcp: a client whose key is in the folder comes in, others do not, and tcp to other hosts asks for keys.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "peers.h"
@@ -9,16 +6,11 @@
 
 static char address[64];
 
-static int free_port(void **state) {
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof any;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(fd, (struct sockaddr *)&any, size) || getsockname(fd, (struct sockaddr *)&any, &size)) return -1;
-    snprintf(address, sizeof address, "tcp://127.0.0.1:%d", ntohs(any.sin_port));
-    close(fd);
+static int enter_port(void **state) {
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%d", free_port());
     return enter_folder(state);
 }
-#define ON_PORT(test) cmocka_unit_test_setup_teardown(test, free_port, leave_folder)
+#define ON_PORT(test) cmocka_unit_test_setup_teardown(test, enter_port, leave_folder)
 
 static int serve_one(void *argument) {
     struct hub_config config = config_of("decode");
@@ -69,11 +61,15 @@ static void test_plain_loopback(void **state) {
 static void test_known_client(void **state) {
     (void)state;
     char keys[] = "keys";
-    struct stat status;
+    struct stat status, info, more;
+    const mode_t before = umask(0);
     assert_int_equal(keys_create("keys"), 0);
+    umask(before);
     assert_int_equal(stat("keys/server.secret", &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
     assert_int_equal(keys_create("keys"), -EXIT_USAGE); // nothing is overwritten
+    assert_int_equal(stat("keys", &info) | stat("keys/clients", &more), 0);
+    assert_int_equal((info.st_mode | more.st_mode) & 0777, 0700); // who writes there is let in
     pid_t worker = start(serve_one, keys);
     assert_int_equal(consume_one("keys"), 0);
     assert_int_equal(finish(worker), 0);
