@@ -5,15 +5,15 @@
     data/bin-to-safetensors.py WEIGHTS FILE.safetensors
     data/bin-to-safetensors.py WEIGHTS FOLDER --config CONFIG     FOLDER is what --pretrained takes
 
-WEIGHTS is a .bin, .pt or .pth file: the state_dict of an open_clip model, or a checkpoint of its training that holds one
-(under "state_dict", "model" …). "module." and "_orig_mod.", which wrappers of PyTorch's put into names, are taken out.
-CONFIG is open_clip's model configuration, alone or under "model_cfg", or the name of a preset of data/models; without
---config, open_clip_config.json or config.json beside WEIGHTS. Its context_length must be what the position table of the
-weights has. A vocabulary beside WEIGHTS comes along.
+WEIGHTS is a .bin, .pt or .pth file: the state_dict of an open_clip model, or a checkpoint of its training that holds
+one (under "state_dict", "model" …). "module." and "_orig_mod.", which wrappers of PyTorch's put into names, are taken
+out. CONFIG is open_clip's model configuration, alone or under "model_cfg", or the name of a preset of data/models;
+without --config, open_clip_config.json or config.json beside WEIGHTS. Its context_length must be what the position
+table of the weights has. A vocabulary beside WEIGHTS comes along.
 
 Needs Python 3.8 and nothing else: the pickle is read by a reader that makes tensors and dictionaries, and of everything
-else a thing without any code, so a file from a stranger can run nothing. Exit codes: 0 done, 1 cannot be written, 2 usage,
-3 bad weights or configuration.
+else a thing without any code, so a file from a stranger can run nothing. Exit codes: 0 done, 1 cannot be written,
+2 usage, 3 bad weights or configuration.
 """
 import argparse
 import collections
@@ -51,7 +51,7 @@ def bad(text, code=3):
 # ---- the pickle
 
 class Foreign:
-    """Stands for an object of any other class: options, schedules, counters. It takes what it is told and does nothing."""
+    """Stands for an object of any other class: options, schedules, counters. It takes what it is told, for nothing."""
 
     def __new__(cls, *_, **__):
         return object.__new__(cls)
@@ -171,8 +171,8 @@ def check_context(hub, weights, path):
         bad("no text.positional_embedding among the weights: is this a CoCa of open_clip's?")
     context = table.shape[0] - 1
     if text.setdefault("context_length", context) != context:
-        bad(f"text.positional_embedding has {table.shape[0]} rows, those of context_length {context} and one for CLS, but "
-            f"text_cfg.context_length is {text['context_length']} in {path}; give the configuration of these weights")
+        bad(f"text.positional_embedding has {table.shape[0]} rows, those of context_length {context} and one for CLS, "
+            f"but text_cfg.context_length is {text['context_length']} in {path}; give the configuration of these weights")
 
 
 # ---- files
@@ -235,7 +235,8 @@ def write_weights(target, weights, archive, folder):
         out.flush()
         os.fsync(out.fileno())
     os.replace(aside, target)
-    print(f"{target}: {len(weights)} tensors, {sum(math.prod(t.shape) for t in weights.values())} numbers", file=sys.stderr)
+    numbers = sum(math.prod(t.shape) for t in weights.values())
+    print(f"{target}: {len(weights)} tensors, {numbers} numbers", file=sys.stderr)
 
 
 def write_neighbours(target, source, hub):

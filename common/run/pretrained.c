@@ -184,3 +184,28 @@ int pretrained_complete(struct model_config *config, const char *pretrained) {
     free(path);
     return status;
 }
+
+// The one file that holds the whole model, or NULL.
+static char *whole_model(const char *pretrained) {
+    char *path = directory_exists(pretrained) ? path_join(pretrained, PRETRAINED_WEIGHTS) : xstrdup(pretrained);
+    if (file_exists(path)) return path;
+    free(path);
+    return NULL;
+}
+
+int pretrained_look_through(const char *pretrained) {
+    char *path = whole_model(pretrained);
+    if (!path) return 0;
+    struct safetensors file;
+    const char *first = NULL;
+    int odd = 0, status = safetensors_open(&file, path);
+    for (size_t i = 0; i < file.count && !status; i++) {
+        const struct tensor *tensor = &file.tensor[i];
+        if (!dtype_finite(tensor->dtype, tensor->data, (size_t)shape_count(tensor->shape)) && !odd++)
+            first = tensor->name;
+    }
+    if (odd) warn("%s: %d tensors hold numbers that are not finite (NaN or infinite), %s first", path, odd, first);
+    if (!status) safetensors_close(&file);
+    free(path);
+    return status;
+}

@@ -28,3 +28,7 @@ int pretrained_load(struct params *params, const char *pretrained, bool average,
 // Settles from the weights what their configuration leaves open: whether two poolers end in visual.proj. Weights that
 // are not there say nothing; pretrained_load reports them. 0 or -EXIT_DATA.
 int pretrained_complete(struct model_config *config, const char *pretrained);
+
+// Warns when a model's one file holds numbers that are not finite. For who starts a training: the parts warn too
+// (params_load), but each in a log of its own. 0 or -EXIT_DATA.
+int pretrained_look_through(const char *pretrained);

@@ -36,16 +36,27 @@ int run_model_config(const struct run *run, const char *path, struct model_confi
     return status;
 }
 
-int run_model_copy(const struct run *run, const char *from, const char *to) {
+// Whether --pretrained says what the file leaves open, and then in *proj.
+static int read_proj(const struct run *run, const char *path, bool *open, bool *proj) {
     struct model_config config;
-    int status = model_config_read(&config, from);
-    const bool sigmoid = run->options.contrastive_loss == CONTRASTIVE_SIGMOID, proj = config.vision.proj_is_open;
-    if (!status && !sigmoid && !proj) return file_copy(from, to);
-    if (!status) status = run_model_config(run, from, &config);
-    json_t *document = status ? NULL : json_read(from, MODEL_CONFIG_BYTES);
-    if (!document) return status ? status : -EXIT_DATA;
+    if (!run->options.pretrained) return 0;
+    int status = model_config_read(&config, path);
+    *open = !status && config.vision.proj_is_open;
+    if (*open) status = pretrained_complete(&config, run->options.pretrained);
+    *proj = config.vision.proj;
+    return status;
+}
+
+int run_model_copy(const struct run *run, const char *from, const char *to) {
+    const bool sigmoid = run->options.contrastive_loss == CONTRASTIVE_SIGMOID;
+    bool open = false, proj = false;
+    int status = read_proj(run, from, &open, &proj);
+    if (status) return status;
+    if (!sigmoid && !open) return file_copy(from, to);
+    json_t *document = json_read(from, MODEL_CONFIG_BYTES);
+    if (!document) return -EXIT_DATA;
     if (sigmoid) model_config_use_sigmoid_json(document);
-    if (proj) model_config_use_proj_json(document, config.vision.proj);
+    if (open) model_config_use_proj_json(document, proj);
     status = json_write(to, document);
     json_decref(document);
     return status;

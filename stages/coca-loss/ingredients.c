@@ -28,9 +28,12 @@ static char *own_copy(const struct run_directory *directory, const char *name, c
     return NULL;
 }
 
-static int find_pretrained(const struct run_options *options) {
-    const char *path = options->pretrained;
-    if (!path || file_exists(path) || directory_exists(path)) return 0;
+// A run that goes on from its own checkpoint does not read it again.
+static int find_pretrained(const struct run_directory *directory) {
+    const char *path = directory->run->options.pretrained;
+    if (!path) return 0;
+    if (file_exists(path) || directory_exists(path))
+        return directory->checkpoint < 0 ? pretrained_look_through(path) : 0;
     return error(EXIT_USAGE, "--pretrained %s: no such file or folder", path);
 }
 
@@ -109,7 +112,7 @@ static int find_datasets(struct ingredients *found, const struct run_options *o)
 int ingredients_find(struct ingredients *found, const struct run_directory *directory) {
     const struct run_options *o = &directory->run->options;
     *found = (struct ingredients){.versions = json_pack("{s:s}", "code", COCAFLOW_VERSION)};
-    int status = find_pretrained(o);
+    int status = find_pretrained(directory);
     if (!status) status = find_model(found, directory);
     if (!status) status = find_datasets(found, o);
     if (!status) status = find_tokenizer(found, directory);

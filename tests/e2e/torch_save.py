@@ -3,11 +3,12 @@
 
     torch_save.py WEIGHTS.safetensors OUT.pt [PREFIX [KEY]]
 
-PREFIX goes before every name. With KEY it is a checkpoint of a training: the tensors under KEY, beside them an optimizer's
-and objects of classes that nobody has here. The first tensor of four dimensions lies as channels_last does.
+PREFIX goes before every name. With KEY it is a checkpoint of a training: the tensors under KEY, beside them an
+optimizer's and objects of classes that nobody has here. The first tensor of four dimensions lies as channels_last does.
 """
 import collections
 import io
+import itertools
 import json
 import math
 import pickle
@@ -60,8 +61,9 @@ def strides(shape, order):
 def reordered(data, size, shape):
     """[O,C,H,W] as [O,H,W,C]."""
     O, C, H, W = shape
-    at = lambda o, c, h, w: (((o * C + c) * H + h) * W + w) * size
-    return b"".join(data[at(o, c, h, w):][:size] for o in range(O) for h in range(H) for w in range(W) for c in range(C))
+    places = itertools.product(range(O), range(H), range(W), range(C))
+    begins = ((((o * C + c) * H + h) * W + w) * size for o, h, w, c in places)
+    return b"".join(data[begin:begin + size] for begin in begins)
 
 
 def main():

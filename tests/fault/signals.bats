@@ -186,6 +186,7 @@ below() {
     poison runs/hopeless/model/open_clip_model.safetensors visual.conv1.weight 0 16 '\0\0\300\177'
     run train given-up --pretrained runs/hopeless/model --steps 30 --max-skipped 3
     [ "$status" -eq 1 ]
+    [[ $output == *"warning: "*"1 tensors hold numbers that are not finite"*"visual.conv1.weight first"* ]]
     grep 'warning: .*visual.conv1.weight first' runs/given-up/log/image-encode*.log
     [[ $output == *"3 steps in a row were not finite (--max-skipped)"* ]]
     [[ $output == *"step 0 is skipped: visual.conv1.weight is not finite"* ]]

@@ -103,7 +103,7 @@ def end_as_main(visual, vision, D):
 
 
 def build(config, name=""):
-    """open_clip's class from the configuration of the model of this name; its dataclasses have no key for the other mask yet."""
+    """open_clip's class for the model of this name; its dataclasses have no key for the other mask yet."""
     config = json.loads(json.dumps(config))
     config.pop("custom_text")
     correct = config["text_cfg"].pop("correct_cls_mask", False)

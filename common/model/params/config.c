@@ -1,6 +1,6 @@
-// Reads a model's configuration, open_clip's layout of JSON, strictly: each section's keys, their defaults, what
-// contradicts what, and the fingerprint by which processes of one run know that they have the same model. Everybody who
-// lays out parameters or towers calls it first; keys that only open_clip knows are config_keys.c's.
+// Reads a model's configuration, open_clip's layout of JSON, strictly: each section's keys, their defaults and what
+// contradicts what. Everybody who lays out parameters or towers calls it first; keys that only open_clip knows are
+// config_keys.c's, and what is made of a configuration afterwards config_use.c's.
 #include "model/params/config.h"
 
 #include <math.h>
