@@ -5,8 +5,8 @@
 #   find photos -name '*.jpg' -print0 | pipelines/caption.sh --run RUN --null
 #
 # Paths on stdin are lines, with -0 or --null ended by NUL bytes; NUL bytes in what comes first are understood without it. In
-# PATH a line end is written \n, a tab \t, CR \r, a backslash \\, and what a terminal does not show or is not UTF-8 \xHH for
-# each byte; --format json has paths as they are.
+# PATH line ends, tabs, other characters that act on a terminal and bytes that are not UTF-8 are written \xNN, a backslash before
+# an x \x5c; --format json has paths as they are.
 #
 # Paths on stdin are captioned as they come: a batch goes on when --microbatch B (64) pictures or --max-wait MILLISECONDS
 # (200) are reached, so it may be the end of a pipe that never ends. Captions come out in the order of the pictures.

@@ -13,6 +13,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "stage/command.h"
 #include "stage/option_rows.h"
 #include "wire/endpoint.h"
@@ -137,10 +139,16 @@ static char *number_line(const char *values, size_t count) {
     return line.bytes;
 }
 
+static char *caption_line(const char *caption) {
+    struct buffer line = {0};
+    text_clean(&line, caption, strlen(caption));
+    return line.bytes;
+}
+
 static char *status_line(json_t *header) {
     json_object_del(header, "id");
     json_object_del(header, "status");
-    return json_dumps(header, 0);
+    return json_shown(header, 0);
 }
 
 static void take_answer(const struct asking *self, struct answer *answer, json_t *header, zmq_msg_t *payload) {
@@ -149,7 +157,7 @@ static void take_answer(const struct asking *self, struct answer *answer, json_t
     if (self->own.task == STATUS)
         answer->line = status_line(header);
     else if (self->own.task == CAPTION)
-        answer->line = xstrdup(caption ? caption : "");
+        answer->line = caption_line(caption ? caption : "");
     else
         answer->line = number_line(zmq_msg_data(payload), zmq_msg_size(payload) / sizeof(float));
 }

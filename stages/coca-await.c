@@ -8,6 +8,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #include "stage/command.h"
 #include "stage/option_rows.h"
 
@@ -34,6 +36,13 @@ static const struct option rows[] = {
 
 enum { EVENTS = 64 << 10 }; // bytes
 
+static void print_name(const char *name) {
+    struct buffer line = {0};
+    text_escape(&line, name, strlen(name));
+    puts(line.bytes);
+    buffer_release(&line);
+}
+
 static int print_events(int folder) {
     _Alignas(struct inotify_event) char events[EVENTS];
     ssize_t size = read(folder, events, sizeof events);
@@ -41,7 +50,7 @@ static int print_events(int folder) {
     if (size < 0) return errno == EINTR ? 0 : error(EXIT_RUN, "events cannot be read: %s", strerror(errno));
     for (const char *at = events; at < events + size; at += sizeof *event + event->len) {
         event = (const struct inotify_event *)at;
-        puts(event->len ? event->name : "."); // "." when there were more than the kernel keeps
+        print_name(event->len ? event->name : "."); // "." when there were more than the kernel keeps
     }
     return fflush(stdout) ? error(EXIT_RUN, "cannot write to stdout") : 0;
 }

@@ -29,7 +29,7 @@ static const char manual[] =
     "read first mean the same; later they are an error.\n"
     "\n"
     "--resume FILE leaves out the lines that FILE, with one line \"LINE TAB ...\" for each, has already, LINE spelled\n"
-    "as coca-score captions does (\\n, \\t, \\r, \\\\, \\xHH).\n"
+    "as coca-score captions does (\\xNN).\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage (FILE belongs to other lines), 3 a line is too long or holds a\n"
     "NUL byte.\n"

@@ -199,7 +199,7 @@ int directory_remove(const char *path) {
 static bool is_in_place(const char *path) {
     struct stat info;
     if (text_begins(path, "/dev/std") || text_begins(path, "/dev/fd/") || text_begins(path, "/proc/")) return true;
-    return !stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    return !stat(path, &info) && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode) || S_ISFIFO(info.st_mode));
 }
 
 // The path where the file itself stands, when the name is a link; the caller frees.

@@ -5,10 +5,12 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text.h"
 
 json_t *json_read(const char *path, size_t limit) {
     struct buffer text = {0};
@@ -128,4 +130,25 @@ json_t *json_double(double value) {
 const char *json_number(char text[JSON_NUMBER_SIZE], double value) {
     snprintf(text, JSON_NUMBER_SIZE, isfinite(value) ? "%.17g" : "null", value);
     return text;
+}
+
+// jansson escapes C0 itself, and its own line ends are no part of a text. All that is left lies below U+10000.
+static unsigned code_of(const unsigned char *c, size_t length) {
+    if (length == 1) return c[0];
+    return length == 2 ? (c[0] & 0x1fu) << 6 | (c[1] & 0x3fu)
+                       : (c[0] & 0xfu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
+}
+
+char *json_shown(const json_t *document, size_t flags) {
+    char *text = document ? json_dumps(document, flags) : NULL;
+    struct buffer shown = {0};
+    if (!text) return NULL;
+    for (size_t at = 0, left = strlen(text), length; left; at += length, left -= length) {
+        if (text_kind_of(text + at, left, &length) == TEXT_IS_ACTING && text[at] != '\n')
+            buffer_format(&shown, "\\u%04x", code_of((const unsigned char *)text + at, length));
+        else
+            buffer_append(&shown, text + at, length);
+    }
+    free(text);
+    return shown.bytes;
 }

@@ -18,6 +18,10 @@ json_t *json_read(const char *path, size_t limit);
 // Aside, indented, keys in their order; 0 or -EXIT_RUN. NULL, as jansson makes of a text that is not UTF-8, is refused.
 int json_write(const char *path, const json_t *document);
 
+// The document as text, as json_dumps makes it, with \uXXXX for what would act on a terminal (base/text.h); the caller
+// frees. NULL of NULL.
+char *json_shown(const json_t *document, size_t flags);
+
 json_t *json_hash(uint64_t hash);  // its text (base/hash.h), a new reference
 json_t *json_double(double value); // null when it is not finite, a new reference
 #define JSON_NUMBER_SIZE 32

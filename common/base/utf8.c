@@ -39,16 +39,3 @@ void utf8_repair(struct buffer *out, const char *text, size_t size) {
             buffer_text(out, "\xEF\xBF\xBD");
     }
 }
-
-// Behind "\x" there are always the digits of a byte that was escaped, so the name can be had back.
-void utf8_escape(struct buffer *out, const char *name, size_t size) {
-    for (size_t at = 0, length; at < size; at += length) {
-        bool whole;
-        length = utf8_character(name + at, size - at, &whole);
-        if (whole && (name[at] != '\\' || at + 1 == size || name[at + 1] != 'x')) {
-            buffer_append(out, name + at, length);
-            continue;
-        }
-        for (size_t i = 0; i < length; i++) buffer_format(out, "\\x%02x", (unsigned char)name[at + i]);
-    }
-}

@@ -18,7 +18,3 @@ size_t utf8_cut(const char *text, size_t size, size_t limit);
 
 // Appends the text, with U+FFFD for each maximal part that no character begins with (Unicode 15, section 3.9).
 void utf8_repair(struct buffer *out, const char *text, size_t size);
-
-// Appends a name of others as UTF-8 that tells every name from every other: a byte that is not UTF-8 becomes \xNN, in
-// lower-case hex digits, and a backslash that stands before an x \x5c.
-void utf8_escape(struct buffer *out, const char *name, size_t size);

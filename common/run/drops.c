@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "run/samples.h"
 
 struct drops {
@@ -77,7 +78,7 @@ void drops_close(struct drops **drops) {
 
 static int append(const struct drops *drops, json_t *object, int64_t step) {
     json_object_set_new(object, "step", json_integer(step));
-    char *line = json_dumps(object, 0);
+    char *line = json_shown(object, 0);
     FILE *file = fopen(drops->path, "a");
     bool written = file && fprintf(file, "%s\n", line) > 0;
     if (file && fclose(file)) written = false;

@@ -99,7 +99,7 @@ int results_say(const struct run *run, const struct results_options *options, co
                 json_t *chance) {
     json_t *result = make_result(run, options, task, metrics, chance);
     if (!result) return error(EXIT_DATA, "names of dataset, model and weights must be UTF-8");
-    char *line = json_dumps(result, JSON_REAL_PRECISION(15));
+    char *line = json_shown(result, JSON_REAL_PRECISION(15));
     int status = puts(line) < 0 || fflush(stdout) ? error(EXIT_RUN, "stdout: %s", strerror(errno)) : 0;
     if (!status && options->results) status = merge(options->results, result);
     free(line);

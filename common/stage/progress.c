@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 enum { BAR_WIDTH = 24, TERMINAL_WIDTH = 80 };
 #define TERMINAL_SECONDS 0.1 // between two drawings
@@ -77,6 +78,7 @@ static int terminal_width(void) {
 static void show(struct progress *progress, const char *detail, double now) {
     struct buffer line = {0};
     compose(&line, progress, detail, now);
+    line.bytes[text_clean_here(line.bytes, line.size)] = 0;
     if (progress->terminal) // \033[K clears what a longer line left behind
         fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line.bytes);
     else

@@ -59,7 +59,10 @@ int sp_model_encode(const sp_model *model, const char *text, size_t size, int32_
 void sp_model_decode(const sp_model *model, const int32_t *ids, int count,
                      void (*append)(void *context, const char *bytes, size_t size), void *context) try {
     std::string text;
-    if (model->processor.Decode(std::vector<int>(ids, ids + count), &text).ok())
+    std::vector<int> known;
+    for (int i = 0; i < count; i++)
+        if (!model->processor.IsUnknown(ids[i])) known.push_back(ids[i]);
+    if (model->processor.Decode(known, &text).ok())
         append(context, text.data(), text.size());
 } catch (...) {
 }

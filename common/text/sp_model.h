@@ -24,7 +24,7 @@ struct sp_ids sp_model_ids(const struct sp_model *model);
 // Writes at most `capacity` ids of the text, without BOS and EOS; returns how many.
 int sp_model_encode(const struct sp_model *model, const char *text, size_t size, int32_t *ids, int capacity);
 
-// Gives the text of `count` ids, each in [0, size), to `append`.
+// Gives the text of `count` ids, each in [0, size), to `append`; that of an unknown piece is none.
 void sp_model_decode(const struct sp_model *model, const int32_t *ids, int count,
                      void (*append)(void *context, const char *bytes, size_t size), void *context);
 

@@ -27,5 +27,6 @@ int tokenizer_check(const struct tokenizer *tokenizer, struct tokenizer_ids expe
 // tokens[T] = BOS words EOS PAD…; too long a text loses words, never EOS. `text` is UTF-8 of `size` bytes.
 void tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t size, int32_t *tokens, int T);
 
-// Appends the text of tokens up to EOS or count, BOS and PAD left out; CLIP's PAD, 0, is its "!" before EOS.
+// Appends the text of tokens up to EOS or count, BOS, PAD and the vocabulary's unknown token left out; CLIP's PAD, 0,
+// is its "!" before EOS.
 void tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *tokens, int count, struct buffer *text);

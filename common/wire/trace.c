@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "wire/hub_private.h"
 
 const char *identity_text(const struct identity *identity, char text[2 * IDENTITY_LIMIT + 1]) {
@@ -43,6 +44,7 @@ void trace_message(const struct edge *edge, const char *direction, struct addres
     for (int i = 0; i < message->tensor_count; i++)
         buffer_format(&line, " %s %s %s", message->tensor[i].name, dtype_name(message->tensor[i].dtype),
                       shape_format(message->tensor[i].shape, shape));
+    line.size = text_clean_here(line.bytes, line.size);
     buffer_text(&line, "\n");
     fputs(line.bytes, stderr);
     buffer_release(&line);

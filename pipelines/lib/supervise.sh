@@ -21,7 +21,7 @@ flags='help|insecure|null|sample|texts'
 options=() operands=() job_options=() job_settings=() job_table=''
 
 usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; } # the comment at the head of the script that runs
-fail() { printf '%s: error: %s\n' "${0##*/}" "${*:2}" >&2; exit "$1"; }
+fail() { local text=${*:2}; printf '%s: error: %s\n' "${0##*/}" "${text//[[:cntrl:]]/ }" >&2; exit "$1"; }
 
 read_options() {
     while (($#)); do

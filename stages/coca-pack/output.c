@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "text_json.h"
 
 #define DROPPED_FILE "dropped.jsonl"
@@ -31,8 +32,9 @@ static int open_list(struct output *output) {
 static int list(struct output *output, json_t *line) {
     int status = output->dropped ? 0 : open_list(output);
     if (!status) {
-        json_dumpf(line, output->dropped, JSON_COMPACT);
-        fputc('\n', output->dropped);
+        char *text = json_shown(line, JSON_COMPACT);
+        fprintf(output->dropped, "%s\n", text);
+        free(text);
     }
     json_decref(line);
     return status;

@@ -3,8 +3,10 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "commands.h"
 #include "describe.h"
 #include "records.h"
@@ -18,8 +20,9 @@ static const char manual[] = "Prints what the dataset DIR is, or its record INDE
 
 // Takes the document over.
 static void print_json(json_t *document) {
-    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
+    char *text = json_shown(document, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    puts(text);
+    free(text);
     json_decref(document);
 }
 

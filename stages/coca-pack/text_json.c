@@ -2,6 +2,7 @@
 // would be lost for one bad byte. Names and captions of others go through here.
 #include "text_json.h"
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 json_t *text_json(struct span text) {
@@ -22,7 +23,7 @@ json_t *texts_json(const struct span *texts, int count) {
 json_t *name_json(struct span name) {
     struct buffer escaped = {0};
     buffer_text(&escaped, "");
-    utf8_escape(&escaped, name.bytes, name.size);
+    text_escape(&escaped, name.bytes, name.size);
     json_t *json = json_stringn(escaped.bytes, escaped.size);
     buffer_release(&escaped);
     return json;

@@ -9,5 +9,5 @@
 json_t *text_json(struct span text);
 json_t *texts_json(const struct span *texts, int count);
 
-// JSON of a name, as ids are written: what is not UTF-8 is escaped (base/utf8.h), so that the file can be found.
+// JSON of a name, as ids are written: what is not UTF-8 is escaped (base/text.h), so that the file can be found.
 json_t *name_json(struct span name);

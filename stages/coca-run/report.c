@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/lines.h"
+#include "base/text.h"
 
 enum { LAST_LINES = 10, LAST_BYTES = 16 << 10 };
 
@@ -39,14 +41,26 @@ static const char *last_lines(const char *text, size_t size) {
     return at;
 }
 
+// What a stage said is clean, but a log has the words of libraries and of other programs too.
+static void print_lines(const char *text, size_t size) {
+    struct lines lines;
+    struct buffer clean = {0};
+    const char *line;
+    size_t length;
+    for (lines_begin(&lines, text, size); lines_next(&lines, &line, &length); buffer_clear(&clean)) {
+        text_clean(&clean, line, length);
+        fprintf(stderr, "%s\n", clean.bytes);
+    }
+    buffer_release(&clean);
+}
+
 // False when it said nothing.
 static bool print_end(const char *path, int64_t begin) {
     char text[LAST_BYTES];
     int log = open(path, O_RDONLY | O_CLOEXEC);
     size_t size = log < 0 ? 0 : read_end(log, begin, text);
     const char *lines = last_lines(text, size);
-    fwrite(lines, 1, (size_t)(text + size - lines), stderr);
-    if (size && text[size - 1] != '\n') fputc('\n', stderr);
+    print_lines(lines, (size_t)(text + size - lines));
     if (log >= 0) close(log);
     return size > 0;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -37,16 +38,17 @@ static json_t *id_json(const char *name) {
 // An item a line, the comma before it: so nothing has to be taken back when the last one has come.
 static void add_json(struct caption_list *list, const char *name, const char *caption) {
     json_t *item = json_pack("{s:o, s:s}", "image_id", id_json(name), "caption", caption);
-    char *text = json_dumps(item, text_is_shown(name, strlen(name)) ? 0 : JSON_ENSURE_ASCII);
+    char *text = json_shown(item, 0);
     fprintf(list->file, "%s%s", list->count ? ",\n " : "[", text);
     free(text);
     json_decref(item);
 }
 
-void caption_list_add(struct caption_list *list, const char *name, const char *caption) {
+void caption_list_add(struct caption_list *list, const char *name,
+                      void (*spell)(struct buffer *out, const char *text, size_t size), const char *caption) {
     struct buffer label = {0}, clean = {0};
     const bool is_whole = list->format == CAPTIONS_JSON && utf8_valid(name, strlen(name));
-    text_escape(&label, name, strlen(name));
+    spell(&label, name, strlen(name));
     text_clean(&clean, caption, strlen(caption));
     if (list->format == CAPTIONS_JSON)
         add_json(list, is_whole ? name : label.bytes, clean.bytes);

@@ -1,5 +1,5 @@
-// Captions as a list: TSV "name TAB caption", or JSON as COCO's result files have it: [{"image_id", "caption"}]. A name
-// is spelled by text_escape in TSV, and in JSON when it is not UTF-8.
+// Captions as a list: TSV "name TAB caption", or JSON as COCO's result files have it: [{"image_id", "caption"}]. In
+// JSON a name is whole, in TSV and where it is not UTF-8 as it is spelled on a line.
 #pragma once
 
 #include "base/file.h"
@@ -15,7 +15,9 @@ struct caption_list {
 };
 // `path` "-" is stdout; `append` leaves what the file has. 0 or -EXIT_RUN.
 int caption_list_open(struct caption_list *list, const char *path, enum caption_format format, bool append);
-void caption_list_add(struct caption_list *list, const char *name, const char *caption);
+// `spell` is text_escape for a path, which it tells from every other, text_clean for an id, which packing has spelled.
+void caption_list_add(struct caption_list *list, const char *name,
+                      void (*spell)(struct buffer *out, const char *text, size_t size), const char *caption);
 int caption_list_flush(struct caption_list *list); // 0 or -EXIT_RUN
 int caption_list_close(struct caption_list *list); // 0 or -EXIT_RUN
 void caption_list_abandon(struct caption_list *list);

@@ -21,8 +21,8 @@ static const char manual[] =
     "  captions  in   text B strings, ids i64 [B], names B strings of a list; from text-decode --generate\n"
     "\n"
     "--out holds one line for each picture, its name (its id in the dataset of --data, or its line in the list of\n"
-    "coca-decode), a tab and the caption; in names a line end is \\n, a tab \\t, CR \\r, a backslash \\\\, and what a terminal\n"
-    "does not show or is not UTF-8 \\xHH for each byte. With --format json it is a list as COCO's result files have it,\n"
+    "coca-decode), a tab and the caption; in names line ends, tabs, other characters that act\n"
+    "on a terminal and bytes that are not UTF-8 are \\xNN, a backslash before an x \\x5c. With --format json it is a list as COCO's result files have it,\n"
     "with names as they are (not UTF-8: as above), as numbers where a name is spelled as one of 64 bits. --pairs\n"
     "N shows N pictures, evenly spread over --data, with the true captions: on stdout, which then has nothing\n"
     "else unless --out says so, and with --html as a page that holds the pictures (all of them without --pairs).\n"
@@ -99,7 +99,7 @@ static int add_of_dataset(struct captions *self, int64_t id, const char *caption
     int status = truth_find(&truth, self->store, id);
     if (status) return status;
     const bool shown = self->own.pairs && is_shown(self);
-    if (self->own.out) caption_list_add(&self->list, truth.name, caption);
+    if (self->own.out) caption_list_add(&self->list, truth.name, text_clean, caption);
     if (shown) print_pair(&truth, caption);
     if (self->own.html && (shown || !self->own.pairs)) page_add(&self->page, &truth, caption);
     truth_release(&truth);
@@ -108,7 +108,7 @@ static int add_of_dataset(struct captions *self, int64_t id, const char *caption
 
 static void add_of_list(struct captions *self, int64_t id, const char *name, const char *caption) {
     char *number = xformat("%" PRId64, id);
-    caption_list_add(&self->list, name ? name : number, caption);
+    caption_list_add(&self->list, name ? name : number, text_escape, caption);
     free(number);
 }
 

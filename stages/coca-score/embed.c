@@ -23,8 +23,8 @@ static const char manual[] =
     "--out FILE.npy holds the matrix f32 [N,E]; FILE.safetensors holds embedding f32 [N,E], ids i64 [N], and\n"
     "names u8, each ended by a NUL, when the samples come from a list. What could not be read (a picture that\n"
     "does not decode, an empty text) keeps its row, which is zero, and the exit code is 3 after all is written.\n"
-    "In the lines of --names a line end is \\n, a tab \\t, CR \\r, a backslash \\\\, and what a terminal does not show or\n"
-    "is not UTF-8 \\xHH for each byte.\n"
+    "In the lines of --names line ends, tabs, other characters that act on a terminal and bytes that are not UTF-8\n"
+    "are \\xNN, a backslash before an x \\x5c.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.";
 

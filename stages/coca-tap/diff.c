@@ -46,14 +46,19 @@ enum { SHOWN = 50 }; // differences with a line of their own
 // One line of the table; `where` is the message that differs.
 static void differ(struct diff *diff, const struct message *where, const char *format, ...) PRINTF_LIKE(3, 4);
 static void differ(struct diff *diff, const struct message *where, const char *format, ...) {
+    char words[512];
+    struct buffer line = {0};
     va_list list;
     if (++diff->different > SHOWN) return;
-    if (where)
-        printf("%s (%" PRId64 ", %d) %s: ", message_name(where), where->unit.step, where->unit.microbatch, where->from);
     va_start(list, format);
-    vprintf(format, list);
+    vsnprintf(words, sizeof words, format, list);
     va_end(list);
-    putchar('\n');
+    if (where)
+        buffer_format(&line, "%s (%" PRId64 ", %d) %s: ", message_name(where), where->unit.step, where->unit.microbatch,
+                      where->from);
+    text_clean(&line, words, strlen(words));
+    puts(line.bytes);
+    buffer_release(&line);
 }
 
 struct distance {

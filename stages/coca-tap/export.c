@@ -80,15 +80,19 @@ static int join_message(struct export *export, const struct message *message) {
 
 static int print_texts(const struct message *message) {
     const struct tensor *ids = message_find(message, "ids");
+    struct buffer line = {0};
     const char *text, *name;
-    for (int i = 0; (text = message_string(message, "text", i)); i++) {
+    for (int i = 0; (text = message_string(message, "text", i)); i++, buffer_clear(&line)) {
         name = message_string(message, "names", i);
         if (name)
-            printf("%s", name);
+            text_escape(&line, name, strlen(name));
         else if (ids && ids->dtype == DT_I64 && i < shape_count(ids->shape))
-            printf("%" PRId64, ((const int64_t *)ids->data)[i]);
-        printf("\t%s\n", text);
+            buffer_format(&line, "%" PRId64, ((const int64_t *)ids->data)[i]);
+        buffer_text(&line, "\t");
+        text_clean(&line, text, strlen(text));
+        puts(line.bytes);
     }
+    buffer_release(&line);
     return 0;
 }
 

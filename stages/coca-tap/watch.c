@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
+
 #include "tap.h"
 
 static const char manual[] =
@@ -63,7 +65,7 @@ static void add_message(struct buffer *line, const struct message *message) {
 static int print(const struct message *message) {
     struct buffer line = {0};
     add_message(&line, message);
-    printf("%s\n", line.bytes);
+    printf("%.*s\n", (int)text_clean_here(line.bytes, line.size), line.bytes);
     buffer_release(&line);
     return fflush(stdout) == EOF ? HUB_END : 0; // its reader has seen enough
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
-# pipelines/caption.sh: pictures in as they come, captions out in order.
+# pipelines/caption.sh and the lists that it shares with embed.sh: pictures in as they come, captions out in order.
 
 load tiny.bash
 bats_require_minimum_version 1.5.0
 CAPTION=$BATS_TEST_DIRNAME/../../pipelines/caption.sh
+EMBED=$BATS_TEST_DIRNAME/../../pipelines/embed.sh
 
 setup_file() { tiny_trained; }
 setup() {
@@ -49,6 +50,52 @@ captions() { "$CAPTION" "${given[@]}" "$@"; }
     [ "$(cut -f1 <<<"$output")" = "$(<list)" ]
     [ "$(grep -c $'\t$' <<<"$output")" -ge 3 ]
     [[ $stderr == *"pictures/05.png: "* && $stderr == *"missing.png: cannot be opened: No such file"* && $stderr == *"3 of 5 pictures"* ]]
+}
+
+# Names that lines cannot hold, in odd/; `name` has them in order.
+odd_pictures() {
+    mkdir odd
+    name=($'odd/two\nlines.png' $'odd/tab\t\033[31m.png' $'odd/cr\r' 'odd/back\x41\n.png' ' blank' -x.png $'odd/caf\xe9.png')
+    for i in "${!name[@]}"; do cp "pictures/0$i.png" "./${name[i]}"; done
+    spelled='odd/two\x0alines.png odd/tab\x09\x1b[31m.png odd/cr\x0d odd/back\x5cx41\n.png  blank -x.png odd/caf\xe9.png '
+}
+
+@test "caption: any path is one picture, from arguments and from lists that end with NUL bytes" {
+    odd_pictures
+    captions pictures/0[0-6].png | cut -f2 >whole
+    captions --microbatch 2 -- "${name[@]}" >arguments
+    [ "$(cut -f1 arguments | tr '\n' ' ')" = "$spelled" ]
+    cut -f2 arguments | cmp - whole
+    printf '%s\0' "${name[@]}" | captions >understood
+    cmp understood arguments
+    head -n 3 arguments >part
+    printf '%s\0' "${name[@]}" | captions -0 --resume part
+    cmp part arguments
+    printf '%s\0' "${name[@]:0:6}" | captions --null --format json --out list.json
+    python3 -c 'import json, sys; print("\0".join(i["image_id"] for i in json.load(open("list.json"))), end="\0")' >ids
+    cmp ids <(printf '%s\0' "${name[@]:0:6}")
+}
+
+@test "caption: lists of any system; a NUL byte among lines is refused, and says how" {
+    printf '\xef\xbb\xbfpictures/00.png\r\npictures/01.png\r\n' | captions >marked
+    captions pictures/0[01].png | cmp - marked
+    run captions < <(printf 'pictures/00.png\n'; sleep 0.5; printf 'pictures/01.png\0pictures/02.png\0\n')
+    [ "$status" -eq 3 ]
+    [[ $output == *"line 2 of stdin holds a NUL byte: say --null"* ]]
+}
+
+@test "embed: one row for each text, whatever it holds" {
+    texts=('a dog' $'two\nlines' $'a\fball' 'a cat')
+    "$EMBED" "${given[@]}" --texts --out rows.npy --names names "${texts[@]}"
+    [ "$(cat names)" = 'a dog
+two\x0alines
+a\x0cball
+a cat' ]
+    grep -aq "'shape': (4, 16)" rows.npy
+    printf '%s\0' "${texts[@]}" | "$EMBED" "${given[@]}" --texts --null --out same.npy
+    cmp rows.npy same.npy
+    printf '\xef\xbb\xbfa dog\r\na cat' | "$EMBED" "${given[@]}" --texts --out two.npy
+    cmp <(numbers two.npy) <(numbers rows.npy | sed -n '1,16p;49,64p')
 }
 
 @test "caption --resume: goes on behind a cut line, and refuses another list" {

@@ -150,6 +150,54 @@ teardown() { tiny_teardown; }
     [[ $output == *"0.5000 is below the limit of 0.84"* ]]
 }
 
+# unwritable COMMAND ...: it says at once that the file in its last word cannot be written, and leaves with 1.
+unwritable() {
+    local file=${*: -1}
+    run "$@" </dev/null
+    [ "$status" -eq 1 ] || { echo "$status: $output"; return 1; }
+    [[ $output == *"${file#*=}: cannot be written"* ]] || { echo "$output"; return 1; }
+}
+
+@test "an output that cannot be written is said before the work" {
+    mkdir folder
+    touch file
+    for place in missing/out file/out folder; do
+        unwritable "$P/caption.sh" "${given[@]}" --out $place
+        unwritable "$P/eval.sh" "${given[@]}" --caption data.set --html $place
+        unwritable "$P/eval.sh" "${given[@]}" --retrieval data.set --results $place
+        unwritable "$P/embed.sh" "${given[@]}" --out rows.npy --names $place
+        unwritable "$P/caption.sh" "${given[@]}" --record "images=$place"
+    done
+    unwritable "$P/embed.sh" "${given[@]}" --out missing/rows.npy
+    unwritable "$P/caption.sh" "${given[@]}" --resume missing/list.tsv
+    unwritable coca-tap export none.rec --out missing/rows.npy
+    unwritable coca-tap import none.safetensors --out missing/a.rec
+    unwritable coca-pack export data.set --tar missing/a.tar
+    unwritable coca-pack extract data.set 0 --to missing/a.png
+    [ -z "$(ls folder)$(cat file)" ]
+}
+
+@test "outputs that are no files, or links to them, are written as what they are" {
+    "$P/caption.sh" "${given[@]}" captioned/00.png >right
+    "$P/caption.sh" "${given[@]}" --out /dev/stdout captioned/00.png | cmp - right
+    mkdir there
+    touch there/list
+    ln -s there/list link
+    "$P/caption.sh" "${given[@]}" --out link captioned/00.png
+    cmp there/list right
+    [ -L link ]
+    mkfifo fifo
+    cat fifo >read 3>&- &
+    pids+=($!)
+    "$P/caption.sh" "${given[@]}" --out fifo captioned/00.png
+    wait "${pids[0]}"
+    pids=()
+    cmp read right
+    run "$P/caption.sh" "${given[@]}" --out /dev/full captioned/00.png
+    [ "$status" -eq 1 ]
+    [ -c /dev/full ]
+}
+
 @test "a log that is named is there, and one that never was is not named" {
     cp -r "$BATS_FILE_TMPDIR/house/runs/made/model" cut
     truncate -s -3000 cut/open_clip_model.safetensors

@@ -221,7 +221,7 @@ captions() { coca-score captions --model model.json --captions file:captions.rec
     [ "$(cut -f1 list.tsv | tr '\n' ' ')" = "00 01 02 03 04 05 06 " ]
     captions --data set --format json --out list.json
     [ "$(grep -c '"image_id": ' list.json)" -eq 7 ]
-    grep -q '^\[{"image_id": 0, ' list.json # COCO: numbers, with zeros in front in file names
+    grep -q '^\[{"image_id": "00", ' list.json # a text: no number is spelled so
     captions --data set --pairs 3 --html page.html >pairs
     [ "$(grep -v '^ ' pairs | tr '\n' ' ')" = "00 03 05 " ]
     grep -q '^  true       frog 5; bag 5; boot 5$' pairs
@@ -235,14 +235,38 @@ captions() { coca-score captions --model model.json --captions file:captions.rec
     [ "$status" -eq 2 ]
 }
 
+# acts: whether stdin has what acts on a terminal: C0 but line ends and tabs, DEL, C1, bidirectional overrides.
+acts() { LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]'; }
+
 @test "score captions: texts cannot break the table, the terminal or the page" {
     tiny_pictures pictures 1
-    printf 'a \033[31m<b>&"frog"\n' >pictures/00.txt
+    printf 'a \033[31m<b>&"frog"\302\2331m\342\200\256\177\n' >pictures/00.txt
+    name=$'<i>\033[2J\302\233\342\200\256\n'$(printf 'n%.0s' {1..200})
+    for suffix in png txt; do mv pictures/00.$suffix "pictures/$name.$suffix"; done
     coca-pack pack --from folder pictures --to set
     caption --data set
     captions --data set --pairs 1 --html page.html >pairs
-    refute grep -q $'\033' pairs page.html
+    captions --data set --format json --out list.json
+    coca-pack list set >list
+    coca-pack show set 0 >show
+    coca-pack verify set &>verify
+    captions --data set >list.tsv
+    for out in pairs page.html list.json list show verify list.tsv; do refute acts <$out; done
     grep -q '&lt;b&gt;&amp;&quot;frog&quot;' page.html
+    refute grep -q '<[bi]>' page.html
+    [ "$(cut -f1 list.tsv)" = "$(cut -f2 list)" ]
+    [ "$(wc -l <list.tsv)" -eq 1 ]
+}
+
+@test "score captions: an image_id is a number where its text is one's own spelling" {
+    tiny_pictures pictures 1
+    mkdir numbers
+    for id in 0 7 007 -7 +7 9223372036854775807 9223372036854775808 1e3; do cp pictures/00.png "numbers/$id.png"; echo frog >"numbers/$id.txt"; done
+    coca-pack pack --from folder numbers --to set
+    caption --data set
+    captions --data set --format json --out list.json
+    [ "$(grep -o '"image_id": [^,]*' list.json | cut -d' ' -f2 | sort | tr '\n' ' ')" = \
+        "$(printf '%s\n' 0 7 '"007"' '"-7"' '"+7"' 9223372036854775807 '"9223372036854775808"' '"1e3"' | sort | tr '\n' ' ')" ]
 }
 
 @test "score captions: a picture that could not be read has an empty caption, and the exit code is 3" {

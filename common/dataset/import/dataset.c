@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/fail.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "dataset/import/formats.h"
 #include "dataset/import/importer.h"
@@ -21,7 +22,7 @@ static int give(struct importer *importer, struct store *store, int64_t index) {
     struct buffer escaped = {0};
     struct span *id = &sample.record.id;
     if (!utf8_valid(id->bytes, id->size)) {
-        utf8_escape(&escaped, id->bytes, id->size);
+        text_escape(&escaped, id->bytes, id->size);
         *id = (struct span){escaped.bytes, escaped.size};
     }
     status = importer_give(importer, &sample);

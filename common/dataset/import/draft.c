@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/lines.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "dataset/load.h"
 
@@ -74,7 +75,7 @@ struct record draft_record(const struct draft *draft) {
 int draft_give(const struct draft *draft, struct importer *importer) {
     struct import_sample sample = {.name = draft->name.bytes, .defect = draft->defect, .record = draft_record(draft)};
     struct buffer id = {0};
-    utf8_escape(&id, draft->id.bytes, draft->id.size);
+    text_escape(&id, draft->id.bytes, draft->id.size);
     sample.record.id = (struct span){id.bytes, id.size};
     int status = importer_give(importer, &sample);
     buffer_release(&id);

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 static void beginnings_and_ends_are_whole(void **state) {
     (void)state;
@@ -80,22 +81,30 @@ static void characters_that_act_are_not_shown(void **state) {
     assert_clean("\xe2\x81\xa5\xe2\x81\xaa\xf0\x9f\x90\xb8", 10, "\xe2\x81\xa5\xe2\x81\xaa\xf0\x9f\x90\xb8");
 }
 
-static void assert_escaped(const char *text, size_t size, const char *wanted) {
-    struct buffer out = {0};
-    text_escape(&out, text, size);
-    assert_string_equal(out.bytes, wanted);
-    buffer_release(&out);
-}
-
-static void an_escaped_text_is_one_line_of_its_own(void **state) {
+// Names that differ have escapes that differ, and each is UTF-8.
+static void names_are_escaped_apart(void **state) {
     (void)state;
-    assert_escaped("two\nlines\t.jpg\r", 15, "two\\nlines\\t.jpg\\r");
-    assert_escaped("a\\n \x1b[0m\x7f\0", 10, "a\\\\n \\x1b[0m\\x7f\\x00");
-    assert_escaped("caf\xe9 gr\xc3\xbcn", 9, "caf\\xe9 gr\xc3\xbc");
-    assert_escaped("\xe2\x80\xae"
-                   "gpj",
-                   6, "\\xe2\\x80\\xaegpj");
-    assert_escaped(NULL, 0, "");
+    const struct {
+        const char *name, *escaped;
+    } row[] = {
+        {"", ""},
+        {"caf\xc3\xa9", "caf\xc3\xa9"},
+        {"caf\xe9.jpg", "caf\\xe9.jpg"},
+        {"caf\\xe9.jpg", "caf\\x5cxe9.jpg"},
+        {"a\\b\\", "a\\b\\"},
+        {"\\\xe9", "\\\\xe9"},
+        {"\xe2\x82", "\\xe2\\x82"},
+        {"two\nlines\t.jpg\r", "two\\x0alines\\x09.jpg\\x0d"},
+        {"\x1b[0m\x7f", "\\x1b[0m\\x7f"},
+        {"\xe2\x80\xaegpj", "\\xe2\\x80\\xaegpj"},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct buffer out = {0};
+        text_escape(&out, row[i].name, strlen(row[i].name));
+        assert_string_equal(out.bytes, row[i].escaped);
+        assert_true(utf8_valid(out.bytes, out.size));
+        buffer_release(&out);
+    }
 }
 
 int main(void) {
@@ -106,7 +115,7 @@ int main(void) {
         cmocka_unit_test(a_list_comes_apart),
         cmocka_unit_test(a_line_holds_no_controls_and_no_broken_bytes),
         cmocka_unit_test(characters_that_act_are_not_shown),
-        cmocka_unit_test(an_escaped_text_is_one_line_of_its_own),
+        cmocka_unit_test(names_are_escaped_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

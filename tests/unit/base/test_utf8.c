@@ -101,37 +101,12 @@ static void a_cut_keeps_whole_characters(void **state) {
     assert_int_equal(utf8_cut(text, 11, SIZE_MAX), 11);
 }
 
-// Names that differ have escapes that differ, and each is UTF-8.
-static void names_are_escaped_apart(void **state) {
-    (void)state;
-    const struct {
-        const char *name, *escaped;
-    } row[] = {
-        {"", ""},
-        {"caf\xc3\xa9", "caf\xc3\xa9"},
-        {"caf\xe9.jpg", "caf\\xe9.jpg"},
-        {"caf\\xe9.jpg", "caf\\x5cxe9.jpg"},
-        {"a\\b\\", "a\\b\\"},
-        {"\\\xe9", "\\\\xe9"},
-        {"\xe2\x82", "\\xe2\\x82"},
-    };
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        struct buffer out = {0};
-        buffer_text(&out, "");
-        utf8_escape(&out, row[i].name, strlen(row[i].name));
-        assert_string_equal(out.bytes, row[i].escaped);
-        assert_true(utf8_valid(out.bytes, out.size));
-        buffer_release(&out);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_decides),
         cmocka_unit_test(a_cut_character_is_invalid),
         cmocka_unit_test(every_triple_with_a_three_byte_lead),
         cmocka_unit_test(a_cut_keeps_whole_characters),
-        cmocka_unit_test(names_are_escaped_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

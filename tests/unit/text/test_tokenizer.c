@@ -126,6 +126,15 @@ static void test_decode_stops_at_eos_and_leaves_out_what_is_no_word(void **state
     tokenizer_decode(tokenizer, tokens, 64, &text);
     assert_string_equal(text.bytes, "red");
     buffer_clear(&text);
+    enum { UNKNOWN = 3 }; // SentencePiece shows it as " \u2047 "
+    const int32_t unknown[] = {UNKNOWN, tokens[2], UNKNOWN, UNKNOWN, EOS};
+    int32_t known[] = {tokens[2], EOS};
+    struct buffer without = {0};
+    tokenizer_decode(tokenizer, unknown, 5, &text);
+    tokenizer_decode(tokenizer, known, 2, &without);
+    assert_true(text.size == without.size && !memcmp(text.bytes, without.bytes, text.size));
+    buffer_release(&without);
+    buffer_clear(&text);
     const int32_t none[] = {EOS, tokens[2]};
     tokenizer_decode(tokenizer, none, 2, &text);
     assert_int_equal(text.size, 0);
