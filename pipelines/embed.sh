@@ -23,7 +23,6 @@ take names names
 take_value out out
 take_value data data
 weights+=("${options[@]}")
-((!${#text[@]})) || ((${#texts[@]})) || fail 2 "${text[0]} is for text-decode: give --texts with it"
 [[ $out ]] || fail 2 "give --out FILE.npy or FILE.safetensors"
 [[ $data || ${#operands[@]} -gt 0 || ! -t 0 ]] || fail 2 "nothing to embed: arguments or stdin"
 

@@ -37,15 +37,10 @@ static const char manual[] =
 
 #define FIELD(member) offsetof(struct caption_options, member)
 static const struct option caption_rows[] = {
-    HEADING("Without training"),
+    HEADING("Captions"),
     FLAG("embed", embed, "text embeddings alone: features are not read", OPTION_LOCAL),
     FLAG("generate", generate, "write captions for features", OPTION_LOCAL),
     FLAG("sample", sample, "draw each token (from --seed) instead of taking the likeliest", OPTION_LOCAL),
-    CHOICE(
-        "weights", weights, "precision|int8", "precision",
-        "how weights are kept: as --precision says, or, without training, those of linear maps as whole numbers of a "
-        "byte with a scale for each output: a quarter of the bytes that captions wait for",
-        OPTION_LOCAL),
     REAL("temperature", temperature, "T", "1", 0.01, 100, "logits are divided by it before a draw", OPTION_LOCAL),
     INT("top-k", top_k, "K", "0", 0, 1e9, "draw from the K likeliest tokens; 0: from all", OPTION_LOCAL),
     REAL("top-p", top_p, "P", "1", 0.0001, 1, "draw from the likeliest tokens that hold P together", OPTION_LOCAL),
@@ -116,9 +111,6 @@ static int prepare(void *context, const struct strings *operands) {
     const bool generates = self->captions_said.generate;
     (void)operands;
     int status = stateful_prepare(&self->base, &text_row, !generates);
-    self->base.part.narrow = self->captions_said.weights == WEIGHTS_INT8;
-    if (!status && self->base.part.narrow && self->base.train)
-        status = error(EXIT_USAGE, "--weights int8: nothing is trained in it; leave it away, or give --evaluate");
     if (!status) status = open_tokenizer(self);
     if (!status && generates) status = captions_options(self);
     if (status) return status;

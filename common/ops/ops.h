@@ -27,7 +27,8 @@ typedef float real;
 enum weight_layout { WEIGHT_OUT_IN, WEIGHT_IN_OUT };
 
 // A linear map of R rows of I elements to R rows of O elements. With `scale` the weight is int8, and W is
-// scale[o]·weight[o,i]; only forward passes have such weights.
+// scale[o]·weight[o,i]; only forward passes have such weights, and a backend may round the rows' elements to 15 bits of
+// the largest of 256 neighbours.
 struct linear_shape {
     int64_t R, I, O;
     enum weight_layout layout;
@@ -122,7 +123,8 @@ bool ops_same_backend(const char *device, const char *other);
 int ops_device_index(const char *device);
 
 // What the backend takes for itself: scratch_bytes, and copy_bytes for each of so many weights of linear maps in each
-// direction in which they are used, the forward pass alone or, with train, the backward pass too. `narrow`: they are int8.
+// direction in which they are used, the forward pass alone or, with train, the backward pass too. `narrow`: they are
+// int8.
 int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool narrow, bool train);
 
 // Counts and times every operation from here on, and prints a table sorted by time to stderr.

@@ -58,6 +58,11 @@ int run_check_length(const struct run *run) {
                  given ? "several were given" : "none was given");
 }
 
+int run_check_trained(const struct run *run) {
+    if (run->options.weights != WEIGHTS_INT8) return 0;
+    return error(EXIT_USAGE, "--weights int8: nothing is trained in it; leave it away, or give --evaluate");
+}
+
 bool run_trains(const struct run *run) {
     const struct run_options *o = &run->options;
     return !o->evaluate && (o->control || o->features_grad || o->embeddings_grad);

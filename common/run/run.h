@@ -38,6 +38,7 @@ int run_join(struct run *run, struct model_config *config);
 // 0 or -EXIT_USAGE.
 int run_check(struct run *run);
 int run_check_batch(const struct run *run);
+int run_check_trained(const struct run *run); // where it trains
 int run_check_length(const struct run *run);
 
 // Makes every path among the options absolute, from the current directory.

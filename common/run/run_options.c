@@ -39,6 +39,10 @@ static const struct option rows[] = {
          "where the model runs; IMAGE,TEXT for each of the encoders (the loss goes with text)", 0),
     CHOICE("precision", precision, "fp32|bf16", "fp32", "of weights and activations in compute; masters are always f32",
            OPTION_IDENTITY),
+    CHOICE("weights", weights, "precision|int8", "precision",
+           "how weights are kept: as --precision says, or, without training, those of linear maps in int8 with a scale "
+           "for each output, which products of CPUs read as they are",
+           OPTION_LOCAL),
     TEXT("threads", threads, "IMAGE,TEXT", NULL,
          "threads of image-encode and text-decode, or one number for both; all cores when left out", OPTION_IDENTITY),
     INT("workers", workers, "N", "2", 1, 1024, "decode workers", 0),

@@ -5,6 +5,7 @@
 #include "stage/option.h"
 
 enum { PRECISION_FP32, PRECISION_BF16 };
+enum { WEIGHTS_OF_PRECISION, WEIGHTS_INT8 };
 enum { RECOMPUTE_NONE, RECOMPUTE_MICROBATCH };
 enum { TRANSPORT_SHARED, TRANSPORT_FRAMES };
 
@@ -22,7 +23,7 @@ struct run_options {
     double seconds, max_seconds;
     // Where and how
     char *device, *threads;
-    int precision, recompute, transport;
+    int precision, weights, recompute, transport;
     double memory_gib;
     int64_t workers, tokenize_workers, window;
     // Views of pictures

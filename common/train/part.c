@@ -86,6 +86,7 @@ int part_open(struct part *part, const struct stage_row *row, struct run *run) {
     if (status) return status;
     // The contrastive loss computes in f32 whatever the encoders do.
     bool bf16 = run->options.precision == PRECISION_BF16 && !row->conducts;
+    part->narrow = run->options.weights == WEIGHTS_INT8 && !row->conducts;
     char *device = run_device(run, row->device);
     status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(run, row->threads));
     free(device);

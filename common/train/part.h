@@ -13,7 +13,7 @@ struct part {
     const struct stage_row *row; // its name in files, the tensors that it owns
     struct model_config config;
     struct ops *ops;
-    bool narrow;                 // weights of linear maps are int8; said before part_load, not in training
+    bool narrow;                 // weights of linear maps are int8; not in training
     struct params *params;       // NULL before part_load
     struct optimizer *optimizer; // NULL without training
     double *sum;                 // one number in backend memory

@@ -39,7 +39,7 @@ const struct stage_row image_row = {
     .edges = image_edges,
     .edge_count = sizeof image_edges / sizeof *image_edges,
     .options =
-        "model pretrained seed batch-size microbatch steps device precision threads workers window recompute "
+        "model pretrained seed batch-size microbatch steps device precision weights threads workers window recompute "
         "transport memory coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss optimizer beta1 "
         "beta2 eps wd lock-image lock-image-unlocked-groups layer-decay ema-decay adafactor-bf16-momentum dump "
         "dump-step first-step evaluate",
@@ -88,7 +88,7 @@ const struct stage_row text_row = {
     .losses = text_losses,
     .loss_count = sizeof text_losses / sizeof *text_losses,
     .options =
-        "model tokenizer pretrained seed batch-size microbatch steps device precision threads tokenize-workers window "
+        "model tokenizer pretrained seed batch-size microbatch steps device precision weights threads tokenize-workers window "
         "recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss optimizer "
         "beta1 beta2 eps wd lock-text lock-text-unlocked-layers layer-decay ema-decay adafactor-bf16-momentum dump "
         "dump-step dump-limit first-step evaluate captions",

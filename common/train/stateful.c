@@ -16,6 +16,7 @@ int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool m
     stage->topology = topology_of(&stage->run);
     stage->train = may_train && run_trains(&stage->run);
     stage->ranks = topology_ranks(&stage->topology, row->role);
+    if (stage->train && (status = run_check_trained(&stage->run))) return status;
     if (stage->run.options.control && !stage->ranks)
         return error(EXIT_USAGE, "a run with these losses has no %s: its weights are all 0", row->role);
     if (!stage->ranks) stage->ranks = 1;

@@ -1,7 +1,6 @@
 # Jobs on trained weights, without a run of their own. Sourced.
 source "$(dirname "${BASH_SOURCE[0]}")/supervise.sh"
 weights=() batch=(--microbatch=64) generate=() pictures=() null=() run_directory=''
-text=() # how text-decode alone keeps its weights
 chain='' # tells the stages of several chains of one job apart
 # By which coca-text-decode makes captions.
 generation='sample|temperature|top-[kp]|@(min|max)-length|repetition-penalty|num-beams|num-beam-groups|diversity-penalty|prompt'
@@ -11,7 +10,6 @@ generation='sample|temperature|top-[kp]|@(min|max)-length|repetition-penalty|num
 weights_find() {
     local run='' runs=$COCA_HOME/runs pretrained=''
     take_value run run && take_value runs runs && take_value pretrained pretrained
-    take text weights
     if [[ $run ]]; then
         run_directory=$(realpath -m -- "$([[ -d $runs/$run ]] && printf %s "$runs/")$run")
         [[ -f $run_directory/run.json ]] || fail 2 "--run $run: no run there; runs are folders of $runs with a run.json"
@@ -28,11 +26,7 @@ newest_checkpoint() { find "$1/checkpoints" -maxdepth 1 -name 'step-*' 2>/dev/nu
 
 # The stages between pictures or texts and a sink.
 serve() { workers "$chain$1" "$2" "coca-$1" "--$3=ipc://sockets/$chain$3" "${weights[@]}" "${@:4}"; }
-encode() {
-    local own=()
-    [[ $1 == text-decode ]] && own=("${text[@]}")
-    stage "$chain$1" "coca-$1" "${weights[@]}" "${own[@]}" "${batch[@]}" "${@:2}"
-}
+encode() { stage "$chain$1" "coca-$1" "${weights[@]}" "${batch[@]}" "${@:2}"; }
 serve_images() { serve decode "${COCA_WORKERS:-2}" images "${pictures[@]}" "$@"; }
 serve_texts() { serve tokenize 1 tokens "$@"; }
 encode_images() { encode image-encode "--images=ipc://sockets/${chain}images" "$@"; }

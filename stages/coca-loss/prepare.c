@@ -131,6 +131,7 @@ static int prepare(void *context, const struct strings *operands) {
     int status = run_directory_open(&directory, run, &wish->place);
     if (!status) status = run_check(run);
     if (!status) status = run_check_batch(run);
+    if (!status) status = run_check_trained(run);
     if (!status) status = run_check_length(run);
     if (!status) status = check_losses(run);
     if (!status) status = ingredients_find(&found, &directory);

@@ -8,11 +8,9 @@
 #include "train/slots.h"
 #include "train/stateful.h"
 
-enum kept_weights { WEIGHTS_OF_PRECISION, WEIGHTS_INT8 };
 struct caption_options {
     bool embed, generate, sample;
     int64_t max_length, min_length, top_k, num_beams, num_beam_groups;
-    int weights; // enum kept_weights
     double temperature, top_p, repetition_penalty, diversity_penalty;
     const char *prompt;
 };

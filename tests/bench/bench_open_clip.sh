@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Captions, image embeddings and training steps of coca_ViT-B-32 with random weights against open_clip's own on the same
-# cores in the same run, each at its best precision. Exits 1 below a limit.
+# cores in the same run, each at its best precision; our captions and embeddings with --weights int8. Exits 1 below a limit.
+# COCA_ISA=v3 holds both sides to AVX2.
 #
 #   tests/bench/bench_open_clip.sh [greedy|beams|image|train|start ...]      all of them
 #
@@ -18,7 +19,8 @@ venv=${VENV:-$build/open_clip_venv} work=${WORK:-$build/open_clip_bench}
 declare -A limit=([greedy]=20 [beams]=40 [image]=1.4 [train-fp32]=2 [train-bf16]=2.5)
 below=0
 precisions=(fp32)
-grep -qw avx512_bf16 /proc/cpuinfo && precisions+=(bf16)
+[[ ${COCA_ISA-} == v[23] ]] || { grep -qw avx512_bf16 /proc/cpuinfo && precisions+=(bf16); }
+[[ ${COCA_ISA-} != v3 ]] || export ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
 
 set_up() {
     [[ -e $venv/ok ]] && return
@@ -38,7 +40,7 @@ theirs() { "$venv/bin/python" tests/bench/bench_open_clip.py "$1" "$work" "$2" 2
 best_of_theirs() { for p in "${precisions[@]}"; do theirs "$1" "$p"; done | sort -g | tail -n 1; }
 
 given=(--pretrained "$work/model" --tokenizer "$work/model/tokenizer")
-best=(--precision "${precisions[-1]}" --threads 2)
+best=(--precision "${precisions[-1]}" --weights int8 --threads 2)
 seconds() { local begun=$EPOCHREALTIME; "$@" >/dev/null 2>"$work/words" || { cat "$work/words" >&2; exit 1; }; awk "BEGIN { print $EPOCHREALTIME - $begun }"; }
 # rate FEW MANY COMMAND ...: pictures a second, from what MANY take longer than FEW; the command takes paths on stdin.
 rate() {

@@ -148,6 +148,44 @@ a cat' ]
     [ "$status" -eq 2 ]
 }
 
+@test "caption --weights int8: f32's captions but for near ties, on every level of x86-64, and nothing is trained in it" {
+    captions pictures/*.png >whole
+    captions --weights int8 pictures/*.png >bytes
+    [ "$(cut -f1 bytes)" = "$(cut -f1 whole)" ]
+    [ "$(diff whole bytes | grep -c '^<')" -le 1 ] # of 9
+    for isa in v2 v3; do COCA_ISA=$isa captions --weights int8 pictures/*.png | cmp - bytes; done
+    captions --weights int8 --num-beams 3 pictures/0[0-3].png >beams
+    [ "$(wc -l <beams)" -eq 4 ]
+    run captions --weights int4 pictures/00.png
+    [ "$status" -eq 2 ] && [[ $output == *"--weights must be one of precision|int8"* ]]
+    run "$BATS_TEST_DIRNAME/../../pipelines/train.sh" --name narrow --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" \
+        --train-data "$BATS_FILE_TMPDIR/data.set" --steps 1 --weights int8
+    [ "$status" -eq 2 ] && [[ $output == *"--weights int8: nothing is trained in it"* ]]
+    [ ! -e runs/narrow ]
+}
+
+@test "eval --weights int8: the perplexity of pairs within 1% of f32's, and their captions" {
+    local eval=$BATS_TEST_DIRNAME/../../pipelines/eval.sh ppl=() weights
+    for weights in precision int8; do
+        "$eval" "${given[@]}" --losses "$BATS_FILE_TMPDIR/data.set" --weights "$weights" >line
+        ppl+=("$(sed 's/.*"caption_perplexity": \([0-9.]*\).*/\1/' line)")
+    done
+    [ "${ppl[0]}" != "${ppl[1]}" ]
+    awk "BEGIN { exit !(${ppl[1]} / ${ppl[0]} < 1.01 && ${ppl[1]} / ${ppl[0]} > 0.99) }"
+    "$eval" "${given[@]}" --caption "$BATS_FILE_TMPDIR/data.set" --weights int8 --max-length 4 >out
+    [ "$(wc -l <out)" -eq 9 ]
+    run "$eval" "${given[@]}" --losses "$BATS_FILE_TMPDIR/data.set" --num-beams 2
+    [ "$status" -eq 2 ] && [[ $output == *"--num-beams=2 is for --caption"* ]]
+}
+
+@test "caption --precision bf16: products in f32 where the CPU has no others, and a remedy without AVX2" {
+    grep -qw avx2 /proc/cpuinfo || skip "no AVX2"
+    COCA_ISA=v3 captions --precision bf16 pictures/*.png >out 2>words
+    [ "$(wc -l <out)" -eq 9 ]
+    run env COCA_ISA=v2 "$CAPTION" "${given[@]}" --precision bf16 pictures/00.png
+    [ "$status" -eq 2 ] && [[ $output == *"has no AVX2"*"use --precision fp32"* ]]
+}
+
 # by_hand NAME OPTION ...: captions of recorded pictures through both stages; NAME.rec, and NAME.counters of the decoder.
 by_hand() {
     local name=$1

@@ -15,6 +15,23 @@ struct product {
     int64_t ahead; // how far behind what is read of b memory is asked for, in numbers; 0: it is not asked
 };
 
+// Neighbours in a row that become whole numbers of one scale, and bytes between those in use of a weight and those that
+// memory is asked for.
+#define BYTES_PART 256
+#define BYTES_AHEAD 2048
+
+// c[m,n] = or += a·b in whole numbers, for up to BYTES_PART / 2 pairs of depth from pair l on. Row i of a lies at a +
+// i·row and has scale[i·scales]; b is the whole block of n columns, a multiple of 16, `panel` bytes for each.
+struct byte_product {
+    float *c;
+    const int16_t *a;
+    const int8_t *b;
+    const float *scale;
+    int64_t c_stride, row, scales, panel, l;
+    int m, n, pairs;
+    bool accumulate;
+};
+
 // One head of one sample: pointers to its first rows, strides in elements.
 struct head {
     const void *q, *k, *v;

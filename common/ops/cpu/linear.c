@@ -11,6 +11,7 @@
 // weight's gradient is one chain along R in the same way, added to what is there at its end.
 #include <string.h>
 
+#include "ops/cpu/bytes.h"
 #include "ops/cpu/cpu.h"
 
 #define CHUNK_ROWS 96      // of the left operand; a multiple of the kernels' tile of 6
@@ -42,7 +43,6 @@ struct forward {
     void (*finish)(const struct forward *job, int64_t at, int64_t column, const float *sum, int64_t n);
     char *out, *pre;
     const char *bias, *residual;
-    const float *scale; // of each column, or NULL
     enum activation activation;
 };
 
@@ -92,15 +92,9 @@ static const float *left_operands(const struct forward *job, struct forward_scra
 // Operands of block c of the weight, k of them from depth l on.
 static const float *right_operands(const struct forward *job, const struct forward_scratch *scratch, int64_t c,
                                    int64_t l, int64_t k) {
-    const struct packed *weight = job->weight;
-    const struct kernels *kernels = job->cpu->kernels;
-    const char *kept = packed_at(weight, c, l);
-    int64_t numbers = k * packed_width(weight, c) * kernels->operand_depth;
+    const char *kept = packed_at(job->weight, c, l);
     if (!job->widens) return (const float *)kept;
-    if (weight->of.bytes)
-        kernels->widen_bytes(scratch->right, (const int8_t *)kept, numbers);
-    else
-        kernels->widen_bf16(scratch->right, (const uint16_t *)kept, numbers);
+    job->cpu->kernels->widen_bf16(scratch->right, (const uint16_t *)kept, k * packed_width(job->weight, c));
     return scratch->right;
 }
 
@@ -115,10 +109,8 @@ static void forward_block(const struct forward *job, struct forward_scratch *scr
             &(struct product){scratch->sum, a, b, width, row, 1, width, (int)m, (int)width, (int)k, l > 0, job->ahead});
     }
     int64_t column = c * weight->block, n = packed_columns(weight, c);
-    for (int64_t i = 0; i < m; i++) {
-        if (job->scale) job->cpu->kernels->scale_sums(scratch->sum + i * width, job->scale + column, n);
+    for (int64_t i = 0; i < m; i++)
         job->finish(job, (first + i) * job->N + column, column, scratch->sum + i * width, n);
-    }
 }
 
 static void forward_blocks(const void *context, struct share share) {
@@ -154,9 +146,9 @@ static void cut_forward(struct forward *job, int threads) {
 static void forward(struct cpu *cpu, struct forward *job, const void *weight, bool turned) {
     if (!job->R) return;
     job->cpu = cpu;
-    job->weight = packed_get(cpu, (struct packed_of){weight, job->K, job->N, turned, job->scale != NULL});
+    job->weight = packed_get(cpu, (struct packed_of){weight, job->K, job->N, turned, false});
     job->direct = cpu->kernels->direct_left && job->K % cpu->kernels->operand_depth == 0;
-    job->widens = job->scale || !cpu->kernels->direct_right;
+    job->widens = !cpu->kernels->direct_right;
     cut_forward(job, pool_threads(cpu->pool));
     int64_t numbers = job->chunk * (job->weight->block + least(CHUNK_DEPTH, job->weight->depth));
     if (job->widens) numbers += job->depth * job->weight->block;
@@ -166,21 +158,27 @@ static void forward(struct cpu *cpu, struct forward *job, const void *weight, bo
 
 void cpu_linear_forward(struct ops *ops, void *out, const void *in, const void *weight, const void *bias,
                         const void *residual, struct linear_shape shape) {
+    if (shape.scale) {
+        bytes_forward(cpu_of(ops), &(struct bytes_map){out, NULL, in, weight, bias, residual, shape, 0});
+        return;
+    }
     struct forward job = {.in = in, .R = shape.R, .K = shape.I, .N = shape.O, .finish = finish_linear};
     job.out = out;
     job.bias = bias;
     job.residual = residual;
-    job.scale = shape.scale;
     forward(cpu_of(ops), &job, weight, shape.layout == WEIGHT_OUT_IN);
 }
 
 void cpu_linear_activation_forward(struct ops *ops, void *out, void *pre, const void *in, const void *weight,
                                    const void *bias, struct linear_shape shape, enum activation activation) {
+    if (shape.scale) {
+        bytes_forward(cpu_of(ops), &(struct bytes_map){out, pre, in, weight, bias, NULL, shape, activation});
+        return;
+    }
     struct forward job = {.in = in, .R = shape.R, .K = shape.I, .N = shape.O, .finish = finish_activation};
     job.out = out;
     job.pre = pre;
     job.bias = bias;
-    job.scale = shape.scale;
     job.activation = activation;
     forward(cpu_of(ops), &job, weight, shape.layout == WEIGHT_OUT_IN);
 }

@@ -7,10 +7,10 @@
 #include "base/memory.h"
 #include "ops/cpu/cpu.h"
 
+// Zeroed in the threads, since the kernel makes a page where it is first touched: much of what reading a model takes.
 void cpu_allocate(struct ops *ops, void **memory, size_t bytes) {
-    (void)ops;
     *memory = xaligned(bytes);
-    memset(*memory, 0, bytes);
+    cpu_zero(ops, *memory, bytes);
 }
 
 // What is allocated next may lie where weights lay.

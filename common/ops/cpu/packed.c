@@ -2,7 +2,7 @@
 // by side; in a matrix [K,N] these lie N numbers apart from step to step, in [N,K] they do not lie side by side at all.
 // So linear.c asks here for a copy cut into blocks of columns, each a sequence from its first byte to its last: one
 // stream to prefetch, few pages to look up. The copy is of the weight's own type, as few rows wait for its bytes;
-// linear.c widens a piece of it where operands are wider.
+// linear.c widens a piece of it where operands are wider. Of bytes, an operand is a pair.
 //
 // Packing costs K·N, a product R·K·N; weights change once a step and are used by all its rows and microbatches, so the
 // copy is kept. It is found by the weight's address and shape, and forward and backward have one each. `fresh` says
@@ -61,7 +61,7 @@ static char *take_room(struct packed_cache *cache, size_t bytes) {
 // All blocks but the last are 128 columns; the last is padded with zeros to a whole number of vectors.
 static struct packed *packed_new(struct cpu *cpu, struct packed_of of) {
     struct packed *packed = xcalloc(1, sizeof *packed);
-    int64_t depth = cpu->kernels->operand_depth;
+    int64_t depth = of.bytes ? 2 : cpu->kernels->operand_depth;
     *packed = (struct packed){.of = of, .block = PACKED_COLUMNS};
     packed->depth = (of.K + depth - 1) / depth;
     packed->blocks = (of.N + packed->block - 1) / packed->block;
