@@ -172,7 +172,7 @@ def check_context(hub, weights, path):
     context = table.shape[0] - 1
     if text.setdefault("context_length", context) != context:
         bad(f"text.positional_embedding has {table.shape[0]} rows, those of context_length {context} and one for CLS, "
-            f"but text_cfg.context_length is {text['context_length']} in {path}; give the configuration of these weights")
+            f"but text_cfg.context_length is {text['context_length']} in {path}; give these weights' configuration")
 
 
 # ---- files

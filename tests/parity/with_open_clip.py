@@ -3,8 +3,9 @@
 
     python with_open_clip.py MODEL [--batch G] [--work DIR]      needs open_clip_torch==3.3.0, torch, safetensors, numpy
 
-MODEL is a name of open_clip's (coca_ViT-B-32: its true size) or a configuration file (open_clip_legacy/model.json). It
-gets random weights in a hub folder and a random batch; build/bin must hold the stages.
+MODEL is a name of open_clip's (coca_ViT-B-32, coca2_ViT-B-32: their true size) or a configuration file
+(open_clip_legacy/model.json). It gets random weights in a hub folder and a random batch; build/bin must hold the
+stages.
 
     there   cocaflow trains two steps from that folder; outputs, losses and gradients of the first are compared with
             open_clip's, embeddings, features, logits and losses to 1e-5 of their norm, gradients to 1e-4
@@ -22,7 +23,7 @@ import tempfile
 import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
-from safetensors.torch import save_file as save_torch
+from safetensors.torch import load_file as load_torch, save_file as save_torch
 
 import make_golden
 import make_open_clip
@@ -37,13 +38,18 @@ def configuration(name):
     if name.endswith(".json"):
         return json.loads(pathlib.Path(name).read_text())
     import open_clip
-    return open_clip.get_model_config(name)
+    return open_clip.get_model_config(name) or json.loads((ROOT / f"data/models/{name}.json").read_text())
 
 
-def random_model(config, seed):
+def known_as(name):
+    """The name by which make_open_clip.build tells open_clip's main branch from its release."""
+    return pathlib.Path(name).resolve().parent.name if name.endswith(".json") else name
+
+
+def random_model(config, name, seed):
     """open_clip's own initial values, which leave nothing at zero that a gradient could hide behind."""
     torch.manual_seed(seed)
-    coca = make_open_clip.build(config).float()
+    coca = make_open_clip.build(config, known_as(name)).float()
     with torch.no_grad():
         coca.text_decoder.text_projection.normal_(std=config["embed_dim"] ** -0.5)
         for name, p in coca.named_parameters():
@@ -115,8 +121,12 @@ def compare(what, coca, batch, found):
     worst("gradients", gradients, {name: p.grad for name, p in coca.named_parameters()}, 1e-4)
 
 
-def load_back(folder, correct):
+def load_back(folder, config, name, correct):
     import open_clip
+    if known_as(name).startswith("coca2"):  # create_model does not know them
+        coca = make_open_clip.build(config, known_as(name))
+        coca.load_state_dict(load_torch(folder / "open_clip_model.safetensors"), strict=True)
+        return coca.double().train()
     coca = open_clip.create_model(f"local-dir:{folder}", load_weights=True).double().train()
     coca.text.correct_cls_mask = correct
     return coca
@@ -133,7 +143,7 @@ def main():
     work = given.work or pathlib.Path(tempfile.mkdtemp())
     work.mkdir(exist_ok=True)
     config = configuration(given.model)
-    coca, batch = random_model(config, 1), random_batch(config, given.batch, 2)
+    coca, batch = random_model(config, given.model, 1), random_batch(config, given.batch, 2)
     write_hub(work / "hub", config, coca)
     save_file(make_golden.numpy_of(batch), work / "batch.safetensors")
     for edge in ("images", "tokens"):
@@ -146,7 +156,8 @@ def main():
     config_left = json.loads((left / "open_clip_config.json").read_text())
     correct = config_left["model_cfg"]["text_cfg"].pop("correct_cls_mask", False)
     (left / "open_clip_config.json").write_text(json.dumps(config_left))
-    compare("back: cocaflow's weights, loaded strictly by open_clip", load_back(left, correct), batch, found)
+    coca = load_back(left, config, given.model, correct)
+    compare("back: cocaflow's weights, loaded strictly by open_clip", coca, batch, found)
     if not given.work:
         shutil.rmtree(work)
 
