@@ -3,6 +3,7 @@
 // pixels is asked for. Codecs are one file each and hook in by the table below.
 #include <string.h>
 
+#include "base/count.h"
 #include "image/codec.h"
 #include "image/foreign.h"
 #include "image/orient.h"
@@ -19,9 +20,10 @@ enum image_format image_format_of(const void *bytes, size_t size) {
 }
 
 static int check_sides(struct picture *picture) {
-    int64_t width = picture->width, height = picture->height;
+    const int64_t width = picture->width, height = picture->height;
+    int64_t pixels;
     if (width >= 1 && height >= 1 && width <= IMAGE_SIDE_LIMIT && height <= IMAGE_SIDE_LIMIT &&
-        width * height <= IMAGE_PIXEL_LIMIT)
+        count_multiply(width, height, &pixels) && pixels <= IMAGE_PIXEL_LIMIT)
         return 0;
     return picture_refuse(picture, "%s of %d x %d pixels; at most %d a side and %d in all are decoded",
                           picture->codec->name, picture->width, picture->height, IMAGE_SIDE_LIMIT, IMAGE_PIXEL_LIMIT);

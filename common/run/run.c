@@ -11,6 +11,8 @@
 #include "run/run_model.h"
 #include "stage/stage.h"
 
+enum { THREADS_MOST = 4096 };
+
 void run_init(struct run *run, const char *used) {
     *run = (struct run){.table = run_options_table(&run->options)};
     if (used) run_use(run, used);
@@ -31,9 +33,21 @@ int run_join(struct run *run, struct model_config *config) {
     return status;
 }
 
+// "A,B,…", each a number of at most THREADS_MOST.
+static bool are_threads(const char *list) {
+    for (const char *at = list;; at++) {
+        const size_t digits = strspn(at, "0123456789");
+        if (!digits || digits > 4 || atoi(at) > THREADS_MOST) return false;
+        at += digits;
+        if (*at != ',') return !*at;
+    }
+}
+
 int run_check(struct run *run) {
     struct run_options *o = &run->options;
     if (o->microbatch == 0) o->microbatch = o->batch_size;
+    if (o->threads && !are_threads(o->threads))
+        return error(EXIT_USAGE, "--threads %s: it is N or IMAGE,TEXT, each 0 to %d", o->threads, THREADS_MOST);
     if (o->crop_scale_low > o->crop_scale_high) return error(EXIT_USAGE, "--aug-scale-low is above --aug-scale-high");
     if (o->seconds > 0 && o->warmup >= 1)
         return error(EXIT_USAGE, "with --seconds, --warmup is a share of the time: below 1, not %g", o->warmup);

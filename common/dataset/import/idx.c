@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/count.h"
 #include "base/fail.h"
 #include "dataset/import/formats.h"
 #include "dataset/import/importer.h"
@@ -52,8 +53,9 @@ static int check_pictures(const struct idx *pictures) {
     const bool is_grey = pictures->dims == 3, is_rgb = pictures->dims == 4 && dim[3] == 3;
     if (!is_grey && !is_rgb)
         return error(EXIT_DATA, "%s: holds no pictures: %d dimensions", pictures->path, pictures->dims);
-    if (!dim[1] || !dim[2] || dim[1] > SIDE_LIMIT || dim[2] > SIDE_LIMIT ||
-        (uint64_t)dim[1] * dim[2] * 3 > RECORD_BYTES_LIMIT)
+    int64_t bytes;
+    const bool fits = count_multiply(dim[1], dim[2], &bytes) && count_multiply(bytes, 3, &bytes);
+    if (!dim[1] || !dim[2] || dim[1] > SIDE_LIMIT || dim[2] > SIDE_LIMIT || !fits || bytes > RECORD_BYTES_LIMIT)
         return error(EXIT_DATA, "%s: pictures of %" PRIu32 "x%" PRIu32 " pixels", pictures->path, dim[2], dim[1]);
     return 0;
 }

@@ -319,6 +319,13 @@ static void options_that_contradict_are_refused(void **state) {
     assert_refused(EXIT_USAGE, "none was given", run_check_length(&typed));
     assert_done(type_options("--seconds 60 --warmup 10"));
     assert_refused(EXIT_USAGE, "share of the time", run_check(&typed));
+    static const char *const threads[] = {"-1", "2,", ",2", "", "x", "4097", "99999999999,1", "2 ,2"};
+    struct run other = {.options = {.threads = (char *)"0,4096,3", .microbatch = 1}};
+    assert_done(run_check(&other));
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        other.options.threads = (char *)threads[i];
+        assert_refused(EXIT_USAGE, "--threads", run_check(&other));
+    }
 }
 
 int main(void) {
