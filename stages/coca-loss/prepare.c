@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "base/count.h"
+#include "base/file.h"
 #include "base/machine.h"
 #include "stage/command.h"
 #include "stage/option_rows.h"
@@ -121,6 +122,16 @@ static int check_losses(const struct run *run) {
     return error(EXIT_USAGE, "all loss weights are 0: nothing to train");
 }
 
+// A dump comes at the end of its step; that it has no place is said now.
+static int check_dump(const struct run *run) {
+    if (!run->options.dump) return 0;
+    char *file = path_join(run->options.dump, "losses.json");
+    int status = directory_make(run->options.dump);
+    if (!status) status = file_check_output("--dump", file);
+    free(file);
+    return status;
+}
+
 static int prepare(void *context, const struct strings *operands) {
     struct wish *wish = context;
     struct run *run = &wish->run;
@@ -130,6 +141,7 @@ static int prepare(void *context, const struct strings *operands) {
     run_make_absolute(run);
     int status = run_directory_open(&directory, run, &wish->place);
     if (!status) status = run_check(run);
+    if (!status) status = check_dump(run);
     if (!status) status = run_check_batch(run);
     if (!status) status = run_check_trained(run);
     if (!status) status = run_check_length(run);

@@ -170,6 +170,8 @@ remember_base() { (cd runs && find base -type f ! -path '*/log/*' ! -name lock -
     fails 1 "/proc/runs: the directory cannot be made" train nowhere --runs /proc/runs --steps 2
     touch file
     fails 1 "file: the directory cannot be made" train nowhere --runs file/runs --steps 2
+    fails 1 "file: the directory cannot be made" train nowhere --runs runs --steps 2 --dump file/dump
+    [ ! -e runs/nowhere ]
 }
 
 @test "a full disk is exit 1; the checkpoint before it is whole, and the run goes on when there is room" {
