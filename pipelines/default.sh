@@ -52,7 +52,7 @@ case $1 in
             $((seen * batch)) $((steps * batch))
         ;;
     captions)
-        pipelines/eval.sh --runs "$runs" --run default --caption "$data/shown" --pairs 16 --html "$runs/default/captions.html"
+        pipelines/eval.sh --runs "$runs" --run default --caption "$data/shown" --pairs 16 --num-beams 4 --html "$runs/default/captions.html"
         ;;
     *) exit 2 ;;
 esac
