@@ -165,7 +165,7 @@ S
 # --- Failures
 
 @test "the first failure decides the exit code, the others are told to leave" {
-    run job 'stage a proc 30 0' 'stage b proc 0 3'
+    run job 'stage a proc 30 0' 'stage b proc 0.5 3'
     [ "$status" -eq 3 ]
     grep -q 'orphan 30' "$LOG"
 }
