@@ -168,7 +168,7 @@ a cat' ]
     local eval=$BATS_TEST_DIRNAME/../../pipelines/eval.sh ppl=() weights
     for weights in precision int8; do
         "$eval" "${given[@]}" --losses "$BATS_FILE_TMPDIR/data.set" --weights "$weights" >line
-        ppl+=("$(sed 's/.*"caption_perplexity": \([0-9.]*\).*/\1/' line)")
+        ppl+=("$(grep -o '"caption_perplexity": [0-9.]*' line | sed 's/.* //; q')")
     done
     [ "${ppl[0]}" != "${ppl[1]}" ]
     awk "BEGIN { exit !(${ppl[1]} / ${ppl[0]} < 1.01 && ${ppl[1]} / ${ppl[0]} > 0.99) }"
