@@ -23,10 +23,6 @@ struct rows {
     int64_t packed; // the chunk, or −1
 };
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static void pack_rows(const struct job *job, struct rows *rows, int64_t r, int64_t m) {
     int64_t I = job->map->shape.I;
     const char *from = (const char *)job->map->in + (size_t)(r * job->chunk * I) * job->cpu->element;

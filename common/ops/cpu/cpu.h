@@ -23,6 +23,14 @@ struct cpu {
 #include "ops/ops.def"
 #undef OP
 
+static inline int64_t divide_up(int64_t n, int64_t by) {
+    return (n + by - 1) / by;
+}
+
+static inline int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 static inline struct cpu *cpu_of(struct ops *ops) {
     return ops->state;
 }

@@ -3,9 +3,14 @@
 
 #include "ops/ops.h"
 
-// c[m,n] = or += a·b in f32; a[i,l] lies at a[i·row + l·step], rows of b and c are b_stride and c_stride apart, and n
-// is a multiple of 16. In linear maps the numbers of a and b are operands: f32, or pairs of bf16 that follow each other
-// along k, where the CPU multiplies those faster. A table says which.
+// Rows of a left operand that are multiplied at a time.
+#define PRODUCT_ROWS 6
+
+// c[m,n] = or += a·b in f32; a[i,l] lies at a[i·row + l·step], or, in tiles of PRODUCT_ROWS rows, at a[i /
+// PRODUCT_ROWS·tile
+// + i % PRODUCT_ROWS·row + l·step]; rows of b and c are b_stride and c_stride apart, and n is a multiple of 16. In
+// linear maps the numbers of a and b are operands: f32, or pairs of bf16 that follow each other along k, where the CPU
+// multiplies those faster. A table says which.
 struct product {
     float *c;
     const float *a, *b;
@@ -13,6 +18,7 @@ struct product {
     int m, n, k;
     bool accumulate;
     int64_t ahead; // how far behind what is read of b memory is asked for, in numbers; 0: it is not asked
+    int64_t tile;  // 0: a is not in tiles
 };
 
 // Neighbours in a row that become whole numbers of one scale, and bytes between those in use of a weight and those that
@@ -65,6 +71,8 @@ struct kernels {
     int operand_depth; // elements in one operand: 1 (f32), 2 (pairs of bf16)
     bool direct_left;  // elements lie in memory as operands do, if K is a multiple of operand_depth
     bool direct_right; // and so do kept weights; else they are widened
+    int panel;         // columns that a product multiplies at a time, a multiple of 16
+    int depth;         // operands that a map adds up before it stores sums
 #define KERNEL(name, parameters) void(*name) parameters;
 #include "ops/cpu/kernels.def"
 #undef KERNEL

@@ -11,7 +11,7 @@
 #include "ops/host_memory.h"
 
 // A chunk of a forward pass and its sums.
-#define LEAST_BLOCK_NUMBERS (128 << 10)
+#define LEAST_BLOCK_NUMBERS (96 << 10)
 
 // f32 that fill half of a core's second cache: the other half is for what passes through.
 static int64_t block_numbers(void) {

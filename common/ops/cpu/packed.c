@@ -1,7 +1,8 @@
-// Weights as products read them. A product goes down the depth and reads, at each step, the columns of one block side
+// Weights as products read them. A product goes down the depth and reads, at each step, the columns of one panel side
 // by side; in a matrix [K,N] these lie N numbers apart from step to step, in [N,K] they do not lie side by side at all.
-// So linear.c asks here for a copy cut into blocks of columns, each a sequence from its first byte to its last: one
-// stream to prefetch, few pages to look up. The copy is of the weight's own type, as few rows wait for its bytes;
+// So linear.c asks here for a copy cut into panels of columns, each a sequence from its first byte to its last: one
+// stream to prefetch, few pages to look up, and no lines that take each other's places in the first cache. Blocks of
+// panels are what threads share out. The copy is of the weight's own type, as few rows wait for its bytes;
 // linear.c widens a piece of it where operands are wider. Of bytes, an operand is a pair.
 //
 // Packing costs K·N, a product R·K·N; weights change once a step and are used by all its rows and microbatches, so the
@@ -76,6 +77,16 @@ struct packing {
     const struct packed *packed;
 };
 
+static void keep_turned(const struct packing *job, int64_t c, const char *from, int64_t columns) {
+    const struct packed *packed = job->packed;
+    int64_t K = packed->of.K;
+    for (int64_t j = 0; j < columns; j += job->cpu->kernels->panel) {
+        int64_t n = least(job->cpu->kernels->panel, columns - j), width = divide_up(n, 16) * 16;
+        job->cpu->kernels->keep_right_turned(packed_panel(packed, c, j, width, 0), width,
+                                             from + (size_t)(j * K) * job->cpu->element, K, n, K);
+    }
+}
+
 static void pack_block(const struct packing *job, int64_t c) {
     const struct packed *packed = job->packed;
     const struct kernels *kernels = job->cpu->kernels;
@@ -86,10 +97,10 @@ static void pack_block(const struct packing *job, int64_t c) {
     const char *from = (const char *)of->weight + (size_t)(first * column) * (of->bytes ? 1 : job->cpu->element);
     if (of->bytes)
         kernels->keep_bytes(to, width, (const int8_t *)from, row, column, of->K, columns);
-    else if (of->turned)
-        kernels->keep_right_turned(to, width, from, of->K, columns, of->K);
+    else if (!of->turned)
+        kernels->keep_right(to, from, of->N, of->K, columns);
     else
-        kernels->keep_right(to, width, from, of->N, of->K, columns);
+        keep_turned(job, c, from, columns);
 }
 
 // Blocks are independent, so threads share them out.

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Columns of a block: with the 1024 operands of depth that a product takes at a time, half of a small L2 cache.
+// Columns of a block (linear.c).
 #define PACKED_COLUMNS 128
 
 // What a copy is of: a weight [K,N] of elements, or of whole numbers of a byte.
@@ -16,8 +16,9 @@ struct packed_of {
     bool bytes;
 };
 
-// A right operand cut into blocks of columns: block c holds [depth, width of c] operands one after the other. They are
-// kept as small as the weight: bytes, or bf16 where an operand is an f32.
+// A right operand cut into blocks of columns: block c holds [depth, width of c] operands in panels of the kernels'
+// width, [depth, width of panel] each, one after the other. They are as small as the weight: bytes, or bf16 where an
+// operand is an f32.
 struct packed {
     struct packed_of of;
     bool fresh;
@@ -51,4 +52,8 @@ static inline int64_t packed_width(const struct packed *packed, int64_t c) {
 }
 static inline char *packed_at(const struct packed *packed, int64_t c, int64_t l) {
     return packed->data + (size_t)(c * packed->block * packed->depth + l * packed_width(packed, c)) * packed->operand;
+}
+// Operands of depth l in the panel of `width` columns that begins at column j of block c.
+static inline char *packed_panel(const struct packed *packed, int64_t c, int64_t j, int64_t width, int64_t l) {
+    return packed->data + (size_t)((c * packed->block + j) * packed->depth + l * width) * packed->operand;
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -159,11 +160,59 @@ static void test_bf16(void **state) {
     }
 }
 
+static bool table_holds(const char *level, const struct kernels *expected) {
+    setenv("COCA_ISA", level, 1);
+    const struct kernels *chosen = kernels_for(DT_F32);
+    unsetenv("COCA_ISA");
+    return chosen == expected;
+}
+
+// A table's level by COCA_ISA, or the best of this CPU when that is less.
+static void test_levels(void **state) {
+    (void)state;
+    static const char *const level[] = {"v2", "v3", "v4"};
+    int count = table_count();
+    for (int t = 0; t < 3; t++) assert_true(table_holds(level[t], tables[t < count ? t : count - 1]));
+}
+
+// What a product takes one after the other: [5, 131] in panels of the table, zeros behind the columns.
+static void test_panels(void **state) {
+    (void)state;
+    enum { K = 5, N = 131, PADDED = 144 };
+    static float from[K * N], to[K * PADDED];
+    for (int i = 0; i < K * N; i++) from[i] = (float)(i + 1);
+    for (int t = 0; t < table_count(); t++) {
+        tables[t]->pack_right(to, from, N, K, N);
+        for (int j = 0; j < PADDED; j++)
+            for (int l = 0; l < K; l++) {
+                int first = j - j % tables[t]->panel, left = PADDED - first;
+                int width = left < tables[t]->panel ? left : tables[t]->panel;
+                assert_true(to[first * K + l * width + j - first] == (j < N ? from[l * N + j] : 0));
+            }
+    }
+}
+
+// [K, N] as tiles of PRODUCT_ROWS columns, some of which the last one lacks.
+static void test_tiles(void **state) {
+    (void)state;
+    enum { K = 19, N = 20, TILE = PRODUCT_ROWS * K + 16 };
+    static float from[K * N], to[(N / PRODUCT_ROWS + 1) * TILE];
+    for (int i = 0; i < K * N; i++) from[i] = (float)i;
+    for (int t = 0; t < table_count(); t++) {
+        tables[t]->pack_left_turned(to, TILE, from, N, K, N);
+        for (int l = 0; l < K; l++)
+            for (int i = 0; i < N; i++)
+                assert_true(to[i / PRODUCT_ROWS * TILE + l * PRODUCT_ROWS + i % PRODUCT_ROWS] == from[l * N + i]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations),  cmocka_unit_test(test_large_activations),
         cmocka_unit_test(test_exponential),  cmocka_unit_test(test_sigmoid_loss),
         cmocka_unit_test(test_not_a_number), cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_levels),       cmocka_unit_test(test_panels),
+        cmocka_unit_test(test_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
