@@ -23,8 +23,8 @@
 #include "ops/cpu/kernels.h"
 #include "ops/ops.h"
 
-#define SECONDS 6.0 // for a shape in a precision at a level
-#define TURNS 4     // of oneDNN and the steps
+#define SECONDS 4.0 // for the steps of a shape in a precision at a level
+#define TURNS 2     // of oneDNN, half a second for a product: its threads take a while to find a core each
 
 // Levels of instructions, the newest first: COCA_ISA's word, and oneDNN's.
 enum level { V4, V3, LEVELS };
@@ -117,7 +117,7 @@ static double matmul_rate(dnnl_data_type_t type, int64_t R, int64_t K, int64_t N
     check(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine");
     check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "stream");
     struct matmul matmul = matmul_new(engine, type, R, K, N);
-    double best = INFINITY, until = clock_seconds() + SECONDS / TURNS / 12;
+    double best = INFINITY, until = clock_seconds() + SECONDS / 8;
     for (int i = 0; i < 3 || clock_seconds() < until; i++) {
         double start = clock_seconds();
         check(dnnl_primitive_execute(matmul.primitive, stream, 3, matmul.arguments), "execution");
