@@ -12,6 +12,8 @@
 //   frames.c      multipart messages on a link
 //   socket.c      the socket of a link              keys.c   CURVE
 //   trace.c       COCA_TRACE, complaints            inbox.c  arrivals not yet taken
+//
+// Beside them clients.c, a socket for strangers, behind the gate (gate.c, flow.c, zmtp.c).
 #pragma once
 
 #include "wire/hub.h"
