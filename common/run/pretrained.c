@@ -26,7 +26,7 @@ static char *find_preset(const char *name) {
 }
 
 static int resolve_named(char **path, const char *model) {
-    bool is_file = strchr(model, '/') || text_ends(model, ".json");
+    bool is_file = strchr(model, '/') || text_ends_alike(model, ".json");
     *path = is_file ? xstrdup(model) : find_preset(model);
     if (*path && file_exists(*path)) return 0;
     if (is_file) return error(EXIT_USAGE, "--model %s: no such file", model);

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "stage/option_rows.h"
 
 #define RESULTS_LIMIT (64 << 20)
@@ -41,8 +42,8 @@ static char *last_two_folders(const char *path) {
 
 // "data/models/tiny.json" → "tiny"; the caller frees.
 static char *model_name(const struct run *run) {
-    char *name = xstrdup(path_base(run->options.model)), *ending = strstr(name, ".json");
-    if (ending) *ending = 0;
+    char *name = xstrdup(path_base(run->options.model));
+    if (text_ends_alike(name, ".json")) name[strlen(name) - strlen(".json")] = 0;
     return name;
 }
 

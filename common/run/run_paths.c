@@ -32,7 +32,7 @@ static char *absolute_address(const char *address, const char *here) {
 
 // A preset's name is no path.
 static bool is_preset(const struct option *option, const char *text) {
-    return !strcmp(option->name, "model") && !strchr(text, '/') && !text_ends(text, ".json");
+    return !strcmp(option->name, "model") && !strchr(text, '/') && !text_ends_alike(text, ".json");
 }
 
 void run_make_absolute(struct run *run) {

@@ -39,7 +39,7 @@ read_options() {
 }
 add_option() {
     local value=$2
-    [[ $1 == --@($paths) && $2 != @(/*|-|) || $1 == --model && $2 == @([^/]*/*|[^/]*.json) ]] && value=$PWD/$2
+    [[ $1 == --@($paths) && $2 != @(/*|-|) || $1 == --model && $2 == @([^/]*/*|[^/]*.[jJ][sS][oO][nN]) ]] && value=$PWD/$2
     options+=("$1=$value")
 }
 take() {

@@ -57,7 +57,7 @@ static int prepare(void *context, const struct strings *operands) {
     const char *out = embed->own.out;
     struct model_config model;
     (void)operands;
-    if (!out || !(text_ends(out, ".npy") || text_ends(out, ".safetensors")))
+    if (!out || !(text_ends_alike(out, ".npy") || text_ends_alike(out, ".safetensors")))
         return error(EXIT_USAGE, "--out FILE.npy or FILE.safetensors says where the embeddings go");
     return run_join(&embed->run, &model);
 }
@@ -87,7 +87,7 @@ static int write_embeddings(const struct embeddings *all, const char *path) {
         {"ids", DT_I64, SHAPE(all->count), all->id},
         {"names", DT_U8, SHAPE((int64_t)names.size), names.bytes},
     };
-    int status = text_ends(path, ".npy") ? npy_write(path, &tensors[0])
+    int status = text_ends_alike(path, ".npy") ? npy_write(path, &tensors[0])
                                          : safetensors_write(path, tensors, names.size ? 3 : 2, NULL, 0, NULL, NULL);
     buffer_release(&names);
     return status;

@@ -278,8 +278,8 @@ static int run(void *context, const struct strings *operands) {
     struct diff *diff = context;
     if (operands->count != 2) return error(EXIT_USAGE, "A and B are needed, not %zu operands", operands->count);
     const char *a = operands->item[0], *b = operands->item[1];
-    bool files = text_ends(a, ".safetensors");
-    if (files != text_ends(b, ".safetensors"))
+    bool files = text_ends_alike(a, ".safetensors");
+    if (files != text_ends_alike(b, ".safetensors"))
         return error(EXIT_USAGE, "a recording cannot be compared with a .safetensors");
     if (!files && (diff->tensor.count || *diff->prefix))
         return error(EXIT_USAGE, "--tensor and --prefix are for two .safetensors");

@@ -123,7 +123,7 @@ static int write_all(const struct export *export) {
     }
     if (export->count == 0)
         status = error(EXIT_DATA, "there is nothing to export: no message has such a tensor");
-    else if (text_ends(export->out, ".npy"))
+    else if (text_ends_alike(export->out, ".npy"))
         status = write_npy(export, tensor);
     else
         status = safetensors_write(export->out, tensor, (size_t) export->count, NULL, 0, NULL, NULL);
@@ -139,7 +139,7 @@ static void forget_all(struct export *export) {
 static int check(const struct export *export) {
     if (export->text) return 0;
     if (!export->out) return error(EXIT_USAGE, "--out FILE or --text is needed");
-    if (text_ends(export->out, ".npy") || text_ends(export->out, ".safetensors")) return 0;
+    if (text_ends_alike(export->out, ".npy") || text_ends_alike(export->out, ".safetensors")) return 0;
     return error(EXIT_USAGE, "--out %s: the name ends in .safetensors or .npy", export->out);
 }
 

@@ -386,3 +386,18 @@ stand_in() {
     set -o pipefail
     coca-pack list set --captions | head -n 1
 }
+
+@test "pack: files in other formats are left out by name, by any suffix of a picture" {
+    tiny_pictures small 2
+    mkdir mixed
+    cp small/00.png mixed/a.JFIF
+    for name in GIF tiff heic; do printf 'GIF89a' >"mixed/$name-file.$name"; done
+    for name in mixed/*; do echo "a bag" >"${name%.*}.txt"; done
+    coca-pack pack --from folder mixed --to folder.set
+    (cd mixed && tar cf ../mixed.tar -- *)
+    coca-pack pack --from tar mixed.tar --to tar.set
+    for set in folder tar; do
+        [ "$(coca-pack list $set.set | cut -f2)" = a ]
+        [ "$(grep -c 'but a GIF' $set.set/dropped.jsonl)" -eq 3 ]
+    done
+}

@@ -3,5 +3,9 @@
 
 #include "dataset/import.h"
 
+// Of files and members that are pictures: first what is decoded, then formats of others, so that these are left out by
+// name and not passed over.
+#define PICTURE_SUFFIXES "jpg;jpeg;png;webp;jpe;jfif;gif;bmp;tif;tiff;avif;heic;heif;jxl;jp2;svg"
+
 extern const struct import_format import_folder, import_idx, import_csv, import_jsonl, import_tar, import_coco,
     import_benchmark, import_dataset;
