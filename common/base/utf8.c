@@ -28,14 +28,3 @@ size_t utf8_cut(const char *text, size_t size, size_t limit) {
     while (limit && ((unsigned char)text[limit] & 0xC0) == 0x80) limit--;
     return limit;
 }
-
-void utf8_repair(struct buffer *out, const char *text, size_t size) {
-    for (size_t at = 0, length; at < size; at += length) {
-        bool whole;
-        length = utf8_character(text + at, size - at, &whole);
-        if (whole)
-            buffer_append(out, text + at, length);
-        else
-            buffer_text(out, "\xEF\xBF\xBD");
-    }
-}
