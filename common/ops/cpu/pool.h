@@ -4,9 +4,9 @@
 // sleeps. A loop always has as many shares as the team has threads, so its result has the same bits whoever runs them;
 // shares that nobody has begun are run by whoever is done first, the caller at the latest. The other threads have the
 // priority of an idle machine (SCHED_IDLE): while two stages compute, each has a core for its caller and none waits for
-// a thread that does not get one; while one waits for a message, the other has its core. Beside a stranger that keeps one
-// of two cores busy a run so keeps 0.64 of its rate (fair shares of three threads: 2/3); with other threads of normal
-// priority or nice 5 it kept 0.59 and 0.58, and lost 9% and 4% without the stranger (Linux 6.18, f32 with AVX2).
+// a thread that does not get one; while one waits for a message, the other has its core. Beside a stranger that keeps
+// one of two cores busy a run so keeps 0.64 of its rate (fair shares of three threads: 2/3); with other threads of
+// normal priority or nice 5 it kept 0.59 and 0.58, and lost 9% and 4% without the stranger (Linux 6.18, f32 with AVX2).
 #pragma once
 
 #include <stdbool.h>
