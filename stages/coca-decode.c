@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "dataset/load.h"
+#include "image/augment.h"
 #include "image/image.h"
 #include "run/run.h"
 #include "run/samples.h"
@@ -24,15 +26,17 @@ static const char manual[] =
     "  drops   strings       a JSON object for each picture that could not be had: edge, id, source, record, reason.\n"
     "                        Its row is grey.\n"
     "\n"
-    "An answer depends on (s, m) and the data alone, so any number of workers may serve one edge, and come and\n"
-    "go. Training takes the samples of the plan (--train-data, --train-data-weights, --seed) with random crops;\n"
-    "--data takes a dataset once, in order, and --list pictures by path, both with open_clip's evaluation\n"
-    "transform: the centre crop, or what preprocess_cfg of open_clip_config.json says (resize_mode,\n"
-    "interpolation, fill_color). JPEG, PNG and WebP are decoded, of an animated WebP the first frame, of an animated\n"
-    "PNG its default image, and turned upright by EXIF. Bytes beside the data of a JPEG do no harm, but data that\n"
-    "is lost does. Transparent pictures lie on white, but a model of open_clip's family sees the colours stored\n"
-    "under the transparency, as open_clip's loaders do. On a recording (file:PATH or -) it makes steps --first-step\n"
-    "up to --steps in order, or the whole pass. One process computes with one thread; start more for more.\n"
+    "An answer depends on (s, m) and the data alone, so any number of workers may serve one edge, and come and go.\n"
+    "Training takes the samples of the plan (--train-data, --train-data-weights, --seed) with random crops and\n"
+    "flips, and with --rand-augment-layers RandAugment behind them: torchvision's 14 operations, each to Pillow's\n"
+    "bytes, drawn by the sample and the seed alone. --data takes a dataset once, in order, and --list pictures by\n"
+    "path, both with open_clip's evaluation transform: the centre crop, or what preprocess_cfg of\n"
+    "open_clip_config.json says (resize_mode, interpolation, fill_color). JPEG, PNG and WebP are decoded, of an\n"
+    "animated WebP the first frame, of an animated PNG its default image, and turned upright by EXIF. Bytes beside\n"
+    "the data of a JPEG do no harm, but data that is lost does. Transparent pictures lie on white, but a model of\n"
+    "open_clip's family sees the colours stored under the transparency, as open_clip's loaders do. On a recording\n"
+    "(file:PATH or -) it makes steps --first-step up to --steps in order, or the whole pass. One process computes\n"
+    "with one thread; start more for more.\n"
     "\n"
     "Examples:\n"
     "  coca-decode --images file:images.rec --train-data data/clipart/train --model coca_tiny --steps 2\n"
@@ -45,7 +49,7 @@ enum { GREY = 128 }; // of a picture that could not be had or is not to be seen
 // Of the run's options.
 static const char used[] =
     "model pretrained train-data train-data-weights val-data seed aug-scale-low aug-scale-high aug-flip "
-    "blank-images "
+    "rand-augment-layers rand-augment-magnitude blank-images "
     "batch-size microbatch steps first-step evaluate images";
 
 struct decode {
@@ -57,6 +61,8 @@ struct decode {
     } own;
     struct worker worker;
     struct view_options view;
+    struct augment_options augment;
+    uint8_t *scratch;      // for augmentation: the bytes of a row
     struct buffer picture; // read from a path
 };
 
@@ -86,6 +92,12 @@ static struct view_options view_of(const struct decode *decode, const struct mod
                                  .filter = trains ? FILTER_BICUBIC : filters[model->preprocess.interpolation],
                                  .fill = (uint8_t)model->preprocess.fill,
                                  .drops_alpha = model->family == FAMILY_OPEN_CLIP};
+}
+
+static struct augment_options augment_of(const struct decode *decode) {
+    const struct run_options *o = &decode->run.options;
+    return (struct augment_options){.layers = worker_trains(&decode->worker) ? (int)o->rand_augment_layers : 0,
+                                    .level = (int)o->rand_augment_magnitude};
 }
 
 // Bytes of the largest decoded picture among the first samples, which stand for all: headers of millions are not read.
@@ -118,8 +130,10 @@ static int prepare(void *context, const struct strings *operands) {
     if (!status) status = worker_open(worker, SOURCES_IN_ORDER, needs);
     if (status) return status;
     decode->view = view_of(decode, &model);
+    decode->augment = augment_of(decode);
     worker->address = decode->run.options.images;
     worker->row_bytes = 3LL * decode->view.size * decode->view.size;
+    decode->scratch = xmalloc((size_t)worker->row_bytes);
     if (!decode->samples.list) worker->sample_bytes = largest_picture(worker->sources);
     return 0;
 }
@@ -162,9 +176,17 @@ static int find_picture(struct decode *decode, const struct sample *sample, stru
                         : find_in_record(decode, sample, bytes, reason);
 }
 
+static int make_view(struct decode *decode, uint8_t *pixels, const struct sample *sample, struct span bytes,
+                     char reason[WORKER_REASON]) {
+    const struct view_options *view = &decode->view;
+    int status = image_view(pixels, view, sample_key(sample, SAMPLE_VIEW), bytes.bytes, bytes.size, reason);
+    if (!status)
+        image_augment(pixels, view->size, &decode->augment, sample_key(sample, SAMPLE_AUGMENT), decode->scratch);
+    return status;
+}
+
 static void make(void *context, void *tensor, int row, const struct sample *sample, char dropped[WORKER_REASON]) {
     struct decode *decode = context;
-    const struct view_options *view = &decode->view;
     const size_t row_bytes = (size_t)decode->worker.row_bytes;
     uint8_t *pixels = (uint8_t *)tensor + (size_t)row * row_bytes;
     struct span bytes;
@@ -173,7 +195,7 @@ static void make(void *context, void *tensor, int row, const struct sample *samp
         return;
     }
     int status = find_picture(decode, sample, &bytes, dropped);
-    if (!status) status = image_view(pixels, view, sample_key(sample, SAMPLE_VIEW), bytes.bytes, bytes.size, dropped);
+    if (!status) status = make_view(decode, pixels, sample, bytes, dropped);
     if (status) memset(pixels, GREY, row_bytes);
 }
 
@@ -184,6 +206,7 @@ static int run(void *context, struct hub *hub) {
 static void release(void *context) {
     struct decode *decode = context;
     worker_close(&decode->worker);
+    free(decode->scratch);
     buffer_release(&decode->picture);
 }
 

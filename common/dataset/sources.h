@@ -33,7 +33,7 @@ int sources_count(struct sources *sources, int64_t *samples, bool *growing);
 
 // What is random about a sample is drawn from subkeys of its own by these numbers, which must not change: a run that is
 // resumed makes the same samples.
-enum sample_purpose { SAMPLE_VIEW, SAMPLE_CAPTION, SAMPLE_PROMPT };
+enum sample_purpose { SAMPLE_VIEW, SAMPLE_CAPTION, SAMPLE_PROMPT, SAMPLE_AUGMENT };
 
 // How many of the samples first … first + count, all below sources_count, there are to be made: of a list less than
 // count where its writer ended a batch early (spool.h). 0 or -EXIT_DATA.

@@ -29,6 +29,7 @@ struct run_options {
     // Views of pictures
     bool blank_images;
     double crop_scale_low, crop_scale_high, flip;
+    int64_t rand_augment_layers, rand_augment_magnitude;
     // Losses
     double caption_weight, contrastive_weight;
     int contrastive_loss; // enum contrastive_kind, or CONTRASTIVE_OF_MODEL (run_model.h)

@@ -25,7 +25,8 @@ train() {
     shift
     "$TRAIN" --name "$name" --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" \
         --train-data captioned.set::labelled.set --prompts prompts.txt --batch-size 8 --microbatch 2 --lr 1e-2 \
-        --lr-scheduler const --grad-clip-norm 1 --ema-decay 0.9 --precision fp32 --threads 2,2 --seed 5 "$@" 2>&1
+        --lr-scheduler const --grad-clip-norm 1 --ema-decay 0.9 --precision fp32 --threads 2,2 --seed 5 \
+        --rand-augment-layers 2 --rand-augment-magnitude 20 "$@" 2>&1
 }
 
 # What a run must repeat: every number of every step but the speed.

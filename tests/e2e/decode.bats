@@ -37,6 +37,36 @@ decode() { coca-decode "${MODEL[@]}" "$@"; }
     refute cmp -s all other-seed
 }
 
+@test "decode: RandAugment changes training pictures alone, the same way wherever the recording begins" {
+    tiny_captioned set 8
+    train=(--train-data set --batch-size 6 --steps 4 --seed 4)
+    decode "${train[@]}" --images file:without
+    decode "${train[@]}" --images file:all --rand-augment-layers 2 --rand-augment-magnitude 20
+    decode "${train[@]}" --images file:end --rand-augment-layers 2 --rand-augment-magnitude 20 --first-step 2
+    decode "${train[@]}" --images file:weak --rand-augment-layers 2 --rand-augment-magnitude 3
+    decode "${train[@]}" --images file:none --rand-augment-layers 0 --rand-augment-magnitude 30
+    tail -c +9 end >tail
+    cmp tail <(tail -c "$(stat -c %s tail)" all)
+    cmp without none
+    refute cmp -s all without
+    refute cmp -s all weak
+    decode --data set --images file:once
+    decode --data set --images file:looked-at --rand-augment-layers 2
+    cmp once looked-at
+}
+
+@test "decode: how many operations RandAugment has and how strong they are is bounded" {
+    tiny_captioned set 4
+    for wrong in '--rand-augment-layers -1' '--rand-augment-layers 17' '--rand-augment-layers 1.5' \
+        '--rand-augment-layers' '--rand-augment-magnitude -1' '--rand-augment-magnitude 31' '--rand-augment-magnitude x'; do
+        # shellcheck disable=SC2086 # two words
+        run decode --train-data set --images file:rows --batch-size 3 --steps 1 --rand-augment-layers 1 $wrong
+        [ "$status" -eq 2 ]
+        [[ $output == *"${wrong%% *}"* ]]
+        [ ! -e rows ]
+    done
+}
+
 @test "decode: blank images are grey, each in its row" {
     tiny_captioned set 4
     decode --images file:blank --data set --blank-images

@@ -138,6 +138,7 @@ static void test_purposes_have_keys_of_their_own(void **state) {
     assert_int_equal(sources_read(sources, 0, &sample), 0);
     assert_true(sample_key(&sample, SAMPLE_VIEW).value != sample_key(&sample, SAMPLE_CAPTION).value);
     assert_true(sample_key(&sample, SAMPLE_PROMPT).value != sample_key(&sample, SAMPLE_CAPTION).value);
+    assert_true(sample_key(&sample, SAMPLE_AUGMENT).value != sample_key(&sample, SAMPLE_VIEW).value);
     sample_release(&sample);
     sources_close(&sources);
 }
