@@ -1,5 +1,5 @@
-// The operations of augment.h. Each changes pixels u8 [size,size,3] in place; those that look at neighbours copy them
-// to scratch, of the same size, first. What a magnitude counts is said beside each.
+// The operations of augment.h: each changes pixels u8 [size,size,3] in place and may use scratch, as many bytes. What a
+// magnitude counts is said beside each.
 #pragma once
 
 #include <stdint.h>

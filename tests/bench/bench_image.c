@@ -16,6 +16,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "image/augment.h"
 #include "image/resize.h"
 #include "image/view.h"
 #include "photo.h"
@@ -112,6 +113,13 @@ static void resize_plainly(const struct file *file) {
     resize_by(&resize_plain);
 }
 
+// The paper's for ImageNet, on the view that lies there; each file has its operations.
+static void augment(const struct file *file) {
+    static const struct augment_options paper = {.layers = 2, .level = 20};
+    static uint8_t scratch[sizeof view];
+    image_augment(view, SIDE, &paper, random_subkey(random_key(1, "bench"), file->size), scratch);
+}
+
 static struct job {
     const char *name;
     void (*run)(const struct file *file);
@@ -122,6 +130,7 @@ static struct job {
     {.name = "view, 0.08 to 0.25 of the area", .run = view_small},
     {.name = "resize alone, fastest", .run = resize_fast},
     {.name = "resize alone, plain C", .run = resize_plainly},
+    {.name = "RandAugment 2, 20 alone", .run = augment},
 };
 enum { FULL, USUAL, JOBS = sizeof jobs / sizeof *jobs };
 
