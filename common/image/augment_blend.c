@@ -9,8 +9,9 @@
 static void blend(uint8_t *restrict pixels, const uint8_t *restrict dull, int size, double magnitude) {
     const float share = (float)(1 + magnitude);
     for (size_t i = 0, count = 3 * (size_t)size * (size_t)size; i < count; i++) {
-        const float mixed = (float)dull[i] + share * (float)(pixels[i] - dull[i]);
-        pixels[i] = (uint8_t)(mixed <= 0 ? 0 : mixed >= 255 ? 255 : mixed);
+        float mixed = (float)dull[i] + share * (float)(pixels[i] - dull[i]);
+        mixed = mixed > 0 ? mixed : 0;
+        pixels[i] = (uint8_t)(mixed < 255 ? mixed : 255);
     }
 }
 
