@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"zero-shot", "classifies pictures by prompts: acc1, acc5, mean_per_class_recall", zero_shot_main},
     {"retrieval", "finds pictures by captions and captions by pictures: recall@1/5/10", retrieval_main},
     {"embed", "writes the embeddings of pictures or texts to a file", embed_main},
+    {"probe", "trains a linear layer on embeddings: acc1, acc5, mean_per_class_recall", probe_main},
     {"captions", "writes and shows generated captions", captions_main},
     {NULL, NULL, NULL},
 };

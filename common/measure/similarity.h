@@ -1,4 +1,4 @@
-// Inner products of embeddings. Private to the measures, which compare them bit for bit.
+// Inner products of embeddings. The measures compare them bit for bit.
 #pragma once
 
 #include <stdint.h>

@@ -5,9 +5,11 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "measure/softmax_regression_products.h"
+#include "measure/softmax_regression_scale.h"
 
 enum { BLOCK = 32, PARTS = 16 };
 
@@ -107,7 +109,9 @@ struct fit {
     int64_t N, parameters;
     double strength; // of the penalty: strength·|weights|²/2
     double *mean;    // [E]
-    double *part;    // [PARTS,parameters]: gradients
+    struct softmax_scale scale;
+    double *at;   // [parameters]: where the objective is asked for
+    double *part; // [PARTS,parameters]: gradients
 };
 
 // The sums of every part, each by one thread.
@@ -122,8 +126,8 @@ static void add_parts(const struct fit *fit, const double *parameters, double lo
     }
 }
 
-static double evaluate(const void *context, const double *parameters, double *gradient) {
-    const struct fit *fit = context;
+// The objective and its gradient, both by parameters.
+static double add_up(const struct fit *fit, const double *parameters, double *gradient) {
     const int64_t weights = fit->shape->E * fit->shape->stride;
     const double share = 1 / (double)fit->N, penalty = share * fit->strength;
     double loss[PARTS], sum = 0, squares = 0;
@@ -136,6 +140,15 @@ static double evaluate(const void *context, const double *parameters, double *gr
         squares += j < weights ? parameters[j] * parameters[j] : 0;
     }
     return sum * share + penalty * squares / 2;
+}
+
+static double evaluate(const void *context, const double *coordinates, double *gradient) {
+    const struct fit *fit = context;
+    memcpy(fit->at, coordinates, (size_t)fit->parameters * sizeof *fit->at);
+    softmax_scale_leave(&fit->scale, fit->at);
+    const double value = add_up(fit, fit->at, gradient);
+    softmax_scale_gradient(&fit->scale, gradient);
+    return value;
 }
 
 static void find_mean(const struct fit *fit) {
@@ -163,15 +176,25 @@ static double strength(const struct softmax_shape *shape, double C) {
 // intercepts. Since these are free, the minimum is the same, with other intercepts.
 struct lbfgs_result softmax_fit(const struct softmax_shape *shape, const struct softmax_sample *sample, int64_t N,
                                 double C, double tolerance, int64_t limit, double *parameters) {
-    struct fit fit = {shape, sample, N, softmax_parameters(shape), strength(shape, C), NULL, NULL};
+    struct fit fit = {.shape = shape,
+                      .sample = sample,
+                      .N = N,
+                      .parameters = softmax_parameters(shape),
+                      .strength = strength(shape, C)};
     const struct lbfgs_function function = {fit.parameters, evaluate, &fit};
     fit.mean = xmalloc((size_t)shape->E * sizeof *fit.mean);
-    fit.part = xmalloc((size_t)fit.parameters * PARTS * sizeof *fit.part);
+    fit.at = xmalloc((size_t)fit.parameters * sizeof *fit.at);
+    fit.part = xcalloc((size_t)fit.parameters, PARTS * sizeof *fit.part);
     find_mean(&fit);
+    fit.scale = softmax_scale_new(shape, sample, N, fit.mean, fit.strength / (double)N);
     shift_intercepts(&fit, 1, parameters);
+    softmax_scale_enter(&fit.scale, parameters);
     const struct lbfgs_result result = lbfgs_minimise(&function, parameters, tolerance, limit);
+    softmax_scale_leave(&fit.scale, parameters);
     shift_intercepts(&fit, -1, parameters);
+    softmax_scale_release(&fit.scale);
     free(fit.mean);
+    free(fit.at);
     free(fit.part);
     return result;
 }

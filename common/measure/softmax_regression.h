@@ -31,6 +31,7 @@ void softmax_ranks(const struct softmax_shape *shape, const struct softmax_sampl
 
 // The minimum for this C, from the parameters given (zeros, or the minimum of a C nearby, which is faster), which it
 // replaces. All cores work; the bits are the same for any number of them. The value is the objective over C·N: the mean
-// loss and its share of the penalty. The tolerance is of that value's gradient.
+// loss and its share of the penalty. The tolerance is of that value's gradient where it is scaled to a curvature of
+// about 1: half the gradient's square is about what the value is above its minimum.
 struct lbfgs_result softmax_fit(const struct softmax_shape *shape, const struct softmax_sample *sample, int64_t N,
                                 double C, double tolerance, int64_t limit, double *parameters);

@@ -1,11 +1,11 @@
 // Matrix products of tall and narrow matrices in f64: logits, and gradients of weights. One loop, compiled for each
-// level of the instruction set; a tile of four rows stays in registers while k runs, so each sum has one order at every
-// place.
+// level of the instruction set; a tile of eight rows stays in registers while k runs, so each sum has one order at
+// every place.
 #include "measure/softmax_regression_products.h"
 
 #include "base/isa.h"
 
-enum { ROWS = 4 };
+enum { ROWS = 8 };
 
 typedef double lanes __attribute__((vector_size(SOFTMAX_LANES * sizeof(double)), aligned(sizeof(double))));
 

@@ -55,13 +55,14 @@ static json_t *make_result(const struct run *run, const struct results_options *
     json_t *result = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o}", "dataset", dataset, "model", model, "pretrained",
                                pretrained, "task", task, "metrics", metrics, "language", "en", "chance", chance);
     if (result && options->step >= 0) json_object_set_new(result, "step", json_integer(options->step));
+    if (options->settings) json_object_set_new(result, "settings", options->settings);
     free(folders);
     free(model);
     return result;
 }
 
 static bool is_same_measurement(const json_t *a, const json_t *b) {
-    static const char *const keys[] = {"dataset", "model", "pretrained", "task", "step"};
+    static const char *const keys[] = {"dataset", "model", "pretrained", "task", "step", "settings"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const json_t *x = json_object_get(a, keys[i]), *y = json_object_get(b, keys[i]);
         if (x != y && !json_equal(x, y)) return false;

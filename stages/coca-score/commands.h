@@ -7,4 +7,5 @@ int prompts_main(const struct command *command, int argc, char **argv);
 int zero_shot_main(const struct command *command, int argc, char **argv);
 int retrieval_main(const struct command *command, int argc, char **argv);
 int embed_main(const struct command *command, int argc, char **argv);
+int probe_main(const struct command *command, int argc, char **argv);
 int captions_main(const struct command *command, int argc, char **argv);

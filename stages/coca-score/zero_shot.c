@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "accuracies.h"
 #include "classes.h"
 #include "commands.h"
 #include "dataset/store.h"
@@ -109,17 +110,11 @@ static int take_images(void *context, const struct message *message) {
 static int say(const struct scoring *self) {
     const struct accuracy *a = &self->accuracy;
     if (!a->images) return error(EXIT_DATA, "no picture came");
-    const double n = (double)a->images, C = (double)a->C, acc1 = (double)a->top1 / n;
-    json_t *metrics = json_pack("{s:f}", "acc1", acc1), *chance = json_pack("{s:f}", "acc1", 1 / C);
-    if (a->C >= 5) {
-        json_object_set_new(metrics, "acc5", json_real((double)a->top5 / n));
-        json_object_set_new(chance, "acc5", json_real(5 / C));
-    }
-    json_object_set_new(metrics, "mean_per_class_recall", json_real(accuracy_mean_per_class(a)));
-    json_object_set_new(chance, "mean_per_class_recall", json_real(1 / C));
+    json_t *metrics, *chance;
+    accuracies_json(a, &metrics, &chance);
     note("zero-shot top-1 %.2f%% of %" PRId64 " pictures, %" PRId64 " classes (guessing gives %.2f%%); %" PRId64
          " did not decode",
-         100 * acc1, a->images, a->C, 100 / C, self->pull.dropped);
+         100 * (double)a->top1 / (double)a->images, a->images, a->C, 100 / (double)a->C, self->pull.dropped);
     return results_say(&self->run, &self->results, "zeroshot_classification", metrics, chance);
 }
 

@@ -4,7 +4,7 @@
 COCA_BIN=${COCA_BIN:-$BATS_TEST_DIRNAME/../../build/bin}
 PATH=$COCA_BIN:$PATH
 
-stages=(decode tokenize image-encode text-decode loss serve "score zero-shot" "score retrieval" "score embed" "score captions")
+stages=(decode tokenize image-encode text-decode loss serve "score zero-shot" "score retrieval" "score embed" "score probe" "score captions")
 
 # options WORDS ...: the names that the words print, one a line
 options() { "$@" | sed -nE 's/^  --(\[no-\])?([a-z0-9-]+).*/\2/p' | sort; }
