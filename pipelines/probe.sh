@@ -36,8 +36,8 @@ mkdir -p -- "$features" || exit 1
 
 # Names the file of a dataset's embeddings by all that they depend on.
 file_of() {
-    local key
-    key=$({ cat -- "$1/dataset.json" && find -L "${weights[0]#*=}" -type f -printf '%p %s %T@\n' | sort && echo "${weights[@]}"; } | sha256sum)
+    local at=${weights[0]#*=} key
+    key=$({ cat -- "$1/dataset.json"; find -L "$at" -type f -printf '%p %s %T@\n' | sort; echo "${weights[@]}"; } | sha256sum)
     printf %s "$features/${key:0:16}.npy"
 }
 # use NAME DATA: DATA's embeddings are the probe's NAME, and are made where they are not there.
@@ -56,5 +56,5 @@ use() {
 use train "$train"
 [[ ! $val ]] || use val "$val"
 use test "$test"
-sink score coca-score probe "${protocol[@]}" "${results[@]}" "${weights[0]}"
+sink score coca-score probe "${protocol[@]}" "${results[@]}" "${weights[@]}"
 job_run
