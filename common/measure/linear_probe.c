@@ -20,7 +20,10 @@ static const struct range { double low, high; } ranges[] = {[PROBE_CLIP] = {-6, 
 
 struct linear_probe linear_probe_new(enum probe_protocol protocol, int64_t E, int64_t K, uint64_t seed) {
     const struct softmax_shape shape = softmax_shape(E, K);
-    return (struct linear_probe){protocol, shape, seed, xcalloc((size_t)softmax_parameters(&shape), sizeof(double))};
+    return (struct linear_probe){.protocol = protocol,
+                                 .shape = shape,
+                                 .seed = seed,
+                                 .parameters = xcalloc((size_t)softmax_parameters(&shape), sizeof(double))};
 }
 
 void linear_probe_release(struct linear_probe *probe) {
@@ -30,6 +33,7 @@ void linear_probe_release(struct linear_probe *probe) {
 
 static bool fit(const struct linear_probe *probe, const struct probe_set *train, double strength, double tolerance,
                 double *parameters) {
+    if (probe->stop && probe->stop()) return false;
     if (probe->protocol == PROBE_CLIP)
         return softmax_fit(&probe->shape, train->sample, train->N, strength, tolerance, ITERATIONS, parameters)
             .converged;

@@ -22,6 +22,7 @@ struct linear_probe {
     struct softmax_shape shape;
     uint64_t seed;      // of CLIP_benchmark's first weights and its order of samples
     double *parameters; // f64 [E+1,stride], softmax_regression.h
+    bool (*stop)(void); // of the caller: once it says true no fit is begun any more, and results mean nothing; or NULL
 };
 struct linear_probe linear_probe_new(enum probe_protocol protocol, int64_t E, int64_t K, uint64_t seed);
 void linear_probe_release(struct linear_probe *probe);

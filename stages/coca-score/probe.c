@@ -152,6 +152,7 @@ static int choose_strength(struct probe *probe) {
     if (!val->N)
         return error(EXIT_USAGE, "one sample a class leaves nothing to hold out: give --val-data or --regularisation");
     probe->strength = linear_probe_search(&probe->layer, &probe->set[TRAIN], val, &share);
+    if (stage_stopping()) return STAGE_STOP;
     note("%s %.4g has %.2f%% of %" PRId64 " validation samples right", strengths[probe->own.protocol], probe->strength,
          100 * share, val->N);
     return 0;
@@ -162,7 +163,7 @@ static void fit_all(struct probe *probe) {
     const bool both = probe->set[VAL].N && (probe->drawn || !probe->own.shots);
     const struct probe_set none = {0};
     struct probe_set all = probe_set_join(&probe->set[TRAIN], both ? &probe->set[VAL] : &none);
-    if (!linear_probe_fit(&probe->layer, &all, probe->strength))
+    if (!linear_probe_fit(&probe->layer, &all, probe->strength) && !stage_stopping())
         warn("the fit ended before its minimum; its accuracy may be a little off");
     probe_set_release(&all);
 }
@@ -205,9 +206,11 @@ static int run(void *context, struct hub *hub) {
     int status = draw_few(probe);
     probe->layer = linear_probe_new((enum probe_protocol)probe->own.protocol, probe->data[TRAIN].E, probe->classes.K,
                                     (uint64_t)probe->run.options.seed);
+    probe->layer.stop = stage_stopping;
     if (!status) status = choose_strength(probe);
     if (status) return status;
     fit_all(probe);
+    if (stage_stopping()) return STAGE_STOP;
     struct accuracy accuracy = judge(probe);
     status = say(probe, &accuracy);
     accuracy_release(&accuracy);
