@@ -11,7 +11,7 @@ data/prepare.sh
 for part in train evaluate captions; do pipelines/default.sh $part --runs "$work"; done | tee "$work/words"
 refused() { printf 'the main job: %s\n' "$*" >&2; exit 1; }
 ! grep -q '^trained on' "$work/words" || refused "the machine is too slow for its samples"
-accuracy=$(sed -n 's/.*"acc1": \([0-9.]*\).*/\1/p' "$work/words" | head -n 1)
+accuracy=$(sed -n 's/.*"metrics".*"acc1": \([0-9.]*\).*"chance".*/\1/p' "$work/words")
 LC_ALL=C awk -v value="$accuracy" -v limit=$limit 'BEGIN { exit !(value >= limit) }' ||
     refused "zero-shot top-1 $accuracy, limit $limit"
 printf 'zero-shot top-1 %s (limit %s)\n' "$accuracy" "$limit"
