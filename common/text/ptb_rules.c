@@ -20,7 +20,7 @@
 #define CURLY "\\x8e"
 #define APOSTROPHE "(?:['" CURLY "]|&apos;)"
 #define ELISION "[dloDLO](?:['`" CURLY "]|&apos;)(?=" LETTER "{2})"
-#define QUOTED "(?:[dlon]|[A-XZ])(?:['`" CURLY "]|&apos;)(?=" LETTER "{2})"
+#define QUOTED "(?:[dlon]|[A-HJ-XZ])(?:['`" CURLY "]|&apos;)(?=" LETTER "{2})"
 #define NAME "(?:" ELISION ")?" WORD "+"
 #define JOINED NAME "(?:[-_\\x84]" NAME ")*+"
 #define ASCII_WORD "[A-Za-z0-9]+(?:-[A-Za-z0-9]+){0,2}"
@@ -62,7 +62,7 @@ static const struct rule {
 } rules[] = {
     // Most words of a caption are these; for the others they would only be slow.
     {"(?!(?i:cannot|gonna|gotta|lemme|gimme|wanna)(?: |\\z))[A-Za-z]++(?= |\\z)", PTB_AS_IS},
-    {"[ \\x84-\\x87\\x89\\x8d\"]++", PTB_NOTHING},
+    {"(?:[ \\x84-\\x87\\x8d\"]|\\x89(?!" NUMBER "))++", PTB_NOTHING},
     {"-{5,}", PTB_AS_IS},
     {"-{2,4}|''|``", PTB_NOTHING},
     // Tags, and what HTML writes for characters.
@@ -81,17 +81,17 @@ static const struct rule {
     {"[<>]?[:;=][-o*']?[][()@\\\\{|DPdp](?![A-Za-z0-9])|:[0-9](?![.,:]?" WORD ")", PTB_AS_IS},
     {"\\([-x=~<>'^][-_.][-x=~<>'^]\\)|[-x=~<>'^]_[-x=~<>'^]", PTB_AS_IS},
     // Telephone numbers.
-    {"(?:\\([0-9]{2,3}\\) ?|(?:\\+\\+?)?(?:[0-9]{2,4}[- ])?[0-9]{2,4}[- ])[0-9]{3,4}[- ]?[0-9]{3,5}" END, PTB_AS_IS},
+    {"(?:\\([0-9]{2,3}\\) ?|(?:\\+\\+?)?(?:[0-9]{2,4}[- ])?[0-9]{2,4}[- ])[0-9]{3,4}[- ]?[0-9]{3,5}", PTB_AS_IS},
     // Two words in one.
     {"(?i:can(?=not" END ")|gon(?=na" END ")|got(?=ta" END ")|lem(?=me" END ")|gim(?=me" END ")|wan(?=na" END
      ")|'t(?=is|was))",
      PTB_AS_IS},
     {SUFFIX, PTB_SUFFIX},
-    {"[" CURLY "'](?i:em|til|cause|n[" CURLY "'])|'n(?![A-Za-z])|" CURLY "n|[" CURLY "'](?:[2-9]0s|[0-9]{2}(?= |\\z))",
+    {"[" CURLY "'](?i:em|til|cause|n[" CURLY "'])|'n(?= |\\z)|" CURLY "n|[" CURLY "'](?:[2-9]0s|[0-9]{2}(?= |\\z))",
      PTB_AS_IS},
-    {NOT LETTER "*", PTB_SUFFIX},
+    {"(?i:n)(?:" CURLY "(?i:t)|['\\x8b](?i:t)" LETTER "*)", PTB_SUFFIX},
     {"[A-Za-z]+?(?=" NOT ")", PTB_AS_IS},
-    {"(?![A-XZdlon]" CURLY SUFFIXES LETTER ")" JOINED "(?=" SUFFIX ")", PTB_AS_IS},
+    {"(?![A-HJ-XZdlon]" CURLY SUFFIXES LETTER ")" JOINED "(?=" SUFFIX ")", PTB_AS_IS},
     {"[DLJdlj][" CURLY "'](?!" LETTER "{2})|(?:[Yyj]|[Oo][Ll])[" CURLY "'](?=" LETTER ")", PTB_AS_IS},
     // Abbreviations.
     {"(?:" ABBREVIATED_END "|(?i:ph|ed)\\.[Dd])\\.(?!" ANY_LETTER ANY_WORD ")", PTB_AS_IS},
@@ -107,14 +107,14 @@ static const struct rule {
     {NUMBER "+(?:[.,]" NUMBER "+)++-" NUMBER "+|"
             "[A-Za-z0-9]+(?:\\.[A-Za-z0-9]+){0,9}\\." FILE "(?=[ .,;:!?)\"']|\\z)",
      PTB_AS_IS},
-    {"[-+]?[.,:]?" NUMBER "+(?:[.,:\\x89]" NUMBER "+)++|[-+]?[.,:]" NUMBER "+", PTB_AS_IS},
+    {"[-+]?[.,:\\x89]?" NUMBER "+(?:[.,:\\x89]" NUMBER "+)++|[-+]?[.,:\\x89]" NUMBER "+", PTB_AS_IS},
     {NUMBER "+\\x8a" NUMBER "+", PTB_AS_IS},
     {"[-+]" NUMBER "+", PTB_AS_IS},
     // Words with marks inside.
     {ASCII_WORD "/" ASCII_WORD "(?:/" ASCII_WORD ")?", PTB_AS_IS},
     {ANY_LETTER ANY_WORD "*+(?:[.!?]" ANY_LETTER ANY_WORD "*+)++", PTB_AS_IS},
     {"[A-Z]+(?:[&+][A-Z]+)++", PTB_AS_IS},
-    {"(?i:c[" CURLY "'](?:est|mon)|e'er|li[" CURLY "']l)" END, PTB_AS_IS},
+    {"(?i:c[" CURLY "'](?:est|mon)|e'er|li[" CURLY "']l)", PTB_AS_IS},
     {LETTER "+(?i:[aeiouy][" CURLY "'][aeiou])" LETTER "*", PTB_AS_IS},
     {"[Cc]\\+\\+|[CcFf]#|[A-Z][A-Z0-9]*\\$", PTB_AS_IS},
     {NAME "(?:[-_\\x84]" NAME ")++|" QUOTED WORD "+", PTB_AS_IS},
