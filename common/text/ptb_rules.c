@@ -18,7 +18,6 @@
 #define ANY_WORD "(?:[" LETTERS DIGITS "\\x8c]|" ACCENT ")"
 #define END "(?![" LETTERS DIGITS "\\x8c])"
 #define CURLY "\\x8e"
-#define APOSTROPHE "(?:['" CURLY "]|&apos;)"
 #define ELISION "[dloDLO](?:['`" CURLY "]|&apos;)(?=" LETTER "{2})"
 #define QUOTED "(?:[dlon]|[A-HJ-XZ])(?:['`" CURLY "]|&apos;)(?=" LETTER "{2})"
 #define NAME "(?:" ELISION ")?" WORD "+"
