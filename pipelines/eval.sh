@@ -7,7 +7,8 @@
 #   --classnames FILE, --templates FILE, --class-set NAME   other names and prompts: one a line, or JSON as CLIP_benchmark's
 #   --retrieval DIR    recall@1/5/10 of captions by pictures and pictures by captions
 #   --losses DIR       both losses on the dataset's pairs
-#   --caption DIR      name TAB caption of its pictures (--out FILE); --pairs N: N beside the true ones; --html FILE: with pictures
+#   --caption DIR      name TAB caption of its pictures (--out FILE); --pairs N: N beside the true ones; --html FILE: with pictures;
+#                      --metrics: instead BLEU, ROUGE-L and CIDEr of them by the true ones, with the decoding options beside
 #   --benchmark ROOT   a tar root of CLIP_benchmark, packed into ROOT/cocaflow: retrieval or zero-shot, as it says itself
 #   --dataset NAME in the results, else the folder's; --step N in them; --results FILE: merged there (with --run: RUN/results.json)
 #
@@ -24,11 +25,13 @@ take tasks 'zero-shot|retrieval|losses|caption|benchmark'
 take classes 'classnames|templates|class-set'
 take results 'results|step|dataset'
 take shown 'html|pairs|out|format'
+take metrics metrics
 take batch microbatch
 take generate "$generation"
 weights+=("${options[@]}")
 ((${#operands[@]})) && fail 2 "unexpected argument '${operands[0]}'"
 ((${#tasks[@]})) || fail 2 "no task: give --zero-shot, --retrieval, --losses or --caption with a dataset, or --benchmark"
+((!${#metrics[@]})) || [[ " ${tasks[*]}" == *' --caption='* ]] || fail 2 "--metrics is for --caption"
 ((!${#generate[@]})) || [[ " ${tasks[*]}" == *' --caption='* ]] || fail 2 "${generate[0]} is for --caption"
 
 score() { sink score coca-score "$1" --data "$data" "${weights[@]}" "${batch[@]}" "${@:2}"; }

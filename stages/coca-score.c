@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"embed", "writes the embeddings of pictures or texts to a file", embed_main},
     {"probe", "trains a linear layer on embeddings: acc1, acc5, mean_per_class_recall", probe_main},
     {"captions", "writes and shows generated captions", captions_main},
+    {"metrics", "judges captions by true ones: BLEU, ROUGE-L, CIDEr", metrics_main},
     {NULL, NULL, NULL},
 };
 

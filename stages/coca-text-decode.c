@@ -35,29 +35,11 @@ static const char manual[] =
     "  coca-text-decode --model coca_tiny --microbatch 32 --tokens file:tokens.rec --embeddings file:out.rec\n"
     "  coca-text-decode --generate --pretrained model --features file:features.rec --captions - | coca-tap watch -";
 
-#define FIELD(member) offsetof(struct caption_options, member)
-static const struct option caption_rows[] = {
-    HEADING("Captions"),
+#define FIELD(member) offsetof(struct text_decode_options, member)
+static const struct option rows[] = {
+    HEADING("Use"),
     FLAG("embed", embed, "text embeddings alone: features are not read", OPTION_LOCAL),
     FLAG("generate", generate, "write captions for features", OPTION_LOCAL),
-    FLAG("sample", sample, "draw each token (from --seed) instead of taking the likeliest", OPTION_LOCAL),
-    REAL("temperature", temperature, "T", "1", 0.01, 100, "logits are divided by it before a draw", OPTION_LOCAL),
-    INT("top-k", top_k, "K", "0", 0, 1e9, "draw from the K likeliest tokens; 0: from all", OPTION_LOCAL),
-    REAL("top-p", top_p, "P", "1", 0.0001, 1, "draw from the likeliest tokens that hold P together", OPTION_LOCAL),
-    INT("min-length", min_length, "TOKENS", "0", 0, 65536, "no EOS before so many tokens, BOS counted", OPTION_LOCAL),
-    INT("max-length", max_length, "TOKENS", "0", 0, 65536,
-        "longest caption, BOS and EOS counted; 0: as the model allows", OPTION_LOCAL),
-    REAL("repetition-penalty", repetition_penalty, "FACTOR", "1", 0.01, 100,
-         "logits of tokens that stand already are divided by it (below 0 multiplied); 1: none", OPTION_LOCAL),
-    TEXT("prompt", prompt, "TEXT", NULL, "what every caption begins with", OPTION_LOCAL),
-    INT("num-beams", num_beams, "BEAMS", "1", 1, 1024, "beam search over so many captions a picture; 1: none",
-        OPTION_LOCAL),
-    INT("num-beam-groups", num_beam_groups, "GROUPS", "1", 1, 1024, "the beams in groups that search apart",
-        OPTION_LOCAL),
-    REAL("diversity-penalty", diversity_penalty, "P", "0", 0, 1e6,
-         "a token's logit loses it for each earlier group that chose the token in the same step; at 0 all groups find "
-         "the same, as in open_clip, and one searches for all",
-         OPTION_LOCAL),
 };
 
 // ---- before sockets
@@ -66,7 +48,7 @@ static struct memory_bytes need(void *context, int recompute, int64_t microbatch
     const struct text_decode *self = context;
     const struct part *part = &self->base.part;
     struct memory_bytes bytes = part_bytes(part, self->base.train);
-    if (self->captions_said.generate)
+    if (self->said.generate)
         bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &self->generate);
     else
         passes_add_bytes(self, &bytes, recompute, microbatch);
@@ -80,7 +62,7 @@ static int open_tokenizer(struct text_decode *self) {
     if (!status && self->tokenizer)
         status = tokenizer_check(self->tokenizer,
                                  (struct tokenizer_ids){text->vocab_size, text->pad_id, text->bos_id, text->eos_id});
-    if (!path && self->captions_said.generate)
+    if (!path && self->said.generate)
         status = error(EXIT_USAGE, "--generate needs --tokenizer FILE: no vocabulary comes with the weights");
     free(path);
     return status;
@@ -99,7 +81,7 @@ static void say_share(const struct text_decode *self) {
 static int load(struct text_decode *self) {
     int status = part_load(&self->base.part, self->base.train);
     if (status) return status;
-    if (self->captions_said.generate)
+    if (self->said.generate)
         captions_open(self);
     else
         passes_open(self);
@@ -108,7 +90,7 @@ static int load(struct text_decode *self) {
 
 static int prepare(void *context, const struct strings *operands) {
     struct text_decode *self = context;
-    const bool generates = self->captions_said.generate;
+    const bool generates = self->said.generate;
     (void)operands;
     int status = stateful_prepare(&self->base, &text_row, !generates);
     if (!status) status = open_tokenizer(self);
@@ -132,10 +114,9 @@ static const struct stage_edge embed_edges[] = {
 };
 
 static int open_listed(struct text_decode *self, struct hub *hub) {
-    if (self->captions_said.generate)
+    if (self->said.generate)
         return stateful_open(&self->base, hub, generate_edges, sizeof generate_edges / sizeof *generate_edges);
-    if (self->captions_said.embed)
-        return stateful_open(&self->base, hub, embed_edges, sizeof embed_edges / sizeof *embed_edges);
+    if (self->said.embed) return stateful_open(&self->base, hub, embed_edges, sizeof embed_edges / sizeof *embed_edges);
     return stateful_open(&self->base, hub, text_row.edges, text_row.edge_count);
 }
 
@@ -145,14 +126,14 @@ static int open_edges(struct text_decode *self, struct hub *hub) {
     self->features_grad = edges_channel(&self->base.edges, "features-grad");
     self->captions = edges_channel(&self->base.edges, "captions");
     self->control = edges_channel(&self->base.edges, "control");
-    if (!status && self->captions_said.generate && self->base.run.options.transport == TRANSPORT_SHARED)
+    if (!status && self->said.generate && self->base.run.options.transport == TRANSPORT_SHARED)
         edge_opens_shared(edges_channel(&self->base.edges, "features").edge, self->base.part.ops->backend);
     return status;
 }
 
 static int drive(struct text_decode *self) {
     struct follower follower = {.phase = self->phase, .context = self};
-    if (self->captions_said.generate)
+    if (self->said.generate)
         captions_describe(self, &follower);
     else
         passes_describe(self, &follower);
@@ -176,8 +157,8 @@ static int run(void *context, struct hub *hub) {
 
 int main(int argc, char **argv) {
     struct text_decode self = {.tokenizer = NULL};
-    struct option_table captions = OPTION_TABLE(caption_rows, &self.captions_said);
-    struct option_table *const tables[] = {&captions, &self.base.run.table, NULL};
+    struct option_table own = OPTION_TABLE(rows, &self.said), decoding = decoding_options_table(&self.decoding);
+    struct option_table *const tables[] = {&own, &decoding, &self.base.run.table, NULL};
     const struct stage stage = {.name = "coca-text-decode",
                                 .role = ROLE_TEXT,
                                 .summary = "captions to embeddings, and with features to the caption loss, or "

@@ -52,7 +52,7 @@ static json_t *make_result(const struct run *run, const struct results_options *
     char *folders = last_two_folders(options->data ? options->data : ""), *model = model_name(run);
     const char *dataset = options->dataset ? options->dataset : folders;
     const char *pretrained = run->options.pretrained ? run->options.pretrained : "";
-    json_t *result = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o}", "dataset", dataset, "model", model, "pretrained",
+    json_t *result = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o*}", "dataset", dataset, "model", model, "pretrained",
                                pretrained, "task", task, "metrics", metrics, "language", "en", "chance", chance);
     if (result && options->step >= 0) json_object_set_new(result, "step", json_integer(options->step));
     if (options->settings) json_object_set_new(result, "settings", options->settings);

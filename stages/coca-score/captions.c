@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "caption_list.h"
 #include "commands.h"
+#include "judge.h"
 #include "page.h"
 #include "pull.h"
 #include "run/samples.h"
@@ -21,11 +22,14 @@ static const char manual[] =
     "  captions  in   text B strings, ids i64 [B], names B strings of a list; from text-decode --generate\n"
     "\n"
     "--out holds one line for each picture, its name (its id in the dataset of --data, or its line in the list of\n"
-    "coca-decode), a tab and the caption; in names line ends, tabs, other characters that act\n"
-    "on a terminal and bytes that are not UTF-8 are \\xNN, a backslash before an x \\x5c. With --format json it is a list as COCO's result files have it,\n"
-    "with names as they are (not UTF-8: as above), as numbers where a name is spelled as one of 64 bits. --pairs\n"
-    "N shows N pictures, evenly spread over --data, with the true captions: on stdout, which then has nothing\n"
-    "else unless --out says so, and with --html as a page that holds the pictures (all of them without --pairs).\n"
+    "coca-decode), a tab and the caption; in names line ends, tabs, other characters that act on a terminal and\n"
+    "bytes that are not UTF-8 are \\xNN, a backslash before an x \\x5c. With --format json it is a list as COCO's\n"
+    "result files have it, with names as they are (not UTF-8: as above), as numbers where a name is spelled as one\n"
+    "of 64 bits. --pairs N shows N pictures, evenly spread over --data, with the true captions: on stdout, which then\n"
+    "has nothing else unless --out says so, and with --html as a page that holds the pictures (all of them without\n"
+    "--pairs).\n"
+    "--metrics judges them by the captions of --data as `coca-score metrics` does, and prints one JSON object in\n"
+    "CLIP_benchmark's layout, with how the captions were made, as the options say, in `settings`.\n"
     "A picture that could not be read has an empty caption, and the exit code is 3 after all is written.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.\n"
@@ -40,26 +44,31 @@ static const char used[] = "model pretrained batch-size microbatch window captio
 struct captions {
     struct run run;
     struct {
-        char *data, *out, *html;
+        char *out, *html;
         int format;
-        bool append;
+        bool append, metrics;
         int64_t pairs;
     } own;
+    struct results_options results;
+    struct decoding_options decoding;
+    struct option_table decoding_table;
     struct pull pull;
     struct store *store; // NULL without --data
     struct caption_list list;
     struct page page;
+    struct judge judge;
     int64_t seen;
 };
 
 #define FIELD(member) offsetof(__typeof__(((struct captions *)0)->own), member)
 static const struct option rows[] = {
-    TEXT("data", data, "DIR", NULL, "the dataset that the pictures are of, by their ids", OPTION_LOCAL),
-    TEXT("out", out, "FILE", NULL, "the captions; - is stdout, which is the default without --pairs",
+    TEXT("out", out, "FILE", NULL, "the captions; - is stdout, which is the default without --pairs and --metrics",
          OPTION_LOCAL | OPTION_OUTPUT),
     CHOICE("format", format, "tsv|json", "tsv", "of --out", OPTION_LOCAL),
     FLAG("append", append, "to what --out has (tsv)", OPTION_LOCAL),
     INT("pairs", pairs, "N", "0", 0, 1e6, "pictures to show with both captions", OPTION_LOCAL),
+    FLAG("metrics", metrics, "judges them by the captions of --data; one JSON object on stdout, and in --results",
+         OPTION_LOCAL),
     TEXT("html", html, "FILE", NULL, "shows them on a page with the pictures in it", OPTION_LOCAL | OPTION_OUTPUT),
 };
 
@@ -67,13 +76,15 @@ static int prepare(void *context, const struct strings *operands) {
     struct captions *self = context;
     struct model_config model;
     (void)operands;
-    if ((self->own.pairs || self->own.html) && !self->own.data)
-        return error(EXIT_USAGE, "--pairs and --html need --data DIR: they show what the dataset knows");
+    if ((self->own.pairs || self->own.html || self->own.metrics) && !self->results.data)
+        return error(EXIT_USAGE, "--pairs, --html and --metrics need --data DIR: they tell what the dataset knows");
+    if (self->results.results && !self->own.metrics)
+        return error(EXIT_USAGE, "--results FILE is for --metrics: captions alone are no result");
     if (self->own.append && (!self->own.out || self->own.format == CAPTIONS_JSON))
         return error(EXIT_USAGE, "--append needs --out FILE of --format tsv, whose lines stand alone");
-    if (!self->own.out && !self->own.pairs) self->own.out = xstrdup("-");
+    if (!self->own.out && !self->own.pairs && !self->own.metrics) self->own.out = xstrdup("-");
     int status = run_join(&self->run, &model);
-    return status || !self->own.data ? status : store_open(&self->store, self->own.data);
+    return status || !self->results.data ? status : store_open(&self->store, self->results.data);
 }
 
 // Picture number `seen` is the first in its N-th part of the data.
@@ -102,6 +113,7 @@ static int add_of_dataset(struct captions *self, int64_t id, const char *caption
     if (self->own.out) caption_list_add(&self->list, truth.name, text_clean, caption);
     if (shown) print_pair(&truth, caption);
     if (self->own.html && (shown || !self->own.pairs)) page_add(&self->page, &truth, caption);
+    if (self->own.metrics) judge_add(&self->judge, &truth, caption);
     truth_release(&truth);
     return 0;
 }
@@ -137,7 +149,7 @@ static int open_outputs(struct captions *self) {
                                                    self->own.append)
                                : 0;
     if (status || !self->own.html) return status;
-    status = page_open(&self->page, self->own.html, path_base(self->own.data));
+    status = page_open(&self->page, self->own.html, path_base(self->results.data));
     if (status && self->own.out) caption_list_abandon(&self->list);
     return status;
 }
@@ -157,10 +169,11 @@ static void abandon_outputs(struct captions *self) {
 }
 
 // What went wrong with single pictures is an error only when everything is written.
-static int say(const struct captions *self) {
+static int say(struct captions *self) {
     if (self->own.pairs && fflush(stdout)) return error(EXIT_RUN, "stdout cannot be written");
     if (!self->seen && !self->own.append) return error(EXIT_DATA, "no caption came");
-    if (!self->pull.dropped) return 0;
+    int status = self->own.metrics ? judge_say(&self->judge, &self->run, &self->results, &self->decoding_table) : 0;
+    if (status || !self->pull.dropped) return status;
     return error(EXIT_DATA, "%" PRId64 " of %" PRId64 " pictures could not be had: their captions are empty",
                  self->pull.dropped, self->seen);
 }
@@ -185,12 +198,13 @@ static void release(void *context) {
     struct captions *self = context;
     store_close(&self->store);
     pull_close(&self->pull);
+    judge_release(&self->judge);
 }
 
 int captions_main(const struct command *command, int argc, char **argv) {
     struct captions self = {.store = NULL};
-    struct option_table own = OPTION_TABLE(rows, &self.own);
-    struct option_table *const tables[] = {&own, &self.run.table, NULL};
+    struct option_table own = OPTION_TABLE(rows, &self.own), results = results_options_table(&self.results);
+    struct option_table *const tables[] = {&own, &results, &self.decoding_table, &self.run.table, NULL};
     const struct stage stage = {.name = "coca-score captions",
                                 .role = "score",
                                 .summary = command->summary,
@@ -200,6 +214,7 @@ int captions_main(const struct command *command, int argc, char **argv) {
                                 .prepare = prepare,
                                 .run = run,
                                 .close = release};
+    self.decoding_table = decoding_options_table(&self.decoding);
     run_init(&self.run, used);
     return stage_main(&stage, argc, argv);
 }

@@ -9,3 +9,4 @@ int retrieval_main(const struct command *command, int argc, char **argv);
 int embed_main(const struct command *command, int argc, char **argv);
 int probe_main(const struct command *command, int argc, char **argv);
 int captions_main(const struct command *command, int argc, char **argv);
+int metrics_main(const struct command *command, int argc, char **argv);

@@ -10,7 +10,7 @@
 // The tokens of --prompt, BOS first. One more than a caption holds would be too many, which is said elsewhere.
 static void read_prompt(struct text_decode *self) {
     const struct text_config *text = &self->base.part.config.text;
-    const char *prompt = self->captions_said.prompt;
+    const char *prompt = self->decoding.prompt;
     int room = text->context_length + 2, length = 0;
     int32_t *tokens = xcalloc((size_t)room, sizeof *tokens);
     tokenizer_encode(self->tokenizer, prompt, strlen(prompt), tokens, room);
@@ -20,7 +20,7 @@ static void read_prompt(struct text_decode *self) {
 }
 
 int captions_options(struct text_decode *self) {
-    const struct caption_options *o = &self->captions_said;
+    const struct decoding_options *o = &self->decoding;
     self->generate = (struct generate_options){.max_length = (int)o->max_length,
                                                .min_length = (int)o->min_length,
                                                .temperature = o->temperature,

@@ -3,16 +3,14 @@
 
 #include "model/generate/generate.h"
 #include "model/towers/towers.h"
+#include "run/decoding_options.h"
 #include "stage/progress.h"
 #include "text/tokenizer.h"
 #include "train/slots.h"
 #include "train/stateful.h"
 
-struct caption_options {
-    bool embed, generate, sample;
-    int64_t max_length, min_length, top_k, num_beams, num_beam_groups;
-    double temperature, top_p, repetition_penalty, diversity_penalty;
-    const char *prompt;
+struct text_decode_options {
+    bool embed, generate;
 };
 
 // What the passes over microbatches keep.
@@ -40,7 +38,8 @@ struct captioner {
 enum { TEXT_PHASES = 3 };
 struct text_decode {
     struct stateful base;
-    struct caption_options captions_said; // on the command line
+    struct text_decode_options said; // on the command line
+    struct decoding_options decoding;
     struct channel embeddings, features_grad, captions, control;
     struct tokenizer *tokenizer; // NULL when tokens come from a recording and no vocabulary is known
     struct generate_options generate;

@@ -178,6 +178,17 @@ a cat' ]
     [ "$status" -eq 2 ] && [[ $output == *"--num-beams=2 is for --caption"* ]]
 }
 
+@test "eval --metrics: captions are judged by the dataset's" {
+    local eval=$BATS_TEST_DIRNAME/../../pipelines/eval.sh data=$BATS_FILE_TMPDIR/data.set
+    "$eval" "${given[@]}" --caption "$data" --metrics --num-beams 2 --results results.json --dataset nine --out list >line
+    [ "$(wc -l <list)" -eq 9 ]
+    [ "$(wc -l <line)" -eq 1 ]
+    grep -q '"dataset": "nine".*"CIDEr": .*"num-beams": 2' line
+    grep -q '"num-beams": 2' results.json
+    run "$eval" "${given[@]}" --losses "$data" --metrics
+    [ "$status" -eq 2 ] && [[ $output == *"--metrics is for --caption"* ]]
+}
+
 @test "caption --precision bf16: products in f32 where the CPU has no others, and a remedy without AVX2" {
     grep -qw avx2 /proc/cpuinfo || skip "no AVX2"
     COCA_ISA=v3 captions --precision bf16 pictures/*.png >out 2>words

@@ -235,6 +235,36 @@ captions() { coca-score captions --model model.json --captions file:captions.rec
     [ "$status" -eq 2 ]
 }
 
+# values FILE: the caption metrics that are numbers, one a line.
+values() { grep -oE '"(Bleu_.|ROUGE_L|CIDEr)": [0-9.e-]{1,14}' "$1"; }
+
+@test "score captions --metrics: the scores that files of the same captions have, and how they were made" {
+    local i words=(frog bag boot) references=()
+    tiny_captioned set 7
+    caption --data set
+    captions --data set --metrics --results results.json --num-beams 3 --out list.json --format json >line
+    for ((i = 0; i < 7; i++)); do
+        for word in "${words[@]:0:i % 3 + 1}"; do references+=("{\"image_id\": \"0$i\", \"caption\": \"$word $i\"}"); done
+    done
+    (IFS=,; echo "{\"annotations\": [${references[*]}]}") >r.json
+    coca-score metrics --references r.json --results list.json >same
+    values line >scores
+    [ "$(wc -l <scores)" -eq 6 ]
+    values same | diff - scores
+    grep -q '"task": "captioning".*"settings": {.*"num-beams": 3,.*"seed": 0' line
+    refute grep -q null.*settings line
+    captions --data set --metrics --results results.json --num-beams 2 >line
+    captions --data set --metrics --results results.json --num-beams 2 >line
+    [ "$(grep -c captioning results.json)" -eq 2 ]
+    run captions --metrics
+    [ "$status" -eq 2 ]
+    run captions --data set --results results.json
+    [ "$status" -eq 2 ]
+    tiny_labelled labelled 3
+    run captions --data labelled --metrics
+    [ "$status" -eq 3 ]
+}
+
 # acts: whether stdin has what acts on a terminal: C0 but line ends and tabs, DEL, C1, bidirectional overrides.
 acts() { LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]'; }
 

@@ -38,8 +38,8 @@ static void test_golden_lines(void **state) {
     struct lines from, to;
     const char *text, *expected;
     size_t size, expected_size;
-    read_file(&texts, "tests/unit/text/ptb/lines");
-    read_file(&tokens, "tests/unit/text/ptb/tokens");
+    read_file(&texts, "unit/text/ptb/lines");
+    read_file(&tokens, "unit/text/ptb/tokens");
     lines_begin(&from, texts.bytes, texts.size);
     lines_begin(&to, tokens.bytes, tokens.size);
     while (lines_next(&from, &text, &size)) {
