@@ -39,7 +39,7 @@ case $1 in
         printf '%s samples, or %s seconds if they take longer\n' $((steps * batch)) "$seconds" >&2
         learn default "$seconds" --steps $steps --warmup $((steps / 20)) \
             --train-data "$data/fashion-mnist/train::$data/clipart/train" --train-data-weights 1::1
-        learn text-only "$((seconds / 4))" --steps 400 --warmup 20 --train-data "$data/clipart/train" \
+        learn text-only "$((seconds / 4))" --steps 800 --warmup 40 --train-data "$data/clipart/train" \
             --coca-contrastive-loss-weight 0 --blank-images
         learn untrained "$seconds" --steps 1 --lr 0 --train-data "$data/clipart/train"
         ;;
