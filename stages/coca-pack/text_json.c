@@ -5,13 +5,18 @@
 #include "base/text.h"
 #include "base/utf8.h"
 
-json_t *text_json(struct span text) {
+// The text as `spell` appends it, which makes UTF-8 of it.
+static json_t *spelled(struct span text, void (*spell)(struct buffer *out, const char *text, size_t size)) {
     struct buffer valid = {0};
     buffer_text(&valid, "");
-    utf8_repair(&valid, text.bytes, text.size);
+    spell(&valid, text.bytes, text.size);
     json_t *json = json_stringn(valid.bytes, valid.size);
     buffer_release(&valid);
     return json;
+}
+
+json_t *text_json(struct span text) {
+    return spelled(text, utf8_repair);
 }
 
 json_t *texts_json(const struct span *texts, int count) {
@@ -21,10 +26,5 @@ json_t *texts_json(const struct span *texts, int count) {
 }
 
 json_t *name_json(struct span name) {
-    struct buffer escaped = {0};
-    buffer_text(&escaped, "");
-    text_escape(&escaped, name.bytes, name.size);
-    json_t *json = json_stringn(escaped.bytes, escaped.size);
-    buffer_release(&escaped);
-    return json;
+    return spelled(name, text_escape);
 }
