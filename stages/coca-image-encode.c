@@ -74,7 +74,7 @@ static struct memory_bytes need(void *context, int recompute, int64_t microbatch
     const struct image_encode *self = context;
     const struct run_options *o = &self->base.run.options;
     const struct model_config *config = &self->base.part.config;
-    struct tower_plan plan = {(int)microbatch, sets_for(self, recompute, microbatch), self->base.train};
+    struct tower_plan plan = {(int)microbatch, sets_for(self, recompute, microbatch), self->base.train, false};
     int64_t pixels = 3LL * config->vision.image_size * config->vision.image_size;
     int own = stateful_own(&self->base, microbatch);
     int64_t kept = self->base.train && recompute == RECOMPUTE_MICROBATCH ? own * microbatch : 0;
@@ -99,7 +99,7 @@ static int load(struct image_encode *self) {
     int status = part_load(&self->base.part, self->base.train);
     if (status) return status;
     self->sets = sets_for(self, o->recompute, o->microbatch);
-    struct tower_plan plan = {(int)o->microbatch, self->sets, self->base.train};
+    struct tower_plan plan = {(int)o->microbatch, self->sets, self->base.train, false};
     self->tower = image_tower_new(&self->base.part.config, self->base.part.params, plan);
     self->kept_count = stateful_own(&self->base, o->microbatch);
     self->kept = xcalloc((size_t)self->kept_count, sizeof *self->kept);

@@ -37,6 +37,9 @@ static const struct field {
     MANY(answers, PACK_STR, answer_count, RECORD_TEXTS_LIMIT),
     ONE(class, PACK_INT),
     ONE(id, PACK_STR),
+    ONE(video, PACK_BIN),
+    ONE(question_type, PACK_STR),
+    ONE(answer_type, PACK_STR),
 #undef ONE
 #undef MANY
 };

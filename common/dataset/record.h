@@ -18,18 +18,20 @@ struct span {
 // record_release frees.
 struct record {
     struct span image;   // encoded, as it came
-    struct span *images; // several: video frames, NLVR2
+    struct span *images; // several: NLVR2's two, frames of a video
+    struct span video;   // a file, as it came
     int image_count;
     struct span *captions, *labels, *answers; // UTF-8, which record_decode does not check
     int caption_count, label_count, answer_count;
-    struct span question, id;
+    struct span question, id;               // question: what a task says of the pictures, a hypothesis or statement too
+    struct span question_type, answer_type; // VQA's kinds, by which accuracy is told apart
     int64_t class;
 };
 #define RECORD_EMPTY ((struct record){.class = -1})
 void record_release(struct record *record);
 
 // The fields by name, in the order they are encoded, and the set of those that a record has: bit i is field i.
-#define RECORD_FIELDS 8
+#define RECORD_FIELDS 11
 const char *record_field_name(int field);
 unsigned record_fields(const struct record *record);
 

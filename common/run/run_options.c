@@ -2,6 +2,7 @@
 // mean together, run_paths.c which are made absolute, run_json.c how they are kept.
 #include "run/run_options.h"
 
+#include "model/params/task.h"
 #include "stage/option_rows.h"
 
 #define FIELD(member) offsetof(struct run_options, member)
@@ -30,6 +31,24 @@ static const struct option rows[] = {
         "how strong they are, as torchvision counts; the paper's RandAugment 2, 20 is N = 2, M = 20", OPTION_IDENTITY),
     FLAG("blank-images", blank_images, "every picture is grey: what texts alone teach, to compare with",
          OPTION_IDENTITY),
+    INT("frames", frames, "N", "0", 0, 256, "frames of each video; 0: as the model's head has them, else 16",
+        OPTION_IDENTITY),
+    CHOICE("sampling", sampling, "starts|centres|linspace", "centres",
+           "which: the first of each of N equal parts, the middle one, or evenly from the first frame to the last",
+           OPTION_IDENTITY),
+    HEADING("A task's head (pipelines/tune.sh)"),
+    CHOICE("task", task, TASK_WORDS, "none", "what a new head behind the model learns", OPTION_IDENTITY),
+    TEXT("head-labels", head_labels, "FILE", NULL,
+         "the classes or answers, one a line; when left out, those that the training data or the model comes with",
+         RUN_PATH),
+    INT("head-queries", head_queries, "N", "1", 1, 1024, "of its attentional pooler", OPTION_IDENTITY),
+    CHOICE("head-loss", head_loss, "softmax|sigmoid", "softmax",
+           "cross-entropy, or binary cross-entropy summed over the classes", OPTION_IDENTITY),
+    REAL("label-smoothing", label_smoothing, "SHARE", "0", 0, 0.999999,
+         "of each target that is spread over all classes", OPTION_IDENTITY),
+    REAL("encoder-lr", encoder_lr, "RATE", "-1", -1, 1e3,
+         "learning rate of the encoders where --lr is the head's; -1: --lr too", OPTION_IDENTITY),
+    FLAG("frozen", frozen, "the encoders stay as they are, and the head alone learns", OPTION_IDENTITY),
     HEADING("Length"),
     INT("batch-size", batch_size, "G", "128", 1, 1048576, "samples in a global batch", OPTION_IDENTITY),
     INT("microbatch", microbatch, "B", "0", 0, 65536, "samples in a microbatch; 0: the whole batch", 0),
@@ -123,6 +142,13 @@ static const struct option rows[] = {
     TEXT("embeddings-grad", embeddings_grad, "ADDRESS", NULL, "loss to both: d_embedding f32 [B,E]",
          OPTION_LOCAL | RUN_ADDRESS),
     TEXT("captions", captions, "ADDRESS", NULL, "text-decode to score, file or stdout: tokens, text",
+         OPTION_LOCAL | RUN_ADDRESS),
+    TEXT("states", states, "ADDRESS", NULL, "the encoder whose states a head reads to head: states [R,K]",
+         OPTION_LOCAL | RUN_ADDRESS),
+    TEXT("states-grad", states_grad, "ADDRESS", NULL, "head to that encoder: d_states [R,K]",
+         OPTION_LOCAL | RUN_ADDRESS),
+    TEXT("labels", labels, "ADDRESS", NULL, "label to head: labels i32, shares f32 [B,K]", OPTION_LOCAL | RUN_ADDRESS),
+    TEXT("scores", scores, "ADDRESS", NULL, "head to score, file or stdout: scores f32 [B,C]",
          OPTION_LOCAL | RUN_ADDRESS),
     TEXT("control", control, "ADDRESS", NULL, "stateful stages and loss: the step protocol",
          OPTION_LOCAL | RUN_ADDRESS),

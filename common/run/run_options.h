@@ -30,6 +30,15 @@ struct run_options {
     bool blank_images;
     double crop_scale_low, crop_scale_high, flip;
     int64_t rand_augment_layers, rand_augment_magnitude;
+    int64_t frames;
+    int sampling; // enum frame_sampling (image/video.h)
+    // A task's head
+    int task; // enum task_kind
+    char *head_labels;
+    int64_t head_queries;
+    int head_loss; // enum head_loss_kind
+    double label_smoothing, encoder_lr;
+    bool frozen;
     // Losses
     double caption_weight, contrastive_weight;
     int contrastive_loss; // enum contrastive_kind, or CONTRASTIVE_OF_MODEL (run_model.h)
@@ -52,6 +61,7 @@ struct run_options {
     bool evaluate;
     // Edges; an edge left out is skipped
     char *images, *tokens, *features, *features_grad, *embeddings, *embeddings_grad, *captions, *control;
+    char *states, *states_grad, *labels, *scores;
 };
 
 // The rows of all of them, over these settings.

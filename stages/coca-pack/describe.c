@@ -39,10 +39,14 @@ json_t *describe_record(const struct record *record) {
     if (record->id.size) json_object_set_new(json, "id", text_json(record->id));
     if (record->image.size) json_object_set_new(json, "image", describe_picture(record->image));
     if (record->image_count) json_object_set_new(json, "images", describe_pictures(record));
+    if (record->video.size)
+        json_object_set_new(json, "video", json_pack("{s:I}", "bytes", (json_int_t)record->video.size));
     set_texts(json, "captions", record->captions, record->caption_count);
     set_texts(json, "labels", record->labels, record->label_count);
     if (record->class >= 0) json_object_set_new(json, "class", json_integer(record->class));
     if (record->question.size) json_object_set_new(json, "question", text_json(record->question));
     set_texts(json, "answers", record->answers, record->answer_count);
+    if (record->question_type.size) json_object_set_new(json, "question_type", text_json(record->question_type));
+    if (record->answer_type.size) json_object_set_new(json, "answer_type", text_json(record->answer_type));
     return json;
 }

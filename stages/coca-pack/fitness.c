@@ -117,7 +117,7 @@ static void encode_pixels(struct job *job, const struct fitness *fitness) {
 static void fit_pictures(struct job *job, const struct fitness *fitness) {
     struct record *record = &job->record;
     if (job->pixels.size) return encode_pixels(job, fitness);
-    if (!record->image.size && !record->image_count) return job_drop(job, DROP_NO_PICTURE, "");
+    if (!record->image.size && !record->image_count && !record->video.size) return job_drop(job, DROP_NO_PICTURE, "");
     if (record->image.size) fit_picture(job, &record->image, fitness);
     for (int i = 0; i < record->image_count && !job->drop; i++) fit_picture(job, &record->images[i], fitness);
 }

@@ -32,7 +32,7 @@ static int passes_window(const struct text_decode *self) {
 void passes_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int recompute, int64_t microbatch) {
     int64_t M = stateful_own(&self->base, microbatch);
     int sets = sets_for(self, recompute, microbatch);
-    struct tower_plan plan = {(int)microbatch, sets, self->base.train};
+    struct tower_plan plan = {(int)microbatch, sets, self->base.train, false};
     struct memory_bytes features = slots_bytes(&self->base.part, self->base.train ? M : 1,
                                                shape_bytes(features_shape(self, microbatch), dtype(self)));
     bytes->device += text_tower_bytes(config(self), self->base.part.ops, plan) + features.device;
@@ -46,7 +46,7 @@ void passes_open(struct text_decode *self) {
     int64_t B = self->base.run.options.microbatch;
     int M = stateful_own(&self->base, B);
     self->passes.sets = sets_for(self, self->base.run.options.recompute, B);
-    struct tower_plan plan = {(int)B, self->passes.sets, self->base.train};
+    struct tower_plan plan = {(int)B, self->passes.sets, self->base.train, false};
     self->passes.tower = text_tower_new(config(self), self->base.part.params, plan);
     self->passes.tokens = xcalloc((size_t)M, sizeof *self->passes.tokens);
     self->passes.state_gradient = xcalloc((size_t)M, sizeof *self->passes.state_gradient);

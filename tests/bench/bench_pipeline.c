@@ -102,7 +102,7 @@ static void open_batch(void) {
     b->d_feature = xaligned((size_t)b->features);
     float **const rows[] = {&b->image, &b->text, &b->d_image, &b->d_text};
     for (int i = 0; i < 4; i++) *rows[i] = xaligned((size_t)(b->G * b->E) * sizeof(float));
-    struct tower_plan plan = {(int)b->B, b->M, true};
+    struct tower_plan plan = {(int)b->B, b->M, true, false};
     image_tower = image_tower_new(config, image.params, plan);
     text_tower = text_tower_new(config, text.params, plan);
     contrastive = contrastive_new(loss.ops, run_contrastive_kind(&run, &loss.config), b->G, b->E);

@@ -29,7 +29,8 @@ static bool has_text(const struct record *record) {
 }
 
 static bool matches(const struct import_sample *sample) {
-    const bool has_picture = sample->record.image.size || sample->record.image_count || sample->pixels.bytes;
+    const bool has_picture =
+        sample->record.image.size || sample->record.image_count || sample->record.video.size || sample->pixels.bytes;
     return has_picture && has_text(&sample->record) && !sample->defect;
 }
 

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "model/params/task.h"
 #include "ops/ops.h"
 
 enum model_family { FAMILY_PAPER, FAMILY_OPEN_CLIP };
@@ -58,6 +59,14 @@ struct decoder_config { // multimodal_cfg
     bool self_mlp; // an MLP behind the self-attention too, not only behind the cross-attention
 };
 
+// head_cfg: an attentional pooler and a classifier on the model's states (model/towers/head_tower.h).
+struct head_config {
+    enum task_kind task; // TASK_NONE: the model has no head
+    int classes;
+    int queries, heads; // of the pooler
+    int pictures;       // of a sample: frames of a video, NLVR2's two
+};
+
 #define CLIP_LOGIT_SCALE 2.6592600369327779 // ln 1/0.07
 #define MODEL_CONFIG_BYTES (1 << 20)        // of a file, at most
 
@@ -69,6 +78,7 @@ struct model_config {
     struct text_config text;
     struct decoder_config decoder;
     struct preprocess_config preprocess;
+    struct head_config head;
     double init_logit_scale; // the logarithm of what cosines are multiplied with at first: CLIP_LOGIT_SCALE
     bool logit_bias;         // there is one, and it is learned (the sigmoid loss; model/contrastive.h)
     double init_logit_bias;
@@ -96,6 +106,11 @@ void model_config_use_sigmoid_json(json_t *document);
 void model_config_use_proj(struct model_config *config, bool proj);
 void model_config_use_proj_json(json_t *document, bool proj);
 
+// Gives a file's JSON document a head, or another one; model_config_read takes it then.
+void model_config_use_head_json(json_t *document, const struct head_config *head);
+
+int config_pictures(const struct model_config *config);    // of a sample: 1 without a head
+int config_state_width(const struct model_config *config); // of the rows that the head reads
 int config_patches(const struct model_config *config);        // (image_size / patch_size)²
 int config_image_tokens(const struct model_config *config);   // N, rows of the ViT: patches, and the class token
 int config_feature_tokens(const struct model_config *config); // rows of `features` per picture

@@ -16,6 +16,7 @@ struct tower_plan {
     int batch; // B, the largest microbatch
     int sets;  // activation sets kept
     bool train;
+    bool states; // a head reads what the tower computes; see image_tower_states and text_tower_states
 };
 
 // Bytes of backend memory that a tower takes beside the parameters.
@@ -36,6 +37,12 @@ void image_tower_results(struct image_tower *tower, int set, void *features, flo
 void image_tower_fetch(struct image_tower *tower, int B, const uint8_t *pixels);
 // d_features as features, d_embedding f32 [B,E] (of the normalised vector); either may be NULL, meaning zero.
 void image_tower_backward(struct image_tower *tower, int set, const void *d_features, const float *d_embedding);
+
+// With plan.states: the tower ends with its tokens, as the first pooler would read them (behind ln_post, but where that
+// stands behind the one pooler); no poolers, no features, no embedding. pixels → states [B·N,W] of the compute type,
+// N = config_image_tokens; and back.
+void image_tower_states(struct image_tower *tower, int set, int B, const uint8_t *pixels, void *states);
+void image_tower_states_backward(struct image_tower *tower, int set, const void *d_states);
 
 struct text_tower *text_tower_new(const struct model_config *config, struct params *params, struct tower_plan plan);
 void text_tower_free(struct text_tower **tower);
@@ -58,6 +65,22 @@ struct caption_result {
 // rows as the forward call.
 struct caption_result text_tower_caption(struct text_tower *tower, int set, const void *features, double scale,
                                          void *d_features, float *logits);
+// With plan.states: the multimodal half's outputs, behind its ln_final, for a head. They are ragged: caption b of the
+// set has rows start[b] … start[b] + count[b], those of all tokens but EOS. The multimodal activations stay in the set
+// until text_tower_states_backward.
+struct text_states {
+    int64_t rows; // R, at most text_states_most
+    int B;
+    const int32_t *start, *count; // [B], of the host, until the set's next forward pass
+};
+int64_t text_states_most(const struct model_config *config, int batch);
+// features → states [R,D] of the compute type, in host memory with room for text_states_most rows.
+struct text_states text_tower_states(struct text_tower *tower, int set, const void *features, void *states);
+// d_states [R,D], NULL: zero. With a `scale` above 0 the caption loss of the same rows beside it, as text_tower_caption
+// has it. → d_features (NULL: not wanted), leaving the gradient of the token states in the set. Without training the
+// caption loss alone.
+struct caption_result text_tower_states_backward(struct text_tower *tower, int set, const void *d_states, double scale,
+                                                 void *d_features);
 // The unimodal half backwards: d_embedding f32 [B,E] or NULL, and the token states' gradient that text_tower_caption
 // left in the set, if it ran since.
 void text_tower_backward(struct text_tower *tower, int set, const float *d_embedding);

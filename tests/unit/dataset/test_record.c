@@ -40,6 +40,9 @@ static struct record full_record(void) {
                            .answer_count = 2,
                            .question = SPAN("is it red?"),
                            .id = SPAN("0007"),
+                           .video = SPAN("\x1a\x45\xdf\xa3"),
+                           .question_type = SPAN("is it"),
+                           .answer_type = SPAN("yes/no"),
                            .class = 9000000000};
 }
 
@@ -58,6 +61,9 @@ static void test_round_trip(void **state) {
     assert_spans(out.answers, out.answer_count, in.answers, in.answer_count);
     assert_span(out.question, in.question);
     assert_span(out.id, in.id);
+    assert_span(out.video, in.video);
+    assert_span(out.question_type, in.question_type);
+    assert_span(out.answer_type, in.answer_type);
     assert_int_equal(out.class, in.class);
     assert_int_equal(record_fields(&out), (1u << RECORD_FIELDS) - 1);
     record_release(&out);

@@ -109,7 +109,7 @@ static inline void model_open(struct model *model, const struct golden *golden, 
     *model = (struct model){.golden = golden, .batch = batch, .sets = sets};
     assert_int_equal(ops_open(&model->ops, device, dtype, 2), 0);
     assert_int_equal(ops_open(&model->loss_ops, device, DT_REAL, 2), 0);
-    struct tower_plan plan = {batch, sets, true};
+    struct tower_plan plan = {batch, sets, true, false};
     model->image = load_part(model->ops, golden, &image_part);
     model->text = load_part(model->ops, golden, &text_part);
     model->loss = load_part(model->loss_ops, golden, &loss_part);

@@ -18,14 +18,15 @@ static struct params *load(struct ops *ops, const struct golden *golden, const s
 }
 
 static void run_image(struct halves *halves, const struct golden *golden, struct params *params, void *features) {
-    struct image_tower *tower = image_tower_new(&golden->config, params, (struct tower_plan){golden->G, 1, false});
+    struct image_tower *tower =
+        image_tower_new(&golden->config, params, (struct tower_plan){golden->G, 1, false, false});
     image_tower_forward(tower, 0, golden->G, safetensors_find(&golden->batch, "pixels")->data, features, halves->image);
     image_tower_free(&tower);
 }
 
 static void run_text(struct halves *halves, const struct golden *golden, struct params *params, const void *features) {
     int32_t *tokens = golden_copy(&golden->batch, "tokens");
-    struct text_tower *tower = text_tower_new(&golden->config, params, (struct tower_plan){golden->G, 1, false});
+    struct text_tower *tower = text_tower_new(&golden->config, params, (struct tower_plan){golden->G, 1, false, false});
     assert_int_equal(text_tower_forward(tower, 0, golden->G, tokens, halves->text), 0);
     struct caption_result result = text_tower_caption(tower, 0, features, 1, NULL, halves->logits);
     halves->caption_loss = result.nll / (double)result.targets;

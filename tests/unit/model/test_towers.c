@@ -54,7 +54,7 @@ static void test_towers_without_training(void **state) {
     open_model(&golden, &model, &trained, 6);
     outcome_init(&evaluated, &model);
     run_step(&model, &trained);
-    struct tower_plan plan = {6, 1, false};
+    struct tower_plan plan = {6, 1, false, false};
     struct image_tower *image = image_tower_new(&golden.config, model.image, plan);
     struct text_tower *text = text_tower_new(&golden.config, model.text, plan);
     struct turn turn = turn_of(&model, &evaluated, 0);
@@ -71,7 +71,7 @@ static void test_towers_without_training(void **state) {
                         (size_t)(golden.G * (golden.T - 1) * golden.V) * sizeof(float));
     assert_near_number("caption loss", caption.nll / (double)caption.targets, trained.caption_loss, 1e-12);
     assert_true(image_tower_bytes(&golden.config, model.ops, plan) <
-                image_tower_bytes(&golden.config, model.ops, (struct tower_plan){6, 1, true}));
+                image_tower_bytes(&golden.config, model.ops, (struct tower_plan){6, 1, true, false}));
     image_tower_free(&image);
     text_tower_free(&text);
     outcome_release(&evaluated);
@@ -88,7 +88,7 @@ static void check_embedding_alone(const char *name) {
     struct params *params = params_new(ops, &golden.config, &image_part, false);
     params_initialize(params, 5);
     params_refresh(params);
-    struct image_tower *tower = image_tower_new(&golden.config, params, (struct tower_plan){2, 1, false});
+    struct image_tower *tower = image_tower_new(&golden.config, params, (struct tower_plan){2, 1, false, false});
     size_t pixels = (size_t)(2 * golden.S * golden.S * 3), bytes = (size_t)(2 * golden.E) * sizeof(float);
     uint8_t *pixel = xcalloc(pixels, 1);
     for (size_t i = 0; i < pixels; i++) pixel[i] = (uint8_t)(i * 37 % 251);
@@ -122,7 +122,7 @@ static void test_sets_are_apart(void **state) {
     struct model model;
     struct outcome outcome;
     open_model(&golden, &model, &outcome, 6);
-    struct text_tower *text = text_tower_new(&golden.config, model.text, (struct tower_plan){3, 2, false});
+    struct text_tower *text = text_tower_new(&golden.config, model.text, (struct tower_plan){3, 2, false, false});
     struct turn turn = turn_of(&model, &outcome, 0);
     image_tower_forward(model.image_tower, 0, 6, turn.pixels, turn.features, NULL);
     assert_int_equal(text_tower_forward(text, 1, 3, turn.tokens, NULL), 0);
@@ -172,7 +172,7 @@ static void check_fillers(const char *name, int batch, int sets) {
     float *gradient = gradient_of(model.text);
     text_tower_free(&model.text_tower);
     model.ops->queued = true;
-    model.text_tower = text_tower_new(&golden.config, model.text, (struct tower_plan){batch, sets, true});
+    model.text_tower = text_tower_new(&golden.config, model.text, (struct tower_plan){batch, sets, true, false});
     run_step(&model, &filled);
     assert_near("embedding", filled.text, plain.text, golden.G * golden.E, 1e-6);
     assert_near("logits", filled.logits, plain.logits, golden.G * (golden.T - 1) * golden.V, 1e-6);
@@ -204,7 +204,7 @@ static void test_pixels_ahead(void **state) {
     float *found = xmalloc(bytes);
     for (int m = 0; m < 2; m++) forward_image(&model, &turn[m]);
     model.ops->queued = true;
-    struct image_tower *image = image_tower_new(&golden.config, model.image, (struct tower_plan){3, 1, true});
+    struct image_tower *image = image_tower_new(&golden.config, model.image, (struct tower_plan){3, 1, true, false});
     for (int fetched = 0; fetched < 2; fetched++)
         for (int m = 0; m < 2; m++) {
             image_tower_begin(image, 0, 3, turn[0].pixels, false, true);
@@ -268,7 +268,7 @@ static void test_what_is_announced_is_allocated(void **state) {
     struct golden golden;
     struct model model;
     struct outcome outcome;
-    struct tower_plan plan = {3, 2, true};
+    struct tower_plan plan = {3, 2, true, false};
     int64_t before = allocated;
     open_model(&golden, &model, &outcome, 6);
     allocate = model.ops->allocate;
