@@ -4,15 +4,11 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "base/span.h"
 
 #define RECORD_BYTES_LIMIT (256u << 20) // a larger value is refused
 #define RECORD_IMAGES_LIMIT 256
 #define RECORD_TEXTS_LIMIT 4096
-
-struct span {
-    const void *bytes;
-    size_t size;
-};
 
 // Fields that are absent are empty, `class` is −1. Reading borrows from the encoded bytes, except the arrays, which
 // record_release frees.
