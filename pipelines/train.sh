@@ -5,6 +5,9 @@
 #   pipelines/train.sh --name RUN --images file:F --tokens file:F --steps N [options]      from recorded edges
 #   pipelines/train.sh --help                                                              every option
 #
+# --pretrained DIR begins a new run from weights, with its own schedule and warm-up; --image-size PIXELS then has pictures of
+# another size, as the paper's end phase of 576 after 288, and position embeddings are resampled to it (--resample).
+#
 # RUN becomes runs/RUN beside pipelines/, or DIR/RUN with --runs DIR. Options of every stage, such as --record [STAGE:]EDGE=FILE
 # and --stall-timeout SECONDS, are handed on. Exit codes: 0 done, 1 run-time failure, 2 bad usage, 3 bad data, 4 a stage was
 # lost (go on with --resume latest); 130, 143 and 129 after SIGINT, SIGTERM (or SIGUSR1), SIGHUP and a clean drain.

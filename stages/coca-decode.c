@@ -48,7 +48,7 @@ enum { GREY = 128 }; // of a picture that could not be had or is not to be seen
 
 // Of the run's options.
 static const char used[] =
-    "model pretrained train-data train-data-weights val-data seed aug-scale-low aug-scale-high aug-flip "
+    "model pretrained image-size train-data train-data-weights val-data seed aug-scale-low aug-scale-high aug-flip "
     "rand-augment-layers rand-augment-magnitude blank-images "
     "batch-size microbatch steps first-step evaluate images";
 

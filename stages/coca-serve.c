@@ -50,7 +50,7 @@ static const char manual[] =
 enum { LANES = 3, TAKEN_AT_ONCE = 64, BUSY_MS = 2, IDLE_MS = 100 };
 
 // Of the run's options.
-static const char used[] = "model pretrained batch-size microbatch captions";
+static const char used[] = "model pretrained image-size batch-size microbatch captions";
 
 struct server {
     struct run run;

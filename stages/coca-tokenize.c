@@ -41,8 +41,8 @@ static const char manual[] =
 enum { CAPTIONS_FIRST, CAPTIONS_ALL };
 // Of the run's options.
 static const char used[] =
-    "model tokenizer pretrained train-data train-data-weights prompts val-data seed batch-size microbatch steps "
-    "first-step evaluate tokens";
+    "model tokenizer pretrained image-size train-data train-data-weights prompts val-data seed batch-size "
+    "microbatch steps first-step evaluate tokens";
 
 struct tokenize {
     struct run run;

@@ -1,5 +1,5 @@
 // Which files a process takes configuration and vocabulary from: the run's own copies, unless others were typed; and
-// what the choice of the contrastive loss makes of a configuration.
+// what the contrastive loss and the size of pictures that were chosen make of a configuration.
 #include "run/run_model.h"
 
 #include <stdlib.h>
@@ -33,6 +33,7 @@ int run_model_config(const struct run *run, const char *path, struct model_confi
     int status = model_config_read(config, path);
     if (!status && o->pretrained) status = pretrained_complete(config, o->pretrained);
     if (!status && o->contrastive_loss == CONTRASTIVE_SIGMOID) model_config_use_sigmoid(config);
+    if (!status && o->image_size) status = model_config_use_image_size(config, (int)o->image_size);
     return status;
 }
 
@@ -49,14 +50,16 @@ static int read_proj(const struct run *run, const char *path, bool *open, bool *
 
 int run_model_copy(const struct run *run, const char *from, const char *to) {
     const bool sigmoid = run->options.contrastive_loss == CONTRASTIVE_SIGMOID;
+    const int image_size = (int)run->options.image_size;
     bool open = false, proj = false;
     int status = read_proj(run, from, &open, &proj);
     if (status) return status;
-    if (!sigmoid && !open) return file_copy(from, to);
+    if (!sigmoid && !open && !image_size) return file_copy(from, to);
     json_t *document = json_read(from, MODEL_CONFIG_BYTES);
     if (!document) return -EXIT_DATA;
     if (sigmoid) model_config_use_sigmoid_json(document);
     if (open) model_config_use_proj_json(document, proj);
+    if (image_size) model_config_use_image_size_json(document, image_size);
     status = json_write(to, document);
     json_decref(document);
     return status;

@@ -8,8 +8,8 @@ enum { CONTRASTIVE_OF_MODEL = CONTRASTIVE_KINDS }; // of --contrastive-loss
 
 // Reads the configuration; run_join does. 0 or -exit_code.
 int run_model_read(const struct run *run, struct model_config *config);
-// From this file. What it leaves open --pretrained says (pretrained_complete), and for --contrastive-loss sigmoid a
-// model without a logit_bias gets one (model_config_use_sigmoid).
+// From this file. What it leaves open --pretrained says (pretrained_complete), for --contrastive-loss sigmoid a model
+// without a logit_bias gets one (model_config_use_sigmoid), and pictures are as large as --image-size says.
 int run_model_config(const struct run *run, const char *path, struct model_config *config);
 // Makes a run's own copy of the file, which says of the model what run_model_config makes of it. 0 or -exit_code.
 int run_model_copy(const struct run *run, const char *from, const char *to);

@@ -2,6 +2,7 @@
 // mean together, run_paths.c which are made absolute, run_json.c how they are kept.
 #include "run/run_options.h"
 
+#include "model/params/config.h"
 #include "model/params/task.h"
 #include "stage/option_rows.h"
 
@@ -12,8 +13,19 @@ static const struct option rows[] = {
     TEXT("tokenizer", tokenizer, "FILE", NULL,
          "vocabulary: a SentencePiece .model, or CLIP's as .txt.gz, vocab.json with merges.txt, or tokenizer.json",
          RUN_PATH),
-    TEXT("pretrained", pretrained, "FILE|DIR", NULL,
-         "weights to start from: a model folder, a checkpoint, a .safetensors", RUN_PATH),
+    TEXT(
+        "pretrained", pretrained, "FILE|DIR", NULL,
+        "weights to start from: a model folder, a checkpoint, a .safetensors; steps, schedule and optimizer begin anew",
+        RUN_PATH),
+    INT("image-size", image_size, "PIXELS", "0", 0, IMAGE_SIZE_MAX,
+        "side of the pictures, a multiple of the model's patch size; weights of --pretrained for another size go on "
+        "with position embeddings resampled to it; 0: the model's",
+        OPTION_IDENTITY),
+    CHOICE("resample", resample, "bicubic|linear", "bicubic",
+           "how: as open_clip does (antialias on, cubic with a = -0.5, align_corners off, class token apart; PyTorch "
+           "without antialias has a = -0.75, hence other numbers, also where the grid grows), or as big_vision does "
+           "(scipy.ndimage.zoom, order 1: corners aligned, no antialias)",
+           OPTION_IDENTITY),
     TEXT("train-data", train_data, "DIR[::DIR...]", NULL, "datasets", RUN_PATH),
     TEXT("train-data-weights", train_data_weights, "N[::N...]", NULL,
          "share of each dataset in every batch, whole numbers; all 1 when left out", OPTION_IDENTITY),

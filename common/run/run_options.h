@@ -15,6 +15,8 @@ enum { RUN_PATH = 16, RUN_ADDRESS = 32 };
 struct run_options {
     // What
     char *model, *tokenizer, *pretrained;
+    int64_t image_size; // pixels; 0: the model's
+    int resample;       // enum resample
     char *train_data, *train_data_weights, *prompts;
     char *val_data;
     int64_t seed;

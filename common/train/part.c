@@ -97,6 +97,7 @@ int part_open(struct part *part, const struct stage_row *row, struct run *run) {
 int part_load(struct part *part, bool train) {
     part->params = part->narrow ? params_new_narrow(part->ops, &part->config, part->row->part)
                                 : params_new(part->ops, &part->config, part->row->part, train);
+    part->params->resample = (enum resample)part->run->options.resample;
     if (part->row->tuning) {
         struct tuning tuning = part->row->tuning(&part->run->options);
         tuning_apply(part->params, &tuning);

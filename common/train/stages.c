@@ -39,10 +39,10 @@ const struct stage_row image_row = {
     .edges = image_edges,
     .edge_count = sizeof image_edges / sizeof *image_edges,
     .options =
-        "model pretrained seed batch-size microbatch steps device precision weights threads workers window recompute "
-        "transport memory coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss optimizer beta1 "
-        "beta2 eps wd lock-image lock-image-unlocked-groups layer-decay ema-decay adafactor-bf16-momentum dump "
-        "dump-step first-step evaluate",
+        "model pretrained image-size resample seed batch-size microbatch steps device precision weights threads "
+        "workers window recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight "
+        "contrastive-loss optimizer beta1 beta2 eps wd lock-image lock-image-unlocked-groups layer-decay ema-decay "
+        "adafactor-bf16-momentum dump dump-step first-step evaluate",
 };
 
 // ---- text-decode
@@ -88,10 +88,10 @@ const struct stage_row text_row = {
     .losses = text_losses,
     .loss_count = sizeof text_losses / sizeof *text_losses,
     .options =
-        "model tokenizer pretrained seed batch-size microbatch steps device precision weights threads tokenize-workers window "
-        "recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss optimizer "
-        "beta1 beta2 eps wd lock-text lock-text-unlocked-layers layer-decay ema-decay adafactor-bf16-momentum dump "
-        "dump-step dump-limit first-step evaluate captions",
+        "model tokenizer pretrained image-size seed batch-size microbatch steps device precision weights threads "
+        "tokenize-workers window recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight "
+        "contrastive-loss optimizer beta1 beta2 eps wd lock-text lock-text-unlocked-layers layer-decay ema-decay "
+        "adafactor-bf16-momentum dump dump-step dump-limit first-step evaluate captions",
 };
 
 // ---- loss: it computes beside text-decode, with image-encode's number of threads
@@ -111,10 +111,10 @@ const struct stage_row loss_row = {
     .edges = loss_edges,
     .edge_count = sizeof loss_edges / sizeof *loss_edges,
     .options =
-        "model pretrained batch-size microbatch steps seconds epochs max-seconds device threads memory coca-caption-loss-weight "
-        "coca-contrastive-loss-weight contrastive-loss contrastive optimizer lr beta1 beta2 eps wd warmup "
-        "lr-scheduler grad-clip-norm ema-decay adafactor-bf16-momentum max-skipped max-drop-rate save-frequency keep "
-        "val-frequency dump dump-step first-step evaluate",
+        "model pretrained image-size batch-size microbatch steps seconds epochs max-seconds device threads memory "
+        "coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss contrastive optimizer lr beta1 "
+        "beta2 eps wd warmup lr-scheduler grad-clip-norm ema-decay adafactor-bf16-momentum max-skipped "
+        "max-drop-rate save-frequency keep val-frequency dump dump-step first-step evaluate",
 };
 
 __attribute__((weak)) const struct stage_row *const stage_rows[] = {&image_row, &text_row, &loss_row, NULL};

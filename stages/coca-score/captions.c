@@ -39,7 +39,7 @@ static const char manual[] =
     "      coca-score captions --captions - --data data/clipart/held-out --pairs 10 --html captions.html";
 
 // Of the run's options.
-static const char used[] = "model pretrained batch-size microbatch window captions";
+static const char used[] = "model pretrained image-size batch-size microbatch window captions";
 
 struct captions {
     struct run run;

@@ -32,7 +32,7 @@ enum { EMBED_IMAGES, EMBED_TEXTS };
 static const char *const roles[] = {[EMBED_IMAGES] = ROLE_IMAGE, [EMBED_TEXTS] = ROLE_TEXT};
 
 // Of the run's options.
-static const char used[] = "model pretrained batch-size microbatch window embeddings";
+static const char used[] = "model pretrained image-size batch-size microbatch window embeddings";
 
 struct embed {
     struct run run;

@@ -28,7 +28,7 @@ static const char manual[] =
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 peer lost.";
 
 // Of the run's options.
-static const char used[] = "model pretrained batch-size microbatch window embeddings";
+static const char used[] = "model pretrained image-size batch-size microbatch window embeddings";
 
 struct scoring {
     struct run run;

@@ -116,7 +116,7 @@ remember_base() { (cd runs && find base -type f ! -path '*/log/*' ! -name lock -
     sed 's/"width": 16/"width": -16/' model.json >negative.json
     fails 2 'vision_cfg: "width" must be a whole number' train negative --steps 2 --model negative.json
     sed 's/"patch_size": 4/"patch_size": 3/' model.json >patches.json
-    fails 2 "patch_size does not divide image_size" train patches --steps 2 --model patches.json
+    fails 2 "patch_size does not divide image_size: 8 is no multiple of 3, unlike 6 and 9" train patches --steps 2 --model patches.json
     sed 's/"family": "paper"/"family": "papier"/' model.json >family.json
     fails 2 'family "papier"' train family --steps 2 --model family.json
     fails 2 "no such file" train nowhere --steps 2 --model nowhere.json

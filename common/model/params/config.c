@@ -15,7 +15,6 @@
 #define LAYERS_MAX 1024
 #define TOKENS_MAX (1 << 16) // of a caption, a picture or a pooler
 #define VOCABULARY_MAX (1 << 22)
-#define SIDE_MAX (1 << 13) // pixels
 #define MLP_RATIO_MAX 64
 #define LOGIT_MAX 100 // of scale and bias at first, either side of 0
 
@@ -65,16 +64,16 @@ static double read_ratio(struct section *section) {
 static int read_side(struct section *section, const char *key, int fallback) {
     struct json_fields *fields = &section->fields;
     const json_t *list = json_object_get(fields->object, key), *side = json_array_get(list, 0);
-    if (fields->status || !json_is_array(list)) return read_size(section, key, fallback, SIDE_MAX);
+    if (fields->status || !json_is_array(list)) return read_size(section, key, fallback, IMAGE_SIZE_MAX);
     json_fields_ignore(fields, key);
     bool whole = json_array_size(list) == 2 && json_is_integer(side) && json_is_integer(json_array_get(list, 1));
     json_int_t pixels = json_integer_value(side);
-    if (whole && pixels == json_integer_value(json_array_get(list, 1)) && pixels >= 1 && pixels <= SIDE_MAX)
+    if (whole && pixels == json_integer_value(json_array_get(list, 1)) && pixels >= 1 && pixels <= IMAGE_SIZE_MAX)
         return (int)pixels;
     fields->status = error(EXIT_USAGE,
                            "%s: \"%s\" must be one whole number from 1 to %d, or that twice: pictures are "
                            "square here",
-                           section->where, key, SIDE_MAX);
+                           section->where, key, IMAGE_SIZE_MAX);
     return fallback;
 }
 
@@ -116,10 +115,20 @@ static enum pool_kind read_pool(struct section *section) {
     return json_fields_bool(&section->fields, "attentional_pool", false) ? POOL_SINGLE : POOL_NONE;
 }
 
+int model_config_check_side(const char *where, int image_size, int patch_size) {
+    int side = image_size / patch_size, below = side * patch_size, above = below + patch_size;
+    if (side && side > TOKENS_MAX / side)
+        return error(EXIT_USAGE, "%s: image_size / patch_size makes too many image tokens", where);
+    if (below == image_size) return 0;
+    char smaller[32] = "";
+    if (below) snprintf(smaller, sizeof smaller, "%d and ", below);
+    return error(EXIT_USAGE, "%s: patch_size does not divide image_size: %d is no multiple of %d, unlike %s%d", where,
+                 image_size, patch_size, smaller, above);
+}
+
 static int check_vision(struct section *section, const struct vision_config *vision) {
-    if (vision->image_size % vision->patch_size) return refuse(section, "patch_size does not divide image_size");
-    int side = vision->image_size / vision->patch_size;
-    if (side > TOKENS_MAX / side) return refuse(section, "image_size / patch_size makes too many image tokens");
+    int status = model_config_check_side(section->where, vision->image_size, vision->patch_size);
+    if (status) return status;
     if (vision->width % vision->head_width) return refuse(section, "head_width does not divide width");
     if (mlp_width(vision->width, vision->mlp_ratio) < 1) return refuse(section, "width * mlp_ratio is below 1");
     for (int c = 0; c < 3; c++)

@@ -69,6 +69,7 @@ struct head_config {
 
 #define CLIP_LOGIT_SCALE 2.6592600369327779 // ln 1/0.07
 #define MODEL_CONFIG_BYTES (1 << 20)        // of a file, at most
+#define IMAGE_SIZE_MAX (1 << 13)            // pixels
 
 struct model_config {
     enum model_family family;
@@ -106,11 +107,19 @@ void model_config_use_sigmoid_json(json_t *document);
 void model_config_use_proj(struct model_config *config, bool proj);
 void model_config_use_proj_json(json_t *document, bool proj);
 
+// Whether patches of this size cut pictures of that size, both in pixels and above 0, and into few enough. 0, or
+// -EXIT_USAGE naming `where` and the nearest sizes that do.
+int model_config_check_side(const char *where, int image_size, int patch_size);
+// For pictures of another size than the file's; position embeddings of weights are then resampled (params_load). 0, or
+// -EXIT_USAGE (model_config_check_side) and the configuration is as it was.
+int model_config_use_image_size(struct model_config *config, int image_size);
+void model_config_use_image_size_json(json_t *document, int image_size);
+
 // Gives a file's JSON document a head, or another one; model_config_read takes it then.
 void model_config_use_head_json(json_t *document, const struct head_config *head);
 
-int config_pictures(const struct model_config *config);    // of a sample: 1 without a head
-int config_state_width(const struct model_config *config); // of the rows that the head reads
+int config_pictures(const struct model_config *config);       // of a sample: 1 without a head
+int config_state_width(const struct model_config *config);    // of the rows that the head reads
 int config_patches(const struct model_config *config);        // (image_size / patch_size)²
 int config_image_tokens(const struct model_config *config);   // N, rows of the ViT: patches, and the class token
 int config_feature_tokens(const struct model_config *config); // rows of `features` per picture

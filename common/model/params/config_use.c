@@ -1,6 +1,6 @@
 // What makes two models the same, and what a run decides of a model beyond its file: the contrastive loss that it is
-// trained with, and what its weights have. Each is said twice, of a configuration in memory and of the JSON document
-// that a run keeps, which must come to the same (run/run_model.c).
+// trained with, what its weights have, and how large pictures are. Each is said twice, of a configuration in memory and
+// of the JSON document that a run keeps, which must come to the same (run/run_model.c).
 #include "model/params/config.h"
 
 #include <math.h>
@@ -63,4 +63,20 @@ void model_config_use_proj(struct model_config *config, bool proj) {
 
 void model_config_use_proj_json(json_t *document, bool proj) {
     json_object_set_new(json_object_get(model_of(document), "vision_cfg"), "attn_pool_proj", json_boolean(proj));
+}
+
+int model_config_use_image_size(struct model_config *config, int image_size) {
+    char where[64];
+    snprintf(where, sizeof where, "--image-size %d", image_size);
+    int status = model_config_check_side(where, image_size, config->vision.patch_size);
+    if (status) return status;
+    config->vision.image_size = image_size;
+    config->fingerprint = model_config_fingerprint(config);
+    return 0;
+}
+
+void model_config_use_image_size_json(json_t *document, int image_size) {
+    json_t *preprocess = json_object_get(document, "preprocess_cfg");
+    json_object_set_new(json_object_get(model_of(document), "vision_cfg"), "image_size", json_integer(image_size));
+    if (json_object_get(preprocess, "size")) json_object_set_new(preprocess, "size", json_integer(image_size));
 }

@@ -11,6 +11,8 @@
 
 // Embeddings of positions, which a file may have for another number of them (model/params/positions.h).
 enum positions { POSITIONS_NONE, POSITIONS_GRID, POSITIONS_CAPTION };
+// How those of a grid become another number (there too).
+enum resample { RESAMPLE_BICUBIC, RESAMPLE_LINEAR, RESAMPLES };
 
 // Groups of tensors that a lock never reaches, and that it reaches however many groups it leaves unlocked.
 enum { GROUP_NEVER_LOCKED = INT_MAX, GROUP_ALWAYS_LOCKED = INT_MIN };

@@ -13,6 +13,7 @@ struct params {
     int64_t bytes, scales;      // of weights that are kept in int8 (params_layout_narrow), and of their outputs
     int groups, top;            // of its tower that a lock counts, and the number of its last layer (optim/tuning.h)
     int next_group, next_layer; // while it is laid out
+    enum resample resample;     // how params_load makes grids of positions of another size
     real *master;               // [elements]
     struct narrow *narrow;      // weights of linear maps that are kept in bytes, or NULL: they are among the elements
     void *value;                // [elements] of ops->dtype; the masters themselves when that is DT_REAL

@@ -76,11 +76,10 @@ static int check_file(const struct params *params, const struct safetensors *fil
                  path, misfits);
 }
 
-static void resample(real *to, const struct param *param, const real *from, struct shape found) {
+static void say_resampled(const struct params *params, const struct param *param, struct shape found) {
     char wanted_text[SHAPE_TEXT], found_text[SHAPE_TEXT];
-    note("%s: %s in the file, resampled to %s", param->name, shape_format(found, found_text),
-         shape_format(param->shape, wanted_text));
-    positions_resample(to, param, from, found);
+    note("%s: %s in the file, resampled to %s (%s)", param->name, shape_format(found, found_text),
+         shape_format(param->shape, wanted_text), positions_rule(param, params->resample));
 }
 
 enum { PIECE = 1 << 16 }; // elements
@@ -106,7 +105,8 @@ static bool load_resampled(struct params *params, real *to, const struct param *
     size_t count = (size_t)shape_count(param->shape), found = (size_t)shape_count(tensor->shape);
     real *values = xmalloc(found * sizeof *values), *resampled = xmalloc(count * sizeof *resampled);
     dtype_convert(values, DT_REAL, tensor->data, tensor->dtype, found);
-    resample(resampled, param, values, tensor->shape);
+    say_resampled(params, param, tensor->shape);
+    positions_resample(resampled, param, params->resample, values, tensor->shape);
     params->ops->upload(params->ops, to, resampled, count * sizeof *resampled);
     free(values);
     free(resampled);

@@ -1,5 +1,5 @@
-// Resamples position embeddings as torch.nn.functional.interpolate does: each output is a weighted sum of a few inputs
-// along one axis ("taps"), a grid is resampled along one axis and then the other. params_load calls it.
+// Resamples position embeddings: each output is a weighted sum of a few inputs along one axis ("taps"), a grid is
+// resampled along one axis and then the other. params_load calls it.
 #include "model/params/positions.h"
 
 #include <math.h>
@@ -50,17 +50,29 @@ static void cubic_taps(struct taps *taps, int64_t in, int64_t out, int64_t at) {
     for (int64_t i = 0; i < taps->count; i++) taps->weight[i] /= sum;
 }
 
-static void linear_taps(struct taps *taps, int64_t in, int64_t out, int64_t at) {
-    double place = fmax(0, (double)in / (double)out * ((double)at + 0.5) - 0.5);
+// Between the two inputs that enclose a place in 0 … in − 1.
+static void enclosing_taps(struct taps *taps, int64_t in, double place) {
     taps->first = (int64_t)place;
     taps->count = taps->first + 1 < in ? 2 : 1;
     taps->weight[1] = place - (double)taps->first;
     taps->weight[0] = taps->count == 2 ? 1 - taps->weight[1] : 1;
 }
 
+// The first and the last output are the first and the last input.
+static void corner_taps(struct taps *taps, int64_t in, int64_t out, int64_t at) {
+    enclosing_taps(taps, in, out > 1 ? (double)(at * (in - 1)) / (double)(out - 1) : 0);
+}
+
+// Inputs and outputs stand in the middles of equal parts of one length.
+static void middle_taps(struct taps *taps, int64_t in, int64_t out, int64_t at) {
+    enclosing_taps(taps, in, fmax(0, (double)in / (double)out * ((double)at + 0.5) - 0.5));
+}
+
+typedef void taps_function(struct taps *taps, int64_t in, int64_t out, int64_t at);
+
 // One axis of from[outer,in,inner] → to[outer,out,inner].
-static void resample(double *to, const double *from, int64_t outer, int64_t in, int64_t out, int64_t inner,
-                     void (*taps_of)(struct taps *taps, int64_t in, int64_t out, int64_t at)) {
+static void resample_axis(double *to, const double *from, int64_t outer, int64_t in, int64_t out, int64_t inner,
+                          taps_function *taps_of) {
     struct taps taps = {.weight = xcalloc((size_t)in + 1, sizeof *taps.weight)};
     for (int64_t at = 0; at < out; at++) {
         taps_of(&taps, in, out, at);
@@ -75,22 +87,36 @@ static void resample(double *to, const double *from, int64_t outer, int64_t in, 
     free(taps.weight);
 }
 
-static void resample_grid(double *to, const double *from, int64_t in, int64_t out, int64_t D) {
+static void resample_grid(double *to, const double *from, int64_t in, int64_t out, int64_t D, taps_function *taps_of) {
     double *wide = xcalloc((size_t)(in * out * D), sizeof *wide);
-    resample(wide, from, in, in, out, D, cubic_taps);
-    resample(to, wide, 1, in, out, out * D, cubic_taps);
+    resample_axis(wide, from, in, in, out, D, taps_of);
+    resample_axis(to, wide, 1, in, out, out * D, taps_of);
     free(wide);
 }
 
-void positions_resample(real *to, const struct param *param, const real *from, struct shape found) {
+static const struct {
+    taps_function *taps_of;
+    const char *words;
+} rules[RESAMPLES] = {
+    [RESAMPLE_BICUBIC] = {cubic_taps, "bicubic, antialiased, a = -0.5, as open_clip does"},
+    [RESAMPLE_LINEAR] = {corner_taps, "linear between corners, as big_vision does"},
+};
+
+const char *positions_rule(const struct param *param, enum resample resample) {
+    return param->positions == POSITIONS_GRID ? rules[resample].words : "linear";
+}
+
+void positions_resample(real *to, const struct param *param, enum resample resample, const real *from,
+                        struct shape found) {
     int64_t rows = param->shape.dim[0], old = found.dim[0], D = found.dim[1], extra = class_rows(rows);
     double *in = xcalloc((size_t)(old * D), sizeof *in), *out = xcalloc((size_t)(rows * D), sizeof *out);
     for (int64_t i = 0; i < old * D; i++) in[i] = from[i];
     if (param->positions == POSITIONS_GRID) {
         memcpy(out, in, (size_t)(extra * D) * sizeof *out);
-        resample_grid(out + extra * D, in + extra * D, side_of(old - extra), side_of(rows - extra), D);
+        resample_grid(out + extra * D, in + extra * D, side_of(old - extra), side_of(rows - extra), D,
+                      rules[resample].taps_of);
     } else {
-        resample(out, in, 1, old, rows, D, linear_taps);
+        resample_axis(out, in, 1, old, rows, D, middle_taps);
     }
     for (int64_t i = 0; i < rows * D; i++) to[i] = (real)out[i];
     free(in);

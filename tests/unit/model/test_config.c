@@ -419,6 +419,42 @@ static void test_the_sigmoid_loss(void **state) {
     free(hub);
 }
 
+// Pictures of another size: the same of a configuration in memory as of its file, of either layout.
+static void test_another_image_size(void **state) {
+    (void)state;
+    char *hub = xformat("{\"model_cfg\": %s, \"preprocess_cfg\": {\"size\": 8}}", good);
+    const char *const files[] = {good, hub};
+    for (int i = 0; i < 2; i++) {
+        struct model_config config, written;
+        json_t *document = json_loads(files[i], 0, NULL);
+        model_config_use_image_size_json(document, 20);
+        char *text = json_dumps(document, JSON_REAL_PRECISION(17));
+        assert_int_equal(parse(&config, files[i]), 0);
+        assert_int_equal(model_config_use_image_size(&config, 20), 0);
+        assert_int_equal(parse(&written, text), 0);
+        assert_int_equal(config_patches(&config), 25);
+        assert_true(written.fingerprint == config.fingerprint && written.vision.image_size == 20);
+        if (i)
+            assert_int_equal(json_integer_value(json_object_get(json_object_get(document, "preprocess_cfg"), "size")),
+                             20);
+        free(text);
+        json_decref(document);
+    }
+    free(hub);
+}
+
+static void test_image_sizes_that_do_not_fit(void **state) {
+    (void)state;
+    struct model_config config;
+    assert_int_equal(parse(&config, good), 0);
+    uint64_t fingerprint = config.fingerprint;
+    static const int sizes[] = {3, 9, 4 * 257};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        assert_int_equal(model_config_use_image_size(&config, sizes[i]), -EXIT_USAGE);
+    assert_true(config.fingerprint == fingerprint && config.vision.image_size == 8);
+    assert_int_equal(model_config_use_image_size(&config, 4 * 256), 0);
+}
+
 // What was made for it is left alone.
 static void test_the_sigmoid_loss_of_somebody_else(void **state) {
     (void)state;
@@ -470,6 +506,8 @@ int main(void) {
         cmocka_unit_test(test_fingerprints_are_those_of_old),
         cmocka_unit_test(test_the_sigmoid_loss),
         cmocka_unit_test(test_the_sigmoid_loss_of_somebody_else),
+        cmocka_unit_test(test_another_image_size),
+        cmocka_unit_test(test_image_sizes_that_do_not_fit),
         cmocka_unit_test(test_presets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
