@@ -94,7 +94,7 @@ $(BUILD)/dist/coca-pack: $(patsubst %.c,$(BUILD)/obj/%.o,$(call stage_sources,co
 	$(LD_TAG)$(CC) $(filter-out -rdynamic,$(LDFLAGS)) -Wl,--gc-sections,--as-needed $^ $(DIST_SYSLIBS) -o $@
 dist: all $(BUILD)/dist/coca-pack $(addprefix $(BUILD)/tests/,$(DIST_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS))
 	$(Q)rm -rf dist && mkdir -p dist/bin dist/lib dist/data dist/tests dist/test-programs/gpu
-	$(Q)cp -r pipelines dist/ && cp -r data/models data/prompts dist/data/ && cp -r tests/gpu tests/parity dist/tests/
+	$(Q)cp -r pipelines dist/ && cp -r data/models data/prompts data/tasks dist/data/ && cp -r tests/gpu tests/parity dist/tests/
 	$(Q)cp $(BUILD)/bin/* dist/bin/ && cp $(BUILD)/dist/coca-pack dist/bin/
 	$(Q)cp $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) dist/test-programs/gpu/
 	$(Q)for t in $(DIST_TESTS); do mkdir -p dist/test-programs/unit/$${t%/*} && cp $(BUILD)/tests/$$t dist/test-programs/unit/$$t; done

@@ -17,7 +17,7 @@ PATH=${COCA_BIN:-$COCA_HOME/build/bin}:$COCA_HOME/bin:$PATH # bin: as `make dist
 
 # Options whose value is a path, made absolute, since stages work in the job's directory; and those without a value.
 paths='benchmark|caption|classnames|data|html|keys|losses|names|out|pretrained|results|resume|retrieval|runs|templates|tokenizer|zero-shot'
-flags='help|insecure|metrics|null|sample|texts'
+flags='help|insecure|list|metrics|null|sample|texts'
 options=() operands=() job_options=() job_settings=() job_table=''
 
 usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; } # the comment at the head of the script that runs
