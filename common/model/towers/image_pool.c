@@ -17,16 +17,12 @@ static bool has_contrastive(const struct image_pool_dims *dims) {
     return dims->kind == POOL_PARALLEL || dims->kind == POOL_CASCADE;
 }
 
-// LAION's models normalise what the pooler made of the tokens; all others the tokens.
-static bool norm_first(const struct image_pool_dims *dims) {
-    return dims->kind != POOL_SINGLE;
-}
-
 struct image_pool_dims image_pool_dims_of(const struct model_config *config) {
     const struct vision_config *vision = &config->vision;
     int64_t D = config->decoder.width, tokens = config_image_tokens(config);
     return (struct image_pool_dims){
         .kind = vision->pool,
+        .norm_first = vision->pool != POOL_SINGLE, // LAION's models normalise what the pooler made of the tokens
         .tokens = tokens,
         .W = vision->width,
         .rows = vision->pool == POOL_NONE ? tokens : vision->queries,
@@ -38,7 +34,7 @@ struct image_pool_dims image_pool_dims_of(const struct model_config *config) {
 
 void image_pool_find(struct image_pool *pool, const struct params *params, const struct model_config *config) {
     struct image_pool_dims dims = pool->dims = image_pool_dims_of(config);
-    pool->ln_post = norm_find(params, "visual", "ln_post", norm_first(&dims) ? dims.W : dims.D);
+    pool->ln_post = norm_find(params, "visual", "ln_post", dims.norm_first ? dims.W : dims.D);
     if (has_generative(&dims)) pool->generative = pooler_find(params, "visual.attn_pool", dims.generative);
     if (has_contrastive(&dims))
         pool->contrastive = pooler_find(params, "visual.attn_pool_contrastive", dims.contrastive);
@@ -87,7 +83,7 @@ static int64_t contrastive_keys(const struct image_pool_dims *dims) {
 void image_pool_plan(struct image_pool_state *state, int B, const struct image_pool_dims *dims,
                      struct planner *planner) {
     int64_t Rk = B * dims->tokens;
-    norm_plan(&state->ln_post, B * (norm_first(dims) ? dims->tokens : dims->rows), norm_first(dims) ? dims->W : dims->D,
+    norm_plan(&state->ln_post, B * (dims->norm_first ? dims->tokens : dims->rows), dims->norm_first ? dims->W : dims->D,
               planner);
     if (has_generative(dims)) pooler_plan(&state->generative, B, Rk, &dims->generative, planner);
     if (has_contrastive(dims)) {
@@ -111,8 +107,8 @@ void image_pool_plan_scratch(struct image_pool_scratch *scratch, int B, const st
         pooler_plan_scratch(&scratch->contrastive, B, B * contrastive_keys(dims), &dims->contrastive, planner);
     else
         scratch->d_rows = plan_rows(planner, B * dims->rows, dims->D);
-    if (!norm_first(dims)) scratch->d_pool = plan_rows(planner, B * dims->rows, dims->D);
-    if (norm_first(dims) && has_generative(dims)) scratch->d_x = plan_rows(planner, Rk, dims->W);
+    if (!dims->norm_first) scratch->d_pool = plan_rows(planner, B * dims->rows, dims->D);
+    if (dims->norm_first && has_generative(dims)) scratch->d_x = plan_rows(planner, Rk, dims->W);
     if (has_generative(dims)) pooler_plan_scratch(&scratch->generative, B, Rk, &dims->generative, planner);
 }
 
@@ -147,7 +143,7 @@ void image_pool_apply(struct ops *ops, const struct image_pool *pool, struct ima
     const struct image_pool_rows *made = want_features ? &pool->all : &pool->first;
     struct attention_pattern generative = generative_pattern(made, spans, B);
     const void *rows = tokens;
-    if (norm_first(dims)) {
+    if (dims->norm_first) {
         norm_apply(ops, &pool->ln_post, &state->ln_post, rows, spans.rows);
         rows = state->ln_post.out;
     }
@@ -155,7 +151,7 @@ void image_pool_apply(struct ops *ops, const struct image_pool *pool, struct ima
         pooler_apply(ops, &pool->generative, &state->generative, rows, &generative);
         rows = state->generative.out;
     }
-    if (!norm_first(dims)) {
+    if (!dims->norm_first) {
         norm_apply(ops, &pool->ln_post, &state->ln_post, rows, generative.results.rows);
         rows = state->ln_post.out;
     }
@@ -198,19 +194,19 @@ void image_pool_backward(struct ops *ops, const struct image_pool *pool, const s
                          int B, bool use_pooled) {
     const struct image_pool_dims *dims = &pool->dims;
     struct attention_pattern generative = generative_pattern(&pool->all, spans, B);
-    void *d_rows = scratch->d_rows, *d_x = norm_first(dims) ? scratch->d_x : d_tokens;
+    void *d_rows = scratch->d_rows, *d_x = dims->norm_first ? scratch->d_x : d_tokens;
     if (!has_contrastive(dims)) join_gradients(ops, pool, scratch, B, use_pooled);
     if (dims->kind == POOL_CASCADE && use_pooled) contrastive_backward(ops, pool, state, scratch, d_rows, spans, B);
-    if (!norm_first(dims)) {
+    if (!dims->norm_first) {
         norm_backward(ops, &pool->ln_post, &state->ln_post, scratch->d_pool, d_rows, state->generative.out,
                       B * dims->rows, false);
         d_rows = scratch->d_pool;
     }
     if (has_generative(dims))
         pooler_backward(ops, &pool->generative, &state->generative, &scratch->generative, d_x, d_rows,
-                        norm_first(dims) ? state->ln_post.out : tokens, &generative, false);
+                        dims->norm_first ? state->ln_post.out : tokens, &generative, false);
     else
         d_x = d_rows;
     if (dims->kind == POOL_PARALLEL && use_pooled) contrastive_backward(ops, pool, state, scratch, d_x, spans, B);
-    if (norm_first(dims)) norm_backward(ops, &pool->ln_post, &state->ln_post, d_tokens, d_x, tokens, spans.rows, false);
+    if (dims->norm_first) norm_backward(ops, &pool->ln_post, &state->ln_post, d_tokens, d_x, tokens, spans.rows, false);
 }

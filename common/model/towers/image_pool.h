@@ -5,8 +5,8 @@
 //   POOL_SINGLE    y = ln_post(attn_pool(tokens)): its first row is pooled, the others are the features
 //   POOL_NONE      y = ln_post(tokens): ditto, which are the class token and the patches
 //
-// The paper has the cascade; all four are open_clip's, LAION's weights have the single one. Behind it projection.h makes
-// the embedding, with a matrix or, where the poolers are as wide as it (vision_config.proj), without.
+// The paper has the cascade; all four are open_clip's, LAION's weights have the single one. Behind it projection.h
+// makes the embedding, with a matrix or, where the poolers are as wide as it (vision_config.proj), without.
 #pragma once
 
 #include "model/layers/pooler.h"
@@ -14,6 +14,7 @@
 
 struct image_pool_dims {
     enum pool_kind kind;
+    bool norm_first;   // ln_post stands before the poolers
     int64_t tokens, W; // of a picture, and their width
     int64_t rows;      // of a picture behind attn_pool: its queries, or the tokens
     int64_t F, D;      // feature rows of a picture, and their width

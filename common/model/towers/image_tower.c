@@ -1,13 +1,13 @@
-// The image half of towers.h: the ViT, its pooling and the projection to the embedding, over activation sets in one
-// piece of backend memory. coca-image-encode drives it, a microbatch a call; it knows nothing of steps or sockets.
-// Memory is planned twice by the same code, once to measure and once to place, so that what is announced is what is
-// taken.
+// The image half of towers.h: the ViT, its pooling and the projection to the embedding, or for a head its states alone,
+// over activation sets in one piece of backend memory. coca-image-encode drives it, a microbatch a call; it knows
+// nothing of steps or sockets. Memory is planned twice by the same code, once to measure and once to place, so that
+// what is announced is what is taken.
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "model/layers/projection.h"
 #include "model/layers/vit.h"
-#include "model/towers/image_pool.h"
+#include "model/towers/image_states.h"
 #include "model/towers/towers.h"
 
 struct image_dims {
@@ -21,6 +21,7 @@ struct image_set {
     struct vit_state vit;
     struct image_pool_state pool;
     struct projection_state projection;
+    struct image_states_state states; // with plan.states, in place of the two above
     struct ops_graph forward, backward;
     int B;
 };
@@ -29,6 +30,7 @@ struct image_scratch {
     uint8_t *pixels; // [B,S,S,3]
     uint8_t *ahead;  // [B,S,S,3] of the next forward pass
     void *d_tokens;  // [B·N,W]
+    void *d_states;  // [B·N,W], with plan.states
     struct projection_scratch projection;
     struct image_pool_scratch pool;
     struct vit_scratch vit;
@@ -53,6 +55,7 @@ struct image_tower {
     struct vit vit;
     struct image_pool pool;
     struct linear proj;
+    struct image_states states; // with plan.states, in place of the two above
     void *memory;
 };
 
@@ -65,27 +68,39 @@ static size_t pixel_bytes(const struct image_tower *tower, int B) {
     return (size_t)(B * S * S * 3);
 }
 
-static void plan_set(struct image_set *set, int B, const struct image_dims *dims, struct planner *planner) {
+static void plan_set(struct image_set *set, const struct image_tower *tower, struct planner *planner) {
+    const struct image_dims *dims = &tower->dims;
+    int B = tower->plan.batch;
     vit_plan(&set->vit, B, &dims->vit, planner);
-    image_pool_plan(&set->pool, B, &dims->pool, planner);
-    projection_plan(&set->projection, B, dims->E, planner);
+    if (tower->plan.states) {
+        image_states_plan(&set->states, set->vit.transformer.out, B, &dims->pool, planner);
+    } else {
+        image_pool_plan(&set->pool, B, &dims->pool, planner);
+        projection_plan(&set->projection, B, dims->E, planner);
+    }
 }
 
 static void plan_lists(struct image_tower *tower, struct planner *planner) {
     int B = tower->plan.batch;
     spans_plan(&tower->tokens, B, (int)tower->dims.pool.tokens, planner);
     vit_embedding_plan_lists(&tower->vit.embedding, B, &tower->dims.vit.embedding, planner);
-    image_pool_plan_lists(&tower->pool, B, &tower->dims.pool, planner);
+    if (!tower->plan.states) image_pool_plan_lists(&tower->pool, B, &tower->dims.pool, planner);
 }
 
 // Between the two only d_tokens lives on.
-// The pooling's scratch and the ViT's share their place: one is done when the other begins.
-static void plan_backward(struct image_scratch *scratch, int B, const struct image_dims *dims,
-                          struct planner *planner) {
+// The scratch of what stands behind the ViT and the ViT's share their place: one is done when the other begins.
+static void plan_backward(struct image_tower *tower, struct planner *planner) {
+    struct image_scratch *scratch = &tower->scratch;
+    const struct image_dims *dims = &tower->dims;
+    int B = tower->plan.batch;
     scratch->d_tokens = plan_rows(planner, B * dims->pool.tokens, dims->pool.W);
     size_t mark = arena_mark(planner->arena);
-    projection_plan_scratch(&scratch->projection, B, dims->E, planner);
-    image_pool_plan_scratch(&scratch->pool, B, &dims->pool, planner);
+    if (tower->plan.states) {
+        scratch->d_states = image_states_plan_scratch(scratch->d_tokens, B, &dims->pool, planner);
+    } else {
+        projection_plan_scratch(&scratch->projection, B, dims->E, planner);
+        image_pool_plan_scratch(&scratch->pool, B, &dims->pool, planner);
+    }
     arena_reset(planner->arena, mark);
     vit_plan_scratch(&scratch->vit, B, &dims->vit, planner);
 }
@@ -98,14 +113,14 @@ static void plan_memory(struct image_tower *tower, struct arena *arena, const st
     int B = tower->plan.batch;
     plan_lists(tower, &planner);
     for (int i = 0; i < tower->plan.sets; i++) {
-        plan_set(&tower->set[i], B, &tower->dims, &planner);
+        plan_set(&tower->set[i], tower, &planner);
         plan_seal(&planner); // sets are filled in any order
     }
     if (ops->queued) tower->scratch.ahead = arena_take(arena, pixel_bytes(tower, B));
     size_t mark = arena_mark(arena);
     tower->scratch.pixels = arena_take(arena, pixel_bytes(tower, B));
     arena_reset(arena, mark);
-    if (tower->plan.train) plan_backward(&tower->scratch, B, &tower->dims, &planner);
+    if (tower->plan.train) plan_backward(tower, &planner);
 }
 
 // A tower without parameters and memory, which can be planned.
@@ -136,6 +151,10 @@ int64_t image_tower_bytes(const struct model_config *config, const struct ops *o
 static void find_layers(struct image_tower *tower) {
     const struct params *params = tower->params;
     vit_find(&tower->vit, params, &tower->config);
+    if (tower->plan.states) {
+        image_states_find(&tower->states, params, &tower->dims.pool);
+        return;
+    }
     image_pool_find(&tower->pool, params, &tower->config);
     if (tower->config.vision.proj)
         tower->proj = linear_matrix(params_weight(params, "visual.proj"), tower->dims.pool.D, tower->dims.E);
@@ -146,7 +165,7 @@ static void fill_lists(struct image_tower *tower) {
     int B = tower->plan.batch;
     spans_fill(ops, &tower->tokens, B, tower->tokens.max);
     vit_embedding_fill_lists(ops, &tower->vit.embedding, B);
-    image_pool_fill_lists(ops, &tower->pool, B);
+    if (!tower->plan.states) image_pool_fill_lists(ops, &tower->pool, B);
 }
 
 struct image_tower *image_tower_new(const struct model_config *config, struct params *params, struct tower_plan plan) {
@@ -198,8 +217,9 @@ static size_t feature_bytes(const struct image_tower *tower, int B) {
     return (size_t)(B * dims->F * dims->D) * dtype_size(tower->params->ops->dtype);
 }
 
-// Between pixels and the embedding's projection, which goes to the host and so cannot be among recorded operations. The
-// graph's key is all that the operations depend on; the set, whose places they name, has a graph of its own.
+// Between pixels and states or the embedding's projection, which goes to the host and so cannot be among recorded
+// operations. The graph's key is all that the operations depend on; the set, whose places they name, has a graph of its
+// own.
 static void run_forward(struct image_tower *tower, struct image_set *set, bool want_features, bool want_embedding) {
     struct ops *ops = tower->params->ops;
     struct attention_pattern vit = vit_pattern(tower, set->B);
@@ -207,8 +227,11 @@ static void run_forward(struct image_tower *tower, struct image_set *set, bool w
     ops->graph_begin(ops, &set->forward, set->B * 4 + want_features * 2 + want_embedding, &issued);
     if (issued) return;
     vit_apply(ops, &tower->vit, &set->vit, tower->scratch.pixels, &vit);
-    image_pool_apply(ops, &tower->pool, &set->pool, set->vit.transformer.out, vit.keys, set->B, want_features,
-                     want_embedding);
+    if (tower->plan.states)
+        image_states_apply(ops, &tower->states, &set->states, set->vit.transformer.out, vit.keys.rows);
+    else
+        image_pool_apply(ops, &tower->pool, &set->pool, set->vit.transformer.out, vit.keys, set->B, want_features,
+                         want_embedding);
     ops->graph_end(ops, &set->forward);
 }
 
@@ -253,6 +276,16 @@ void image_tower_forward(struct image_tower *tower, int index, int B, const uint
     image_tower_results(tower, index, features, embedding);
 }
 
+static size_t state_bytes(const struct image_tower *tower, int B) {
+    const struct image_pool_dims *dims = &tower->dims.pool;
+    return (size_t)(B * dims->tokens * dims->W) * dtype_size(tower->params->ops->dtype);
+}
+
+void image_tower_states(struct image_tower *tower, int index, void *states) {
+    const struct image_set *set = &tower->set[index];
+    tower->params->ops->download(tower->params->ops, states, set->states.out, state_bytes(tower, set->B));
+}
+
 // No gradient is a gradient of zeros: with the caption loss off the features' way back still carries the embedding's,
 // in the cascade through the features themselves.
 static void take_d_features(struct image_tower *tower, const void *d_features, int B) {
@@ -264,15 +297,21 @@ static void take_d_features(struct image_tower *tower, const void *d_features, i
         ops->zero(ops, tower->scratch.pool.d_features, bytes);
 }
 
+// From the gradients behind the ViT, which lie in the scratch, back to the pixels.
 static void run_backward(struct image_tower *tower, struct image_set *set, bool embedding) {
     struct ops *ops = tower->params->ops;
     struct image_scratch *scratch = &tower->scratch;
     struct attention_pattern vit = vit_pattern(tower, set->B);
+    const void *tokens = set->vit.transformer.out;
     bool issued;
     ops->graph_begin(ops, &set->backward, set->B * 2 + embedding, &issued);
     if (issued) return;
-    image_pool_backward(ops, &tower->pool, &set->pool, &scratch->pool, scratch->d_tokens, set->vit.transformer.out,
-                        vit.keys, set->B, embedding);
+    if (tower->plan.states)
+        image_states_backward(ops, &tower->states, &set->states, scratch->d_tokens, scratch->d_states, tokens,
+                              vit.keys.rows);
+    else
+        image_pool_backward(ops, &tower->pool, &set->pool, &scratch->pool, scratch->d_tokens, tokens, vit.keys, set->B,
+                            embedding);
     vit_backward(ops, &tower->vit, &set->vit, &scratch->vit, scratch->d_tokens, &vit);
     ops->graph_end(ops, &set->backward);
 }
@@ -287,4 +326,11 @@ void image_tower_backward(struct image_tower *tower, int index, const void *d_fe
         projection_backward(ops, projection_of(tower), &set->projection, &scratch->projection, scratch->pool.d_pooled,
                             d_embedding, set->pool.pooled, set->B);
     run_backward(tower, set, d_embedding != NULL);
+}
+
+void image_tower_states_backward(struct image_tower *tower, int index, const void *d_states) {
+    struct ops *ops = tower->params->ops;
+    struct image_set *set = &tower->set[index];
+    ops->upload(ops, tower->scratch.d_states, d_states, state_bytes(tower, set->B));
+    run_backward(tower, set, false);
 }

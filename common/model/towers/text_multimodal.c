@@ -68,7 +68,6 @@ void multimodal_plan(struct multimodal_state *state, const struct text_rows *row
     state->features = plan_rows(planner, Rk, dims->D);
     state->in = plan_rows(planner, R, dims->D);
     norm_plan(&state->ln_final, R, dims->D, planner);
-    caption_head_plan(&state->head, R, dims->V, planner);
     state->out = state->in;
     for (int i = 0; i < dims->layers; i++) {
         size_t mark = arena_mark(planner->arena);

@@ -43,7 +43,6 @@ struct multimodal_state {
     struct decoder_layer_state *layer; // [layers]
     void *out;                         // [R,D]
     struct norm_state ln_final;
-    struct caption_scratch head;
 };
 
 struct multimodal_scratch {

@@ -1,49 +1,23 @@
 // The text half of towers.h: the unimodal half, the multimodal half and the caption head, over ragged rows. The
 // protocol decides its shape: no gradient exists before the text embeddings of all microbatches are known, so the
 // unimodal half runs forward for all microbatches and its activations wait in sets, while the multimodal half goes
-// forward and back at once when a picture's features arrive. coca-text-decode drives it.
+// forward and back at once when a picture's features arrive; for a head, text_states.c has it in two calls.
+// coca-text-decode drives it.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/towers/graph_table.h"
-#include "model/towers/text_multimodal.h"
-#include "model/towers/text_unimodal.h"
-#include "model/towers/towers.h"
-
-// The unimodal activations of one microbatch. The multimodal half runs forward and backward in one call, so its
-// activations are the tower's, and all that outlives the call is the gradient of the token states.
-struct text_set {
-    struct text_rows rows;
-    struct unimodal_state state;
-    void *d_states;    // [targets,D]
-    bool has_d_states; // since the last forward pass
-    struct graph_table unimodal, multimodal, backward;
-};
-
-struct text_tower {
-    struct model_config config;
-    struct tower_plan plan;
-    struct unimodal_dims unimodal_dims;
-    struct multimodal_dims multimodal_dims;
-    struct text_set *set; // [sets]
-    struct multimodal_state multimodal_state;
-    struct multimodal_scratch multimodal_scratch;
-    struct unimodal_scratch unimodal_scratch;
-
-    struct params *params;
-    struct unimodal unimodal;
-    struct multimodal multimodal;
-    void *memory;
-};
+#include "model/towers/text_tower_private.h"
 
 static void plan_set(struct text_set *set, const struct text_tower *tower, struct planner *planner) {
     text_rows_plan(&set->rows, planner);
     if (planner->train) set->d_states = plan_rows(planner, set->rows.most_targets, tower->multimodal_dims.D);
     unimodal_plan(&set->state, &set->rows, &tower->unimodal_dims, planner);
+    if (tower->plan.states) multimodal_plan(set->decoder, &set->rows, &tower->multimodal_dims, planner);
 }
 
-// The multimodal half and the unimodal backward pass never run at the same time and share their place.
+// The multimodal half and the unimodal backward pass never run at the same time and share their place: all of that half
+// where a call is done with it, else what is not in the sets.
 static void plan_memory(struct text_tower *tower, struct arena *arena, enum dtype dtype) {
     struct planner planner = {arena, dtype, tower->plan.train};
     const struct text_rows *rows = &tower->set[0].rows; // as large as any set's
@@ -52,7 +26,8 @@ static void plan_memory(struct text_tower *tower, struct arena *arena, enum dtyp
         plan_seal(&planner); // sets are filled in any order
     }
     size_t mark = arena_mark(arena);
-    multimodal_plan(&tower->multimodal_state, rows, &tower->multimodal_dims, &planner);
+    caption_head_plan(&tower->head, rows->most_targets, tower->multimodal_dims.V, &planner);
+    if (!tower->plan.states) multimodal_plan(tower->decoder, rows, &tower->multimodal_dims, &planner);
     if (!tower->plan.train) return;
     multimodal_plan_scratch(&tower->multimodal_scratch, rows, &tower->multimodal_dims, &planner);
     arena_reset(arena, mark);
@@ -64,6 +39,18 @@ static void init_set(struct text_set *set, const struct model_config *config, co
     transformer_state_init(&set->state.transformer, config->text.layers);
 }
 
+// Sets of multimodal activations.
+static int decoders(const struct text_tower *tower) {
+    return tower->plan.states ? tower->plan.sets : 1;
+}
+
+static void init_decoders(struct text_tower *tower) {
+    int count = decoders(tower);
+    tower->decoder = xcalloc((size_t)count, sizeof *tower->decoder);
+    for (int i = 0; i < count; i++) multimodal_state_init(&tower->decoder[i], tower->config.decoder.layers);
+    for (int i = 0; i < tower->plan.sets; i++) tower->set[i].decoder = &tower->decoder[i % count];
+}
+
 // A tower without parameters and memory, which can be planned.
 static struct text_tower *skeleton(const struct model_config *config, const struct ops *ops, struct tower_plan plan) {
     struct text_tower *tower = xcalloc(1, sizeof *tower);
@@ -73,7 +60,7 @@ static struct text_tower *skeleton(const struct model_config *config, const stru
     tower->multimodal_dims = multimodal_dims_of(config);
     tower->set = xcalloc((size_t)plan.sets, sizeof *tower->set);
     for (int i = 0; i < plan.sets; i++) init_set(&tower->set[i], config, ops, plan.batch);
-    multimodal_state_init(&tower->multimodal_state, config->decoder.layers);
+    init_decoders(tower);
     return tower;
 }
 
@@ -111,13 +98,15 @@ static void release_set(struct text_set *set, const struct params *params) {
     if (!params) return;
     graph_table_release(&set->unimodal, params->ops);
     graph_table_release(&set->multimodal, params->ops);
+    graph_table_release(&set->multimodal_backward, params->ops);
     graph_table_release(&set->backward, params->ops);
 }
 
 void text_tower_free(struct text_tower **tower) {
     if (!*tower) return;
     for (int i = 0; i < (*tower)->plan.sets; i++) release_set(&(*tower)->set[i], (*tower)->params);
-    multimodal_state_release(&(*tower)->multimodal_state);
+    for (int i = 0; i < decoders(*tower); i++) multimodal_state_release(&(*tower)->decoder[i]);
+    free((*tower)->decoder);
     unimodal_release(&(*tower)->unimodal);
     multimodal_release(&(*tower)->multimodal);
     if ((*tower)->memory) ops_release((*tower)->params->ops, (*tower)->memory);
@@ -126,10 +115,7 @@ void text_tower_free(struct text_tower **tower) {
     *tower = NULL;
 }
 
-// Operations take row counts and bounds as arguments and everything else from lists in the set's memory. So these
-// numbers and which branches run decide whether recorded operations may run again.
-// With what else the pass depends on.
-static struct graph_key key_of(const struct text_rows *rows, int with) {
+struct graph_key text_key(const struct text_rows *rows, int with) {
     return (struct graph_key){
         {rows->B, rows->states, rows->targets, rows->state_max, rows->target_max, rows->masked, with}};
 }
@@ -137,7 +123,7 @@ static struct graph_key key_of(const struct text_rows *rows, int with) {
 static void run_unimodal(struct text_tower *tower, struct text_set *set) {
     struct ops *ops = tower->params->ops;
     bool issued;
-    graph_table_begin(&set->unimodal, ops, key_of(&set->rows, 0), &issued);
+    graph_table_begin(&set->unimodal, ops, text_key(&set->rows, 0), &issued);
     if (issued) return;
     unimodal_apply(ops, &tower->unimodal, &set->state, &set->rows);
     graph_table_end(&set->unimodal, ops);
@@ -154,7 +140,7 @@ int text_tower_forward(struct text_tower *tower, int index, int B, const int32_t
     return 0;
 }
 
-static size_t feature_bytes(const struct text_tower *tower, const struct text_set *set) {
+size_t text_feature_bytes(const struct text_tower *tower, const struct text_set *set) {
     const struct multimodal_dims *dims = &tower->multimodal_dims;
     return (size_t)(set->rows.B * dims->N * dims->D) * dtype_size(tower->params->ops->dtype);
 }
@@ -169,23 +155,26 @@ static void spread_logits(float *to, const char *from, const struct text_rows *r
             if (*target++ >= 0) dtype_convert(to + t * V, DT_F32, from, dtype, (size_t)V);
 }
 
+void text_run_head(struct text_tower *tower, struct text_set *set, void *d_norm, void *logits) {
+    caption_head_run(tower->params->ops, &tower->multimodal.text_projection, &tower->head, d_norm, logits,
+                     set->decoder->ln_final.out, text_rows_list(&set->rows, ROW_TARGET), set->rows.targets);
+}
+
 // Between the features and their gradient. logits as caption_head_run has them.
 static void multimodal(struct text_tower *tower, struct text_set *set, void *logits, bool backward) {
     struct ops *ops = tower->params->ops;
-    const struct text_rows *rows = &set->rows;
-    struct multimodal_state *state = &tower->multimodal_state;
     struct multimodal_scratch *scratch = &tower->multimodal_scratch;
-    multimodal_apply(ops, &tower->multimodal, state, set->state.transformer.out, rows);
-    caption_head_run(ops, &tower->multimodal.text_projection, &state->head, backward ? scratch->d_norm : NULL, logits,
-                     state->ln_final.out, text_rows_list(rows, ROW_TARGET), rows->targets);
-    if (backward) multimodal_backward(ops, &tower->multimodal, state, scratch, set->d_states, rows);
+    multimodal_apply(ops, &tower->multimodal, set->decoder, set->state.transformer.out, &set->rows);
+    text_run_head(tower, set, backward ? scratch->d_norm : NULL, logits);
+    if (backward) multimodal_backward(ops, &tower->multimodal, set->decoder, scratch, set->d_states, &set->rows);
 }
 
 // Without logits nothing goes to the host in between, so the operations may be recorded; with them they are not.
 static void run_multimodal(struct text_tower *tower, struct text_set *set, bool backward) {
     struct ops *ops = tower->params->ops;
     bool issued;
-    graph_table_begin(&set->multimodal, ops, key_of(&set->rows, backward), &issued);
+    graph_table_begin(&set->multimodal, ops, text_key(&set->rows, backward ? TEXT_PASS_TRAINING : TEXT_PASS_LOSS),
+                      &issued);
     if (issued) return;
     multimodal(tower, set, NULL, backward);
     graph_table_end(&set->multimodal, ops);
@@ -207,10 +196,9 @@ struct caption_result text_tower_caption(struct text_tower *tower, int index, co
                                          void *d_features, float *logits) {
     struct ops *ops = tower->params->ops;
     struct text_set *set = &tower->set[index];
-    struct multimodal_state *state = &tower->multimodal_state;
-    size_t bytes = feature_bytes(tower, set);
-    ops->upload(ops, state->features, features, bytes);
-    caption_head_begin(ops, &state->head, scale);
+    size_t bytes = text_feature_bytes(tower, set);
+    ops->upload(ops, set->decoder->features, features, bytes);
+    caption_head_begin(ops, &tower->head, scale);
     if (logits)
         run_with_logits(tower, set, logits, d_features != NULL);
     else
@@ -219,13 +207,13 @@ struct caption_result text_tower_caption(struct text_tower *tower, int index, co
         ops->download(ops, d_features, tower->multimodal_scratch.d_features, bytes);
         set->has_d_states = true;
     }
-    return (struct caption_result){caption_head_total(ops, &state->head), set->rows.counted};
+    return (struct caption_result){caption_head_total(ops, &tower->head), set->rows.counted};
 }
 
 static void run_backward(struct text_tower *tower, struct text_set *set, bool embedding) {
     struct ops *ops = tower->params->ops;
     bool issued;
-    graph_table_begin(&set->backward, ops, key_of(&set->rows, set->has_d_states * 2 + embedding), &issued);
+    graph_table_begin(&set->backward, ops, text_key(&set->rows, set->has_d_states * 2 + embedding), &issued);
     if (issued) return;
     unimodal_backward(ops, &tower->unimodal, &set->state, &tower->unimodal_scratch,
                       set->has_d_states ? set->d_states : NULL, embedding, &set->rows);
@@ -246,8 +234,7 @@ int64_t text_state_bytes(const struct model_config *config, enum dtype dtype, in
     return (int64_t)batch * (config->text.context_length - 1) * config->text.width * (int64_t)dtype_size(dtype);
 }
 
-// Of so many target rows.
-static size_t d_states_bytes(const struct text_tower *tower, int64_t rows) {
+size_t text_row_bytes(const struct text_tower *tower, int64_t rows) {
     return (size_t)(rows * tower->multimodal_dims.D) * dtype_size(tower->params->ops->dtype);
 }
 
@@ -255,14 +242,18 @@ static size_t d_states_bytes(const struct text_tower *tower, int64_t rows) {
 // what is kept needs room for captions only.
 void text_tower_save_state_gradient(struct text_tower *tower, int index, void *host) {
     const struct text_set *set = &tower->set[index];
-    tower->params->ops->download(tower->params->ops, host, set->d_states, d_states_bytes(tower, set->rows.captioned));
+    tower->params->ops->download(tower->params->ops, host, set->d_states, text_row_bytes(tower, set->rows.captioned));
+}
+
+void text_take_rows(struct text_tower *tower, struct text_set *set, const void *host) {
+    struct ops *ops = tower->params->ops;
+    size_t captions = text_row_bytes(tower, set->rows.captioned), all = text_row_bytes(tower, set->rows.targets);
+    ops->upload(ops, set->d_states, host, captions);
+    ops->zero(ops, (char *)set->d_states + captions, all - captions);
 }
 
 void text_tower_load_state_gradient(struct text_tower *tower, int index, const void *host) {
     struct text_set *set = &tower->set[index];
-    struct ops *ops = tower->params->ops;
-    size_t captions = d_states_bytes(tower, set->rows.captioned), all = d_states_bytes(tower, set->rows.targets);
-    ops->upload(ops, set->d_states, host, captions);
-    ops->zero(ops, (char *)set->d_states + captions, all - captions);
+    text_take_rows(tower, set, host);
     set->has_d_states = true;
 }

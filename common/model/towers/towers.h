@@ -39,9 +39,9 @@ void image_tower_fetch(struct image_tower *tower, int B, const uint8_t *pixels);
 void image_tower_backward(struct image_tower *tower, int set, const void *d_features, const float *d_embedding);
 
 // With plan.states: the tower ends with its tokens, as the first pooler would read them (behind ln_post, but where that
-// stands behind the one pooler); no poolers, no features, no embedding. pixels → states [B·N,W] of the compute type,
-// N = config_image_tokens; and back.
-void image_tower_states(struct image_tower *tower, int set, int B, const uint8_t *pixels, void *states);
+// stands behind the one pooler); no poolers, no features, no embedding. Behind image_tower_begin(…, false, false), in
+// the place of image_tower_results: states [B·N,W] of the compute type, N = config_image_tokens. And back.
+void image_tower_states(struct image_tower *tower, int set, void *states);
 void image_tower_states_backward(struct image_tower *tower, int set, const void *d_states);
 
 struct text_tower *text_tower_new(const struct model_config *config, struct params *params, struct tower_plan plan);
