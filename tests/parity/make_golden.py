@@ -180,8 +180,8 @@ def pooler(w, prefix, tokens, heads):
     return attention(w, f"{prefix}.attn", query, norm(w, f"{prefix}.ln_k", tokens), heads)
 
 
-def encode_image(w, config, pixels):
-    """pixels u8 [B,S,S,3] → features [B,Q,D], embedding [B,E]."""
+def image_states(w, config, pixels):
+    """pixels u8 [B,S,S,3] → tokens behind ln_post [B,N,W]."""
     v = config["vision_cfg"]
     x = ((pixels.double() / 255 - MEAN) / STD).permute(0, 3, 1, 2)
     x = F.conv2d(x, w["visual.conv1.weight"], stride=v["patch_size"]).flatten(2).transpose(1, 2)
@@ -189,9 +189,14 @@ def encode_image(w, config, pixels):
     for i in range(v["layers"]):
         prefix = f"visual.transformer.resblocks.{i}"
         x = mlp(w, prefix, self_attention(w, prefix, x, v["width"] // v["head_width"]))
-    x = norm(w, "visual.ln_post", x)
-    features = pooler(w, "visual.attn_pool", x, v["attn_pooler_heads"])
-    pooled = pooler(w, "visual.attn_pool_contrastive", features, v["attn_pooler_heads"])[:, 0]
+    return norm(w, "visual.ln_post", x)
+
+
+def encode_image(w, config, pixels):
+    """pixels u8 [B,S,S,3] → features [B,Q,D], embedding [B,E]."""
+    heads = config["vision_cfg"]["attn_pooler_heads"]
+    features = pooler(w, "visual.attn_pool", image_states(w, config, pixels), heads)
+    pooled = pooler(w, "visual.attn_pool_contrastive", features, heads)[:, 0]
     return features, F.normalize(pooled @ w["visual.proj"], dim=-1)
 
 
@@ -210,8 +215,8 @@ def encode_text(w, config, tokens):
     return x[:, :T], F.normalize(cls @ w["text.text_projection"], dim=-1)
 
 
-def decode(w, config, states, features):
-    """states [B,n,D] → logits [B,n,V]."""
+def multimodal(w, config, states, features):
+    """states [B,n,D] → outputs behind ln_final [B,n,D]."""
     heads = config["multimodal_cfg"]["heads"]
     causal = torch.ones(states.shape[1], states.shape[1], dtype=torch.bool).tril()
     x = states
@@ -221,7 +226,12 @@ def decode(w, config, states, features):
         x = x + attention(w, f"{cross}.attn", norm(w, f"{cross}.ln_1", x), norm(w, f"{cross}.ln_1_kv", features),
                           heads)
         x = mlp(w, cross, x)
-    return norm(w, "text_decoder.ln_final", x) @ w["text_decoder.text_projection"]
+    return norm(w, "text_decoder.ln_final", x)
+
+
+def decode(w, config, states, features):
+    """states [B,n,D] → logits [B,n,V]."""
+    return multimodal(w, config, states, features) @ w["text_decoder.text_projection"]
 
 
 def forward(w, config, training, batch):
