@@ -16,7 +16,9 @@
 #define TOKENS_MAX (1 << 16) // of a caption, a picture or a pooler
 #define VOCABULARY_MAX (1 << 22)
 #define MLP_RATIO_MAX 64
-#define LOGIT_MAX 100 // of scale and bias at first, either side of 0
+#define CLASSES_MAX (1 << 20)
+#define FRAMES_MAX 256 // of a video, as --frames has it
+#define LOGIT_MAX 100  // of scale and bias at first, either side of 0
 
 static const float clip_mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
 static const float clip_std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
@@ -290,6 +292,44 @@ static void read_logits(struct model_config *config, struct section *section) {
     config->init_logit_bias = read_logit(section, "init_logit_bias", 0);
 }
 
+// Every task but one has its number of pictures, which need not stand here; a video has as many as it was trained with.
+static void read_pictures(struct head_config *head, struct section *section) {
+    int own = tasks[head->task].pictures;
+    head->pictures =
+        own ? read_size(section, "pictures", own, FRAMES_MAX) : read_needed(section, "pictures", FRAMES_MAX);
+    if (!section->fields.status && own && head->pictures != own)
+        section->fields.status = error(EXIT_USAGE, "%s: pictures is %d, and a sample of the task %s has %d",
+                                       section->where, head->pictures, tasks[head->task].name, own);
+}
+
+static void read_task(struct head_config *head, struct section *section) {
+    const char *name = json_fields_text(&section->fields, "task", "");
+    head->task = task_find(name);
+    if (section->fields.status || (head->task != TASK_NONE && head->task != TASKS)) return;
+    const char *words = &TASK_WORDS[sizeof "none"]; // behind that one
+    section->fields.status =
+        error(EXIT_USAGE, "%s: \"task\" is \"%s\"; it must be one of %s", section->where, name, words);
+}
+
+// A model without a head has no head_cfg, or null.
+static int read_head(struct model_config *config, const json_t *object, const char *what) {
+    struct head_config *head = &config->head;
+    struct section section;
+    if (!object) return 0;
+    section_begin(&section, object, what, "head_cfg");
+    read_task(head, &section);
+    if (section.fields.status) return section.fields.status;
+    head->classes = read_needed(&section, "classes", CLASSES_MAX);
+    head->queries = read_size(&section, "queries", 1, TOKENS_MAX);
+    head->heads = read_size(&section, "heads", 8, WIDTH_MAX);
+    read_pictures(head, &section);
+    int status = json_fields_end(&section.fields), width = config_state_width(config);
+    if (!status && width % head->heads)
+        return error(EXIT_USAGE, "%s: heads, %d, does not divide the width of the states that the task %s reads, %d",
+                     section.where, head->heads, tasks[head->task].name, width);
+    return status;
+}
+
 static int read_model(struct model_config *config, const json_t *object, const char *what) {
     struct section section;
     section_begin(&section, object, what, "");
@@ -302,9 +342,11 @@ static int read_model(struct model_config *config, const json_t *object, const c
     read_logits(config, &section);
     int64_t pad = config->family == FAMILY_OPEN_CLIP ? json_fields_int(fields, "pad_id", -1, 0, VOCABULARY_MAX) : -1;
     const json_t *vision = json_fields_object(fields, "vision_cfg"), *text = json_fields_object(fields, "text_cfg");
-    const json_t *decoder = json_fields_object(fields, "multimodal_cfg");
+    const json_t *decoder = json_fields_object(fields, "multimodal_cfg"),
+                 *head = json_fields_object(fields, "head_cfg");
     status = section_end(&section, SECTION_MODEL, config->family);
     if (!status) status = read_towers(config, &section, vision, text, decoder, what);
+    if (!status) status = read_head(config, head, what);
     if (!status && pad >= 0 && pad != config->text.pad_id)
         return refuse(&section, "pad_id, of losses, differs from text_cfg's, of masks; give both the same");
     return status;
@@ -361,6 +403,19 @@ int model_config_read(struct model_config *config, const char *path) {
     if (!status) status = model_config_parse(config, text.bytes ? text.bytes : "", text.size, path);
     buffer_release(&text);
     return status;
+}
+
+int config_pictures(const struct model_config *config) {
+    return config->head.task == TASK_NONE ? 1 : config->head.pictures;
+}
+
+int config_joined(const struct model_config *config) {
+    return tasks[config->head.task].joined ? config_pictures(config) : 1;
+}
+
+// The image tower's tokens leave it before its poolers, the text tower's rows at the decoder's end.
+int config_state_width(const struct model_config *config) {
+    return tasks[config->head.task].reads_text ? config->decoder.width : config->vision.width;
 }
 
 int config_patches(const struct model_config *config) {

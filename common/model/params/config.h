@@ -115,10 +115,13 @@ int model_config_check_side(const char *where, int image_size, int patch_size);
 int model_config_use_image_size(struct model_config *config, int image_size);
 void model_config_use_image_size_json(json_t *document, int image_size);
 
-// Gives a file's JSON document a head, or another one; model_config_read takes it then.
+// Gives a model a head, another one, or with TASK_NONE none. The same for a file's JSON document, which
+// model_config_read takes then.
+void model_config_use_head(struct model_config *config, const struct head_config *head);
 void model_config_use_head_json(json_t *document, const struct head_config *head);
 
 int config_pictures(const struct model_config *config);       // of a sample: 1 without a head
+int config_joined(const struct model_config *config);         // J, vectors of a sample that the classifier reads
 int config_state_width(const struct model_config *config);    // of the rows that the head reads
 int config_patches(const struct model_config *config);        // (image_size / patch_size)²
 int config_image_tokens(const struct model_config *config);   // N, rows of the ViT: patches, and the class token

@@ -1,6 +1,6 @@
 // What makes two models the same, and what a run decides of a model beyond its file: the contrastive loss that it is
-// trained with, what its weights have, and how large pictures are. Each is said twice, of a configuration in memory and
-// of the JSON document that a run keeps, which must come to the same (run/run_model.c).
+// trained with, what its weights have, how large pictures are, and a head. Each is said twice, of a configuration in
+// memory and of the JSON document that a run keeps, which must come to the same (run/run_model.c).
 #include "model/params/config.h"
 
 #include <math.h>
@@ -17,6 +17,7 @@ uint64_t model_config_fingerprint(const struct model_config *c) {
     const struct vision_config *v = &c->vision;
     const struct text_config *t = &c->text;
     const struct decoder_config *d = &c->decoder;
+    const struct head_config *h = &c->head;
     buffer_format(&text, "%d %d %d;", c->family, c->embed_dim, c->activation);
     buffer_format(&text, "%d %d %d %d %d %.17g %d %d %d %d %d;", v->image_size, v->patch_size, v->width, v->layers,
                   v->head_width, v->mlp_ratio, v->class_token, v->ln_pre, v->pool, v->queries, v->pooler_heads);
@@ -29,6 +30,9 @@ uint64_t model_config_fingerprint(const struct model_config *c) {
     if (c->logit_bias || c->init_logit_scale != CLIP_LOGIT_SCALE)
         buffer_format(&text, ";%.17g %d %.17g", c->init_logit_scale, c->logit_bias, c->init_logit_bias);
     if (!v->proj) buffer_format(&text, "; no proj");
+    if (h->task != TASK_NONE)
+        buffer_format(&text, "; head %s %d %d %d %d", tasks[h->task].name, h->classes, h->queries, h->heads,
+                      h->pictures);
     uint64_t hash = hash_bytes(text.bytes, text.size, 0);
     buffer_release(&text);
     return hash;
@@ -79,4 +83,21 @@ void model_config_use_image_size_json(json_t *document, int image_size) {
     json_t *preprocess = json_object_get(document, "preprocess_cfg");
     json_object_set_new(json_object_get(model_of(document), "vision_cfg"), "image_size", json_integer(image_size));
     if (json_object_get(preprocess, "size")) json_object_set_new(preprocess, "size", json_integer(image_size));
+}
+
+void model_config_use_head(struct model_config *config, const struct head_config *head) {
+    config->head = *head;
+    config->fingerprint = model_config_fingerprint(config);
+}
+
+// A head of no task is none.
+void model_config_use_head_json(json_t *document, const struct head_config *head) {
+    json_t *model = model_of(document);
+    if (head->task == TASK_NONE)
+        json_object_del(model, "head_cfg");
+    else
+        json_object_set_new(model, "head_cfg",
+                            json_pack("{s:s, s:i, s:i, s:i, s:i}", "task", tasks[head->task].name, "classes",
+                                      head->classes, "queries", head->queries, "heads", head->heads, "pictures",
+                                      head->pictures));
 }

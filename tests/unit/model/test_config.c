@@ -473,6 +473,104 @@ static void test_the_sigmoid_loss_of_somebody_else(void **state) {
     free(text);
 }
 
+// `text` as the head of a model, of either family.
+static char *headed(bool paper, const char *text) {
+    char *head = xformat(paper ? "\"embed_dim\": 9, \"head_cfg\": %s" : "\"embed_dim\": 16, \"head_cfg\": %s", text);
+    char *model = paper ? with("\"embed_dim\": 9", head) : open_clip_with("\"embed_dim\": 16", head);
+    free(head);
+    return model;
+}
+
+static void test_heads_are_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        struct head_config head;
+        int pictures, joined, width;
+    } row[] = {
+        {"null", {TASK_NONE, 0, 0, 0, 0}, 1, 1, 12},
+        {"{\"task\": \"vqa\", \"classes\": 3129, \"queries\": 2, \"heads\": 4, \"pictures\": 1}",
+         {TASK_VQA, 3129, 2, 4, 1},
+         1,
+         1,
+         16},
+        {"{\"task\": \"recognition\", \"classes\": 7, \"heads\": 3}", {TASK_RECOGNITION, 7, 1, 3, 1}, 1, 1, 12},
+        {"{\"task\": \"video\", \"classes\": 7, \"heads\": 1, \"pictures\": 16}", {TASK_VIDEO, 7, 1, 1, 16}, 16, 1, 12},
+        {"{\"task\": \"nlvr2\", \"classes\": 2}", {TASK_NLVR2, 2, 1, 8, 2}, 2, 2, 16},
+        {"{\"task\": \"snli-ve\", \"classes\": 3}", {TASK_SNLI_VE, 3, 1, 8, 1}, 1, 1, 16},
+    };
+    for (size_t i = 0; i < 2 * sizeof row / sizeof *row; i++) {
+        struct model_config config;
+        char *text = headed(i % 2, row[i / 2].text);
+        assert_int_equal(parse(&config, text), 0);
+        assert_memory_equal(&config.head, &row[i / 2].head, sizeof config.head);
+        assert_int_equal(config_pictures(&config), row[i / 2].pictures);
+        assert_int_equal(config_joined(&config), row[i / 2].joined);
+        assert_int_equal(config_state_width(&config), row[i / 2].width);
+        free(text);
+    }
+}
+
+static void test_heads_that_are_refused(void **state) {
+    (void)state;
+    static const char *const text[] = {
+        "7",
+        "{}",
+        "{\"classes\": 7, \"heads\": 1}",
+        "{\"task\": \"none\", \"classes\": 7, \"heads\": 1}",
+        "{\"task\": \"ocr\", \"classes\": 7, \"heads\": 1}",
+        "{\"task\": 3, \"classes\": 7, \"heads\": 1}",
+        "{\"task\": \"vqa\", \"heads\": 1}",
+        "{\"task\": \"vqa\", \"classes\": 0, \"heads\": 1}",
+        "{\"task\": \"vqa\", \"classes\": 1048577, \"heads\": 1}",
+        "{\"task\": \"vqa\", \"classes\": 7, \"heads\": 3}",
+        "{\"task\": \"recognition\", \"classes\": 7, \"heads\": 8}",
+        "{\"task\": \"vqa\", \"classes\": 7, \"heads\": 0}",
+        "{\"task\": \"vqa\", \"classes\": 7, \"queries\": 0}",
+        "{\"task\": \"vqa\", \"classes\": 7, \"queries\": 65537}",
+        "{\"task\": \"vqa\", \"classes\": 7, \"pictures\": 2}",
+        "{\"task\": \"nlvr2\", \"classes\": 2, \"pictures\": 1}",
+        "{\"task\": \"video\", \"classes\": 7, \"heads\": 1}",
+        "{\"task\": \"video\", \"classes\": 7, \"heads\": 1, \"pictures\": 257}",
+        "{\"task\": \"vqa\", \"classes\": 7, \"labels\": []}",
+    };
+    for (size_t i = 0; i < 2 * sizeof text / sizeof *text; i++) {
+        struct model_config config;
+        char *model = headed(i % 2, text[i / 2]);
+        if (parse(&config, model) != -EXIT_USAGE) fail_msg("not refused: %s", text[i / 2]);
+        free(model);
+    }
+}
+
+// In a file of either layout a head is put, replaced and taken away; the fingerprint tells all of them apart.
+static void test_a_head_is_given(void **state) {
+    (void)state;
+    static const struct head_config heads[] = {
+        {TASK_VQA, 13, 2, 4, 1},     {TASK_VQA, 14, 2, 4, 1},   {TASK_VQA, 14, 1, 4, 1},   {TASK_VQA, 14, 1, 8, 1},
+        {TASK_SNLI_VE, 14, 1, 8, 1}, {TASK_VIDEO, 14, 1, 1, 9}, {TASK_VIDEO, 14, 1, 1, 8}, {TASK_NONE, 0, 0, 0, 0}};
+    enum { HEADS = sizeof heads / sizeof *heads };
+    char *hub = xformat("{\"model_cfg\": %s}", good);
+    const char *const files[] = {good, hub};
+    for (int i = 0; i < 2; i++) {
+        uint64_t fingerprint[HEADS];
+        struct model_config config;
+        json_t *document = json_loads(files[i], 0, NULL);
+        for (int k = 0; k < HEADS; k++) {
+            model_config_use_head_json(document, &heads[k]);
+            char *text = json_dumps(document, 0);
+            assert_int_equal(parse(&config, text), 0);
+            assert_memory_equal(&config.head, &heads[k], sizeof heads[k]);
+            fingerprint[k] = config.fingerprint;
+            for (int j = 0; j < k; j++) assert_true(fingerprint[j] != fingerprint[k]);
+            free(text);
+        }
+        assert_int_equal(parse(&config, files[i]), 0);
+        assert_true(config.fingerprint == fingerprint[HEADS - 1]);
+        json_decref(document);
+    }
+    free(hub);
+}
+
 static void test_presets(void **state) {
     (void)state;
     static const char *const name[] = {"coca_tiny",     "coca_base",     "coca_large",    "coca_2b",
@@ -508,6 +606,9 @@ int main(void) {
         cmocka_unit_test(test_the_sigmoid_loss_of_somebody_else),
         cmocka_unit_test(test_another_image_size),
         cmocka_unit_test(test_image_sizes_that_do_not_fit),
+        cmocka_unit_test(test_heads_are_read),
+        cmocka_unit_test(test_heads_that_are_refused),
+        cmocka_unit_test(test_a_head_is_given),
         cmocka_unit_test(test_presets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
