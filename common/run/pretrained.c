@@ -108,6 +108,18 @@ static int load_file(const struct request *request, const char *path) {
     return status;
 }
 
+// A head's tensors begin anew where the model was trained without one.
+static bool needs_file(const struct params *params) {
+    for (int i = 0; i < params->count; i++)
+        if (params->item[i].absence == ABSENCE_REFUSED) return true;
+    return false;
+}
+
+static int load_nothing(const struct request *request, const char *path) {
+    static const struct safetensors nothing;
+    return params_load(request->params, &nothing, path, request->known, request->count);
+}
+
 static int load_checkpoint(const struct request *request, const char *directory) {
     const char *part = request->params->part->name;
     struct checkpoint checkpoint;
@@ -120,7 +132,10 @@ static int load_checkpoint(const struct request *request, const char *directory)
     }
     char *path = path_join(directory, name);
     status = checkpoint_verify(&checkpoint, directory, name);
-    if (!status) status = load_file(request, path);
+    if (!checkpoint_file(&checkpoint, name) && !needs_file(request->params))
+        status = load_nothing(request, path);
+    else if (!status)
+        status = load_file(request, path);
     free(path);
     free(name);
     return status;

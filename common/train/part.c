@@ -98,6 +98,7 @@ int part_load(struct part *part, bool train) {
     part->params = part->narrow ? params_new_narrow(part->ops, &part->config, part->row->part)
                                 : params_new(part->ops, &part->config, part->row->part, train);
     part->params->resample = (enum resample)part->run->options.resample;
+    part->params->seed = (uint64_t)part->run->options.seed;
     if (part->row->tuning) {
         struct tuning tuning = part->row->tuning(&part->run->options);
         tuning_apply(part->params, &tuning);

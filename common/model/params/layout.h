@@ -17,6 +17,10 @@ enum resample { RESAMPLE_BICUBIC, RESAMPLE_LINEAR, RESAMPLES };
 // Groups of tensors that a lock never reaches, and that it reaches however many groups it leaves unlocked.
 enum { GROUP_NEVER_LOCKED = INT_MAX, GROUP_ALWAYS_LOCKED = INT_MIN };
 
+// Of a tensor in a file that a model is loaded from. Where it is allowed, the tensor begins with its initial values; in
+// training alone, if these have to be learned before they are good for anything.
+enum absence { ABSENCE_REFUSED, ABSENCE_IN_TRAINING, ABSENCE_ALLOWED };
+
 struct param {
     char name[TENSOR_NAME]; // PyTorch's and open_clip's: "visual.transformer.resblocks.0.attn.in_proj_weight"
     struct shape shape;
@@ -25,7 +29,7 @@ struct param {
     bool decay;                // weight decay applies: to weights of linear maps and to tables
     bool linear;               // the weight of a linear map, which backends keep copies of
     enum weight_layout layout; // of such a weight
-    bool optional;             // a file may be without it: it keeps its initial value then
+    enum absence absence;
     enum positions positions;
     int group;              // of its tower, from the bottom (optim/tuning.h), or one of the two above
     int layer;              // of its part, from the bottom

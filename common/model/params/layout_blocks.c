@@ -1,5 +1,5 @@
-// Adds the tensors of attention, MLP and whole transformers to a part's table, with the initial deviations of PyTorch's
-// modules and of open_clip's towers. The parts' layouts (part_image.c, part_text.c) call it.
+// Adds the tensors of attention, poolers, MLP and whole transformers to a part's table, with the initial deviations of
+// PyTorch's modules and of open_clip's towers. The parts' layouts (part_image.c, part_text.c, part_head.c) call it.
 #include "model/params/layout_blocks.h"
 
 #include <math.h>
@@ -38,6 +38,13 @@ void add_attention(struct params *params, const char *prefix, int64_t D, int64_t
     params_layout_add(params, SHAPE(3 * D), 0, 0, "%s.attn.in_proj_bias", prefix);
     params_layout_add_linear(params, SHAPE(D, D), out, "%s.attn.out_proj.weight", prefix);
     params_layout_add(params, SHAPE(D), 0, 0, "%s.attn.out_proj.bias", prefix);
+}
+
+void add_pooler(struct params *params, const char *prefix, int64_t queries, int64_t D, int64_t K) {
+    params_layout_add_table(params, SHAPE(queries, D), 1, POSITIONS_NONE, "%s.query", prefix);
+    params_layout_add_norm(params, D, "%s.ln_q", prefix);
+    params_layout_add_norm(params, K, "%s.ln_k", prefix);
+    add_attention(params, prefix, D, K, xavier_deviation(D, 3 * D), uniform_deviation(D));
 }
 
 void add_self_attention(struct params *params, const char *prefix, int64_t D, const struct deviations *deviations) {

@@ -1,4 +1,4 @@
-// The tensors of pre-LayerNorm transformers, which both encoders' parts consist of. Private to the parts' layouts.
+// The tensors of pre-LayerNorm transformers and of poolers, which the parts consist of. Private to the parts' layouts.
 #pragma once
 
 #include "model/params/params.h"
@@ -17,6 +17,8 @@ struct deviations text_deviations(int64_t D, int layers);
 
 // torch.nn.MultiheadAttention with keys and values of width K, PREFIX.attn.
 void add_attention(struct params *params, const char *prefix, int64_t D, int64_t K, double in, double out);
+// open_clip's AttentionalPooler: so many queries of width D over rows of width K.
+void add_pooler(struct params *params, const char *prefix, int64_t queries, int64_t D, int64_t K);
 void add_self_attention(struct params *params, const char *prefix, int64_t D, const struct deviations *deviations);
 void add_mlp(struct params *params, const char *prefix, int64_t D, int64_t hidden, const struct deviations *deviations);
 // PREFIX.resblocks.0 …; block i is of group and layer i + 1.

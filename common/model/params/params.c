@@ -115,15 +115,23 @@ static void draw_tensor(struct params *params, struct pool *pool, real *piece, c
 }
 
 // Every number follows from its key and place alone, so that the team's size does not show.
-void params_initialize(struct params *params, uint64_t seed) {
+static void draw_tensors(struct params *params, const struct param *first, int count, uint64_t seed) {
     struct pool *pool = pool_new(params->ops->threads);
     if (!pool) pool = pool_new(1);
     real *piece = xmalloc(PIECE * sizeof *piece);
-    for (int i = 0; i < params->count; i++) draw_tensor(params, pool, piece, &params->item[i], seed);
+    for (int i = 0; i < count; i++) draw_tensor(params, pool, piece, &first[i], seed);
     free(piece);
     pool_free(&pool);
+}
+
+void params_initialize(struct params *params, uint64_t seed) {
+    draw_tensors(params, params->item, params->count, seed);
     params_zero_gradient(params);
     params_refresh(params);
+}
+
+void params_initialize_one(struct params *params, const struct param *param, uint64_t seed) {
+    draw_tensors(params, param, 1, seed);
 }
 
 void params_refresh(struct params *params) {

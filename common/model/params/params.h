@@ -12,6 +12,7 @@ struct params {
     int64_t elements;           // of one block, alignment included (the gaps are zero)
     int64_t bytes, scales;      // of weights that are kept in int8 (params_layout_narrow), and of their outputs
     int groups, top;            // of its tower that a lock counts, and the number of its last layer (optim/tuning.h)
+    uint64_t seed;              // of the initial values of tensors that a file lacks (params_load)
     int next_group, next_layer; // while it is laid out
     enum resample resample;     // how params_load makes grids of positions of another size
     real *master;               // [elements]
@@ -43,6 +44,9 @@ struct weight params_weight(const struct params *params, const char *format, ...
 // Initial values from (seed, tensor name) with open_clip's deviations; gradients become zero. In ops->threads threads.
 void params_initialize(struct params *params, uint64_t seed);
 
+// The same of one tensor, values alone.
+void params_initialize_one(struct params *params, const struct param *param, uint64_t seed);
+
 // Where a parameter's values are written on the device, f32 of its shape; when all are there params_settle makes of
 // them what is kept. One parameter at a time.
 real *params_destination(struct params *params, const struct param *param);
@@ -53,11 +57,11 @@ void params_refresh(struct params *params);
 void params_zero_gradient(struct params *params);
 
 // Reads masters (f32, f16 or bf16 inside) from files that hold at least these tensors. Position embeddings of another
-// number of positions are resampled (model/params/positions.h), and optional tensors that are missing start anew, with
-// a note. Every other missing or misshapen tensor is listed in one error, -EXIT_USAGE. Numbers that are not finite are
-// said with the first tensor that holds one: a warning with training, else -EXIT_DATA. With `known`, the `count` parts
-// that such a file may hold, tensors that this part claims (part.h) and the model lacks are refused too; NULL: they are
-// left alone.
+// number of positions are resampled (model/params/positions.h), and missing tensors that may be absent
+// (enum absence) start anew, with a note. Every other missing or misshapen tensor is listed in one error, -EXIT_USAGE.
+// Numbers that are not finite are said with the first tensor that holds one: a warning with training, else -EXIT_DATA.
+// With `known`, the `count` parts that such a file may hold, tensors that this part claims (part.h) and the model lacks
+// are refused too; NULL: they are left alone.
 int params_load(struct params *params, const struct safetensors *file, const char *path,
                 const struct model_part *const *known, int count);
 

@@ -37,9 +37,9 @@ static bool shape_fits(const struct param *param, struct shape found) {
 }
 
 // Says what is wrong with one tensor, a line each; how many.
-static int name_misfit(const char *path, const struct param *param, const struct tensor *found) {
+static int name_misfit(const char *path, const struct param *param, const struct tensor *found, bool train) {
     char wanted_text[SHAPE_TEXT], found_text[SHAPE_TEXT];
-    if (!found && param->optional) return 0;
+    if (!found && param->absence >= (train ? ABSENCE_IN_TRAINING : ABSENCE_ALLOWED)) return 0;
     if (!found)
         warn("%s: %s %s is missing", path, param->name, shape_format(param->shape, wanted_text));
     else if (!shape_fits(param, found->shape))
@@ -68,7 +68,7 @@ static int check_file(const struct params *params, const struct safetensors *fil
                       const struct model_part *const *known, int count) {
     int misfits = known ? name_strangers(path, params, file, known, count) : 0;
     for (int i = 0; i < params->count; i++)
-        misfits += name_misfit(path, &params->item[i], safetensors_find(file, params->item[i].name));
+        misfits += name_misfit(path, &params->item[i], safetensors_find(file, params->item[i].name), params->gradient);
     if (!misfits) return 0;
     return error(EXIT_USAGE,
                  "%s does not fit this model: %d tensors are missing, surplus or misshapen, named above; give the "
@@ -122,14 +122,14 @@ static bool load_tensor(struct params *params, const struct param *param, const 
     return finite;
 }
 
-static void keep_initial(struct params *params, const struct param *param, const char *path) {
-    size_t count = (size_t)shape_count(param->shape);
-    real *values = xmalloc(count * sizeof *values);
-    for (size_t i = 0; i < count; i++) values[i] = (real)param->mean;
-    note("%s has no %s; it starts at %g", path, param->name, param->mean);
-    params->ops->upload(params->ops, params_destination(params, param), values, count * sizeof *values);
-    params_settle(params, param);
-    free(values);
+// Names the first of so many tensors that the file lacks.
+static void say_initial(const char *path, const struct param *first, int count) {
+    if (count > 1)
+        note("%s has no %s, nor %d more tensors of this model; they start anew", path, first->name, count - 1);
+    else if (first->deviation > 0)
+        note("%s has no %s; it starts anew", path, first->name);
+    else
+        note("%s has no %s; it starts at %g", path, first->name, first->mean);
 }
 
 // Training skips the steps that meet such a number, and says so (train/training_step.c); elsewhere it would end up in
@@ -147,16 +147,20 @@ static int say_not_finite(const struct params *params, const char *path, const c
 
 int params_load(struct params *params, const struct safetensors *file, const char *path,
                 const struct model_part *const *known, int count) {
-    int status = check_file(params, file, path, known, count), odd = 0;
+    int status = check_file(params, file, path, known, count), odd = 0, absent = 0;
     const char *first = NULL;
+    const struct param *anew = NULL; // the first
     if (status) return status;
     for (int i = 0; i < params->count; i++) {
-        const struct tensor *tensor = safetensors_find(file, params->item[i].name);
+        const struct param *param = &params->item[i];
+        const struct tensor *tensor = safetensors_find(file, param->name);
+        if (!tensor && !absent++) anew = param;
         if (!tensor)
-            keep_initial(params, &params->item[i], path);
-        else if (!load_tensor(params, &params->item[i], tensor) && !odd++)
+            params_initialize_one(params, param, params->seed);
+        else if (!load_tensor(params, param, tensor) && !odd++)
             first = tensor->name;
     }
+    if (absent) say_initial(path, anew, absent);
     params_refresh(params);
     return odd ? say_not_finite(params, path, first, odd) : 0;
 }

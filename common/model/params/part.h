@@ -1,5 +1,6 @@
-// A part of the model: the tensors that one stateful stage owns. CoCa consists of three; whoever adds a stage that owns
-// tensors defines one more such constant beside that stage, and adds them with the functions of layout.h.
+// A part of the model: the tensors that one stateful stage owns. CoCa consists of three, and of a fourth where it has a
+// head; whoever adds a stage that owns tensors defines one more such constant beside that stage, and adds them with the
+// functions of layout.h.
 #pragma once
 
 struct params;
@@ -11,4 +12,4 @@ struct model_part {
     void (*layout)(struct params *params, const struct model_config *config); // adds its tensors, in their order
 };
 
-extern const struct model_part image_part, text_part, loss_part;
+extern const struct model_part image_part, text_part, loss_part, head_part;

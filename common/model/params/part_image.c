@@ -2,13 +2,6 @@
 // model/towers/image* computes with them.
 #include "model/params/layout_blocks.h"
 
-static void add_pooler(struct params *params, const char *prefix, int64_t queries, int64_t D, int64_t K) {
-    params_layout_add_table(params, SHAPE(queries, D), 1, POSITIONS_NONE, "%s.query", prefix);
-    params_layout_add_norm(params, D, "%s.ln_q", prefix);
-    params_layout_add_norm(params, K, "%s.ln_k", prefix);
-    add_attention(params, prefix, D, K, xavier_deviation(D, 3 * D), uniform_deviation(D));
-}
-
 static void add_embeddings(struct params *params, const struct model_config *config) {
     const struct vision_config *vision = &config->vision;
     int64_t W = vision->width, P = vision->patch_size;

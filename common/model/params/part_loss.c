@@ -5,7 +5,8 @@
 static void layout_loss(struct params *params, const struct model_config *config) {
     params_layout_add(params, (struct shape){0}, config->init_logit_scale, 0, "logit_scale");
     if (config->logit_bias)
-        params_layout_add(params, (struct shape){0}, config->init_logit_bias, 0, "logit_bias")->optional = true;
+        params_layout_add(params, (struct shape){0}, config->init_logit_bias, 0, "logit_bias")->absence =
+            ABSENCE_ALLOWED;
 }
 
 const struct model_part loss_part = {"loss", NULL, layout_loss};

@@ -325,48 +325,130 @@ static void test_the_bias_of_the_sigmoid_loss(void **state) {
     free(path);
 }
 
-static void layout_head(struct params *params, const struct model_config *config) {
-    params_layout_add_linear(params, SHAPE(7, config->embed_dim), 1, "head.%s", "weight");
-    params_layout_add(params, SHAPE(7), 0.5, 0, "head.bias");
-    params_layout_add_norm(params, 3, "head.ln");
+static void layout_probe(struct params *params, const struct model_config *config) {
+    params_layout_add_linear(params, SHAPE(7, config->embed_dim), 1, "probe.%s", "weight");
+    params_layout_add(params, SHAPE(7), 0.5, 0, "probe.bias");
+    params_layout_add_norm(params, 3, "probe.ln");
 }
 
-static const char *const head_prefixes[] = {"head.", NULL};
-static const struct model_part head_part = {"head", head_prefixes, layout_head};
+static const char *const probe_prefixes[] = {"probe.", NULL};
+static const struct model_part probe_part = {"probe", probe_prefixes, layout_probe};
 
 // In a file of the whole model each part refuses what is its own and unknown, and leaves the others' alone.
 static void test_a_part_of_somebody_else(void **state) {
     (void)state;
-    const struct model_part *known[] = {&image_part, &text_part, &loss_part, &head_part};
+    const struct model_part *known[] = {&image_part, &text_part, &loss_part, &probe_part};
     struct model_config config;
     struct safetensors file;
-    char *path = path_join(folder, "head.safetensors");
+    char *path = path_join(folder, "probe.safetensors");
     read_preset(&config, "coca_tiny");
     float numbers[7 * 512] = {0};
     struct tensor tensor[] = {
-        {"logit_scale", DT_F32, SHAPE(1), numbers},  {"head.weight", DT_F32, SHAPE(7, config.embed_dim), numbers},
-        {"head.bias", DT_F32, SHAPE(7), numbers},    {"head.ln.weight", DT_F32, SHAPE(3), numbers},
-        {"head.ln.bias", DT_F32, SHAPE(3), numbers}, {"head.other", DT_F32, SHAPE(3), numbers}};
+        {"logit_scale", DT_F32, SHAPE(1), numbers},   {"probe.weight", DT_F32, SHAPE(7, config.embed_dim), numbers},
+        {"probe.bias", DT_F32, SHAPE(7), numbers},    {"probe.ln.weight", DT_F32, SHAPE(3), numbers},
+        {"probe.ln.bias", DT_F32, SHAPE(3), numbers}, {"probe.other", DT_F32, SHAPE(3), numbers}};
     struct ops *ops = open_reference();
-    struct params *head = params_new(ops, &config, &head_part, true),
+    struct params *probe = params_new(ops, &config, &probe_part, true),
                   *loss = params_new(ops, &config, &loss_part, false);
-    params_initialize(head, 1);
-    assert_true(head->master[params_find(head, "head.bias")->offset] == 0.5F);
-    assert_true(head->item[0].decay && head->item[0].linear && !head->item[1].decay && !head->item[2].decay);
-    assert_int_equal(params_linear_count(head), 7 * config.embed_dim);
+    params_initialize(probe, 1);
+    assert_true(probe->master[params_find(probe, "probe.bias")->offset] == 0.5F);
+    assert_true(probe->item[0].decay && probe->item[0].linear && !probe->item[1].decay && !probe->item[2].decay);
+    assert_int_equal(params_linear_count(probe), 7 * config.embed_dim);
     assert_int_equal(safetensors_write(path, tensor, 6, NULL, 0, NULL, NULL), 0);
     assert_int_equal(safetensors_open(&file, path), 0);
-    assert_int_equal(params_load(head, &file, path, known, 4), -EXIT_USAGE);
-    assert_int_equal(params_load(head, &file, path, NULL, 0), 0);
+    assert_int_equal(params_load(probe, &file, path, known, 4), -EXIT_USAGE);
+    assert_int_equal(params_load(probe, &file, path, NULL, 0), 0);
     assert_int_equal(params_load(loss, &file, path, known, 4), 0);
     assert_int_equal(params_load(loss, &file, path, model_parts, MODEL_PARTS), -EXIT_USAGE);
     safetensors_close(&file);
     assert_int_equal(safetensors_write(path, tensor, 5, NULL, 0, NULL, NULL), 0);
     assert_int_equal(safetensors_open(&file, path), 0);
-    assert_int_equal(params_load(head, &file, path, known, 4), 0);
+    assert_int_equal(params_load(probe, &file, path, known, 4), 0);
+    safetensors_close(&file);
+    params_free(&probe);
+    params_free(&loss);
+    ops_close(&ops);
+    free(path);
+}
+
+// A model without a head has no tensors of one; in a file it then refuses them.
+static void test_no_head(void **state) {
+    (void)state;
+    const struct model_part *known[] = {&image_part, &text_part, &loss_part, &head_part};
+    struct model_config config;
+    struct safetensors file;
+    float numbers[2] = {0};
+    const struct tensor tensor[] = {{"head.fc.bias", DT_F32, SHAPE(2), numbers},
+                                    {"logit_scale", DT_F32, SHAPE(1), numbers}};
+    char *path = path_join(folder, "head.safetensors");
+    read_preset(&config, "coca_tiny");
+    struct ops *ops = open_reference();
+    struct params *head = params_new(ops, &config, &head_part, true);
+    assert_int_equal(head->count, 0);
+    params_initialize(head, 1);
+    assert_int_equal(safetensors_write(path, tensor, 2, NULL, 0, NULL, NULL), 0);
+    assert_int_equal(safetensors_open(&file, path), 0);
+    assert_int_equal(params_load(head, &file, path, known, 4), -EXIT_USAGE);
+    struct params *loss = params_new(ops, &config, &loss_part, true);
+    assert_int_equal(params_load(loss, &file, path, known, 4), 0); // it is the head's
     safetensors_close(&file);
     params_free(&head);
     params_free(&loss);
+    ops_close(&ops);
+    free(path);
+}
+
+// Shapes, decay and initial values: scores begin as zeros.
+static void test_a_heads_tensors(void **state) {
+    (void)state;
+    struct model_config config;
+    read_preset(&config, "coca_tiny");
+    config.head = (struct head_config){TASK_NLVR2, 3, 2, 4, 2};
+    struct ops *ops = open_reference();
+    struct params *head = params_new(ops, &config, &head_part, true);
+    int64_t K = config.decoder.width;
+    params_initialize(head, 7);
+    assert_int_equal(head->count, 13);
+    assert_int_equal(params_count(head), 2 * K + 3 * 2 * K + 4 * K * K + 4 * K + 3 * 2 * K + 3);
+    const struct param *query = params_find(head, "head.attn_pool.query"), *fc = params_find(head, "head.fc.weight");
+    assert_true(shape_equal(query->shape, SHAPE(2, K)) && shape_equal(fc->shape, SHAPE(3, 2 * K)));
+    assert_true(query->decay && fc->decay && fc->linear && !params_find(head, "head.fc.bias")->decay);
+    assert_false(params_find(head, "head.ln_post.weight")->decay);
+    for (int64_t i = 0; i < 6 * K; i++) assert_true(head->master[fc->offset + i] == 0);
+    assert_true(head->master[query->offset] != 0);
+    for (int i = 0; i < head->count; i++) assert_int_equal(head->item[i].group, GROUP_NEVER_LOCKED);
+    params_free(&head);
+    ops_close(&ops);
+}
+
+// Weights of a model without a head, or with some of one: training begins the rest from its seed, and what does not
+// train has no use for a head that nobody taught.
+static void test_a_head_begins_anew(void **state) {
+    (void)state;
+    struct model_config config;
+    struct safetensors file;
+    read_preset(&config, "coca_tiny");
+    config.head = (struct head_config){TASK_RECOGNITION, 2, 1, 4, 1};
+    float numbers[2] = {3, 4};
+    const struct tensor tensor[] = {{"head.fc.bias", DT_F32, SHAPE(2), numbers},
+                                    {"logit_scale", DT_F32, SHAPE(1), numbers}};
+    char *path = path_join(folder, "anew.safetensors");
+    struct ops *ops = open_reference();
+    struct params *drawn = params_new(ops, &config, &head_part, true),
+                  *loaded = params_new(ops, &config, &head_part, true),
+                  *used = params_new(ops, &config, &head_part, false);
+    params_initialize(drawn, 9);
+    loaded->seed = 9;
+    assert_int_equal(safetensors_write(path, tensor, 2, NULL, 0, NULL, NULL), 0);
+    assert_int_equal(safetensors_open(&file, path), 0);
+    assert_int_equal(params_load(used, &file, path, NULL, 0), -EXIT_USAGE);
+    assert_int_equal(params_load(loaded, &file, path, NULL, 0), 0);
+    memcpy(params_weight(drawn, "head.fc.bias").master, numbers, sizeof numbers);
+    assert_memory_equal(loaded->master, drawn->master, (size_t)drawn->elements * sizeof(real));
+    safetensors_close(&file);
+    params_free(&drawn);
+    params_free(&loaded);
+    params_free(&used);
     ops_close(&ops);
     free(path);
 }
@@ -404,6 +486,9 @@ int main(void) {
         cmocka_unit_test(test_scalars_and_strangers),
         cmocka_unit_test(test_the_bias_of_the_sigmoid_loss),
         cmocka_unit_test(test_a_part_of_somebody_else),
+        cmocka_unit_test(test_no_head),
+        cmocka_unit_test(test_a_heads_tensors),
+        cmocka_unit_test(test_a_head_begins_anew),
         cmocka_unit_test(test_initial_values_in_any_team),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -346,6 +346,47 @@ static void the_exported_model_is_the_averaged_one(void **state) {
     free(model);
 }
 
+// narrow_vision with a head, as headed.json.
+static void write_headed(void) {
+    static const struct head_config head = {TASK_VQA, 5, 1, 4, 1};
+    char *model = golden("narrow_vision", "model.json");
+    json_t *document = json_read(model, MODEL_CONFIG_BYTES);
+    model_config_use_head_json(document, &head);
+    assert_done(json_write("headed.json", document));
+    json_decref(document);
+    free(model);
+}
+
+// From a file and from a checkpoint of a model without a head; who does not train wants one that was taught.
+static void a_new_head_begins_from_the_seed(void **state) {
+    (void)state;
+    static const struct stage_row row = {.role = "some-head", .part = &head_part};
+    char *weights = golden("narrow_vision", "weights.safetensors");
+    const char *const from[] = {weights, "checkpoints/step-1"};
+    struct part part[3], drawn, anew;
+    assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
+    write_checkpoint(part);
+    close_all(part);
+    write_headed();
+    for (int i = 0; i < 2; i++) {
+        char *words = xformat("--device reference --model headed.json --seed 5 --pretrained %s", from[i]);
+        assert_done(type_options("--device reference --model headed.json --seed 5"));
+        assert_done(open_part(&drawn, &row, true));
+        assert_done(type_options(words));
+        assert_done(part_open(&anew, &row, &typed));
+        assert_refused(EXIT_USAGE, "head.attn_pool.query", part_load(&anew, false));
+        part_close(&anew);
+        assert_done(part_open(&anew, &row, &typed));
+        assert_refused(0, "has no head.attn_pool.query, nor 12 more tensors", part_load(&anew, true));
+        assert_same_weights(&anew, &drawn);
+        assert_true(drawn.params->master[0] != 0);
+        part_close(&anew);
+        part_close(&drawn);
+        free(words);
+    }
+    free(weights);
+}
+
 // ---- gradients, memory
 
 static void the_first_gradient_that_is_not_finite_is_named(void **state) {
@@ -431,6 +472,7 @@ int main(void) {
         IN_FOLDER(two_tensors_of_one_name_are_refused),
         IN_FOLDER(weights_that_are_not_finite_are_named),
         IN_FOLDER(weights_say_whether_there_is_a_projection),
+        IN_FOLDER(a_new_head_begins_from_the_seed),
         IN_FOLDER(the_first_gradient_that_is_not_finite_is_named),
         IN_FOLDER(too_little_memory_names_what_fits),
         IN_FOLDER(too_small_a_gpu_names_what_fits),
