@@ -21,6 +21,7 @@ struct head_plan {
     bool gradient; // and of the states
 };
 
+// Groups have no row in common. Rows of no group are finite: what comes back from them is zero times what they hold.
 struct head_states {
     int64_t rows;
     const void *row;              // [rows,K] of the compute type
