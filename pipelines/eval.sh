@@ -9,6 +9,8 @@
 #   --losses DIR       both losses on the dataset's pairs
 #   --caption DIR      name TAB caption of its pictures (--out FILE); --pairs N: N beside the true ones; --html FILE: with pictures;
 #                      --metrics: instead BLEU, ROUGE-L and CIDEr of them by the true ones, with the decoding options beside
+#   --task DIR         what the model's head (tune.sh) makes of its samples, by the task's own measures; --predictions FILE: a line a
+#                      sample, as the task's server takes it; --clips K, --crops 1|3: K x C views of a video, softmax averaged
 #   --benchmark ROOT   a tar root of CLIP_benchmark, packed into ROOT/cocaflow: retrieval or zero-shot, as it says itself
 #   --dataset NAME in the results, else the folder's; --step N in them; --results FILE: merged there (with --run: RUN/results.json)
 #
@@ -21,16 +23,18 @@ source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/weights.sh"
 read_options "$@"
 weights_find
 [[ $run_directory ]] && results=(--results="$run_directory/results.json")
-take tasks 'zero-shot|retrieval|losses|caption|benchmark'
+take tasks 'zero-shot|retrieval|losses|caption|benchmark|task'
 take classes 'classnames|templates|class-set'
 take results 'results|step|dataset'
 take shown 'html|pairs|out|format'
 take metrics metrics
+take views 'clips|crops'
+take predictions predictions
 take batch microbatch
 take generate "$generation"
 weights+=("${options[@]}")
 ((${#operands[@]})) && fail 2 "unexpected argument '${operands[0]}'"
-((${#tasks[@]})) || fail 2 "no task: give --zero-shot, --retrieval, --losses or --caption with a dataset, or --benchmark"
+((${#tasks[@]})) || fail 2 "no task: give --zero-shot, --retrieval, --losses, --caption or --task with a dataset, or --benchmark"
 ((!${#metrics[@]})) || [[ " ${tasks[*]}" == *' --caption='* ]] || fail 2 "--metrics is for --caption"
 ((!${#generate[@]})) || [[ " ${tasks[*]}" == *' --caption='* ]] || fail 2 "${generate[0]} is for --caption"
 

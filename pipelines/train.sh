@@ -17,7 +17,7 @@ source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/supervise.sh"
 paths='keys' # coca-loss makes those of the run absolute
 read_options "$@"
 for record in "${job_settings[@]}"; do # a recording holds what travels in messages
-    [[ $record =~ [=:]features(-grad)?= ]] && options+=(--transport frames)
+    [[ $record =~ [=:](features|states)(-grad)?= ]] && options+=(--transport frames)
 done
 settings=$(coca-loss --prepare --runs "$COCA_HOME/runs" "${options[@]}" "${operands[@]}") || exit
 [[ $settings == *run_dir=* ]] || { printf '%s\n' "$settings"; exit 0; } # --help

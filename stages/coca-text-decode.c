@@ -14,10 +14,13 @@ static const char manual[] =
     "Both halves of the text decoder: captions to embeddings, with features to the caption loss, and back.\n"
     "\n"
     "  tokens           in   tokens i32 [B,T], ids i64 [B]\n"
-    "  features         in   features f32|bf16 [B,N,D]\n"
+    "  features         in   features f32|bf16 [BP,N,D], P pictures a sample\n"
     "  embeddings       out  embedding f32 [B,E], of length 1\n"
     "  features-grad    out  d_features, as features\n"
     "  embeddings-grad  in   d_embedding f32 [B,E]\n"
+    "  states           out  with --task vqa|snli-ve|nlvr2: states f32|bf16 [R,D], the multimodal half's outputs over the\n"
+    "                        text, behind its ln_final; start, count i32 [BP], each picture's rows\n"
+    "  states-grad      in   d_states, as states\n"
     "  captions         out  with --generate: tokens i32 [B,T], text B strings\n"
     "  control               the step protocol, when coca-loss conducts\n"
     "\n"
@@ -93,6 +96,8 @@ static int prepare(void *context, const struct strings *operands) {
     const bool generates = self->said.generate;
     (void)operands;
     int status = stateful_prepare(&self->base, &text_row, !generates);
+    self->for_head = tasks[self->base.run.options.task].reads_text && !generates && !self->said.embed;
+    self->passes.repeats = self->for_head ? run_pictures(&self->base.run, &self->base.part.config) : 1;
     if (!status) status = open_tokenizer(self);
     if (!status && generates) status = captions_options(self);
     if (status) return status;
@@ -125,6 +130,7 @@ static int open_edges(struct text_decode *self, struct hub *hub) {
     self->embeddings = edges_channel(&self->base.edges, "embeddings");
     self->features_grad = edges_channel(&self->base.edges, "features-grad");
     self->captions = edges_channel(&self->base.edges, "captions");
+    self->states = edges_channel(&self->base.edges, "states");
     self->control = edges_channel(&self->base.edges, "control");
     if (!status && self->said.generate && self->base.run.options.transport == TRANSPORT_SHARED)
         edge_opens_shared(edges_channel(&self->base.edges, "features").edge, self->base.part.ops->backend);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "coca-tokenize/question.h"
 #include "coca-tokenize/sample_text.h"
 #include "run/run_model.h"
 #include "run/samples.h"
@@ -20,6 +21,7 @@ static const char manual[] =
     "B samples holds\n"
     "\n"
     "  tokens  i32 [B,T]  BOS words EOS PAD..., T the model's context length; a long text loses words, never EOS\n"
+    "  lengths i32 [B]    with --task and a caption loss: tokens up to the question's last, without the answer's\n"
     "  ids     i64 [B]    source << 48 | record; of --list the line, from 0\n"
     "  names   B strings  of --list: its lines\n"
     "  drops   strings    a JSON object for each text that is empty or not UTF-8: edge, id, source, record, reason. Its\n"
@@ -30,6 +32,9 @@ static const char manual[] =
     "--train-data-weights, --seed), so any number of workers may serve one edge, and come and go. --data takes a\n"
     "dataset once, in order, and --list one text from each line. On a recording (file:PATH or -) it makes steps\n"
     "--first-step up to --steps in order, or the whole pass.\n"
+    "\n"
+    "With --task vqa|snli-ve|nlvr2 the text is the record's question, hypothesis or statement; in training with a\n"
+    "caption loss the answer that most people gave stands behind it.\n"
     "\n"
     "Examples:\n"
     "  coca-tokenize --tokens file:tokens.rec --tokenizer en.model --train-data data/clipart/train --steps 2\n"
@@ -42,7 +47,7 @@ enum { CAPTIONS_FIRST, CAPTIONS_ALL };
 // Of the run's options.
 static const char used[] =
     "model tokenizer pretrained image-size train-data train-data-weights prompts val-data seed batch-size "
-    "microbatch steps first-step evaluate tokens";
+    "microbatch steps first-step evaluate task coca-caption-loss-weight tokens";
 
 struct tokenize {
     struct run run;
@@ -54,6 +59,8 @@ struct tokenize {
     struct tokenizer *tokenizer;
     struct strings prompts;
     int T;
+    bool asks, answers; // the text is a task's question; its answer follows
+    int32_t *lengths;   // of the message that is made, where the answer follows
 };
 
 #define FIELD(member) offsetof(__typeof__(((struct tokenize *)0)->own), member)
@@ -63,9 +70,11 @@ static const struct option own_rows[] = {
 };
 
 static int open_samples(struct tokenize *tokenize) {
-    static const char *const any_text[] = {"captions", "labels", NULL}, *const captions[] = {"captions", NULL};
+    static const char *const any_text[] = {"captions", "labels", NULL}, *const captions[] = {"captions", NULL},
+                             *const question[] = {"question", NULL};
     struct worker *worker = &tokenize->worker;
     const bool each = tokenize->own.captions_per_record == CAPTIONS_ALL;
+    if (tokenize->asks) return worker_open(worker, SOURCES_IN_ORDER, question);
     return worker_open(worker, each ? SOURCES_EACH_CAPTION : SOURCES_IN_ORDER,
                        each && !worker_trains(worker) ? captions : any_text);
 }
@@ -101,6 +110,8 @@ static int prepare(void *context, const struct strings *operands) {
     int status = run_join(&tokenize->run, &model);
     if (!status) status = open_tokenizer(tokenize, &model.text);
     if (!status) status = read_prompts(tokenize);
+    tokenize->asks = tasks[tokenize->run.options.task].reads_text;
+    tokenize->answers = tokenize->asks && worker_trains(&tokenize->worker) && tokenize->run.options.caption_weight > 0;
     if (!status) status = open_samples(tokenize);
     if (status) return status;
     tokenize->T = model.text.context_length;
@@ -110,21 +121,38 @@ static int prepare(void *context, const struct strings *operands) {
 }
 
 static void *add_tokens(void *context, struct message *message, int samples) {
-    return message_add(message, TENSOR_TOKENS, DT_I32, SHAPE(samples, ((const struct tokenize *)context)->T));
+    struct tokenize *tokenize = context;
+    if (tokenize->answers) tokenize->lengths = message_add(message, TENSOR_LENGTHS, DT_I32, SHAPE(samples));
+    return message_add(message, TENSOR_TOKENS, DT_I32, SHAPE(samples, tokenize->T));
+}
+
+// What is wrong with the record, or NULL; then the row is BOS EOS.
+static const char *make_question(const struct tokenize *tokenize, int32_t *tokens, int row,
+                                 const struct sample *sample) {
+    const struct span none = {NULL, 0};
+    const char *wrong = *sample->reason ? sample->reason : question_check(&sample->record);
+    const int length =
+        question_encode(tokenize->tokenizer, wrong ? none : sample->record.question,
+                        tokenize->answers && !wrong ? question_answer(&sample->record) : none, tokens, tokenize->T);
+    if (tokenize->answers) tokenize->lengths[row] = length;
+    return wrong;
+}
+
+static const char *make_text(const struct tokenize *tokenize, int32_t *tokens, const struct sample *sample) {
+    struct buffer text = {0};
+    const char *wrong = sample_text(&text, sample, &tokenize->prompts, worker_trains(&tokenize->worker));
+    if (wrong) buffer_clear(&text);
+    tokenizer_encode(tokenize->tokenizer, text.size ? text.bytes : "", text.size, tokens, tokenize->T);
+    buffer_release(&text);
+    return wrong;
 }
 
 static void make(void *context, void *tensor, int row, const struct sample *sample, char dropped[WORKER_REASON]) {
     const struct tokenize *tokenize = context;
-    const int T = tokenize->T;
-    int32_t *tokens = (int32_t *)tensor + (size_t)row * (size_t)T;
-    struct buffer text = {0};
-    const char *wrong = sample_text(&text, sample, &tokenize->prompts, worker_trains(&tokenize->worker));
-    if (wrong) {
-        snprintf(dropped, WORKER_REASON, "%s", wrong);
-        buffer_clear(&text);
-    }
-    tokenizer_encode(tokenize->tokenizer, text.size ? text.bytes : "", text.size, tokens, T);
-    buffer_release(&text);
+    int32_t *tokens = (int32_t *)tensor + (size_t)row * (size_t)tokenize->T;
+    const char *wrong =
+        tokenize->asks ? make_question(tokenize, tokens, row, sample) : make_text(tokenize, tokens, sample);
+    if (wrong) snprintf(dropped, WORKER_REASON, "%s", wrong);
 }
 
 static int run(void *context, struct hub *hub) {

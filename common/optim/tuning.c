@@ -4,11 +4,24 @@
 
 #include <math.h>
 
+#include "base/text.h"
+
+static bool is_idle(const struct tuning *tuning, const char *name) {
+    for (const char *const *idle = tuning->idle; idle && *idle; idle++)
+        if (text_begins(name, *idle)) return true;
+    return false;
+}
+
+static bool is_locked(const struct params *params, const struct tuning *tuning, const struct param *param) {
+    const bool by_group = tuning->lock && param->group < params->groups - tuning->unlocked;
+    return by_group || tuning->frozen || is_idle(tuning, param->name);
+}
+
 void tuning_apply(struct params *params, const struct tuning *tuning) {
     for (int i = 0; i < params->count; i++) {
         struct param *param = &params->item[i];
-        param->locked = tuning->lock && param->group < params->groups - tuning->unlocked;
-        param->rate = pow(tuning->layer_decay, params->top - param->layer);
+        param->locked = is_locked(params, tuning, param);
+        param->rate = tuning->rate * pow(tuning->layer_decay, params->top - param->layer);
     }
 }
 

@@ -17,8 +17,12 @@
 // Of one part.
 struct tuning {
     bool lock;
-    int unlocked;       // groups
-    double layer_decay; // 1: none
+    int unlocked;            // groups
+    double layer_decay;      // 1: none
+    bool frozen;             // all stays as it is, decoder included
+    double rate;             // of the learning rate, times
+    const char *const *idle; // NULL, or beginnings of the names of tensors that the run computes nothing with, which
+                             // weight decay must not wear away; ended by NULL
 };
 
 // Sets `locked` and `rate` of every parameter.

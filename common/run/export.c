@@ -75,12 +75,14 @@ static int export_config(const char *folder) {
 
 // The configuration last: who finds it in a folder takes the rest for whole.
 int export_model(const char *checkpoint, const char *folder, const struct model_part *const *part, int count) {
-    char *tokenizer = path_join(folder, PRETRAINED_TOKENIZER);
+    char *tokenizer = path_join(folder, PRETRAINED_TOKENIZER), *labels = path_join(folder, PRETRAINED_LABELS);
     int status = directory_make(folder);
     if (!status) status = export_weights(checkpoint, folder, part, count);
     if (!status && file_exists(PRETRAINED_TOKENIZER))
         status = pretrained_copy_tokenizer(PRETRAINED_TOKENIZER, tokenizer);
+    if (!status && file_exists(PRETRAINED_LABELS)) status = file_copy(PRETRAINED_LABELS, labels);
     if (!status) status = export_config(folder);
+    free(labels);
     free(tokenizer);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +22,17 @@ static void set_loss(json_t *line, const struct metrics_loss *loss) {
     free(key);
 }
 
+// A loss that the run is without is not a number.
+static void add_finite(struct buffer *text, const char *name, double loss) {
+    if (isfinite(loss)) buffer_format(text, "%s%s %.4f", text->size ? ", " : "", name, loss);
+}
+
 char *metrics_losses(const struct metrics *metrics) {
     struct buffer text = {0};
-    buffer_format(&text, "contrastive %.4f", metrics->contrastive_loss);
+    add_finite(&text, "contrastive", metrics->contrastive_loss);
     for (int i = 0; i < metrics->reported_count; i++)
-        buffer_format(&text, ", %s %.4f", metrics->reported[i].name, metrics->reported[i].loss);
-    return text.bytes;
+        add_finite(&text, metrics->reported[i].name, metrics->reported[i].loss);
+    return text.bytes ? text.bytes : xstrdup("");
 }
 
 char *metrics_format(const struct metrics *metrics) {

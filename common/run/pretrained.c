@@ -66,6 +66,10 @@ char *pretrained_tokenizer(const char *pretrained) {
     return path;
 }
 
+char *pretrained_labels(const char *pretrained) {
+    return find_beside(pretrained, PRETRAINED_LABELS, PRETRAINED_LABELS);
+}
+
 static int copy_neighbour(const char *from, const char *to, const char *name) {
     char *source = path_beside(from, name), *copy = path_beside(to, name);
     int status = file_exists(source) ? file_copy(source, copy) : 0;

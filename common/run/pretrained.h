@@ -7,6 +7,7 @@
 #define PRETRAINED_PICKLED "open_clip_pytorch_model.bin" // of older folders
 #define PRETRAINED_CONFIG "open_clip_config.json"
 #define PRETRAINED_TOKENIZER "tokenizer.model"
+#define PRETRAINED_LABELS "labels.txt" // of its head, one a line
 
 // The configuration file that --model means: a path, or a preset of data/models beside the executables. With `model`
 // NULL, the one that comes with `pretrained`. *path is the caller's. 0, or -EXIT_USAGE naming what was looked for.
@@ -14,6 +15,8 @@ int model_resolve(char **path, const char *model, const char *pretrained);
 
 // The vocabulary that comes with `pretrained`, or NULL; the caller frees. Of several, what cocaflow writes is first.
 char *pretrained_tokenizer(const char *pretrained);
+
+char *pretrained_labels(const char *pretrained); // of its head, or NULL; the caller frees
 
 // Copies a vocabulary to the file `to`, and what it consists of besides (vocab.json, merges.txt) beside that.
 int pretrained_copy_tokenizer(const char *from, const char *to);

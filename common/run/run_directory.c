@@ -215,9 +215,9 @@ static int make_folders(const struct run_directory *directory) {
     return status;
 }
 
-static int copy_model(const struct run_directory *directory, const char *from) {
+static int copy_model(const struct run_directory *directory, const struct run_sources *sources) {
     char *to = file_in(directory, "model.json");
-    int status = run_model_copy(directory->run, from, to);
+    int status = run_model_copy(directory->run, sources->model, sources->head, to);
     free(to);
     return status;
 }
@@ -227,6 +227,19 @@ static int copy_tokenizer(const struct run_directory *directory, const char *fro
     int status = from ? pretrained_copy_tokenizer(from, to) : 0;
     free(to);
     return status;
+}
+
+static int copy_labels(const struct run_directory *directory, const char *from) {
+    char *to = file_in(directory, PRETRAINED_LABELS);
+    int status = from ? file_copy(from, to) : 0;
+    free(to);
+    return status;
+}
+
+static int copy_all(const struct run_directory *directory, const struct run_sources *sources) {
+    int status = copy_model(directory, sources);
+    if (!status) status = copy_tokenizer(directory, sources->tokenizer);
+    return status ? status : copy_labels(directory, sources->labels);
 }
 
 static int cut_logs(const struct run_directory *directory) {
@@ -269,8 +282,7 @@ int run_directory_write(struct run_directory *directory, const json_t *versions,
         snprintf(start->checkpoint, sizeof start->checkpoint, "checkpoints/step-%" PRId64, directory->checkpoint);
     int status = make_folders(directory);
     if (!status) status = lock(directory);
-    if (!status && !directory->resumes) status = copy_model(directory, sources->model);
-    if (!status && !directory->resumes) status = copy_tokenizer(directory, sources->tokenizer);
+    if (!status && !directory->resumes) status = copy_all(directory, sources);
     if (!status) status = cut_logs(directory);
     return status ? status : write_run_json(directory, versions);
 }

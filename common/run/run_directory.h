@@ -30,7 +30,8 @@ void run_directory_close(struct run_directory *directory);
 int run_directory_compare(const struct run_directory *directory, const json_t *versions);
 
 struct run_sources {
-    const char *model, *tokenizer; // files to copy; tokenizer may be NULL
+    const char *model, *tokenizer, *labels; // files to copy; the latter two may be NULL
+    const struct head_config *head;         // that the model has in this run; NULL: that of its file
 };
 // Makes the folders, copies what the run needs, cuts metrics and drops back to the checkpoint, fills start.checkpoint
 // of the run, whose start has its id and steps, and writes run.json, all under the lock that jobs hold. 0, -EXIT_USAGE

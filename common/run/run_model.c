@@ -48,21 +48,27 @@ static int read_proj(const struct run *run, const char *path, bool *open, bool *
     return status;
 }
 
-int run_model_copy(const struct run *run, const char *from, const char *to) {
+int run_model_copy(const struct run *run, const char *from, const struct head_config *head, const char *to) {
     const bool sigmoid = run->options.contrastive_loss == CONTRASTIVE_SIGMOID;
     const int image_size = (int)run->options.image_size;
     bool open = false, proj = false;
     int status = read_proj(run, from, &open, &proj);
     if (status) return status;
-    if (!sigmoid && !open && !image_size) return file_copy(from, to);
+    if (!sigmoid && !open && !image_size && !head) return file_copy(from, to);
     json_t *document = json_read(from, MODEL_CONFIG_BYTES);
     if (!document) return -EXIT_DATA;
     if (sigmoid) model_config_use_sigmoid_json(document);
     if (open) model_config_use_proj_json(document, proj);
+    if (head) model_config_use_head_json(document, head);
     if (image_size) model_config_use_image_size_json(document, image_size);
     status = json_write(to, document);
     json_decref(document);
     return status;
+}
+
+int run_pictures(const struct run *run, const struct model_config *config) {
+    if (run->options.task != TASK_NONE) return config_pictures(config);
+    return run->options.frames ? (int)run->options.frames : 1;
 }
 
 enum contrastive_kind run_contrastive_kind(const struct run *run, const struct model_config *config) {
@@ -77,4 +83,12 @@ char *run_tokenizer(const struct run *run) {
     if (!given && run->start.id[0] && file_exists(PRETRAINED_TOKENIZER)) return xstrdup(PRETRAINED_TOKENIZER);
     if (o->tokenizer) return xstrdup(o->tokenizer);
     return o->pretrained ? pretrained_tokenizer(o->pretrained) : NULL;
+}
+
+char *run_labels(const struct run *run) {
+    const struct run_options *o = &run->options;
+    if (!option_given(&run->table, &o->head_labels) && run->start.id[0] && file_exists(PRETRAINED_LABELS))
+        return xstrdup(PRETRAINED_LABELS);
+    if (o->head_labels) return xstrdup(o->head_labels);
+    return o->pretrained ? pretrained_labels(o->pretrained) : NULL;
 }

@@ -10,6 +10,14 @@
 #define TENSOR_D_FEATURES "d_features"
 #define TENSOR_EMBEDDING "embedding"
 #define TENSOR_D_EMBEDDING "d_embedding"
+#define TENSOR_LENGTHS "lengths" // of tokens, those that a head reads: of a question, without its answer
+#define TENSOR_STATES "states"
+#define TENSOR_D_STATES "d_states"
+#define TENSOR_START "start" // of each group of states its first row,
+#define TENSOR_COUNT "count" // and how many
+#define TENSOR_LABELS "labels"
+#define TENSOR_SHARES "shares"
+#define TENSOR_SCORES "scores"
 #define TENSOR_IDS "ids"
 #define TENSOR_NAMES "names"
 #define TENSOR_TEXT "text"

@@ -11,13 +11,12 @@
 #include "train/orders.h"
 
 static void add_losses(struct reports *reports, const struct conductor *conductor, const struct stage_row *row) {
-    bool takes_part = topology_ranks(conductor->topology, row->role) > 0;
+    if (!topology_ranks(conductor->topology, row->role)) return;
     for (int k = 0; k < row->loss_count; k++) {
         if (reports->count == METRICS_LOSSES) bug("more than %d losses", METRICS_LOSSES);
-        double weight = row->losses[k].weight(&conductor->part->run->options);
         reports->loss[reports->count].row = row;
         reports->loss[reports->count].of = &row->losses[k];
-        reports->loss[reports->count++].weight = takes_part ? weight : 0;
+        reports->loss[reports->count++].weight = row->losses[k].weight(&conductor->part->run->options);
     }
 }
 

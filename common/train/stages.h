@@ -13,6 +13,7 @@
 
 #define ROLE_IMAGE "image-encode"
 #define ROLE_TEXT "text-decode"
+#define ROLE_HEAD "head"
 #define ROLE_LOSS "loss"
 
 // An edge at one of its ends. Between stages one end binds and those of the same name at other stages connect; data are
@@ -52,7 +53,7 @@ struct stage_row {
 // NULL-terminated, in the order of every sum over stages and of the tensors in files. The symbol is weak: a program
 // that is linked with rows of its own has those.
 extern const struct stage_row *const stage_rows[];
-extern const struct stage_row image_row, text_row, loss_row;
+extern const struct stage_row image_row, text_row, head_row, loss_row;
 
 const struct stage_row *stage_find(const char *role);                               // NULL: no such stage
 const struct stage_edge *stage_edge(const struct stage_row *row, const char *name); // NULL: it has none of that name

@@ -178,6 +178,11 @@ const struct tensor *message_find(const struct message *message, const char *nam
     return i < 0 || message->shared[i] ? NULL : &message->tensor[i];
 }
 
+int64_t message_rows(const struct message *message, const char *name) {
+    int i = index_of(message, name);
+    return i < 0 || !message->tensor[i].shape.rank ? 0 : message->tensor[i].shape.dim[0];
+}
+
 static bool shape_matches(struct shape wanted, struct shape found) {
     if (wanted.rank != found.rank) return false;
     for (int i = 0; i < wanted.rank; i++)

@@ -108,6 +108,8 @@ int message_tensor(const struct message *message, const char *name, enum dtype d
 // The same of a tensor that may lie in shared memory: *place says where, or is NULL and *data is set.
 int message_placed_tensor(const struct message *message, const char *name, enum dtype dtype, struct shape shape,
                           const void **data, const struct shared_place **place);
+// The first dimension of a tensor, wherever its bytes are; 0 when it is absent.
+int64_t message_rows(const struct message *message, const char *name);
 int message_int(const struct message *message, const char *name, int64_t *value);
 int message_real(const struct message *message, const char *name,
                  double *value);                                           // NaN and infinities travel as they are

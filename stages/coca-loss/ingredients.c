@@ -13,11 +13,14 @@
 #include "run/pretrained.h"
 #include "run/run_model.h"
 #include "stage/stage.h"
+#include "text/prompt.h"
 #include "text/tokenizer.h"
 
 static void set_hash(struct ingredients *found, const char *key, uint64_t hash) {
     json_object_set_new(found->versions, key, json_hash(hash));
 }
+
+enum { FRAMES_OF_VIDEO = 16 }; // where --frames does not say
 
 // The run's own copy of a file, when it is there and the option was not given anew.
 static char *own_copy(const struct run_directory *directory, const char *name, const void *field) {
@@ -44,9 +47,71 @@ static int find_model(struct ingredients *found, const struct run_directory *dir
     int status = 0;
     found->model = own_copy(directory, "model.json", &o->model);
     if (!found->model) status = model_resolve(&found->model, from_weights ? NULL : o->model, o->pretrained);
-    if (!status) status = run_model_config(run, found->model, &found->config);
-    set_hash(found, "model", found->config.fingerprint);
+    return status ? status : run_model_config(run, found->model, &found->config);
+}
+
+// ---- the head
+
+static char *in_data(const struct run_options *o, const char *name) {
+    struct strings directories = {0};
+    if (!o->train_data) return NULL;
+    text_split(&directories, o->train_data, "::");
+    char *path = path_join(directories.item[0], name);
+    strings_release(&directories);
+    if (file_exists(path)) return path;
+    free(path);
+    return NULL;
+}
+
+// What is said, what came with the data, what came with the weights.
+static char *find_labels(const struct run_directory *directory) {
+    const struct run_options *o = &directory->run->options;
+    char *path = own_copy(directory, PRETRAINED_LABELS, &o->head_labels);
+    if (!path && o->head_labels) path = xstrdup(o->head_labels);
+    if (!path) path = in_data(o, tasks[o->task].soft ? "answers.txt" : "classnames.txt");
+    return path || !o->pretrained ? path : pretrained_labels(o->pretrained);
+}
+
+static int count_labels(const char *path, int *count) {
+    struct strings names = {0};
+    int status = names_read(&names, path);
+    *count = (int)names.count;
+    strings_release(&names);
+    if (!status && *count < 2) status = error(EXIT_DATA, "%s: a head needs two labels or more, one a line", path);
     return status;
+}
+
+static struct head_config new_head(const struct run_options *o, const struct model_config *config, int classes) {
+    const struct task *task = &tasks[o->task];
+    const int frames = o->frames ? (int)o->frames : FRAMES_OF_VIDEO;
+    return (struct head_config){.task = (enum task_kind)o->task,
+                                .classes = classes,
+                                .queries = (int)o->head_queries,
+                                .heads = task->reads_text ? config->decoder.heads
+                                                          : config->vision.width / config->vision.head_width,
+                                .pictures = task->pictures ? task->pictures : frames};
+}
+
+// Without --task the run's model has no head, whatever its weights bring.
+static int find_head(struct ingredients *found, const struct run_directory *directory) {
+    const struct run_options *o = &directory->run->options;
+    struct head_config head = {.task = TASK_NONE};
+    uint64_t hash;
+    int classes, status = 0;
+    if (o->task != TASK_NONE) {
+        found->labels = find_labels(directory);
+        if (!found->labels)
+            return error(EXIT_USAGE, "--head-labels FILE is needed: what the head tells apart, one a line");
+        status = count_labels(found->labels, &classes);
+        if (!status) status = hash_file(found->labels, &hash);
+        if (status) return status;
+        set_hash(found, "labels", hash);
+        head = new_head(o, &found->config, classes);
+    }
+    found->other_head = memcmp(&head, &found->config.head, sizeof head);
+    model_config_use_head(&found->config, &head);
+    set_hash(found, "model", found->config.fingerprint);
+    return 0;
 }
 
 static bool is_recorded(const char *address) {
@@ -109,19 +174,26 @@ static int find_datasets(struct ingredients *found, const struct run_options *o)
     return plan_weights(o->train_data_weights, (int)json_array_size(list), weight);
 }
 
+static bool reads_texts(const struct run *run) {
+    const struct topology topology = topology_of(run);
+    return topology_ranks(&topology, ROLE_TEXT) > 0;
+}
+
 int ingredients_find(struct ingredients *found, const struct run_directory *directory) {
     const struct run_options *o = &directory->run->options;
     *found = (struct ingredients){.versions = json_pack("{s:s}", "code", COCAFLOW_VERSION)};
     int status = find_pretrained(directory);
     if (!status) status = find_model(found, directory);
+    if (!status) status = find_head(found, directory);
     if (!status) status = find_datasets(found, o);
-    if (!status) status = find_tokenizer(found, directory);
+    if (!status && reads_texts(directory->run)) status = find_tokenizer(found, directory);
     return status ? status : hash_prompts(found, o);
 }
 
 void ingredients_release(struct ingredients *found) {
     free(found->model);
     free(found->tokenizer);
+    free(found->labels);
     json_decref(found->versions);
     *found = (struct ingredients){0};
 }

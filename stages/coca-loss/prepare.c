@@ -11,6 +11,7 @@
 
 #include "base/count.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/machine.h"
 #include "stage/command.h"
 #include "stage/option_rows.h"
@@ -37,10 +38,17 @@ static const struct option place_rows[] = {
     TEXT("resume", resume, "latest|step-N", NULL, "go on from a checkpoint of the run", OPTION_LOCAL),
 };
 
+enum { SETTINGS_BYTES = 1 << 20 };
+static const struct option settings_rows[] = {
+    {"settings", OPTION_TEXT, 0, "FILE", NULL, 0, 0,
+     "options of a new run that are not given here, as a JSON object by their names (data/tasks/*.json)", OPTION_LOCAL},
+};
+
 // What the command line says.
 struct wish {
     struct run run;
     struct run_place place;
+    char *settings;
 };
 
 // Results depend on the number of threads, so it is fixed when the run is made.
@@ -106,7 +114,8 @@ static void print(const struct run_directory *directory) {
 
 static int make(struct run_directory *directory, const struct ingredients *found) {
     struct run *run = directory->run;
-    const struct run_sources sources = {found->model, found->tokenizer};
+    const struct run_sources sources = {found->model, found->tokenizer, found->labels,
+                                        found->other_head ? &found->config.head : NULL};
     new_id(run->start.id);
     fix_threads(&run->options);
     int status = count_steps(run, found);
@@ -132,6 +141,16 @@ static int check_dump(const struct run *run) {
     return status;
 }
 
+// A run that goes on has its options already.
+static int read_settings(struct wish *wish, const struct run_directory *directory) {
+    if (!wish->settings || directory->resumes) return 0;
+    json_t *object = json_read(wish->settings, SETTINGS_BYTES);
+    if (!object) return -EXIT_DATA;
+    int status = options_from_json(&wish->run.table, object, wish->settings);
+    json_decref(object);
+    return status;
+}
+
 static int prepare(void *context, const struct strings *operands) {
     struct wish *wish = context;
     struct run *run = &wish->run;
@@ -140,6 +159,7 @@ static int prepare(void *context, const struct strings *operands) {
     (void)operands;
     run_make_absolute(run);
     int status = run_directory_open(&directory, run, &wish->place);
+    if (!status) status = read_settings(wish, &directory);
     if (!status) status = run_check(run);
     if (!status) status = check_dump(run);
     if (!status) status = run_check_batch(run);
@@ -155,8 +175,9 @@ static int prepare(void *context, const struct strings *operands) {
 
 int prepare_main(int argc, char **argv) {
     struct wish wish = {.place = {.name = NULL}};
-    struct option_table place = OPTION_TABLE(place_rows, &wish.place);
-    struct option_table *const tables[] = {&place, &wish.run.table, NULL};
+    struct option_table place = OPTION_TABLE(place_rows, &wish.place),
+                        settings = OPTION_TABLE(settings_rows, &wish.settings);
+    struct option_table *const tables[] = {&place, &settings, &wish.run.table, NULL};
     const struct tool tool = {.name = "coca-loss --prepare",
                               .summary = "makes or reopens a run directory",
                               .manual = manual,

@@ -14,8 +14,10 @@ void job_print(const struct topology *topology, const struct run *run);
 
 // What a run is made of, looked at before it is made.
 struct ingredients {
-    char *model, *tokenizer; // files; tokenizer NULL when tokens are recorded
+    char *model, *tokenizer; // files; tokenizer NULL when no text is read, or tokens are recorded
+    char *labels;            // of the head; NULL without one
     struct model_config config;
+    bool other_head;  // than the file says
     int64_t records;  // of all datasets
     json_t *versions; // fingerprints, for run.json
 };

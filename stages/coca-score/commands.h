@@ -8,5 +8,7 @@ int zero_shot_main(const struct command *command, int argc, char **argv);
 int retrieval_main(const struct command *command, int argc, char **argv);
 int embed_main(const struct command *command, int argc, char **argv);
 int probe_main(const struct command *command, int argc, char **argv);
+int task_main(const struct command *command, int argc, char **argv);
+int head_main(const struct command *command, int argc, char **argv);
 int captions_main(const struct command *command, int argc, char **argv);
 int metrics_main(const struct command *command, int argc, char **argv);

@@ -2,6 +2,7 @@
 // forward and backward; then, with the gradients of the embeddings, the unimodal half backward.
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "text_decode.h"
 #include "train/outputs.h"
@@ -14,45 +15,61 @@ static enum dtype dtype(const struct text_decode *self) {
     return self->base.part.ops->dtype;
 }
 
-static struct shape features_shape(const struct text_decode *self, int64_t B) {
-    return SHAPE(B, config_feature_tokens(config(self)), config(self)->decoder.width);
+struct shape passes_features_shape(const struct text_decode *self, int64_t B) {
+    return SHAPE(B * self->passes.repeats, config_feature_tokens(config(self)), config(self)->decoder.width);
 }
 
 // ---- life
 
-// Activation sets of the tower.
-static int sets_for(const struct text_decode *self, int recompute, int64_t microbatch) {
-    return self->base.train && recompute == RECOMPUTE_NONE ? stateful_own(&self->base, microbatch) : 1;
+bool passes_learn(const struct text_decode *self) {
+    return self->base.train && !self->base.run.options.frozen;
+}
+
+static struct tower_plan plan_of(const struct text_decode *self, int recompute, int64_t microbatch) {
+    const bool learns = passes_learn(self);
+    return (struct tower_plan){
+        .batch = (int)microbatch * self->passes.repeats,
+        .sets = learns && recompute == RECOMPUTE_NONE ? stateful_own(&self->base, microbatch) : 1,
+        .train = learns,
+        .states = self->for_head,
+    };
 }
 
 static int passes_window(const struct text_decode *self) {
     return (int)(self->base.run.options.window * self->base.run.options.tokenize_workers);
 }
 
+static int64_t state_gradient_bytes(const struct text_decode *self, int64_t microbatch) {
+    return text_state_bytes(config(self), dtype(self), (int)microbatch * self->passes.repeats);
+}
+
 void passes_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int recompute, int64_t microbatch) {
-    int64_t M = stateful_own(&self->base, microbatch);
-    int sets = sets_for(self, recompute, microbatch);
-    struct tower_plan plan = {(int)microbatch, sets, self->base.train, false};
+    const int64_t M = stateful_own(&self->base, microbatch);
+    const struct tower_plan plan = plan_of(self, recompute, microbatch);
     struct memory_bytes features = slots_bytes(&self->base.part, self->base.train ? M : 1,
-                                               shape_bytes(features_shape(self, microbatch), dtype(self)));
+                                               shape_bytes(passes_features_shape(self, microbatch), dtype(self)));
     bytes->device += text_tower_bytes(config(self), self->base.part.ops, plan) + features.device;
     bytes->host +=
         microbatch * config(self)->text.context_length * (int64_t)sizeof(int32_t) * (M + passes_window(self) + 1);
     bytes->host += features.host;
-    if (self->base.train && sets < M) bytes->host += M * text_state_bytes(config(self), dtype(self), (int)microbatch);
+    if (plan.train && plan.sets < M) bytes->host += M * state_gradient_bytes(self, microbatch);
+    if (self->for_head) states_add_bytes(self, bytes, plan.sets, microbatch);
 }
 
 void passes_open(struct text_decode *self) {
     int64_t B = self->base.run.options.microbatch;
     int M = stateful_own(&self->base, B);
-    self->passes.sets = sets_for(self, self->base.run.options.recompute, B);
-    struct tower_plan plan = {(int)B, self->passes.sets, self->base.train, false};
+    const struct tower_plan plan = plan_of(self, self->base.run.options.recompute, B);
+    const bool multimodal = self->for_head || self->base.run.options.caption_weight > 0;
+    self->passes.sets = plan.sets;
     self->passes.tower = text_tower_new(config(self), self->base.part.params, plan);
     self->passes.tokens = xcalloc((size_t)M, sizeof *self->passes.tokens);
     self->passes.state_gradient = xcalloc((size_t)M, sizeof *self->passes.state_gradient);
-    if (self->base.train && self->passes.sets < M && self->base.run.options.caption_weight > 0)
-        for (int m = 0; m < M; m++)
-            self->passes.state_gradient[m] = xaligned((size_t)text_state_bytes(config(self), dtype(self), (int)B));
+    if (plan.train && plan.sets < M && multimodal)
+        for (int m = 0; m < M; m++) self->passes.state_gradient[m] = xaligned((size_t)state_gradient_bytes(self, B));
+    if (self->passes.repeats > 1)
+        self->passes.repeated =
+            xcalloc((size_t)(plan.batch * config(self)->text.context_length), sizeof *self->passes.repeated);
 }
 
 void passes_close(struct text_decode *self) {
@@ -63,6 +80,8 @@ void passes_close(struct text_decode *self) {
     free(self->passes.tokens);
     free(self->passes.state_gradient);
     free(self->passes.logits);
+    free(self->passes.repeated);
+    states_close(self);
     slots_free(&self->passes.slots);
     slot_reader_close(&self->passes.features);
     if (self->passes.tower) text_tower_free(&self->passes.tower);
@@ -71,11 +90,20 @@ void passes_close(struct text_decode *self) {
 
 // ---- the unimodal half
 
-static int set_of(const struct text_decode *self, const struct work *work) {
+int passes_set(const struct text_decode *self, const struct work *work) {
     return self->passes.sets > 1 ? work->slot : 0;
 }
 
-static int forward(struct text_decode *self, const struct work *work, float *embedding) {
+// A row of tokens for each picture that goes with them.
+static const int32_t *repeat(const struct text_decode *self, const int32_t *tokens, int B) {
+    const int T = config(self)->text.context_length, repeats = self->passes.repeats;
+    if (repeats == 1) return tokens;
+    for (int row = 0; row < B * repeats; row++)
+        memcpy(self->passes.repeated + row * T, tokens + row / repeats * T, (size_t)T * sizeof *tokens);
+    return self->passes.repeated;
+}
+
+int passes_forward(struct text_decode *self, const struct work *work, float *embedding) {
     const struct message *message = self->passes.tokens[work->slot];
     const void *tokens;
     int B = message->unit.samples;
@@ -83,13 +111,17 @@ static int forward(struct text_decode *self, const struct work *work, float *emb
         input_tensor(work, message, TENSOR_TOKENS, DT_I32, SHAPE(B, config(self)->text.context_length), &tokens);
     self->passes.held = work->microbatch;
     if (status || !B) return status;
-    return text_tower_forward(self->passes.tower, set_of(self, work), B, tokens, embedding);
+    return text_tower_forward(self->passes.tower, passes_set(self, work), B * self->passes.repeats,
+                              repeat(self, tokens, B), embedding);
+}
+
+bool passes_lost(const struct text_decode *self, const struct work *work) {
+    return self->passes.sets < work->own && self->passes.held != work->microbatch;
 }
 
 // With one set for several microbatches: fills it again when it holds another one.
 static int recompute(struct text_decode *self, const struct work *work) {
-    bool lost = self->passes.sets < work->own && self->passes.held != work->microbatch;
-    return lost ? forward(self, work, NULL) : 0;
+    return passes_lost(self, work) ? passes_forward(self, work, NULL) : 0;
 }
 
 static int unimodal_begin(void *context, const struct work *work) {
@@ -109,7 +141,7 @@ static int unimodal(void *context, const struct work *work, struct message *take
     struct message *embeddings = self->embeddings.edge ? output_new(work, *tokens) : NULL;
     float *rows =
         embeddings ? message_add(embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, config(self)->embed_dim)) : NULL;
-    int status = forward(self, work, rows);
+    int status = passes_forward(self, work, rows);
     if (!status && B) self->passes.targets += text_targets(config(self), message_find(*tokens, TENSOR_TOKENS)->data, B);
     if (!status && embeddings) status = output_check_embedding(work, embeddings);
     if (!status && embeddings)
@@ -128,15 +160,16 @@ static int unimodal_backward(void *context, const struct work *work, struct mess
     if (!status) status = recompute(self, work);
     if (status) return status;
     if (self->passes.state_gradient[work->slot])
-        text_tower_load_state_gradient(self->passes.tower, set_of(self, work), self->passes.state_gradient[work->slot]);
-    text_tower_backward(self->passes.tower, set_of(self, work), d_embedding);
+        text_tower_load_state_gradient(self->passes.tower, passes_set(self, work),
+                                       self->passes.state_gradient[work->slot]);
+    text_tower_backward(self->passes.tower, passes_set(self, work), d_embedding);
     return 0;
 }
 
 // ---- the multimodal half
 
 // The mean is over the targets of the global batch. Replicas will add theirs here.
-static int multimodal_begin(void *context, const struct work *work) {
+int passes_scale(void *context, const struct work *work) {
     struct text_decode *self = context;
     (void)work;
     self->passes.scale =
@@ -158,15 +191,27 @@ static int check_partner(const struct message *features, const struct message *t
                  features->unit.step, features->unit.microbatch, features->unit.samples, tokens->unit.samples);
 }
 
+int passes_features(struct text_decode *self, const struct work *work, const struct message *message,
+                    const void **features) {
+    int status = check_partner(message, self->passes.tokens[work->slot]);
+    return status ? status
+                  : input_rows(work, message, TENSOR_FEATURES, dtype(self),
+                               passes_features_shape(self, message->unit.samples), &self->passes.features, features);
+}
+
+void passes_save_state_gradient(struct text_decode *self, const struct work *work) {
+    void *kept = self->passes.state_gradient[work->slot];
+    if (kept) text_tower_save_state_gradient(self->passes.tower, passes_set(self, work), kept);
+}
+
 // Loss, and with `d_features` its backward pass.
 static struct caption_result caption(struct text_decode *self, const struct work *work, int B, const void *features,
                                      void *d_features) {
     struct caption_result result = {0};
     if (B)
-        result = text_tower_caption(self->passes.tower, set_of(self, work), features, self->passes.scale, d_features,
-                                    dumped_logits(self, work));
-    if (d_features && self->passes.state_gradient[work->slot])
-        text_tower_save_state_gradient(self->passes.tower, set_of(self, work), self->passes.state_gradient[work->slot]);
+        result = text_tower_caption(self->passes.tower, passes_set(self, work), features, self->passes.scale,
+                                    d_features, dumped_logits(self, work));
+    if (d_features) passes_save_state_gradient(self, work);
     return result;
 }
 
@@ -174,15 +219,12 @@ static int multimodal(void *context, const struct work *work, struct message *ta
     struct text_decode *self = context;
     const void *features;
     int B = taken[0]->unit.samples;
-    int status = check_partner(taken[0], self->passes.tokens[work->slot]);
-    if (!status)
-        status = input_rows(work, taken[0], TENSOR_FEATURES, dtype(self), features_shape(self, B),
-                            &self->passes.features, &features);
+    int status = passes_features(self, work, taken[0], &features);
     if (!status) status = recompute(self, work);
     if (status) return status;
-    struct message *gradient = work->train ? output_new(work, taken[0]) : NULL;
+    struct message *gradient = work->train && passes_learn(self) ? output_new(work, taken[0]) : NULL;
     void *d_features = gradient ? slots_add(self->passes.slots, work->slot, gradient, TENSOR_D_FEATURES, dtype(self),
-                                            features_shape(self, B))
+                                            passes_features_shape(self, B))
                                 : NULL;
     struct caption_result result = caption(self, work, B, features, d_features);
     if (gradient && self->features_grad.edge)
@@ -208,7 +250,7 @@ static int outputs(void *context, struct tensor *tensor) {
 
 void passes_describe(struct text_decode *self, struct follower *follower) {
     const struct channel features = edges_channel(&self->base.edges, "features");
-    size_t bytes = (size_t)shape_bytes(features_shape(self, self->base.run.options.microbatch), dtype(self));
+    size_t bytes = (size_t)shape_bytes(passes_features_shape(self, self->base.run.options.microbatch), dtype(self));
     self->phase[0] = (struct phase){.name = "unimodal",
                                     .take = {edges_channel(&self->base.edges, "tokens")},
                                     .pulls = true,
@@ -217,12 +259,20 @@ void passes_describe(struct text_decode *self, struct follower *follower) {
                                     .run = unimodal};
     self->phase[1] = (struct phase){.name = "multimodal",
                                     .take = {features},
-                                    .enabled = features.edge,
-                                    .begin = multimodal_begin,
+                                    .enabled = features.edge && !self->for_head,
+                                    .begin = passes_scale,
                                     .run = multimodal};
-    self->phase[2] = (struct phase){.name = "unimodal backward",
+    self->phase[2] = (struct phase){
+        .name = "states", .take = {features}, .enabled = features.edge && self->for_head, .run = states_forward};
+    self->phase[3] = (struct phase){.name = "states backward",
+                                    .take = {edges_channel(&self->base.edges, "states-grad")},
+                                    .enabled = self->for_head && passes_learn(self),
+                                    .backward = true,
+                                    .begin = passes_scale,
+                                    .run = states_backward};
+    self->phase[4] = (struct phase){.name = "unimodal backward",
                                     .take = {edges_channel(&self->base.edges, "embeddings-grad")},
-                                    .enabled = true,
+                                    .enabled = passes_learn(self),
                                     .backward = true,
                                     .run = unimodal_backward};
     follower->phases = TEXT_PHASES;
@@ -231,4 +281,5 @@ void passes_describe(struct text_decode *self, struct follower *follower) {
     self->passes.slots = slots_new(&self->base.part, &self->features_grad,
                                    stateful_own(&self->base, self->base.run.options.microbatch), bytes);
     self->passes.features.ops = self->base.part.ops;
+    if (self->for_head) states_open(self);
 }

@@ -17,6 +17,8 @@ struct text_decode_options {
 struct passes {
     struct text_tower *tower;
     int sets;
+    int repeats;             // rows of the tower for each caption: one for each picture that goes with it
+    int32_t *repeated;       // [B·repeats,T], with several
     struct message **tokens; // [M] of the step
     void **state_gradient;   // [M] with one set: from the multimodal to the unimodal backward pass
     int held;                // with one set: whose activations are in it
@@ -25,6 +27,11 @@ struct passes {
     float *logits;           // [own microbatches · B,T-1,V] of a dumped step
     struct slots *slots;     // of d_features, or NULL
     struct slot_reader features;
+    // For a head, states.c
+    struct message **features_kept; // [M] with one set: for a second forward pass
+    int64_t *state_rows;            // [M] of the states that went out
+    struct slots *state_slots;      // or NULL
+    struct slot_reader states_grad;
 };
 
 // What generation keeps.
@@ -35,14 +42,15 @@ struct captioner {
     struct slot_reader features;
 };
 
-enum { TEXT_PHASES = 3 };
+enum { TEXT_PHASES = 5 };
 struct text_decode {
     struct stateful base;
     struct text_decode_options said; // on the command line
     struct decoding_options decoding;
-    struct channel embeddings, features_grad, captions, control;
+    struct channel embeddings, features_grad, captions, states, control;
     struct tokenizer *tokenizer; // NULL when tokens come from a recording and no vocabulary is known
     struct generate_options generate;
+    bool for_head; // a head reads the multimodal half's outputs
     struct phase phase[TEXT_PHASES];
     struct passes passes;       // all zero with --generate
     struct captioner captioner; // all zero without
@@ -56,6 +64,26 @@ void passes_open(struct text_decode *self); // after the parameters are loaded
 void passes_close(struct text_decode *self);
 // Fills in the phases and what belongs to them; the edges are open.
 void passes_describe(struct text_decode *self, struct follower *follower);
+
+// Pieces of a pass, for states.c.
+int passes_set(const struct text_decode *self, const struct work *work);
+bool passes_learn(const struct text_decode *self); // there is a backward pass
+// The features of the microbatch whose captions came before. 0 or -exit_code.
+int passes_features(struct text_decode *self, const struct work *work, const struct message *message,
+                    const void **features);
+int passes_forward(struct text_decode *self, const struct work *work, float *embedding); // the unimodal half
+bool passes_lost(const struct text_decode *self, const struct work *work); // other activations are in the set
+int passes_scale(void *context, const struct work *work);                  // begins the caption loss
+struct shape passes_features_shape(const struct text_decode *self, int64_t B);
+void passes_save_state_gradient(struct text_decode *self, const struct work *work);
+
+// ---- states.c: with --task, the multimodal half for a head
+
+int states_forward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]);
+int states_backward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]);
+void states_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int sets, int64_t microbatch);
+void states_open(struct text_decode *self); // the edges are open
+void states_close(struct text_decode *self);
 
 // ---- captions.c: --generate
 

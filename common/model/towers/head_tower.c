@@ -50,10 +50,6 @@ struct head_tower {
     void *memory;
 };
 
-int head_joined(const struct model_config *config) {
-    return config_joined(config);
-}
-
 static struct head_dims head_dims_of(const struct model_config *config, struct head_plan plan) {
     const struct head_config *head = &config->head;
     int64_t K = config_state_width(config), J = config_joined(config);

@@ -33,8 +33,6 @@ int64_t head_tower_bytes(const struct model_config *config, const struct ops *op
 struct head_tower *head_tower_new(const struct model_config *config, struct params *params, struct head_plan plan);
 void head_tower_free(struct head_tower **tower);
 
-int head_joined(const struct model_config *config); // J
-
 // → scores f32 [B,C], the logits. Everything is host memory.
 void head_tower_forward(struct head_tower *tower, int B, const struct head_states *states, float *scores);
 // d_scores f32 [B,C] of the pass before. Parameters' gradients accumulate; d_states [rows,K] of the compute type, zero

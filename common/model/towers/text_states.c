@@ -16,18 +16,22 @@ static void run_forward(struct text_tower *tower, struct text_set *set) {
     graph_table_end(&set->multimodal, ops);
 }
 
-// Fillers' rows stand behind the captions' and stay here.
-struct text_states text_tower_states(struct text_tower *tower, int index, const void *features, void *states) {
-    struct ops *ops = tower->params->ops;
-    struct text_set *set = &tower->set[index];
-    const struct text_rows *rows = &set->rows;
-    ops->upload(ops, set->decoder->features, features, text_feature_bytes(tower, set));
-    run_forward(tower, set);
-    ops->download(ops, states, set->decoder->ln_final.out, text_row_bytes(tower, rows->captioned));
+// Fillers' rows stand behind the captions'.
+struct text_states text_tower_state_groups(const struct text_tower *tower, int index) {
+    const struct text_rows *rows = &tower->set[index].rows;
     return (struct text_states){.rows = rows->captioned,
                                 .B = rows->B,
                                 .start = rows->host + rows->offset[ROW_TARGET_START],
                                 .count = rows->host + rows->offset[ROW_TARGET_COUNT]};
+}
+
+struct text_states text_tower_states(struct text_tower *tower, int index, const void *features, void *states) {
+    struct ops *ops = tower->params->ops;
+    struct text_set *set = &tower->set[index];
+    ops->upload(ops, set->decoder->features, features, text_feature_bytes(tower, set));
+    run_forward(tower, set);
+    if (states) ops->download(ops, states, set->decoder->ln_final.out, text_row_bytes(tower, set->rows.captioned));
+    return text_tower_state_groups(tower, index);
 }
 
 // Which gradients of the outputs there are.

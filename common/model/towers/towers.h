@@ -74,7 +74,8 @@ struct text_states {
     const int32_t *start, *count; // [B], of the host, until the set's next forward pass
 };
 int64_t text_states_most(const struct model_config *config, int batch);
-// features → states [R,D] of the compute type, in host memory with room for text_states_most rows.
+struct text_states text_tower_state_groups(const struct text_tower *tower, int set); // once its captions are there
+// features → states [R,D] of the compute type, in host memory; NULL: not wanted here.
 struct text_states text_tower_states(struct text_tower *tower, int set, const void *features, void *states);
 // d_states [R,D], NULL: zero. With a `scale` above 0 the caption loss of the same rows beside it, as text_tower_caption
 // has it. → d_features (NULL: not wanted), leaving the gradient of the token states in the set. Without training the

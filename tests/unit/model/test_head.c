@@ -46,7 +46,7 @@ static int longest_of(const struct head_states *states, int groups) {
 
 // A tower with room for more than there is.
 static void make_tower(struct bench *bench, int B, const struct head_states *states) {
-    int longest = longest_of(states, B * head_joined(&bench->config));
+    int longest = longest_of(states, B * config_joined(&bench->config));
     struct head_plan plan = {
         .batch = B + 2, .rows = states->rows + 3, .longest = longest + 1, .train = true, .gradient = true};
     bench->B = B;
@@ -206,7 +206,7 @@ static void problem_draw(struct problem *problem, uint64_t seed) {
     *problem =
         (struct problem){.config = config_of(task, heads * draw(&draws, 3, 20), draw(&draws, 1, 40), queries, heads)};
     problem->B = draw(&draws, 1, 5);
-    draw_groups(problem, &draws, problem->B * head_joined(&problem->config));
+    draw_groups(problem, &draws, problem->B * config_joined(&problem->config));
     draw_weights(problem, &draws);
     problem->d_scores = normal(&draws, problem->B * (int64_t)problem->config.head.classes);
 }
@@ -246,7 +246,7 @@ static void assert_gaps_are_zero(const struct bench *bench) {
     int64_t read = 0;
     for (int64_t r = 0; r < bench->states.rows; r++) {
         bool has = false, zero = true;
-        for (int g = 0; g < bench->B * head_joined(&bench->config); g++)
+        for (int g = 0; g < bench->B * config_joined(&bench->config); g++)
             has |= r >= bench->states.start[g] && r < bench->states.start[g] + bench->states.count[g];
         for (int64_t k = 0; k < bench->K; k++) zero &= bench->d_states[r * bench->K + k] == 0;
         assert_true(has || zero);
@@ -313,7 +313,7 @@ static double weighted(const struct bench *bench, const float *d_scores) {
 
 // The same with the last group moved to the last rows, which are nobody's.
 static void run_elsewhere(struct bench *bench, const struct problem *problem) {
-    int last = bench->B * head_joined(&bench->config) - 1;
+    int last = bench->B * config_joined(&bench->config) - 1;
     assert_true(problem->count[last] > 0);
     int32_t start = problem->start[last];
     problem->start[last] = (int32_t)problem->states.rows - problem->count[last];

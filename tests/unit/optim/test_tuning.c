@@ -43,7 +43,7 @@ static double rate(const struct params *params, const char *name) {
 static void test_nothing_is_locked(void **state) {
     (void)state;
     for (int part = 0; part < MODEL_PARTS; part++) {
-        struct params *params = tuned(OPEN_CLIP, model_parts[part], (struct tuning){.layer_decay = 1});
+        struct params *params = tuned(OPEN_CLIP, model_parts[part], (struct tuning){.layer_decay = 1, .rate = 1});
         for (int i = 0; i < params->count; i++) {
             assert_false(params->item[i].locked);
             assert_true(params->item[i].rate == 1);
@@ -56,7 +56,7 @@ static void test_a_locked_image_tower(void **state) {
     (void)state;
     static const char *const paths[] = {OPEN_CLIP, PAPER};
     for (int i = 0; i < 2; i++) {
-        struct params *image = tuned(paths[i], &image_part, (struct tuning){.lock = true, .layer_decay = 1});
+        struct params *image = tuned(paths[i], &image_part, (struct tuning){.lock = true, .layer_decay = 1, .rate = 1});
         assert_true(tuning_locks_all(image));
         params_free(&image);
     }
@@ -75,7 +75,7 @@ static void test_unlocked_groups(void **state) {
     static const int groups[] = {1, 2, 2, 3, 4, 1000}; // so many unlocked groups reach it
     for (int unlocked = 0; unlocked < 9; unlocked++) {
         struct params *image =
-            tuned(OPEN_CLIP, &image_part, (struct tuning){.lock = true, .unlocked = unlocked, .layer_decay = 1});
+            tuned(OPEN_CLIP, &image_part, (struct tuning){.lock = true, .unlocked = unlocked, .layer_decay = 1, .rate = 1});
         for (int i = 0; i < 6; i++) assert_int_equal(locked(image, names[i]), unlocked < groups[i]);
         params_free(&image);
     }
@@ -86,7 +86,7 @@ static void test_poolers_that_end_the_tower(void **state) {
     (void)state;
     for (int unlocked = 0; unlocked < 3; unlocked++) {
         struct params *image = tuned("parity/coca2_cascade/model.json", &image_part,
-                                     (struct tuning){.lock = true, .unlocked = unlocked, .layer_decay = 1});
+                                     (struct tuning){.lock = true, .unlocked = unlocked, .layer_decay = 1, .rate = 1});
         assert_int_equal(locked(image, "visual.attn_pool.query"), unlocked < 1);
         assert_int_equal(locked(image, "visual.attn_pool_contrastive.attn.in_proj_bias"), unlocked < 1);
         assert_int_equal(locked(image, "visual.ln_post.weight"), unlocked < 2);
@@ -96,7 +96,7 @@ static void test_poolers_that_end_the_tower(void **state) {
 
 static void test_a_locked_text_tower(void **state) {
     (void)state;
-    struct params *text = tuned(OPEN_CLIP, &text_part, (struct tuning){.lock = true, .unlocked = 1, .layer_decay = 1});
+    struct params *text = tuned(OPEN_CLIP, &text_part, (struct tuning){.lock = true, .unlocked = 1, .layer_decay = 1, .rate = 1});
     assert_true(locked(text, "text.cls_emb"));
     assert_true(locked(text, "text.ln_final.bias"));
     assert_false(locked(text, "text.text_projection"));
@@ -107,7 +107,7 @@ static void test_a_locked_text_tower(void **state) {
 
 static void test_layer_decay(void **state) {
     (void)state;
-    const struct tuning tuning = {.layer_decay = 0.5};
+    const struct tuning tuning = {.layer_decay = 0.5, .rate = 1};
     struct model_config config = read_config(OPEN_CLIP);
     struct params *image = tuned(OPEN_CLIP, &image_part, tuning), *text = tuned(OPEN_CLIP, &text_part, tuning);
     int top = config.text.layers + config.decoder.layers + 1;

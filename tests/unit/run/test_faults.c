@@ -127,7 +127,7 @@ static void the_newest_is_found_or_the_failure_told(void **state) {
 static int prepare(const char *words, const char *resume) {
     struct run_directory directory;
     const struct run_place place = {.name = (char *)"one", .runs = (char *)"runs", .resume = (char *)resume};
-    const struct run_sources sources = {"runs-model.json", "runs-tokenizer"};
+    const struct run_sources sources = {"runs-model.json", "runs-tokenizer", NULL, NULL};
     json_t *versions = json_pack("{s:s, s:s}", "code", "1", "data", "d");
     int status = type_options(words);
     if (!status) status = run_directory_open(&directory, &typed, &place);

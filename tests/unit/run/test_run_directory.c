@@ -18,7 +18,7 @@ static struct run_place place_of(const char *resume) {
 static int prepare(const char *words, const char *resume, json_t *versions) {
     struct run_directory directory = {.lock = -1};
     struct run_place place = place_of(resume);
-    const struct run_sources sources = {"model-source.json", "tokenizer-source"};
+    const struct run_sources sources = {"model-source.json", "tokenizer-source", NULL, NULL};
     int status = type_options(words);
     typed.start = (struct run_start){.id = "an-id", .steps = 100};
     if (!status) status = run_directory_open(&directory, &typed, &place);

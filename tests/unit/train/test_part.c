@@ -30,6 +30,9 @@ static int open_part(struct part *part, const struct stage_row *row, bool train)
     return status ? status : part_load(part, train);
 }
 
+// The three of CoCa itself.
+static const struct stage_row *const rows[] = {&image_row, &text_row, &loss_row};
+
 static void assert_same_weights(const struct part *a, const struct part *b) {
     assert_int_equal(a->params->elements, b->params->elements);
     assert_memory_equal(a->params->master, b->params->master, (size_t)a->params->elements * sizeof(real));
@@ -64,7 +67,7 @@ static void write_checkpoint(struct part part[3]) {
     char *aside = checkpoint_aside(1);
     assert_done(directory_make(aside));
     for (int i = 0; i < 3; i++) {
-        assert_done(open_part(&part[i], stage_rows[i], true));
+        assert_done(open_part(&part[i], rows[i], true));
         update(&part[i]);
         assert_done(part_write(&part[i], aside, &checkpoint.written));
     }
@@ -85,7 +88,7 @@ static void a_checkpoint_goes_on_as_if_nothing_was(void **state) {
     write_checkpoint(part);
     strcpy(typed.start.checkpoint, "checkpoints/step-1");
     for (int i = 0; i < 3; i++) {
-        assert_done(open_part(&resumed, stage_rows[i], true));
+        assert_done(open_part(&resumed, rows[i], true));
         assert_same_weights(&resumed, &part[i]);
         assert_int_equal(optimizer_updates(resumed.optimizer), 1);
         update(&part[i]);
@@ -136,7 +139,7 @@ static void a_file_of_weights_fills_each_part(void **state) {
         struct part part;
         struct safetensors file;
         assert_done(type_for("narrow_vision", words));
-        assert_done(open_part(&part, stage_rows[i], false));
+        assert_done(open_part(&part, rows[i], false));
         assert_done(safetensors_open(&file, weights));
         const struct param *last = &part.params->item[part.params->count - 1];
         assert_memory_equal(part.params->master + last->offset, safetensors_find(&file, last->name)->data,
@@ -243,9 +246,9 @@ static void a_wrapper_s_words_are_taken_out_of_names(void **state) {
     for (int i = 0; i < 3; i++) {
         struct part bare, wrapped;
         assert_done(type_for("narrow_vision", words));
-        assert_done(open_part(&bare, stage_rows[i], false));
+        assert_done(open_part(&bare, rows[i], false));
         assert_done(type_for("narrow_vision", "--pretrained changed.safetensors"));
-        assert_done(part_open(&wrapped, stage_rows[i], &typed));
+        assert_done(part_open(&wrapped, rows[i], &typed));
         assert_refused(0, "module. and _orig_mod. are taken off the names of", part_load(&wrapped, false));
         assert_same_weights(&bare, &wrapped);
         part_close(&bare);
@@ -292,10 +295,10 @@ static void weights_that_are_not_finite_are_named(void **state) {
     assert_done(type_for("narrow_vision", "--pretrained changed.safetensors"));
     for (int i = 0; i < 3; i++) {
         struct part part;
-        assert_done(part_open(&part, stage_rows[i], &typed));
+        assert_done(part_open(&part, rows[i], &typed));
         assert_refused(EXIT_DATA, first[i], part_load(&part, false));
         part_close(&part);
-        assert_done(part_open(&part, stage_rows[i], &typed));
+        assert_done(part_open(&part, rows[i], &typed));
         assert_refused(0, first[i], part_load(&part, true));
         part_close(&part);
     }
@@ -313,7 +316,7 @@ static void weights_say_whether_there_is_a_projection(void **state) {
         assert_done(type_for(names[i], words));
         assert_done(open_part(&part, &image_row, false));
         assert_int_equal(part.config.vision.proj, i);
-        assert_done(run_model_copy(&typed, model, "copy.json"));
+        assert_done(run_model_copy(&typed, model, NULL, "copy.json"));
         assert_done(model_config_read(&copied, "copy.json"));
         assert_true(!copied.vision.proj_is_open && copied.fingerprint == part.config.fingerprint);
         part_close(&part);
@@ -336,7 +339,7 @@ static void the_exported_model_is_the_averaged_one(void **state) {
     assert_true(file_exists("model/tokenizer.model"));
     assert_done(type_options("--device reference --pretrained model")); // with its own configuration
     for (int i = 0; i < 3; i++) {
-        assert_done(open_part(&found, stage_rows[i], false));
+        assert_done(open_part(&found, rows[i], false));
         assert_true(found.config.fingerprint == part[i].config.fingerprint);
         assert_memory_equal(found.params->master, optimizer_average(part[i].optimizer),
                             (size_t)found.params->elements * sizeof(real));

@@ -25,10 +25,10 @@ static double second_weight(const struct run_options *options) {
 static const struct stage_loss head_losses[] = {{.name = "colour", .count = "colours", .weight = first_weight},
                                                 {.name = "shape", .weight = second_weight}};
 static const struct stage_edge head_edges[] = {{"control", EDGE_CONNECT, EDGE_BOTH, NULL, false}};
-static const struct model_part head_part = {"head", NULL, NULL};
-static const struct stage_row head_row = {
-    .role = "head", .part = &head_part, .edges = head_edges, .edge_count = 1, .losses = head_losses, .loss_count = 2};
-const struct stage_row *const stage_rows[] = {&image_row, &text_row, &head_row, &loss_row, NULL};
+static const struct model_part probe_part = {"head", NULL, NULL};
+static const struct stage_row probe_row = {
+    .role = "head", .part = &probe_part, .edges = head_edges, .edge_count = 1, .losses = head_losses, .loss_count = 2};
+const struct stage_row *const stage_rows[] = {&image_row, &text_row, &probe_row, &loss_row, NULL};
 
 enum { CAPTION, COLOUR, SHAPE_LOSS, LOSSES }; // in the order of the table
 

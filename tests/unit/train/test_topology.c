@@ -25,16 +25,16 @@ static const struct stage_edge head_edges[] = {
     {"features-grad", EDGE_CONNECT, EDGE_OUT, NULL, true},
     {"control", EDGE_CONNECT, EDGE_BOTH, NULL, false},
 };
-static const struct model_part head_part = {"head", NULL, NULL};
-static const struct stage_row head_row = {.role = "head",
-                                          .part = &head_part,
+static const struct model_part probe_part = {"head", NULL, NULL};
+static const struct stage_row probe_row = {.role = "head",
+                                          .part = &probe_part,
                                           .takes_part = head_takes_part,
                                           .edges = head_edges,
                                           .edge_count = 3,
                                           .losses = head_losses,
                                           .loss_count = 1};
 
-const struct stage_row *const stage_rows[] = {&image_row, &text_row, &head_row, &loss_row, NULL};
+const struct stage_row *const stage_rows[] = {&image_row, &text_row, &probe_row, &loss_row, NULL};
 
 // ---- a topology in words
 
@@ -215,7 +215,7 @@ static void a_row_more_is_a_stage_more(void **state) {
     assert_peers(&topology, &image_row, "features", true, "text-decode x 1, head x 2");
     assert_peers(&topology, &image_row, "features-grad", true, "text-decode x 1, head x 2");
     assert_peers(&topology, &image_row, "features-grad", false, "");
-    assert_peers(&topology, &head_row, "features", true, "image-encode x 1"); // and not text-decode, which connects too
+    assert_peers(&topology, &probe_row, "features", true, "image-encode x 1"); // and not text-decode, which connects too
     assert_peers(&topology, &loss_row, "control", true, "image-encode x 1, text-decode x 1, head x 2");
     assert_peers(&topology, &loss_row, "embeddings", true, "image-encode x 1, text-decode x 1");
     head_is_there = false;
