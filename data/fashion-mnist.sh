@@ -10,5 +10,4 @@ made fashion-mnist/train ||
     coca-pack pack --from idx "$idx/train-images-idx3-ubyte.gz" --class-names $classes --to fashion-mnist/train
 made fashion-mnist/test ||
     coca-pack pack --from idx "$idx/t10k-images-idx3-ubyte.gz" --class-names $classes --to fashion-mnist/test
-cp $classes fashion-mnist/test/classnames.txt
 grep -v '^#' prompts/default.txt >fashion-mnist/test/zeroshot_classification_templates.txt

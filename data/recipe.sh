@@ -17,3 +17,16 @@ fetch() {
 
 # made DIR: whether a dataset is there already. Remove its folder to make it again.
 made() { [[ -e $1/dataset.json ]]; }
+
+# task_of_emoji TASK TRAIN TEST: TASK-like/train and TASK-like/test, of so many statements that emoji-tasks.pl makes.
+task_of_emoji() {
+    local part from count
+    ./emoji.sh
+    mkdir -p "$1-like"
+    for part in test:held-out:$3 train:train:$2; do
+        IFS=: read -r part from count <<<"$part"
+        made "$1-like/$part" && continue
+        perl emoji-tasks.pl "$1" "emoji/list/en.$from.tsv" "$count" 7 >"$1-like/$part.json"
+        coca-pack pack --from lavis "$1-like/$part.json" --images-root emoji/list/png --to "$1-like/$part"
+    done
+}

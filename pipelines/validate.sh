@@ -13,7 +13,7 @@ run=$1 data=$2 every=$3 validated=$(($4 / $3 * $3))
 # A copy by hard links outlives --keep; it lies as deep as a checkpoint, so that its model is found.
 validate() {
     local copy=$run/validate/step-$2 tasks=(--losses "$data" --retrieval "$data")
-    [[ -f $data/classnames.txt ]] && tasks=(--losses "$data" --zero-shot "$data")
+    [[ -f $data/classnames.txt && -f $data/zeroshot_classification_templates.txt ]] && tasks=(--losses "$data" --zero-shot "$data")
     mkdir -p "$run/validate" && cp -al "$1" "$copy" || return 0
     "$COCA_HOME/pipelines/eval.sh" --pretrained "$copy" "${tasks[@]}" --results "$run/results.json" --step "$2"
 }

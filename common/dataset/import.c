@@ -14,8 +14,9 @@
 #include "dataset/import/rows.h"
 
 const struct import_format *const import_formats[] = {
-    &import_folder, &import_idx,       &import_csv,     &import_jsonl, &import_tar,
-    &import_coco,   &import_benchmark, &import_dataset, NULL,
+    &import_folder,  &import_idx, &import_csv,     &import_jsonl, &import_tar,   &import_coco,     &import_benchmark,
+    &import_dataset, &import_vqa, &import_snli_ve, &import_nlvr2, &import_lavis, &import_kinetics, &import_moments,
+    &import_msrvtt,  NULL,
 };
 
 const struct import_format *import_find(const char *name) {
@@ -55,6 +56,7 @@ static void release(struct importer *importer) {
     strings_release(&importer->caption_keys);
     strings_release(&importer->label_keys);
     strings_release(&importer->class_keys);
+    strings_release(&importer->classes);
     strings_release(&importer->seen.keys);
     free(importer->seen.defect);
     rows_free(&importer->rows);
@@ -65,11 +67,14 @@ static void release(struct importer *importer) {
 static int run_all(struct importer *importer, const struct strings *paths) {
     int status = 0;
     for (size_t i = 0; i < paths->count && !status; i++) {
+        importer->turn = i;
         importer->path = paths->item[i];
         status = importer->format->run(importer, importer->path);
     }
     if (!status) status = rows_give(importer);
     if (!status && !importer->seen.matched) status = importer_nothing(importer);
+    struct strings *found = importer->options->found_classes;
+    for (size_t i = 0; found && i < importer->classes.count; i++) strings_add_text(found, importer->classes.item[i]);
     return status;
 }
 

@@ -6,6 +6,10 @@
 
 #include "dataset/record.h"
 
+// How the folders under a root are classes: not; sorted by name, as torchvision does; as the numbers that they are
+// called; or by the names that class_map has for them, sorted, where several folders may be one class.
+enum folder_class_rule { FOLDER_CLASSES_NONE, FOLDER_CLASSES_SYNSET, FOLDER_CLASSES_NUMBER, FOLDER_CLASSES_NAME };
+
 // What an importer is told; each uses its own fields, and NULL stands for the format's default. Keys are lists
 // separated by ";": column or field names, or, in a tar or folder, suffixes, whose letters may be of either case.
 struct import_options {
@@ -19,10 +23,17 @@ struct import_options {
     const char *columns;               // csv: names of the columns, when the list has no header line
     const char *separator;             // csv: one character; NULL: a tab if the first line has one, else a comma
     const char *images_root;           // folder that relative picture paths are under; NULL: the list's own
-    int (*stopped)(void);              // asked for each row of a list: 0 to go on, else as of the sink; NULL: always 0
-    bool keep_rows;                    // of lists: each row is a sample; else all rows of a picture are one
-    int64_t max_picture_bytes;         // --max-picture-bytes; 0: what a record holds
-    bool first_line; // only the first line of a text file is a caption; else every one that is not empty
+    const char *annotations;           // vqa: its file, one for each path joined by "::"; msrvtt: the JSON of captions
+    const char *image_pattern;         // vqa: a picture's name, with image_id for its %d or %012d; NULL: COCO's
+    const char *split;                 // kinetics, msrvtt: of these samples only; NULL: of all
+    enum folder_class_rule folder_classes; // folder: how a class comes from the folder that a picture is in
+    const char *class_map;                 // file of what stands for a folder's or category's name
+    const char *kept_classes;              // folder: file of names; pictures of other classes are left out
+    struct strings *found_classes;         // gets the names of classes, in their order, if the format knows; NULL: not
+    int (*stopped)(void);      // asked for each row of a list: 0 to go on, else as of the sink; NULL: always 0
+    bool keep_rows;            // of lists: each row is a sample; else all rows of a picture are one
+    int64_t max_picture_bytes; // --max-picture-bytes; 0: what a record holds
+    bool first_line;           // only the first line of a text file is a caption; else every one that is not empty
 };
 
 // One picture with its texts, given to the sink. Everything is borrowed for the call.
@@ -33,6 +44,7 @@ struct import_sample {
         const uint8_t *bytes; // [height, width, channels]; NULL: the picture is encoded, in `record`
         int width, height, channels;
     } pixels;
+    struct span chosen; // VQA's multiple_choice_answer, which answer lists are made of; empty: there is none
     const char *defect; // why something of it could not be read; NULL if all was
 };
 

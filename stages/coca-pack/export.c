@@ -20,7 +20,8 @@
 static const char manual[] =
     "Writes the dataset DIR as a tar of adjacent members NUMBER.SUFFIX: the picture as packed (jpg, png or webp;\n"
     "0.jpg, 1.jpg, … of a record with several), txt (captions, one per line), cls (the class), and json (all\n"
-    "texts: id, captions, labels, question, answers), each where a record has it. `coca-pack pack --from tar`\n"
+    "texts: id, captions, labels, question, answers and the kinds of both), and the video (mp4, webm or avi, by its\n"
+    "bytes), each where a record has it. `coca-pack pack --from tar`\n"
     "reads it back; of several pictures it takes one, which --image-key names: 0.jpg, say.\n"
     "\n"
     "Examples:\n"
@@ -86,6 +87,17 @@ static int write_pictures(const struct tar *tar, int64_t index, const struct rec
     return status;
 }
 
+// Of what cameras and trainers write: Matroska's first bytes are webm's too.
+static const char *video_suffix_of(struct span video) {
+    const char *bytes = video.bytes;
+    if (video.size >= 12 && !memcmp(bytes, "RIFF", 4) && !memcmp(bytes + 8, "AVI ", 4)) return "avi";
+    return video.size >= 4 && !memcmp(bytes, "\x1a\x45\xdf\xa3", 4) ? "webm" : "mp4";
+}
+
+static int write_video(const struct tar *tar, int64_t index, const struct record *record) {
+    return record->video.size ? write_member(tar, index, video_suffix_of(record->video), record->video) : 0;
+}
+
 // tar.c reads each line of a text member as a caption, so captions that hold line ends come back as several.
 static int write_captions(const struct tar *tar, int64_t index, const struct record *record) {
     struct buffer text = {0};
@@ -113,6 +125,8 @@ static int write_json(const struct tar *tar, int64_t index, const struct record 
     if (record->label_count) json_object_set_new(json, "labels", texts_json(record->labels, record->label_count));
     if (record->question.size) json_object_set_new(json, "question", text_json(record->question));
     if (record->answer_count) json_object_set_new(json, "answers", texts_json(record->answers, record->answer_count));
+    if (record->question_type.size) json_object_set_new(json, "question_type", text_json(record->question_type));
+    if (record->answer_type.size) json_object_set_new(json, "answer_type", text_json(record->answer_type));
     char *text = json_dumps(json, JSON_COMPACT);
     int status = json_object_size(json) ? write_member(tar, index, "json", (struct span){text, strlen(text)}) : 0;
     free(text);
@@ -122,6 +136,7 @@ static int write_json(const struct tar *tar, int64_t index, const struct record 
 
 static int write_record(int64_t index, const struct record *record, void *context) {
     int status = write_pictures(context, index, record);
+    if (!status) status = write_video(context, index, record);
     if (!status) status = write_captions(context, index, record);
     if (!status) status = write_class(context, index, record);
     if (!status) status = write_json(context, index, record);

@@ -41,7 +41,19 @@ static void fit_texts(struct job *job, const char *field, struct span *texts, in
 }
 
 static bool has_text(const struct record *record) {
-    return record->caption_count || record->label_count || record->answer_count || record->class >= 0;
+    return record->caption_count || record->label_count || record->answer_count || record->question.size ||
+           record->class >= 0;
+}
+
+// A question without its words is none, and its kinds are what it is counted by: either leaves the sample out.
+static void fit_question(struct job *job) {
+    struct span *const texts[] = {&job->record.question, &job->record.question_type, &job->record.answer_type};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (!texts[i]->size) continue;
+        *texts[i] = trimmed(*texts[i]);
+        const enum drop drop = judge_text(*texts[i]);
+        if (drop) job_drop(job, drop, "its question or the kind of it");
+    }
 }
 
 // A sample whose texts were all left out is left out for the first one's reason. A class is a text too: with it the
@@ -52,7 +64,8 @@ static void fit_all_texts(struct job *job) {
     fit_texts(job, "captions", record->captions, &record->caption_count);
     fit_texts(job, "labels", record->labels, &record->label_count);
     fit_texts(job, "answers", record->answers, &record->answer_count);
-    if (!has_text(record)) job_drop(job, job->text_drop[0].drop, "");
+    fit_question(job);
+    if (!job->drop && !has_text(record)) job_drop(job, job->text_drop[0].drop, "");
 }
 
 // The job owns the new bytes: the record only borrows.
@@ -69,15 +82,40 @@ static void replace_picture(struct job *job, struct span *picture, const uint8_t
 
 // The short side becomes `resize`, as training crops are cut from it; what is smaller stays as it came. The picture was
 // decoded upright, so the new file needs no EXIF.
+static bool is_shrunk(const struct image *image, const struct fitness *fitness) {
+    const int short_side = image->width < image->height ? image->width : image->height;
+    return fitness->resize && short_side > fitness->resize;
+}
+
 static void shrink(struct job *job, struct span *picture, const struct image *image, const struct fitness *fitness) {
     const int short_side = image->width < image->height ? image->width : image->height;
-    if (!fitness->resize || short_side <= fitness->resize) return;
     const double scale = (double)fitness->resize / short_side;
     const int width = (int)lround(image->width * scale), height = (int)lround(image->height * scale);
     uint8_t *pixels = xcalloc((size_t)width * (size_t)height, 3);
     image_resize(pixels, width, height, image, (struct image_box){0, 0, image->width, image->height});
     replace_picture(job, picture, pixels, width, height, 3, fitness->quality);
     free(pixels);
+}
+
+// In place, as rows only move up. False when nothing would be left.
+static bool crop(struct image *image, int border) {
+    const int width = image->width - 2 * border, height = image->height - 2 * border;
+    if (width < 1 || height < 1) return false;
+    for (int y = 0; y < height; y++)
+        memmove(image->pixels + 3 * (size_t)y * (size_t)width,
+                image->pixels + 3 * ((size_t)(y + border) * (size_t)image->width + (size_t)border), 3 * (size_t)width);
+    image->width = width;
+    image->height = height;
+    return true;
+}
+
+// What is neither cut nor shrunk stays as it came.
+static void change(struct job *job, struct span *picture, struct image *image, const struct fitness *fitness) {
+    if (!crop(image, fitness->crop_border)) return job_drop(job, DROP_PICTURE, "is no larger than its border");
+    if (is_shrunk(image, fitness))
+        shrink(job, picture, image, fitness);
+    else if (fitness->crop_border)
+        replace_picture(job, picture, image->pixels, image->width, image->height, 3, 0);
 }
 
 // By the header alone, before memory for its pixels is asked for. A header that cannot be read is left to the decoder,
@@ -96,13 +134,13 @@ static bool is_too_large(struct job *job, struct span picture, int64_t max_pixel
 // do.
 static void fit_picture(struct job *job, struct span *picture, const struct fitness *fitness) {
     if (is_too_large(job, *picture, fitness->max_pixels)) return;
-    if (!fitness->verify && !fitness->resize) return;
+    if (!fitness->verify && !fitness->resize && !fitness->crop_border) return;
     struct image image = {0};
     char reason[IMAGE_REASON] = "";
     if (image_decode(&image, picture->bytes, picture->size, reason))
         job_drop(job, DROP_PICTURE, reason);
     else
-        shrink(job, picture, &image, fitness);
+        change(job, picture, &image, fitness);
     image_release(&image);
 }
 
@@ -111,7 +149,7 @@ static void encode_pixels(struct job *job, const struct fitness *fitness) {
     const uint8_t *pixels = (const uint8_t *)job->pixels.bytes;
     struct span *picture = &job->record.image;
     replace_picture(job, picture, pixels, job->width, job->height, job->channels, 0);
-    if (!job->drop && fitness->resize) fit_picture(job, picture, fitness);
+    if (!job->drop && (fitness->resize || fitness->crop_border)) fit_picture(job, picture, fitness);
 }
 
 static void fit_pictures(struct job *job, const struct fitness *fitness) {

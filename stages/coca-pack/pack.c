@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "commands.h"
 #include "fitness.h"
+#include "lists.h"
 #include "output.h"
 #include "pipeline.h"
 #include "stage/option_rows.h"
@@ -23,14 +24,17 @@ static const char manual[] =
     "the formats. Rows of a list that name the same picture become one record with all their captions.\n"
     "\n"
     "Every picture is decoded. What does not decode, lacks a picture or a text, or has texts that are empty, hold\n"
-    "NUL or are not UTF-8 is left out and listed, by name and reason, in dropped.jsonl inside the dataset. A tar root of\n"
-    "CLIP_benchmark also gives its class names and templates, which zero-shot evaluation looks for there.\n"
+    "NUL or are not UTF-8 is left out and listed, by name and reason, in dropped.jsonl inside the dataset. Class names\n"
+    "that a format knows or --class-names gives lie in it as classnames.txt, answers to questions as answers.txt: line n is\n"
+    "class n, from 0. A tar root of CLIP_benchmark gives its templates, too, which zero-shot evaluation looks for.\n"
     "\n"
     "Examples:\n"
     "  coca-pack pack --from folder pictures --to data/mine\n"
     "  coca-pack pack --from csv list.tsv --caption-key \"title;tags\" --to data/train --hold-out 10 --held-out-to data/test\n"
     "  coca-pack pack --from tar \"cc3m/{00000..00329}.tar\" --resize 256 --quality 90 --to data/cc3m\n"
     "  coca-pack pack --from clip-benchmark wds/cifar10 --to data/cifar10-test\n"
+    "  coca-pack pack --from vqa questions.json --annotations annotations.json --images-root train2014 --to data/vqa\n"
+    "  coca-pack pack --from folder imagenet-r --classes synset --class-map synsets.txt --to data/imagenet-r\n"
     "  coca-pack pack --from idx train-images-idx3-ubyte.gz --class-names classes.txt --to data/fashion\n"
     ""
     "\n" PACK_MANUAL_EXIT;
@@ -41,7 +45,9 @@ struct pack {
     char *from, *to, *held_out_to, *class_names;
     char *image_key, *caption_key, *label_key, *class_key, *json_text_key;
     char *labels, *columns, *separator, *images_root;
-    int caption_lines;
+    char *annotations, *image_pattern, *split, *class_map, *keep_classes;
+    int caption_lines, classes;
+    int64_t min_answers, crop_border;
     int64_t limit, shard_records, hold_out, max_picture_bytes, max_pixels, resize, quality, workers;
     bool replace, verify, group;
 };
@@ -74,12 +80,28 @@ static const struct option rows[] = {
          0),
     {"group", OPTION_FLAG, FIELD(group), NULL, "true", 0, 0,
      "csv, jsonl, coco: make one record of all rows that name the same picture; keeps the list in memory", 0},
+    HEADING("Tasks"),
+    TEXT("annotations", annotations, "FILES", NULL,
+         "vqa: the answers, a file for each PATH joined by \"::\"; msrvtt: the JSON of captions", 0),
+    TEXT("image-pattern", image_pattern, "NAME", NULL,
+         "vqa: a picture's path, with image_id for its %d or %012d; else COCO_SPLIT_%012d.jpg", 0),
+    INT("min-answers", min_answers, "QUESTIONS", "9", 1, 1e9,
+        "answers.txt, the list of a model's answers, has those of so many questions", 0),
+    TEXT("split", split, "NAME", NULL, "kinetics, msrvtt: only samples of this split", 0),
+    HEADING("Folders as classes"),
+    CHOICE("classes", classes, "none|synset|number|name", "none",
+           "folder: a class is a folder, by its place, its number, or its label in --class-map", 0),
+    TEXT("class-map", class_map, "FILE", NULL,
+         "a line or JSON key for each folder, with its words or label; moments: the categories", 0),
+    TEXT("keep-classes", keep_classes, "FILE", NULL,
+         "folder: only these, of --classes name labels, else folders; lines or JSON keys", 0),
     HEADING("Pictures"),
     {"verify", OPTION_FLAG, FIELD(verify), NULL, "true", 0, 0, "decode every picture", 0},
     INT("max-picture-bytes", max_picture_bytes, "BYTES", "256M", 1, RECORD_BYTES_LIMIT,
         "leave out pictures whose file is larger, unread", 0),
     INT("max-pixels", max_pixels, "PIXELS", "0", 0, 1e10,
         "leave out pictures with more (width times height), undecoded; 0: no limit but the decoder's", 0),
+    INT("crop-border", crop_border, "PIXELS", "0", 0, 65500, "cut off each side (ObjectNet: 2), into PNG; 0: none", 0),
     INT("resize", resize, "PIXELS", "0", 0, 65500, "shrink pictures whose short side is longer; 0: as they came", 0),
     INT("quality", quality, "PERCENT", "0", 0, 100, "of JPEG for pictures that are shrunk; 0: PNG", 0),
     INT("workers", workers, "THREADS", "0", 0, 1024, "decoding at a time; 0: as many as there are cores", 0),
@@ -91,6 +113,8 @@ struct packing {
     struct pipeline *pipeline;
     struct progress *progress;
     int64_t samples; // read so far
+    struct strings found_classes;
+    struct answers answers;
 };
 
 enum { LIMIT_REACHED = 1 }; // what the sink returns at --limit
@@ -113,6 +137,7 @@ static int take_sample(void *context, const struct import_sample *sample) {
     if (caught) return stopped();
     struct job *job = pipeline_next(packing->pipeline);
     if (!job) return pipeline_drain(packing->pipeline);
+    answers_add(&packing->answers, sample);
     job_fill(job, packing->samples++, sample);
     pipeline_put(packing->pipeline);
     return packing->samples == packing->pack->limit ? LIMIT_REACHED : 0;
@@ -140,6 +165,13 @@ static int read_all(struct packing *packing, const struct strings *class_names, 
         .columns = pack->columns,
         .separator = pack->separator,
         .images_root = pack->images_root,
+        .annotations = pack->annotations,
+        .image_pattern = pack->image_pattern,
+        .split = pack->split,
+        .folder_classes = (enum folder_class_rule)pack->classes,
+        .class_map = pack->class_map,
+        .kept_classes = pack->keep_classes,
+        .found_classes = &packing->found_classes,
         .stopped = stopped,
         .keep_rows = !pack->group,
         .max_picture_bytes = pack->max_picture_bytes,
@@ -159,7 +191,8 @@ static int open_outputs(struct packing *packing) {
 
 static int pack_all(struct packing *packing, const struct strings *class_names, const struct strings *paths) {
     const struct pack *pack = packing->pack;
-    const struct fitness fitness = {pack->verify, pack->max_pixels, (int)pack->resize, (int)pack->quality};
+    const struct fitness fitness = {pack->verify, pack->max_pixels, (int)pack->crop_border, (int)pack->resize,
+                                    (int)pack->quality};
     packing->progress = progress_new("packing", pack->limit, "samples");
     packing->pipeline = pipeline_new((int)pack->workers, (struct pipeline_calls){fit, &fitness, retire, packing});
     int status = read_all(packing, class_names, paths);
@@ -170,31 +203,17 @@ static int pack_all(struct packing *packing, const struct strings *class_names, 
     return status;
 }
 
-// CLIP_benchmark's lists of class names and templates lie in the root, above the split; zero-shot evaluation looks for
-// them in the dataset.
-static int copy_list(const char *from, const char *to, const char *name) {
-    char *source = xformat("%s/%s", from, name), *above = xformat("%s/../%s", from, name), *copy = path_join(to, name);
-    const char *found = file_exists(source) ? source : file_exists(above) ? above : NULL;
-    int status = found ? file_copy(found, copy) : 0;
-    free(source);
-    free(above);
-    free(copy);
-    return status;
-}
-
-static int copy_lists(const char *from, const struct output *output) {
-    static const char *const names[] = {"classnames.txt", "zeroshot_classification_templates.txt", "dataset_type.txt"};
-    int status = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++)
-        status = copy_list(from, store_writer_path(output->writer), names[i]);
-    return status;
-}
-
 // Before the datasets have their names, which stand for whole ones.
-static int add_lists(const struct packing *packing, const char *from) {
-    if (strcmp(packing->pack->from, "clip-benchmark")) return 0;
-    int status = copy_lists(from, &packing->train);
-    if (!status && packing->pack->hold_out) status = copy_lists(from, &packing->held_out);
+static int add_lists(const struct packing *packing, const struct strings *class_names, const struct strings *paths) {
+    const struct pack *pack = packing->pack;
+    const struct lists lists = {!strcmp(pack->from, "clip-benchmark"),
+                                !strcmp(pack->from, "dataset"),
+                                paths,
+                                class_names->count ? class_names : &packing->found_classes,
+                                &packing->answers,
+                                pack->min_answers};
+    int status = lists_write(&lists, store_writer_path(packing->train.writer));
+    if (!status && pack->hold_out) status = lists_write(&lists, store_writer_path(packing->held_out.writer));
     return status;
 }
 
@@ -218,11 +237,13 @@ static int write_outputs(const struct pack *pack, const struct strings *class_na
     struct packing packing = {.pack = pack};
     int status = open_outputs(&packing);
     if (!status) status = pack_all(&packing, class_names, paths);
-    if (!status) status = add_lists(&packing, paths->item[0]);
+    if (!status) status = add_lists(&packing, class_names, paths);
     if (!status && pack->hold_out) status = commit_held_out(&packing);
     if (!status) status = output_commit(&packing.train);
     output_abandon(&packing.train);
     output_abandon(&packing.held_out);
+    strings_release(&packing.found_classes);
+    answers_release(&packing.answers);
     return status;
 }
 
@@ -245,6 +266,8 @@ static int check(const struct pack *pack) {
     if (!pack->to) return error(EXIT_USAGE, "--to is missing: the directory to write");
     if (!pack->hold_out != !pack->held_out_to) return error(EXIT_USAGE, "--hold-out and --held-out-to need each other");
     if (pack->hold_out == 1) return error(EXIT_USAGE, "--hold-out 1 would hold out everything");
+    if (pack->classes && strcmp(pack->from, "folder")) return error(EXIT_USAGE, "--classes is for --from folder");
+    if (pack->keep_classes && !pack->classes) return error(EXIT_USAGE, "--keep-classes is for --classes");
     if (pack->quality && !pack->resize) return error(EXIT_USAGE, "--quality is for pictures that --resize shrinks");
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "dataset/import/sorted.h"
 
 // Sorted: "NAME/SPELLED", as NAME is asked for and as the file is spelled.
 struct beside {
@@ -26,10 +27,6 @@ static void add_spelled(struct beside *beside, const char *name, const struct st
     }
 }
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int beside_enter(struct beside **beside, const char *folder, const struct importer *importer) {
     struct beside *new = xcalloc(1, sizeof *new);
     struct strings names = {0};
@@ -40,7 +37,7 @@ int beside_enter(struct beside **beside, const char *folder, const struct import
         add_spelled(new, names.item[i], &importer->class_keys);
     }
     strings_release(&names);
-    if (new->names.count) qsort(new->names.item, new->names.count, sizeof *new->names.item, by_text);
+    sorted(&new->names);
     new->above = *beside;
     *beside = new;
     return status;

@@ -119,3 +119,16 @@ struct span csv_cell(const struct csv *csv, int cell) {
     const size_t start = cell ? csv->end[cell - 1] : 0;
     return (struct span){csv->bytes.bytes + start, csv->end[cell] - start};
 }
+
+int csv_find(const struct csv *csv, const char *name) {
+    for (int i = 0; i < csv->cells; i++) {
+        const struct span cell = csv_cell(csv, i);
+        if (cell.size == strlen(name) && !memcmp(cell.bytes, name, cell.size)) return i;
+    }
+    return -1;
+}
+
+struct span csv_cell_or_none(const struct csv *csv, int cell) {
+    const struct span found = cell >= 0 && cell < csv->cells ? csv_cell(csv, cell) : (struct span){"", 0};
+    return found.size ? found : (struct span){"", 0};
+}

@@ -23,4 +23,7 @@ void csv_close(struct csv *csv);
 
 // The next row that is not empty. False at the end, and on failure, which csv->status holds (-EXIT_DATA, reported).
 bool csv_next(struct csv *csv);
-struct span csv_cell(const struct csv *csv, int cell); // until the next csv_next
+// The cell of this name, of a header; -1: there is none.
+int csv_find(const struct csv *csv, const char *name);
+struct span csv_cell_or_none(const struct csv *csv, int cell); // "" of one that the row has not; as csv_cell
+struct span csv_cell(const struct csv *csv, int cell);         // until the next csv_next

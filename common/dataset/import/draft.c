@@ -14,6 +14,7 @@
 #include "base/lines.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "dataset/import/formats.h"
 #include "dataset/load.h"
 
 static void *copy_of(const void *bytes, size_t size) {
@@ -42,8 +43,15 @@ void draft_clear(struct draft *draft) {
     buffer_clear(&draft->id);
     buffer_clear(&draft->path);
     buffer_clear(&draft->picture);
+    buffer_clear(&draft->video);
+    buffer_clear(&draft->question);
+    buffer_clear(&draft->question_type);
+    buffer_clear(&draft->answer_type);
+    buffer_clear(&draft->chosen);
     texts_clear(&draft->captions);
     texts_clear(&draft->labels);
+    texts_clear(&draft->answers);
+    texts_clear(&draft->pictures);
     free(draft->defect);
     draft->defect = NULL;
     draft->picture_key = -1;
@@ -56,27 +64,49 @@ void draft_release(struct draft *draft) {
     buffer_release(&draft->id);
     buffer_release(&draft->path);
     buffer_release(&draft->picture);
+    buffer_release(&draft->video);
+    buffer_release(&draft->question);
+    buffer_release(&draft->question_type);
+    buffer_release(&draft->answer_type);
+    buffer_release(&draft->chosen);
     free(draft->captions.item);
     free(draft->labels.item);
+    free(draft->answers.item);
+    free(draft->pictures.item);
+}
+
+static struct span span_of(const struct buffer *buffer) {
+    return (struct span){buffer->bytes, buffer->size};
 }
 
 struct record draft_record(const struct draft *draft) {
     const char *picture = draft->picture_key < 0 ? NULL : draft->picture.bytes;
     return (struct record){.image = {picture, draft->picture.size},
+                           .images = draft->pictures.item,
+                           .image_count = draft->pictures.count,
+                           .video = span_of(&draft->video),
                            .captions = draft->captions.item,
                            .caption_count = draft->captions.count,
                            .labels = draft->labels.item,
                            .label_count = draft->labels.count,
+                           .answers = draft->answers.item,
+                           .answer_count = draft->answers.count,
+                           .question = span_of(&draft->question),
+                           .question_type = span_of(&draft->question_type),
+                           .answer_type = span_of(&draft->answer_type),
                            .class = draft->class,
-                           .id = {draft->id.bytes, draft->id.size}};
+                           .id = span_of(&draft->id)};
 }
 
 // Everything is lent for the call: the draft is used again for the next sample.
 int draft_give(const struct draft *draft, struct importer *importer) {
-    struct import_sample sample = {.name = draft->name.bytes, .defect = draft->defect, .record = draft_record(draft)};
+    struct import_sample sample = {.name = draft->name.bytes,
+                                   .defect = draft->defect,
+                                   .record = draft_record(draft),
+                                   .chosen = span_of(&draft->chosen)};
     struct buffer id = {0};
     text_escape(&id, draft->id.bytes, draft->id.size);
-    sample.record.id = (struct span){id.bytes, id.size};
+    sample.record.id = span_of(&id);
     int status = importer_give(importer, &sample);
     buffer_release(&id);
     return status;
@@ -88,6 +118,14 @@ void draft_caption(struct draft *draft, const void *text, size_t size) {
 
 void draft_label(struct draft *draft, const void *text, size_t size) {
     texts_add(&draft->labels, text, size);
+}
+
+void draft_answer(struct draft *draft, const void *text, size_t size) {
+    texts_add(&draft->answers, text, size);
+}
+
+void draft_question(struct draft *draft, const void *text, size_t size) {
+    buffer_append(&draft->question, text, size);
 }
 
 static bool is_blank(const char *text, size_t size) {
@@ -131,19 +169,51 @@ void draft_defect(struct draft *draft, const char *format, ...) {
     draft->defect = xstrdup(text);
 }
 
-void draft_picture_file(struct draft *draft, const struct importer *importer, const char *path) {
-    char *defect = load_file(&draft->picture, path, importer_picture_limit(importer), "max-picture-bytes");
+static void load(struct draft *draft, struct buffer *bytes, const struct importer *importer, const char *path) {
+    char *defect = load_file(bytes, path, importer_picture_limit(importer), "max-picture-bytes");
     if (defect) draft_defect(draft, "%s %s", path, defect);
     free(defect);
+}
+
+void draft_picture_file(struct draft *draft, const struct importer *importer, const char *path) {
+    load(draft, &draft->picture, importer, path);
     draft->picture_key = 0;
 }
 
+void draft_pictures_file(struct draft *draft, const struct importer *importer, const char *path) {
+    struct buffer picture = {0};
+    load(draft, &picture, importer, path);
+    texts_add(&draft->pictures, picture.bytes, picture.size);
+    buffer_release(&picture);
+}
+
+void draft_video_file(struct draft *draft, const struct importer *importer, const char *path) {
+    load(draft, &draft->video, importer, path);
+}
+
+static bool is_video(const char *path) {
+    static const char *const suffixes[] = {VIDEO_SUFFIXES};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (text_ends_alike(path, suffixes[i])) return true;
+    return false;
+}
+
+void draft_file(struct draft *draft, const struct importer *importer) {
+    if (!draft->path.size) return;
+    (is_video(draft->path.bytes) ? draft_video_file : draft_picture_file)(draft, importer, draft->path.bytes);
+}
+
 // Lists are made by hand and moved about: relative paths are meant from where the list lies, unless a root is given.
+char *draft_listed_path(const struct importer *importer, const char *list, const char *path) {
+    const char *root = importer->options->images_root;
+    char *folder = root ? xstrdup(root) : path_parent(list), *joined = path_join(*folder ? folder : ".", path);
+    free(folder);
+    return joined;
+}
+
 void draft_listed_picture(struct draft *draft, const struct importer *importer, const char *list, const char *path,
                           size_t length) {
-    const char *root = importer->options->images_root;
-    char *folder = root ? xstrdup(root) : path_parent(list);
-    char *name = xstrndup(path, length), *joined = path_join(*folder ? folder : ".", name);
+    char *name = xstrndup(path, length), *joined = draft_listed_path(importer, list, name);
     buffer_append(&draft->id, path, length);
     if (!length)
         draft_defect(draft, "no picture is named");
@@ -151,7 +221,6 @@ void draft_listed_picture(struct draft *draft, const struct importer *importer, 
         draft_defect(draft, "the name of its picture has a NUL byte in it");
     else
         buffer_text(&draft->path, joined);
-    free(folder);
     free(name);
     free(joined);
 }

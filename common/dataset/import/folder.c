@@ -1,6 +1,6 @@
 // A folder, walked in the order of its names, so that the same folder packs to the same dataset: each picture with the
 // text files beside it that have its name. Links are followed. What is no picture and beside none is passed over, its
-// suffix noted for the report if nothing matches.
+// suffix noted for the report if nothing matches. Folders directly under it may be classes (folder_classes.c).
 #include <errno.h>
 #include <fts.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "dataset/import/beside.h"
 #include "dataset/import/draft.h"
+#include "dataset/import/folder_classes.h"
 #include "dataset/import/formats.h"
 #include "dataset/load.h"
 
@@ -19,7 +20,8 @@
 struct walk {
     struct importer *importer;
     const char *root;
-    struct beside *beside; // of the folder that is walked through, above it those that it is in
+    struct beside *beside;         // of the folder that is walked through, above it those that it is in
+    struct folder_classes classes; // none unless asked for
     struct draft draft;
     struct buffer text;
 };
@@ -65,7 +67,8 @@ static int give_picture(struct walk *walk, const char *path, size_t stem_length)
     draft_clear(draft);
     buffer_text(&draft->name, path);
     buffer_text(&draft->id, stem + root_length);
-    draft_picture_file(draft, walk->importer, path);
+    folder_classes_mark(&walk->classes, draft, stem + root_length);
+    if (!draft->defect) draft_picture_file(draft, walk->importer, path);
     add_texts(walk, stem, &walk->importer->caption_keys, &draft->captions);
     add_texts(walk, stem, &walk->importer->label_keys, &draft->labels);
     add_class(walk, stem);
@@ -113,7 +116,9 @@ static int run(struct importer *importer, const char *path) {
     while (length > 1 && path[length - 1] == '/') length--;
     char *root = xstrndup(path, length);
     struct walk walk = {.importer = importer, .root = root};
-    int status = walk_tree(&walk);
+    int status = folder_classes_begin(&walk.classes, importer, root);
+    if (!status) status = walk_tree(&walk);
+    folder_classes_end(&walk.classes);
     draft_release(&walk.draft);
     buffer_release(&walk.text);
     free(root);

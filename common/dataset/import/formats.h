@@ -7,5 +7,8 @@
 // name and not passed over.
 #define PICTURE_SUFFIXES "jpg;jpeg;png;webp;jpe;jfif;gif;bmp;tif;tiff;avif;heic;heif;jxl;jp2;svg"
 
+#define VIDEO_SUFFIXES ".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v"
+
 extern const struct import_format import_folder, import_idx, import_csv, import_jsonl, import_tar, import_coco,
-    import_benchmark, import_dataset;
+    import_benchmark, import_dataset, import_vqa, import_snli_ve, import_nlvr2, import_lavis, import_kinetics,
+    import_moments, import_msrvtt;

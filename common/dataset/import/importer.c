@@ -25,7 +25,8 @@ void importer_saw(struct importer *importer, const char *key, size_t length) {
 }
 
 static bool has_text(const struct record *record) {
-    return record->caption_count || record->label_count || record->answer_count || record->class >= 0;
+    return record->caption_count || record->label_count || record->answer_count || record->question.size ||
+           record->class >= 0;
 }
 
 static bool matches(const struct import_sample *sample) {
@@ -41,11 +42,33 @@ static void note_sample(struct importer *importer, const struct import_sample *s
         importer->seen.defect = xformat("%s: %s", sample->name, sample->defect);
 }
 
+static bool same_names(const struct strings *a, const struct strings *b) {
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) same = !strcmp(a->item[i], b->item[i]);
+    return same;
+}
+
+// A class number means one thing in a dataset.
+int importer_classes(struct importer *importer, const struct strings *names) {
+    if (importer->options->class_names) return 0;
+    if (importer->classes.count && !same_names(&importer->classes, names))
+        return error(EXIT_DATA, "%s: has other classes than what was read before it; --class-names FILE says all",
+                     importer->path);
+    for (size_t i = importer->classes.count; i < names->count; i++)
+        strings_add_text(&importer->classes, names->item[i]);
+    return 0;
+}
+
+const struct strings *importer_class_names(const struct importer *importer) {
+    if (importer->options->class_names) return importer->options->class_names;
+    return importer->classes.count ? &importer->classes : NULL;
+}
+
 // Puts the name of the sample's class before its labels, into `labels`, which the caller frees: so a classification set
 // gets texts, which prompts are made of in training.
 static const char *add_class_name(const struct importer *importer, struct record *record, struct span **labels) {
     *labels = NULL;
-    const struct strings *names = importer->options->class_names;
+    const struct strings *names = importer_class_names(importer);
     if (!names || record->class < 0) return NULL;
     if (record->class >= (int64_t)names->count) return "its class is beyond the list of class names";
     const char *name = names->item[record->class];

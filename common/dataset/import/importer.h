@@ -10,8 +10,10 @@ struct importer {
     struct strings image_keys, caption_keys, label_keys, class_keys;
     import_sink *sink;
     void *context;
-    const char *path;  // being read
-    struct rows *rows; // of lists, until these end; NULL: none was kept
+    const char *path;       // being read
+    size_t turn;            // its place among the paths
+    struct strings classes; // their names, when the format knows them
+    struct rows *rows;      // of lists, until these end; NULL: none was kept
     struct {
         int64_t samples, matched;
         struct strings keys; // distinct ones, as the data has them
@@ -21,6 +23,12 @@ struct importer {
 
 // Notes a key that the data has, for the report when nothing matches.
 void importer_saw(struct importer *importer, const char *key, size_t length);
+
+// The names of the format's classes, in their order, of which the labels are made unless the user named others. 0 or
+// -EXIT_DATA: an earlier path had others.
+int importer_classes(struct importer *importer, const struct strings *names);
+// The names that count; NULL: there are none.
+const struct strings *importer_class_names(const struct importer *importer);
 
 // Gives a sample to the sink, with the name of its class among its labels. 0, what the sink returned, or -EXIT_DATA
 // when this is the 100th and none matched.

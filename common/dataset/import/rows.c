@@ -108,13 +108,19 @@ static void keep(struct rows *rows, const struct draft *draft) {
 }
 
 static int give(struct draft *draft, struct importer *importer) {
-    if (draft->path.size) draft_picture_file(draft, importer, draft->path.bytes);
+    draft_file(draft, importer);
     return draft_give(draft, importer);
 }
 
-int rows_take(struct draft *draft, struct importer *importer) {
+int rows_give_now(struct draft *draft, struct importer *importer) {
     const int stopped = importer->options->stopped ? importer->options->stopped() : 0;
-    if (stopped || importer->options->keep_rows) return stopped ? stopped : give(draft, importer);
+    return stopped ? stopped : give(draft, importer);
+}
+
+int rows_take(struct draft *draft, struct importer *importer) {
+    if (importer->options->keep_rows) return rows_give_now(draft, importer);
+    const int stopped = importer->options->stopped ? importer->options->stopped() : 0;
+    if (stopped) return stopped;
     if (!importer->rows) importer->rows = xcalloc(1, sizeof *importer->rows);
     keep(importer->rows, draft);
     return 0;

@@ -7,6 +7,9 @@
 // given at once, its picture read. As draft_give.
 int rows_take(struct draft *draft, struct importer *importer);
 
+// A row that is a sample of its own, as one of several questions about a picture. As draft_give.
+int rows_give_now(struct draft *draft, struct importer *importer);
+
 // Gives what was kept: a sample for each picture, in the order in which pictures appeared first, whatever lists name
 // them; captions in the rows' order, labels without those that were there before. Rows that differ over the class are a
 // defect, and a row with a defect is a sample of its own. As draft_give.
