@@ -89,7 +89,7 @@ static void say_share(const struct loss *loss) {
          config_family_name(config), o->contrastive_weight, contrastive_words(&loss->run, config), o->caption_weight,
          o->batch_size, run_microbatches(&loss->run), exp(-scalars.logit_scale), bias);
     free(bias);
-    if (loss->train && o->contrastive_weight == 0 && o->pretrained)
+    if (loss->train && o->contrastive_weight == 0 && o->task == TASK_NONE && o->pretrained)
         warn("training by captions alone takes away what --pretrained can do without them, zero-shot labels and "
              "retrieval; "
              "a small --coca-contrastive-loss-weight keeps it");

@@ -70,6 +70,15 @@ char *pretrained_labels(const char *pretrained) {
     return find_beside(pretrained, PRETRAINED_LABELS, PRETRAINED_LABELS);
 }
 
+bool pretrained_has_other_head(const char *pretrained, const struct head_config *head) {
+    struct model_config config = {.head.task = TASK_NONE};
+    char *path = find_beside(pretrained, PRETRAINED_CONFIG, "model.json");
+    bool other = path && !model_config_read(&config, path) && config.head.task != TASK_NONE &&
+                 memcmp(&config.head, head, sizeof *head);
+    free(path);
+    return other;
+}
+
 static int copy_neighbour(const char *from, const char *to, const char *name) {
     char *source = path_beside(from, name), *copy = path_beside(to, name);
     int status = file_exists(source) ? file_copy(source, copy) : 0;

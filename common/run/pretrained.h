@@ -17,6 +17,8 @@ int model_resolve(char **path, const char *model, const char *pretrained);
 char *pretrained_tokenizer(const char *pretrained);
 
 char *pretrained_labels(const char *pretrained); // of its head, or NULL; the caller frees
+// Whether it comes with a head, and that is another one than `head`: its tensors are then of no use.
+bool pretrained_has_other_head(const char *pretrained, const struct head_config *head);
 
 // Copies a vocabulary to the file `to`, and what it consists of besides (vocab.json, merges.txt) beside that.
 int pretrained_copy_tokenizer(const char *from, const char *to);

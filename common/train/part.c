@@ -61,11 +61,19 @@ static int resume(struct part *part, const char *directory) {
     return status ? status : read_checkpoint_files(part, &checkpoint, directory);
 }
 
+// A head for something else begins anew.
+static bool has_other_head(const struct part *part) {
+    const char *pretrained = part->run->options.pretrained;
+    if (part->row->part != &head_part || !pretrained_has_other_head(pretrained, &part->config.head)) return false;
+    note("--pretrained %s has a head for something else; this run's begins anew", pretrained);
+    return true;
+}
+
 // A resumed run must not look at --pretrained, which run.json still says: the checkpoint has all.
 static int fill(struct part *part) {
     const struct run *run = part->run;
     if (run->start.checkpoint[0]) return resume(part, run->start.checkpoint);
-    if (run->options.pretrained) {
+    if (run->options.pretrained && !has_other_head(part)) {
         int status = load_weights(part, run->options.pretrained, !part->optimizer);
         if (status) return status;
     } else {

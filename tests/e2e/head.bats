@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# Heads: a task is trained through the real processes, resumed to the same bits, exported and measured.
+
+load tiny.bash
+TUNE=$BATS_TEST_DIRNAME/../../pipelines/tune.sh
+EVAL=$BATS_TEST_DIRNAME/../../pipelines/eval.sh
+
+setup_file() {
+    tiny_trained
+    tiny_labelled classes.set 24
+    tiny_questions questions.set 12
+}
+setup() {
+    cd "$(mktemp -d)"
+    given=(--runs runs --pretrained "$BATS_FILE_TMPDIR/runs/made/model" --precision fp32 --threads 1,1 --seed 5 --lr 1e-2 --batch-size 12 --microbatch 4)
+    classes=(--train-data "$BATS_FILE_TMPDIR/classes.set" --head-labels "$BATS_FILE_TMPDIR/classes.txt")
+    questions=(--train-data "$BATS_FILE_TMPDIR/questions.set" --head-labels "$BATS_FILE_TMPDIR/answers.txt")
+}
+teardown() { rm -rf "$PWD"; }
+
+# tiny_questions DIR N: picture i with a question, ten answers, a class of three and a second picture.
+tiny_questions() {
+    local i answers=(frog bag boot)
+    rm -rf tiny-pictures.set
+    tiny_pictures asked "$2"
+    printf '%s\n' "${answers[@]}" >answers.txt
+    for ((i = 0; i < $2; i++)); do
+        printf '{"question_id": %d, "question": "red frog %s", "image": "%02d.png", "answer": ["%s"' $((100 + i)) "${answers[i % 3]}" $i "${answers[i % 3]}"
+        printf ', "%s"' "${answers[i % 3]}"{,,,,,,} "${answers[(i + 1) % 3]}" green
+        printf ']}\n'
+    done | jq -s . >asked.json
+    coca-pack pack --from lavis asked.json --images-root asked --min-answers 1 --to "$1"
+}
+
+tune() { "$TUNE" --name "$1" "${given[@]}" "${@:2}"; }
+weights() { echo "runs/$1/model/open_clip_model.safetensors"; }
+same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open_clip_model.safetensors" --tensor "$2"; }
+
+@test "a frozen model's head learns classes, and nothing else changes" {
+    tune frozen --task recognition --frozen "${classes[@]}" --steps 300 --lr 3e-2
+    same frozen visual.conv1.weight
+    same frozen visual.ln_post.weight
+    same frozen visual.attn_pool.query
+    [ "$(wc -l <runs/frozen/metrics.jsonl)" -eq 300 ]
+    "$EVAL" --run runs/frozen --task "$BATS_FILE_TMPDIR/classes.set" --predictions said.tsv >result.json
+    [ "$(jq '.metrics.acc1 > 0.7' result.json)" = true ]
+    [ "$(wc -l <said.tsv)" -eq 24 ]
+    cmp runs/frozen/model/labels.txt "$BATS_FILE_TMPDIR/classes.txt"
+}
+
+@test "an encoder that learns with the head: what it does not compute with stays, recomputing and resuming change no bit" {
+    tune whole --task recognition "${classes[@]}" --steps 6 --encoder-lr 1e-3 --wd 0.1
+    same whole visual.attn_pool.query
+    same whole visual.proj
+    refute same whole visual.conv1.weight
+    tune again --task recognition "${classes[@]}" --steps 6 --encoder-lr 1e-3 --wd 0.1 --recompute microbatch
+    cmp "$(weights whole)" "$(weights again)"
+    tune halves --task recognition "${classes[@]}" --steps 3 --encoder-lr 1e-3 --wd 0.1 --lr-scheduler const
+    tune halves --task recognition --steps 6 --resume latest
+    tune through --task recognition "${classes[@]}" --steps 6 --encoder-lr 1e-3 --wd 0.1 --lr-scheduler const
+    cmp "$(weights halves)" "$(weights through)"
+    tune frames --task recognition "${classes[@]}" --steps 6 --encoder-lr 1e-3 --wd 0.1 --transport frames
+    cmp "$(weights whole)" "$(weights frames)"
+}
+
+@test "a rate of 0 for the encoder is a frozen encoder" {
+    tune still --task recognition "${classes[@]}" --steps 4 --encoder-lr 0
+    same still visual.conv1.weight
+    tune frozen --task recognition "${classes[@]}" --steps 4 --frozen
+    coca-tap diff "$(weights still)" "$(weights frozen)" --tensor head.fc.weight
+}
+
+@test "questions: answers are learned with shares, with the caption loss beside them or not" {
+    tune vqa --task vqa --co-caption "${questions[@]}" --steps 40
+    [ "$(tail -n 1 runs/vqa/metrics.jsonl | jq '.caption_loss > 0 and .head_loss > 0 and .labelled == 12')" = true ]
+    tune recomputed --task vqa --co-caption "${questions[@]}" --steps 40 --recompute microbatch
+    cmp "$(weights vqa)" "$(weights recomputed)"
+    same vqa text.text_projection
+    refute same vqa text_decoder.text_projection
+    "$EVAL" --run runs/vqa --task "$BATS_FILE_TMPDIR/questions.set" --predictions said.json >result.json
+    [ "$(jq '.metrics.vqa_accuracy > 60' result.json)" = true ]
+    [ "$(jq -c '[.[0].question_id, length]' said.json)" = '[100,12]' ]
+    tune alone --task vqa "${questions[@]}" --steps 2
+    same alone text_decoder.text_projection
+    refute same alone text_decoder.ln_final.weight
+}
+
+@test "another task's head begins anew, and a run without one leaves it behind" {
+    tune first --task recognition --frozen "${classes[@]}" --steps 2
+    given[3]=$PWD/runs/first/model
+    "$TUNE" --name second "${given[@]}" --task recognition --frozen --head-queries 2 "${classes[@]}" --steps 2
+    grep -q 'begins anew' runs/second/log/head.log
+    tune third --task recognition --frozen "${classes[@]}" --steps 2
+    refute grep -q 'begins anew' runs/third/log/head.log
+}
+
+@test "what cannot be is refused by name" {
+    run tune none --task recognition --train-data "$BATS_FILE_TMPDIR/data.set" --steps 2
+    [ "$status" -eq 2 ]
+    [[ $output == *--head-labels* ]]
+    run "$EVAL" --pretrained "$BATS_FILE_TMPDIR/runs/made/model" --task "$BATS_FILE_TMPDIR/classes.set"
+    [ "$status" -eq 2 ]
+    [[ $output == *'no head'* ]]
+    printf 'one\n' >one.txt
+    run tune none --task recognition "${classes[@]:0:2}" --head-labels one.txt --steps 2
+    [ "$status" -eq 3 ]
+    [[ $output == *'two labels'* ]]
+    printf '{"label-smoothing": 2}' >settings.json
+    run tune none --task recognition "${classes[@]}" --steps 2 --settings settings.json
+    [ "$status" -eq 3 ]
+    [[ $output == *label-smoothing* ]]
+}
+
+@test "settings come from a file, and what is typed goes first" {
+    printf '{"label-smoothing": 0.25, "frozen": true, "steps": 3, "lr": 0.5}' >settings.json
+    "$TUNE" --name set "${given[@]}" --task recognition "${classes[@]}" --settings settings.json
+    [ "$(jq -c '.options | [."label-smoothing", .frozen, .steps, .lr]' runs/set/run.json)" = '[0.25,true,3,0.01]' ]
+}
