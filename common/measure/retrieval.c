@@ -69,6 +69,33 @@ double recall_at(const int64_t *rank, int64_t count, int64_t k) {
     return queries ? (double)found / (double)queries : 0;
 }
 
+static int compare_ranks(const void *a, const void *b) {
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// Ranks of 0, which ask nothing, come first.
+double rank_median(const int64_t *rank, int64_t count) {
+    int64_t *sorted = xcalloc((size_t)count, sizeof *sorted), first = 0;
+    for (int64_t i = 0; i < count; i++) sorted[i] = rank[i];
+    qsort(sorted, (size_t)count, sizeof *sorted, compare_ranks);
+    while (first < count && !sorted[first]) first++;
+    const int64_t queries = count - first, *middle = sorted + first + queries / 2;
+    const double median = !queries ? 0 : queries % 2 ? (double)*middle : (double)(middle[-1] + middle[0]) / 2;
+    free(sorted);
+    return median;
+}
+
+double rank_mean(const int64_t *rank, int64_t count) {
+    double sum = 0;
+    int64_t queries = 0;
+    for (int64_t i = 0; i < count; i++) {
+        queries += rank[i] > 0;
+        sum += (double)rank[i];
+    }
+    return queries ? sum / (double)queries : 0;
+}
+
 double retrieval_chance_image(const struct retrieval *r, int64_t k) {
     return r->images > k ? (double)k / (double)r->images : 1;
 }

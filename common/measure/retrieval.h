@@ -20,6 +20,10 @@ void retrieval_ranks(const struct retrieval *retrieval, int64_t *image_rank, int
 // The share of ranks from 1 to k among those above 0; 0 when there are none.
 double recall_at(const int64_t *rank, int64_t count, int64_t k);
 
+// Median (MdR: of an even number the mean of the middle two) and mean (MnR) of the ranks above 0; 0 when there are none.
+double rank_median(const int64_t *rank, int64_t count);
+double rank_mean(const int64_t *rank, int64_t count);
+
 // What recall_at gives for embeddings that know nothing, expected.
 double retrieval_chance_image(const struct retrieval *retrieval, int64_t k);
 double retrieval_chance_text(const struct retrieval *retrieval, int64_t k);

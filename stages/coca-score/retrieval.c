@@ -21,7 +21,8 @@ static const char manual[] =
     "Prints one JSON object in CLIP_benchmark's layout, and beside the shares what guessing gives:\n"
     "image_retrieval_recall@K is the share of captions whose picture is among the K most similar pictures,\n"
     "text_retrieval_recall@K the share of pictures with one of their captions among the K most similar captions,\n"
-    "K = 1, 5, 10. A picture's rank is one more than the other pictures that are not less similar, so ties count\n"
+    "K = 1, 5, 10, and median and mean of the ranks beside them (MdR, MnR of video papers: with --frames 16 a sample is\n"
+    "a video, its embedding the mean of its frames'). A picture's rank is one more than the other pictures that are not less similar, so ties count\n"
     "against the right one; of a caption likewise, the picture's other captions left out. Pictures without\n"
     "captions are among what is searched and ask nothing.\n"
     "\n"
@@ -92,6 +93,14 @@ static void add_recall(json_t *shares, const char *direction, int k, double valu
     free(name);
 }
 
+static void add_ranks(json_t *metrics, const char *direction, const int64_t *rank, int64_t count) {
+    char *median = xformat("%s_retrieval_median_rank", direction), *mean = xformat("%s_retrieval_mean_rank", direction);
+    json_object_set_new(metrics, median, json_real(rank_median(rank, count)));
+    json_object_set_new(metrics, mean, json_real(rank_mean(rank, count)));
+    free(median);
+    free(mean);
+}
+
 static int say(const struct scoring *scoring, const struct retrieval *r, const int64_t *image_rank,
                const int64_t *text_rank) {
     static const int ks[] = {1, 5, 10};
@@ -109,6 +118,8 @@ static int say(const struct scoring *scoring, const struct retrieval *r, const i
         note("recall@%-2d  text to image %6.2f%% (guessing %5.2f%%)   image to text %6.2f%% (guessing %5.2f%%)", k,
              100 * image, 100 * image_chance, 100 * text, 100 * text_chance);
     }
+    add_ranks(metrics, "image", image_rank, r->texts);
+    add_ranks(metrics, "text", text_rank, r->images);
     return results_say(&scoring->run, &scoring->results, "zeroshot_retrieval", metrics, chance);
 }
 

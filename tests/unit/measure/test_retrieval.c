@@ -139,6 +139,14 @@ static void test_chance(void **state) {
     assert_float_equal(retrieval_chance_text(&r, 20), 1, NEAR);
 }
 
+static void test_median_and_mean(void **state) {
+    (void)state;
+    const int64_t odd[] = {9, 0, 1, 2, 0}, even[] = {4, 1, 7, 2}, none[] = {0, 0};
+    assert_true(rank_median(odd, 5) == 2 && rank_mean(odd, 5) == 4);
+    assert_true(rank_median(even, 4) == 3 && rank_mean(even, 4) == 3.5);
+    assert_true(rank_median(none, 2) == 0 && rank_mean(none, 2) == 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places_by_hand),
@@ -146,6 +154,7 @@ int main(void) {
         cmocka_unit_test(test_pictures_without_captions_are_no_queries),
         cmocka_unit_test(test_blocks_agree_with_the_definition),
         cmocka_unit_test(test_chance),
+        cmocka_unit_test(test_median_and_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
