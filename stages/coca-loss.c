@@ -14,6 +14,7 @@
 #include "run/run_model.h"
 #include "stage/stage.h"
 #include "train/conductor.h"
+#include "train/idle.h"
 #include "train/memory.h"
 #include "train/scalars.h"
 #include "train/stateful.h"
@@ -60,7 +61,7 @@ static bool is_alone(const struct loss *loss) {
 static int64_t exported_bytes(const struct loss *loss) {
     const struct model_part *part[TOPOLOGY_STAGES];
     int count = topology_parts(&loss->topology, part);
-    return export_bytes(&loss->part.config, part, count);
+    return export_bytes(&loss->part.config, part, count) + idle_bytes(&loss->part, &loss->topology);
 }
 
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {

@@ -19,7 +19,8 @@ static char *part_file(const struct checkpoint *checkpoint, const char *director
     return xformat("%s/%s%s.safetensors", directory, part, averaged ? ".ema" : "");
 }
 
-static int export_weights(const char *directory, const char *folder, const struct model_part *const *part, int count) {
+static int export_weights(const char *directory, const char *folder, const struct model_part *const *part, int count,
+                          const struct strings *more) {
     static const char *const metadata[] = {"format=pt"};
     struct checkpoint checkpoint;
     struct strings paths = {0};
@@ -29,6 +30,7 @@ static int export_weights(const char *directory, const char *folder, const struc
         strings_add_text(&paths, path);
         free(path);
     }
+    for (size_t i = 0; more && i < more->count; i++) strings_add_text(&paths, more->item[i]);
     char *weights = path_join(folder, PRETRAINED_WEIGHTS);
     if (!status) status = safetensors_join(weights, &paths, metadata, 1);
     free(weights);
@@ -74,10 +76,11 @@ static int export_config(const char *folder) {
 }
 
 // The configuration last: who finds it in a folder takes the rest for whole.
-int export_model(const char *checkpoint, const char *folder, const struct model_part *const *part, int count) {
+int export_model(const char *checkpoint, const char *folder, const struct model_part *const *part, int count,
+                 const struct strings *more) {
     char *tokenizer = path_join(folder, PRETRAINED_TOKENIZER), *labels = path_join(folder, PRETRAINED_LABELS);
     int status = directory_make(folder);
-    if (!status) status = export_weights(checkpoint, folder, part, count);
+    if (!status) status = export_weights(checkpoint, folder, part, count, more);
     if (!status && file_exists(PRETRAINED_TOKENIZER))
         status = pretrained_copy_tokenizer(PRETRAINED_TOKENIZER, tokenizer);
     if (!status && file_exists(PRETRAINED_LABELS)) status = file_copy(PRETRAINED_LABELS, labels);

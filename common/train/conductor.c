@@ -7,9 +7,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "run/checkpoint.h"
 #include "run/export.h"
 #include "stage/stage.h"
+#include "train/idle.h"
 #include "train/training.h"
 
 struct memory_bytes conductor_bytes(const struct part *part, bool train) {
@@ -62,7 +64,11 @@ static int export_last(const struct training *training) {
     const struct model_part *part[TOPOLOGY_STAGES];
     int count = topology_parts(training->conductor->topology, part);
     char *checkpoint = checkpoint_path(".", training->step);
-    int status = export_model(checkpoint, "model", part, count);
+    struct strings idle = {0};
+    int status = directory_make("model");
+    if (!status) status = idle_write(training->conductor->part, training->conductor->topology, "model", &idle);
+    if (!status) status = export_model(checkpoint, "model", part, count, &idle);
+    idle_remove(&idle);
     free(checkpoint);
     return status;
 }

@@ -41,6 +41,7 @@ same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open
     same frozen visual.conv1.weight
     same frozen visual.ln_post.weight
     same frozen visual.attn_pool.query
+    same frozen text_decoder.text_projection
     [ "$(wc -l <runs/frozen/metrics.jsonl)" -eq 300 ]
     "$EVAL" --run runs/frozen --task "$BATS_FILE_TMPDIR/classes.set" --predictions said.tsv >result.json
     [ "$(jq '.metrics.acc1 > 0.7' result.json)" = true ]

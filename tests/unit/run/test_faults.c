@@ -277,7 +277,7 @@ static void make_trained(void) {
 }
 
 static int export(void) {
-    return export_model("checkpoints/step-5", "model", parts, 2);
+    return export_model("checkpoints/step-5", "model", parts, 2, NULL);
 }
 
 static bool is_no_model(void) {

@@ -335,7 +335,7 @@ static void the_exported_model_is_the_averaged_one(void **state) {
     assert_done(type_for("narrow_vision", "--ema-decay 0.5"));
     write_checkpoint(part);
     assert_done(export_model("checkpoints/step-1", "model",
-                             (const struct model_part *const[]){&image_part, &text_part, &loss_part}, 3));
+                             (const struct model_part *const[]){&image_part, &text_part, &loss_part}, 3, NULL));
     assert_true(file_exists("model/tokenizer.model"));
     assert_done(type_options("--device reference --pretrained model")); // with its own configuration
     for (int i = 0; i < 3; i++) {
