@@ -325,3 +325,14 @@ framed() {
     coca-pack pack --from dataset wide --crop-border 0 --to same
     cmp <(coca-pack extract wide 0) <(coca-pack extract same 0)
 }
+
+@test "nocaps: COCO's layout, and the domains of its images are told apart when captions are judged" {
+    tiny_pictures pictures 3
+    jq -n '{images: [range(3) | {id: ., file_name: "0\(.).png", open_images_id: "x\(.)", domain: ["in-domain", "out-domain"][. % 2]}],
+        annotations: [range(6) | {id: ., image_id: (. % 3), caption: "a frog of number \(.)"}]}' >nocaps.json
+    coca-pack pack --from coco nocaps.json --images-root pictures --to set
+    [ "$(record set 1 '[.id, .captions]')" = '["1",["a frog of number 1","a frog of number 4"]]' ]
+    coca-pack list set | jq -Rn '[inputs | split("\t") | {image_id: (.[1] | tonumber), caption: "a frog of number 1"}]' >said.json
+    coca-score metrics --references nocaps.json --results said.json --domains 2>/dev/null >scores.json
+    jq -e '(.["in-domain"].Bleu_1 // ."in-domain" | . != null) and (keys | contains(["in-domain", "out-domain"]))' scores.json
+}
