@@ -111,7 +111,7 @@ sub annotations {
         open my $lines, "<", $file or die "$file: $!\n";
         while (<$lines>) {
             my ($characters, $type, $text) = /<annotation cp="([^"]+)"( type="tts")?[^>]*>([^<]*)</ or next;
-            next if $text =~ /↑/; # as in the language above
+            next if $text =~ /\x{2191}/; # arrows up: as in the language above
             $text =~ s/&lt;/</g, $text =~ s/&gt;/>/g, $text =~ s/&quot;/"/g, $text =~ s/&amp;/&/g;
             my $key = join "-", map { sprintf "%04X", ord } split //, $characters =~ s/\x{FE0F}//gr;
             ($type ? \%name : \%keywords)->{$key} = $text;

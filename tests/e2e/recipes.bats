@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The recipes of data/ that make captions.
+# The recipes of data/ that make captions and statements.
 
 DATA=$BATS_TEST_DIRNAME/../../data
 
@@ -58,4 +58,79 @@ captions() { awk -f "$DATA/openclipart.awk" metadata.tsv metadata.tsv | tail -n 
         [ -z "$output" ]
     done
     [ "$(wc -l <"$DATA/fashion-mnist.classes.txt")" -eq 10 ]
+}
+
+# emoji_lists: what emoji.pl makes of a font with three characters and one ligature, in the folder `emoji`.
+emoji_lists() {
+    mkdir -p emoji cldr/annotations cldr/annotationsDerived
+    perl "$BATS_TEST_DIRNAME/tiny_font.pl" >font.ttf
+    cat >emoji-test.txt <<'E2'
+# group: People & Body
+# subgroup: hand-fingers-open
+1F44B                 ; fully-qualified     # hand
+1F44B 1F3FB           ; fully-qualified     # hand
+1F44B 1F3FC           ; fully-qualified     # hand that the font does not draw
+# group: Food & Drink
+# subgroup: food-fruit
+1F34E FE0F            ; fully-qualified     # apple
+1F34E                 ; unqualified         # apple
+E2
+    annotate() { printf '\t\t<annotation cp="%s">%s</annotation>\n\t\t<annotation cp="%s" type="tts">%s</annotation>\n' "$@"; }
+    { annotate 👋 'hand | wave &amp; go' 👋 'waving hand'; annotate 🍎 'fruit | red apple' 🍎 'red apple'; } >cldr/annotations/en.xml
+    annotate 👋🏻 'hand | light' 👋🏻 'waving hand: light' >cldr/annotationsDerived/en.xml
+    { annotate 🍎 '↑↑↑' 🍎 'scarlet apple'; annotate 👋 'hand' 👋 '↑↑↑'; } >cldr/annotations/en_GB.xml
+    annotate 🍎 'Obst' 🍎 'roter Apfel' >cldr/annotations/de.xml
+    perl "$DATA/emoji.pl" font.ttf emoji-test.txt cldr emoji en de
+}
+
+@test "recipes: emoji are the font's pictures, ligatures too, by their characters" {
+    emoji_lists
+    [ "$(cd emoji/png && grep . -- *)" = $'1F34E.png:PNG1\n1F3FB.png:PNG3\n1F44B-1F3FB.png:PNG4\n1F44B.png:PNG2' ]
+    [ "$(tail -n +2 emoji/en.train.tsv)" = "$(printf '%s\t%s\t%s\t%s\t%s\t%s\n' \
+        1F44B.png 0 hand-fingers-open 'waving hand' '' 'hand, wave & go' \
+        1F44B-1F3FB.png 0 hand-fingers-open 'waving hand: light' '' 'hand, light' \
+        1F34E.png 1 food-fruit 'red apple' 'scarlet apple' fruit)" ]
+    [ "$(tail -n +2 emoji/de.train.tsv)" = $'1F34E.png\t1\tfood-fruit\troter Apfel\t\tObst' ]
+    [ "$(cat emoji/groups.txt)" = $'People & Body\nFood & Drink' ]
+}
+
+@test "recipes: an emoji is held out with its skin tones" {
+    emoji_lists
+    sed 's/% 10 == 9/% 2 == 0/' "$DATA/emoji.pl" >every_second.pl
+    perl every_second.pl font.ttf emoji-test.txt cldr emoji en
+    [ "$(cut -f1 emoji/en.held-out.tsv | tr '\n' ' ')" = "filepath 1F44B.png 1F44B-1F3FB.png " ]
+    [ "$(cut -f1 emoji/en.train.tsv | tr '\n' ' ')" = "filepath 1F34E.png " ]
+}
+
+# kinds: a list of two pictures of each of five subgroups.
+kinds() {
+    printf 'filepath\tgroup\tsubgroup\n' >list.tsv
+    for kind in country-flag animal-bird time food-fruit arrow; do
+        printf '%s\t0\t%s\n' "$kind.1" $kind "$kind.2" $kind >>list.tsv
+    done
+}
+said='def kind: if test("a flag") then "country-flag" elif test("an animal") then "animal-bird" elif test("the time") then "time"
+    elif test("to eat") then "food-fruit" elif test("an arrow") then "arrow" else error("no kind") end;'
+
+@test "recipes: statements about an emoji have the label that its subgroup gives" {
+    kinds
+    perl "$DATA/emoji-tasks.pl" snli-ve list.tsv 600 3 >list.json
+    jq -e "$said"' all(.[];
+        (.label == (if (.sentence | kind) != (.image | split(".")[0]) then "contradiction"
+            elif .sentence | test(" and ") then "neutral" else "entailment" end)))' list.json
+    # Who reads the sentence alone is right half the time.
+    jq -e 'group_by(.sentence | test(" and ")) | all(.[]; (map(select(.label == "contradiction")) | length) / length | . > 0.4 and . < 0.6)' list.json
+    cmp list.json <(perl "$DATA/emoji-tasks.pl" snli-ve list.tsv 600 3)
+}
+
+@test "recipes: statements about two emoji are true as said, each of one pair and not of another" {
+    kinds
+    perl "$DATA/emoji-tasks.pl" nlvr2 list.tsv 600 3 >list.json
+    jq -e "$said"' all(.[]; . as $e | ($e.sentence | kind) as $kind | [$e.images[] | split(".")[0] == $kind] as [$left, $right] |
+        ($e.label == "True") == (if $e.sentence | test("^Both") then $left and $right elif $e.sentence | test("^The left") then $left
+        elif $e.sentence | test("^The right") then $right elif $e.sentence | test("^Neither") then ($left or $right | not)
+        else $left != $right end))' list.json
+    jq -e 'map(select(.label == "True")) | length == 300' list.json
+    jq -e 'group_by(.identifier | split("-")[1]) | all(.[]; length == 2 and (map(.sentence) | unique | length) == 1 and
+        (map(.label) | unique | length) == 2)' list.json
 }

@@ -164,6 +164,9 @@ E2
     run coca-pack pack --from lavis ve.json pairs.json --images-root pictures --to no
     [ "$status" -eq 3 ]
     [[ $output == *"has other classes"* ]]
+    jq '.[0].question = " \n"' vqa.json >blank.json
+    coca-pack pack --from lavis blank.json --images-root pictures --to blank
+    [ "$(reasons blank)" = "blank.json: item 0|empty text|its question or the kind of it" ]
     echo '{}' >no.json
     run coca-pack pack --from lavis no.json --to no
     [ "$status" -eq 3 ]
@@ -201,6 +204,17 @@ E2
     coca-pack pack --from kinetics list --images-root clips --to set
     [ "$(coca-pack list set | cut -f2,4 | tr '\t\n' '= ')" = "a b.mp4=7 c.avi=0 " ]
     [[ $(reasons set) == *"line 3|unreadable|has no class behind a blank" ]]
+}
+
+@test "lists may name videos, which go into records unread" {
+    tiny_pictures pictures 1
+    echo clip >pictures/a.WEBM
+    printf 'filepath,title\n00.png,a picture\na.WEBM,one\na.WEBM,two\nb.mp4,gone\n' >list.csv
+    coca-pack pack --from csv list.csv --images-root pictures --to set
+    [ "$(record set 1 '[.video.bytes, .captions, .image]')" = '[5,["one","two"],null]' ]
+    [ "$(record set 0 .image.format)" = '"png"' ]
+    [[ $(reasons set) == *"pictures/b.mp4 cannot be opened"* ]]
+    coca-pack extract set 0 | cmp - pictures/00.png
 }
 
 @test "moments: categories by their own numbers, of which none may be missing" {
@@ -259,6 +273,12 @@ classes_of() { coca-pack list "$1" | cut -f2,4,5 | tr '\t\n' '=,'; }
     coca-pack pack --from folder r --classes synset --class-map words.txt --keep-classes kept.txt --to subset
     [ "$(classes_of subset)" = "n01/x=0=sunglasses,n03/x=1=sunglasses," ]
     [[ $(reasons subset) == *'its folder "n02" is of no class that is wanted' ]]
+    printf 'one\ntwo\nthree\n' >three.txt
+    coca-pack pack --from folder r --classes synset --class-names three.txt --to named
+    [ "$(classes_of named)" = "n01/x=0=one,n02/x=1=two,n03/x=2=three," ]
+    run coca-pack pack --from folder r --classes synset --class-names words.txt --to no
+    [ "$status" -eq 3 ]
+    [[ $output == *"its folders are 3 classes, and --class-names has 4 names"* ]]
     class_folder r/n05 3
     run coca-pack pack --from folder r --classes synset --class-map words.txt --to no
     [ "$status" -eq 3 ]
@@ -324,4 +344,15 @@ framed() {
     cmp <(coca-pack extract wide 0) <(coca-pack extract thin 0)
     coca-pack pack --from dataset wide --crop-border 0 --to same
     cmp <(coca-pack extract wide 0) <(coca-pack extract same 0)
+}
+
+@test "nocaps: COCO's layout, and the domains of its images are told apart when captions are judged" {
+    tiny_pictures pictures 3
+    jq -n '{images: [range(3) | {id: ., file_name: "0\(.).png", open_images_id: "x\(.)", domain: ["in-domain", "out-domain"][. % 2]}],
+        annotations: [range(6) | {id: ., image_id: (. % 3), caption: "a frog of number \(.)"}]}' >nocaps.json
+    coca-pack pack --from coco nocaps.json --images-root pictures --to set
+    [ "$(record set 1 '[.id, .captions]')" = '["1",["a frog of number 1","a frog of number 4"]]' ]
+    coca-pack list set | jq -Rn '[inputs | split("\t") | {image_id: (.[1] | tonumber), caption: "a frog of number 1"}]' >said.json
+    coca-score metrics --references nocaps.json --results said.json --domains 2>/dev/null >scores.json
+    jq -e '(.["in-domain"].Bleu_1 // ."in-domain" | . != null) and (keys | contains(["in-domain", "out-domain"]))' scores.json
 }

@@ -131,16 +131,25 @@ static int number_all(struct making *making) {
     return status ? status : number[making->rule](making);
 }
 
+// A list of another length is of other folders, and every number behind the first difference would be wrong.
+static int take_names(const struct making *making) {
+    const struct strings *given = making->importer->options->class_names;
+    const size_t count = making->names.count;
+    if (!count) return 0;
+    if (given && given->count != count)
+        return error(EXIT_DATA, "%s: its folders are %zu classes, and --class-names has %zu names", making->root, count,
+                     given->count);
+    note("%s: %zu classes in %zu folders", making->root, count, making->classes->folder.count);
+    return importer_classes(making->importer, &making->names);
+}
+
 int folder_classes_begin(struct folder_classes *classes, struct importer *importer, const char *root) {
     *classes = (struct folder_classes){.class = NULL};
     struct making making = {importer, importer->options->folder_classes, root, .classes = classes};
     if (making.rule == FOLDER_CLASSES_NONE) return 0;
     int status = read_lists(&making);
     if (!status) status = number_all(&making);
-    if (!status && making.names.count) {
-        note("%s: %zu classes in %zu folders", root, making.names.count, classes->folder.count);
-        status = importer_classes(importer, &making.names);
-    }
+    if (!status) status = take_names(&making);
     name_map_release(&making.map);
     strings_release(&making.kept);
     strings_release(&making.names);
