@@ -44,7 +44,7 @@ static const char used[] = "model pretrained image-size batch-size microbatch wi
 struct captions {
     struct run run;
     struct {
-        char *out, *html;
+        char *out, *html, *meteor_data;
         int format;
         bool append, metrics;
         int64_t pairs;
@@ -69,6 +69,7 @@ static const struct option rows[] = {
     INT("pairs", pairs, "N", "0", 0, 1e6, "pictures to show with both captions", OPTION_LOCAL),
     FLAG("metrics", metrics, "judges them by the captions of --data; one JSON object on stdout, and in --results",
          OPTION_LOCAL),
+    TEXT("meteor-data", meteor_data, "FILE", NULL, METEOR_FILE_HELP, OPTION_LOCAL),
     TEXT("html", html, "FILE", NULL, "shows them on a page with the pictures in it", OPTION_LOCAL | OPTION_OUTPUT),
 };
 
@@ -83,7 +84,8 @@ static int prepare(void *context, const struct strings *operands) {
     if (self->own.append && (!self->own.out || self->own.format == CAPTIONS_JSON))
         return error(EXIT_USAGE, "--append needs --out FILE of --format tsv, whose lines stand alone");
     if (!self->own.out && !self->own.pairs && !self->own.metrics) self->own.out = xstrdup("-");
-    int status = run_join(&self->run, &model);
+    int status = self->own.metrics ? meteor_file_open(&self->judge.meteor, self->own.meteor_data) : 0;
+    if (!status) status = run_join(&self->run, &model);
     return status || !self->results.data ? status : store_open(&self->store, self->results.data);
 }
 
