@@ -180,13 +180,17 @@ a cat' ]
 
 @test "eval --metrics: captions are judged by the dataset's" {
     local eval=$BATS_TEST_DIRNAME/../../pipelines/eval.sh data=$BATS_FILE_TMPDIR/data.set
-    "$eval" "${given[@]}" --caption "$data" --metrics --num-beams 2 --results results.json --dataset nine --out list >line
+    coca-score meteor-data --from "$BATS_TEST_DIRNAME/../parity/captions/meteor/source" --to english.meteor
+    "$eval" "${given[@]}" --caption "$data" --metrics --meteor-data english.meteor --num-beams 2 --results results.json \
+        --dataset nine --out list >line
     [ "$(wc -l <list)" -eq 9 ]
     [ "$(wc -l <line)" -eq 1 ]
-    grep -q '"dataset": "nine".*"CIDEr": .*"num-beams": 2' line
+    grep -q '"dataset": "nine".*"METEOR": [0-9].*"CIDEr": .*"num-beams": 2' line
     grep -q '"num-beams": 2' results.json
     run "$eval" "${given[@]}" --losses "$data" --metrics
     [ "$status" -eq 2 ] && [[ $output == *"--metrics is for --caption"* ]]
+    run "$eval" "${given[@]}" --losses "$data" --meteor-data english.meteor
+    [ "$status" -eq 2 ] && [[ $output == *"--meteor-data is for --caption"* ]]
 }
 
 @test "caption --precision bf16: products in f32 where the CPU has no others, and a remedy without AVX2" {
