@@ -9,7 +9,8 @@
 #   --losses DIR       both losses on the dataset's pairs
 #   --caption DIR      name TAB caption of its pictures (--out FILE); --pairs N: N beside the true ones; --html FILE: with pictures;
 #                      --metrics: instead BLEU, METEOR, ROUGE-L and CIDEr of them by the true ones, with the decoding options beside
-#                      (--meteor-data FILE: METEOR's, where data/meteor.sh did not make them)
+#                      (--meteor-data FILE: METEOR's, where data/meteor.sh did not make them), and on a second line CLIPScore and
+#                      RefCLIPScore by the model's own embeddings
 #   --task DIR         what the model's head (tune.sh) makes of its samples, by the task's own measures; --predictions FILE: a line a
 #                      sample, as the task's server takes it; --clips K, --crops 1|3: K x C views of a video, softmax averaged
 #   --benchmark ROOT   a tar root of CLIP_benchmark, packed into ROOT/cocaflow: retrieval or zero-shot, as it says itself

@@ -4,7 +4,7 @@
 COCA_BIN=${COCA_BIN:-$BATS_TEST_DIRNAME/../../build/bin}
 PATH=$COCA_BIN:$PATH
 
-stages=(decode tokenize label image-encode text-decode head loss serve "score task" "score zero-shot" "score retrieval" "score embed" "score probe" "score captions")
+stages=(decode tokenize label image-encode text-decode head loss serve "score task" "score zero-shot" "score retrieval" "score embed" "score probe" "score captions" "score clip-score")
 
 # options WORDS ...: the names that the words print, one a line
 options() { "$@" | sed -nE 's/^  --(\[no-\])?([a-z0-9-]+).*/\2/p' | sort; }
