@@ -27,7 +27,7 @@ DEPS_image     := tensor base
 DEPS_text      := base
 DEPS_dataset   := base
 
-SYSLIBS        := -lzmq -lmsgpackc -llmdb -ljpeg -lspng -lwebpdemux -lwebp -larchive -lz -ljansson -ldnnl -lsentencepiece -lpcre2-8 -lunistring -lstdc++ -lm -lpthread -ldl
+SYSLIBS        := -lzmq -lmsgpackc -llmdb -ljpeg -lspng -lwebpdemux -lwebp -larchive -lz -ljansson -ldnnl -lsentencepiece -lpcre2-8 -lunistring -lstemmer -lstdc++ -lm -lpthread -ldl
 
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla
 WARNXX    := -Wall -Wextra -Wshadow

@@ -15,7 +15,7 @@ cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")"
 # libpcre2: the words of CLIP's tokenizer. libunistring: capitals and composition as in the Unicode of open_clip's Python.
 packages=(gcc g++ make pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev libjpeg62-turbo-dev libspng-dev libwebp-dev
     libdnnl-dev libjansson-dev libsentencepiece-dev sentencepiece libarchive-dev zlib1g-dev
-    libpcre2-dev libunistring-dev)
+    libpcre2-dev libunistring-dev libstemmer-dev)
 test_packages=(libcmocka-dev bats clang libclang-rt-14-dev jq procps xsltproc)
 
 say() { printf '\n== %s\n' "$*" >&2; }

@@ -8,7 +8,9 @@
 #   --retrieval DIR    recall@1/5/10 of captions by pictures and pictures by captions
 #   --losses DIR       both losses on the dataset's pairs
 #   --caption DIR      name TAB caption of its pictures (--out FILE); --pairs N: N beside the true ones; --html FILE: with pictures;
-#                      --metrics: instead BLEU, ROUGE-L and CIDEr of them by the true ones, with the decoding options beside
+#                      --metrics: instead BLEU, METEOR, ROUGE-L and CIDEr of them by the true ones, with the decoding options beside
+#                      (--meteor-data FILE: METEOR's, where data/meteor.sh did not make them), and on a second line CLIPScore and
+#                      RefCLIPScore by the model's own embeddings
 #   --task DIR         what the model's head (tune.sh) makes of its samples, by the task's own measures; --predictions FILE: a line a
 #                      sample, as the task's server takes it; --clips K, --crops 1|3: K x C views of a video, softmax averaged
 #   --benchmark ROOT   a tar root of CLIP_benchmark, packed into ROOT/cocaflow: retrieval or zero-shot, as it says itself
@@ -27,7 +29,7 @@ take tasks 'zero-shot|retrieval|losses|caption|benchmark|task'
 take classes 'classnames|templates|class-set'
 take results 'results|step|dataset'
 take shown 'html|pairs|out|format'
-take metrics metrics
+take metrics 'metrics|meteor-data'
 take views 'clips|crops'
 take predictions predictions
 take batch microbatch
@@ -35,7 +37,7 @@ take generate "$generation"
 weights+=("${options[@]}")
 ((${#operands[@]})) && fail 2 "unexpected argument '${operands[0]}'"
 ((${#tasks[@]})) || fail 2 "no task: give --zero-shot, --retrieval, --losses, --caption or --task with a dataset, or --benchmark"
-((!${#metrics[@]})) || [[ " ${tasks[*]}" == *' --caption='* ]] || fail 2 "--metrics is for --caption"
+((!${#metrics[@]})) || [[ " ${tasks[*]}" == *' --caption='* ]] || fail 2 "${metrics[0]%%=*} is for --caption"
 ((!${#generate[@]})) || [[ " ${tasks[*]}" == *' --caption='* ]] || fail 2 "${generate[0]} is for --caption"
 
 score() { sink score coca-score "$1" --data "$data" "${weights[@]}" "${batch[@]}" "${@:2}"; }

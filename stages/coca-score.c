@@ -24,7 +24,9 @@ static const struct command commands[] = {
     {"task", "judges a head by its task's measures: accuracies, consistency, VQA's", task_main},
     {"head", "prints what the head of a model is for", head_main},
     {"captions", "writes and shows generated captions", captions_main},
-    {"metrics", "judges captions by true ones: BLEU, ROUGE-L, CIDEr", metrics_main},
+    {"metrics", "judges captions by true ones: BLEU, METEOR, ROUGE-L, CIDEr", metrics_main},
+    {"clip-score", "judges captions by a model's own embeddings: CLIPScore, RefCLIPScore", clip_score_main},
+    {"meteor-data", "makes METEOR's words and paraphrases a file that is mapped", meteor_data_main},
     {NULL, NULL, NULL},
 };
 

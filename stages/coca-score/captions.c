@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "caption_list.h"
+#include "clip_texts.h"
 #include "commands.h"
 #include "judge.h"
 #include "page.h"
@@ -44,7 +45,7 @@ static const char used[] = "model pretrained image-size batch-size microbatch wi
 struct captions {
     struct run run;
     struct {
-        char *out, *html;
+        char *out, *html, *meteor_data, *clip_texts;
         int format;
         bool append, metrics;
         int64_t pairs;
@@ -57,6 +58,7 @@ struct captions {
     struct caption_list list;
     struct page page;
     struct judge judge;
+    struct clip_texts clip_texts;
     int64_t seen;
 };
 
@@ -69,6 +71,10 @@ static const struct option rows[] = {
     INT("pairs", pairs, "N", "0", 0, 1e6, "pictures to show with both captions", OPTION_LOCAL),
     FLAG("metrics", metrics, "judges them by the captions of --data; one JSON object on stdout, and in --results",
          OPTION_LOCAL),
+    TEXT("meteor-data", meteor_data, "FILE", NULL, METEOR_FILE_HELP, OPTION_LOCAL),
+    TEXT("clip-texts", clip_texts, "FILE", NULL,
+         "the texts whose embeddings coca-score clip-score wants, for coca-tokenize --list FILE --null",
+         OPTION_LOCAL | OPTION_OUTPUT),
     TEXT("html", html, "FILE", NULL, "shows them on a page with the pictures in it", OPTION_LOCAL | OPTION_OUTPUT),
 };
 
@@ -76,14 +82,16 @@ static int prepare(void *context, const struct strings *operands) {
     struct captions *self = context;
     struct model_config model;
     (void)operands;
-    if ((self->own.pairs || self->own.html || self->own.metrics) && !self->results.data)
-        return error(EXIT_USAGE, "--pairs, --html and --metrics need --data DIR: they tell what the dataset knows");
+    if ((self->own.pairs || self->own.html || self->own.metrics || self->own.clip_texts) && !self->results.data)
+        return error(EXIT_USAGE, "--pairs, --html, --metrics and --clip-texts need --data DIR: they tell what the "
+                                 "dataset knows");
     if (self->results.results && !self->own.metrics)
         return error(EXIT_USAGE, "--results FILE is for --metrics: captions alone are no result");
     if (self->own.append && (!self->own.out || self->own.format == CAPTIONS_JSON))
         return error(EXIT_USAGE, "--append needs --out FILE of --format tsv, whose lines stand alone");
     if (!self->own.out && !self->own.pairs && !self->own.metrics) self->own.out = xstrdup("-");
-    int status = run_join(&self->run, &model);
+    int status = self->own.metrics ? meteor_file_open(&self->judge.meteor, self->own.meteor_data) : 0;
+    if (!status) status = run_join(&self->run, &model);
     return status || !self->results.data ? status : store_open(&self->store, self->results.data);
 }
 
@@ -114,6 +122,7 @@ static int add_of_dataset(struct captions *self, int64_t id, const char *caption
     if (shown) print_pair(&truth, caption);
     if (self->own.html && (shown || !self->own.pairs)) page_add(&self->page, &truth, caption);
     if (self->own.metrics) judge_add(&self->judge, &truth, caption);
+    if (self->own.clip_texts) clip_texts_add(&self->clip_texts, &truth, caption);
     truth_release(&truth);
     return 0;
 }
@@ -144,28 +153,36 @@ static int take(void *context, const struct message *message) {
     return status || !self->own.out ? status : caption_list_flush(&self->list);
 }
 
+static void abandon_outputs(struct captions *self) {
+    if (self->own.out) caption_list_abandon(&self->list);
+    if (self->own.html) page_abandon(&self->page);
+    if (self->own.clip_texts) clip_texts_release(&self->clip_texts);
+}
+
 static int open_outputs(struct captions *self) {
     int status = self->own.out ? caption_list_open(&self->list, self->own.out, (enum caption_format)self->own.format,
                                                    self->own.append)
                                : 0;
-    if (status || !self->own.html) return status;
-    status = page_open(&self->page, self->own.html, path_base(self->results.data));
-    if (status && self->own.out) caption_list_abandon(&self->list);
+    if (status) return status;
+    if (self->own.html) status = page_open(&self->page, self->own.html, path_base(self->results.data));
+    if (status) {
+        if (self->own.out) caption_list_abandon(&self->list);
+        return status;
+    }
+    if (self->own.clip_texts) status = clip_texts_open(&self->clip_texts, self->own.clip_texts);
+    if (status) abandon_outputs(self);
     return status;
+}
+
+static int first_of(int status, int next) {
+    return status ? status : next;
 }
 
 static int close_outputs(struct captions *self) {
     int status = self->own.out ? caption_list_close(&self->list) : 0;
-    if (self->own.html) {
-        int closed = page_close(&self->page);
-        if (!status) status = closed;
-    }
+    if (self->own.html) status = first_of(status, page_close(&self->page));
+    if (self->own.clip_texts) status = first_of(status, clip_texts_close(&self->clip_texts));
     return status;
-}
-
-static void abandon_outputs(struct captions *self) {
-    if (self->own.out) caption_list_abandon(&self->list);
-    if (self->own.html) page_abandon(&self->page);
 }
 
 // What went wrong with single pictures is an error only when everything is written.

@@ -12,3 +12,5 @@ int task_main(const struct command *command, int argc, char **argv);
 int head_main(const struct command *command, int argc, char **argv);
 int captions_main(const struct command *command, int argc, char **argv);
 int metrics_main(const struct command *command, int argc, char **argv);
+int clip_score_main(const struct command *command, int argc, char **argv);
+int meteor_data_main(const struct command *command, int argc, char **argv);

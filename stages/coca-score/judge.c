@@ -24,12 +24,13 @@ void judge_add(struct judge *judge, const struct truth *truth, const char *capti
     }
 }
 
-static struct caption_scores score(const struct caption_set *set) {
-    struct caption_scores corpus, *each = xcalloc(set->pictures, sizeof *each);
+static int score(struct judge *judge, struct caption_scores *corpus) {
+    const struct caption_set *set = &judge->set;
+    struct caption_scores *each = xcalloc(set->pictures, sizeof *each);
     for (size_t i = 0; i < set->pictures; i++) each[i].spice = NAN;
-    caption_scores_make(&corpus, each, set, set->picture, set->pictures);
+    int status = caption_scores_make(corpus, each, set, set->picture, set->pictures, meteor_file_data(&judge->meteor));
     free(each);
-    return corpus;
+    return status;
 }
 
 // Readers of results take every metric for a number.
@@ -44,18 +45,23 @@ static json_t *known(const struct caption_scores *scores) {
     return metrics;
 }
 
-int judge_say(const struct judge *judge, const struct run *run, struct results_options *results,
+int judge_say(struct judge *judge, const struct run *run, struct results_options *results,
               const struct option_table *decoding) {
     if (!judge->set.pictures) return error(EXIT_DATA, "%s: no picture has captions to judge by", results->data);
-    const struct caption_scores scores = score(&judge->set);
+    struct caption_scores scores;
+    int status = score(judge, &scores);
+    if (status) return status;
     results->settings = options_to_json(decoding);
     json_object_set_new(results->settings, "seed", json_integer(run->options.seed));
-    note("%zu pictures: BLEU-4 %.1f%%, ROUGE-L %.1f%%, CIDEr %.3f; %" PRId64 " without captions are not judged",
-         judge->set.pictures, 100 * scores.bleu[3], 100 * scores.rouge_l, scores.cider, judge->without);
+    note("%zu pictures: BLEU-4 %.1f%%, METEOR%s %.1f%%, ROUGE-L %.1f%%, CIDEr %.3f; %" PRId64
+         " without captions are not judged",
+         judge->set.pictures, 100 * scores.bleu[3], scores.meteor_is_whole ? "" : "-exact-stem", 100 * scores.meteor,
+         100 * scores.rouge_l, scores.cider, judge->without);
     return results_say(run, results, "captioning", known(&scores), NULL);
 }
 
 void judge_release(struct judge *judge) {
     caption_set_release(&judge->set);
+    meteor_file_close(&judge->meteor);
     buffer_release(&judge->tokens);
 }

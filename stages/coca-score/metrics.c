@@ -10,6 +10,7 @@
 #include "coco_captions.h"
 #include "commands.h"
 #include "cut.h"
+#include "meteor_file.h"
 #include "scores.h"
 #include "stage/option_rows.h"
 
@@ -21,7 +22,9 @@ static const char manual[] =
     "\n"
     "Prints one JSON object with Bleu_1 to Bleu_4, METEOR, ROUGE_L, CIDEr (which is CIDEr-D) and SPICE, as\n"
     "pycocoevalcap 1.2 computes them, as shares (CIDEr to 10). What is not known is null, and beside it, for METEOR\n"
-    "in METEOR_reason, stands why. CIDEr takes from the references of the judged pictures how rare words are: that of\n"
+    "in METEOR_reason, stands why. METEOR needs words and paraphrases that data/meteor.sh fetches (--meteor-data);\n"
+    "without them METEOR-exact-stem is of equal words and equal stems alone, all words weighing alike, and is not to\n"
+    "be compared with METEOR. CIDEr takes from the references of the judged pictures how rare words are: that of\n"
     "a part cannot be compared with that of the whole, and that of one picture is 0.\n"
     "\n"
     "--domains prints such an object for each `domain` that the references' images name, as NoCaps' files do, each\n"
@@ -36,7 +39,7 @@ static const char manual[] =
 
 struct metrics {
     struct {
-        char *references, *results, *per_image, *spice, *spice_input;
+        char *references, *results, *per_image, *spice, *spice_input, *meteor_data;
         int tokenizer;
         bool domains;
     } own;
@@ -45,6 +48,7 @@ struct metrics {
     size_t tokens_count;
     struct caption_set set;
     struct caption_scores *each;
+    struct meteor_file meteor;
 };
 
 #define FIELD(member) offsetof(__typeof__(((struct metrics *)0)->own), member)
@@ -55,6 +59,7 @@ static const struct option rows[] = {
            "how captions become words: ptb as COCO's evaluation does, none splits at blanks", OPTION_LOCAL),
     FLAG("domains", domains, "scores of each domain and of all", OPTION_LOCAL),
     TEXT("per-image", per_image, "FILE", NULL, "a list of each picture's scores", OPTION_LOCAL | OPTION_OUTPUT),
+    TEXT("meteor-data", meteor_data, "FILE", NULL, METEOR_FILE_HELP, OPTION_LOCAL),
     TEXT("spice", spice, "FILE", NULL, "SPICE's scores, as its program writes them", OPTION_LOCAL),
     TEXT("spice-input", spice_input, "FILE", NULL, "what SPICE reads", OPTION_LOCAL | OPTION_OUTPUT),
 };
@@ -103,7 +108,9 @@ static int write_spice_input(struct metrics *self) {
 static json_t *explained(const struct metrics *self, const struct caption_scores *corpus) {
     json_t *scores = json_object();
     caption_scores_add(scores, corpus);
-    json_object_set_new(scores, "METEOR_reason", json_string("cocaflow does not compute it"));
+    if (!corpus->meteor_is_whole)
+        json_object_set_new(scores, "METEOR_reason",
+                            json_string("its data are not there: data/meteor.sh makes them, --meteor-data names them"));
     if (!self->own.spice)
         json_object_set_new(scores, "SPICE_reason", json_string("--spice FILE brings it"));
     else if (isnan(corpus->spice))
@@ -111,8 +118,8 @@ static json_t *explained(const struct metrics *self, const struct caption_scores
     return scores;
 }
 
-// The scores of the pictures of a domain, NULL: of all.
-static json_t *score(struct metrics *self, const char *domain) {
+// The scores of the pictures of a domain, NULL: of all. 0 or -EXIT_DATA.
+static int score(struct metrics *self, json_t **scores, const char *domain) {
     const struct coco_captions *captions = &self->captions;
     struct captioned *picture = xcalloc(captions->pictures, sizeof *picture);
     struct caption_scores corpus;
@@ -123,9 +130,10 @@ static json_t *score(struct metrics *self, const char *domain) {
         picture[count++] = self->set.picture[i];
     }
     if (count == 1) warn("%s: CIDEr of one picture is 0 whatever its captions are", domain ? domain : "results");
-    caption_scores_make(&corpus, self->each, &self->set, picture, count);
+    int status = caption_scores_make(&corpus, self->each, &self->set, picture, count, meteor_file_data(&self->meteor));
     free(picture);
-    return explained(self, &corpus);
+    *scores = status ? NULL : explained(self, &corpus);
+    return status;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -149,20 +157,23 @@ static int find_domains(const struct metrics *self, struct strings *names) {
     return status;
 }
 
+// Under a name in an object.
+static int score_named(struct metrics *self, json_t *scores, const char *name, const char *domain) {
+    json_t *found;
+    int status = score(self, &found, domain);
+    if (!status) json_object_set_new(scores, name, found);
+    return status;
+}
+
 // The scores of all are made last: those of single pictures are theirs then.
 static int score_all(struct metrics *self, json_t **scores) {
     struct strings names = {0};
-    if (!self->own.domains) {
-        *scores = score(self, NULL);
-        return 0;
-    }
+    if (!self->own.domains) return score(self, scores, NULL);
     int status = find_domains(self, &names);
-    if (!status) {
-        *scores = json_object();
-        for (size_t i = 0; i < names.count; i++)
-            json_object_set_new(*scores, names.item[i], score(self, names.item[i]));
-        json_object_set_new(*scores, "all", score(self, NULL));
-    }
+    *scores = json_object();
+    for (size_t i = 0; i < names.count && !status; i++)
+        status = score_named(self, *scores, names.item[i], names.item[i]);
+    if (!status) status = score_named(self, *scores, "all", NULL);
     strings_release(&names);
     return status;
 }
@@ -197,7 +208,8 @@ static int run(void *context, const struct strings *operands) {
     (void)operands;
     if (!self->own.references || !self->own.results)
         return error(EXIT_USAGE, "--references FILE and --results FILE say what is judged");
-    int status = coco_captions_read(&self->captions, self->own.references, self->own.results, self->own.spice);
+    int status = meteor_file_open(&self->meteor, self->own.meteor_data);
+    if (!status) status = coco_captions_read(&self->captions, self->own.references, self->own.results, self->own.spice);
     if (status) return status;
     cut_all(self);
     gather(self);
@@ -223,6 +235,7 @@ int metrics_main(const struct command *command, int argc, char **argv) {
     int status = tool_main(&tool, argc, argv);
     coco_captions_release(&self.captions);
     caption_set_release(&self.set);
+    meteor_file_close(&self.meteor);
     for (size_t i = 0; i < self.tokens_count; i++) free(self.tokens[i]);
     free(self.tokens);
     free(self.each);

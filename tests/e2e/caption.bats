@@ -180,13 +180,61 @@ a cat' ]
 
 @test "eval --metrics: captions are judged by the dataset's" {
     local eval=$BATS_TEST_DIRNAME/../../pipelines/eval.sh data=$BATS_FILE_TMPDIR/data.set
-    "$eval" "${given[@]}" --caption "$data" --metrics --num-beams 2 --results results.json --dataset nine --out list >line
+    coca-score meteor-data --from "$BATS_TEST_DIRNAME/../parity/captions/meteor/source" --to english.meteor
+    "$eval" "${given[@]}" --caption "$data" --metrics --meteor-data english.meteor --num-beams 2 --results results.json \
+        --dataset nine --out list >line
     [ "$(wc -l <list)" -eq 9 ]
-    [ "$(wc -l <line)" -eq 1 ]
-    grep -q '"dataset": "nine".*"CIDEr": .*"num-beams": 2' line
-    grep -q '"num-beams": 2' results.json
+    [ "$(wc -l <line)" -eq 2 ]
+    grep -q '"dataset": "nine".*"METEOR": [0-9].*"CIDEr": .*"num-beams": 2' line
+    grep -q '"dataset": "nine".*"CLIPScore": [0-9.]*, "RefCLIPScore": [0-9.]*}.*"num-beams": 2.*"embeddings": "/' line
+    [ "$(grep -c '"num-beams": 2' results.json)" -eq 2 ]
     run "$eval" "${given[@]}" --losses "$data" --metrics
     [ "$status" -eq 2 ] && [[ $output == *"--metrics is for --caption"* ]]
+    run "$eval" "${given[@]}" --losses "$data" --meteor-data english.meteor
+    [ "$status" -eq 2 ] && [[ $output == *"--meteor-data is for --caption"* ]]
+}
+
+# rows FILE.npy: a matrix of f32, a row a line.
+rows() {
+    local width
+    width=$(head -c 128 "$1" | tr -d '\0' | sed -n "s/.*'shape': ([0-9]*, \([0-9]*\)).*/\1/p")
+    od -An -v -t f4 -w$((4 * width)) -j 128 "$1"
+}
+
+@test "eval --metrics: CLIPScore is of the cosines that the model's embeddings have" {
+    local eval=$BATS_TEST_DIRNAME/../../pipelines/eval.sh data=$BATS_FILE_TMPDIR/data.set
+    "$eval" "${given[@]}" --caption "$data" --metrics --max-length 6 --out list >line
+    paste -d '\n' <(cut -f2 list) <(coca-pack list "$data" | sed 's/.*\t//; s/ | /\n/g' | awk '
+        # Of picture i there are i mod 3 + 1.
+        { printf "%s%s", sep, $0; sep = "\t" } ++n == i % 3 + 1 { print ""; i++; n = 0; sep = "" }') |
+        tr '\t' '\n' | sed 's/^/A photo depicts /' >texts
+    [ "$(wc -l <texts)" -eq 27 ]
+    "$EMBED" "${given[@]}" --data "$data" --out pictures.npy
+    "$EMBED" "${given[@]}" --texts --out texts.npy <texts
+    expected=$(awk '
+        function cosine(a, b, i, n, x, y, sum) {
+            n = split(a, x, " ")
+            split(b, y, " ")
+            for (i = 1; i <= n; i++) sum += x[i] * y[i]
+            return sum > 0 ? sum : 0
+        }
+        NR == FNR { picture[NR] = $0; next }
+        { text[FNR] = $0 }
+        END {
+            for (p = t = 1; p in picture; t += 1 + references) {
+                references = (p - 1) % 3 + 1
+                score = 2.5 * cosine(text[t], picture[p++])
+                best = 0
+                for (r = 1; r <= references; r++)
+                    if (cosine(text[t], text[t + r]) > best) best = cosine(text[t], text[t + r])
+                first += score
+                if (score + best > 0) second += 2 * score * best / (score + best)
+            }
+            printf "%.5f %.5f", first / (p - 1), second / (p - 1)
+        }' <(rows pictures.npy) <(rows texts.npy))
+    [ "${expected%% *}" != 0.00000 ]
+    [ "$(sed -n 's/.*"CLIPScore": \([0-9.]*\), "RefCLIPScore": \([0-9.]*\)}.*/\1 \2/p' line |
+        awk '{ printf "%.5f %.5f", $1, $2 }')" = "$expected" ]
 }
 
 @test "caption --precision bf16: products in f32 where the CPU has no others, and a remedy without AVX2" {

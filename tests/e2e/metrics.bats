@@ -3,9 +3,15 @@
 
 load tiny
 
-setup() { cd "$(mktemp -d)"; }
+setup() { cd "$(mktemp -d)" && without_data; }
 teardown() { rm -rf "$PWD"; }
 
+# without_data: the executable where data/meteor.sh has made nothing.
+without_data() {
+    mkdir -p bare/build/bin
+    cp "$(command -v coca-score)" bare/build/bin/
+    PATH=$PWD/bare/build/bin:$PATH
+}
 # metrics OPTION ...: of r.json and c.json.
 metrics() { coca-score metrics --references r.json --results c.json --tokenizer none "$@"; }
 # pictures: two with two captions each and what was generated for them, and one without captions.
@@ -17,6 +23,11 @@ pictures() {
 E2
     echo '[{"image_id": "0x", "caption": "two cats sit"}, {"image_id": "1", "caption": "a red dog runs fast"}]' >c.json
 }
+# tiny_meteor FILE: METEOR's data of the golden captions.
+GOLDEN=$BATS_TEST_DIRNAME/../parity/captions/meteor
+tiny_meteor() { coca-score meteor-data --from "$GOLDEN/source" --to "$1"; }
+# golden OPTION ...: the golden captions' scores.
+golden() { coca-score metrics --references "$GOLDEN/references.json" --results "$GOLDEN/results.json" --tokenizer none "$@"; }
 # refused TEXT OPTION ...: exit 3, and this said.
 refused() {
     run metrics "${@:2}"
@@ -29,7 +40,7 @@ refused() {
     metrics >line 2>words
     [ "$(wc -l <line)" -eq 1 ]
     [ ! -s words ]
-    for name in Bleu_{1,2,3,4} ROUGE_L CIDEr; do grep -q "\"$name\": [0-9]" line; done
+    for name in Bleu_{1,2,3,4} METEOR-exact-stem ROUGE_L CIDEr; do grep -q "\"$name\": [0-9]" line; done
     grep -q '"ROUGE_L": 1.0,' line
     for name in METEOR SPICE; do grep -q "\"$name\": null.*\"${name}_reason\": \"" line; done
 }
@@ -38,7 +49,7 @@ refused() {
     pictures
     metrics --per-image each.json >line
     [ "$(grep -o '"image_id": [^,]*' each.json | tr '\n' ' ')" = '"image_id": 1 "image_id": "0x" ' ]
-    [ "$(grep -c '"METEOR": null, "ROUGE_L": 1.0, "CIDEr": [0-9.]*, "SPICE": null' each.json)" -eq 2 ]
+    [ "$(grep -c '"METEOR": null, "METEOR-exact-stem": 1.0, "ROUGE_L": 1.0, "CIDEr": [0-9.]*, "SPICE": null' each.json)" -eq 2 ]
     metrics --domains >line 2>words
     grep -q '^{"in-domain": {"Bleu_1".*}, "near-domain": {.*"CIDEr": 0.0,.*}, "all": {"Bleu_1".*}}$' line
     grep -q 'in-domain: CIDEr of one picture is 0' words
@@ -132,4 +143,64 @@ E2
 E2
     metrics --per-image each.json >line
     [ "$(grep -c '"ROUGE_L": 1.0' each.json)" -eq 2 ]
+}
+
+@test "metrics: METEOR of the data that are named, or that the recipe made beside the executables" {
+    mkdir -p bare/data/meteor
+    tiny_meteor tiny.meteor 2>words
+    grep -q 'tiny.meteor: 66 words, 803 phrases, 820 paraphrases' words
+    golden --meteor-data tiny.meteor >line
+    cut=$(grep -o '"METEOR": [0-9.]*' "$GOLDEN/golden.json" | head -n 1)
+    grep -qF "${cut:0:24}" line
+    refute grep -qE 'METEOR_reason|METEOR-exact-stem' line
+    golden >other
+    grep -q '"METEOR": null, "METEOR-exact-stem": [0-9.]*,' other
+    mv tiny.meteor bare/data/meteor/english.meteor
+    golden >other
+    cmp line other
+}
+
+@test "metrics: the same bits on one core as on all" {
+    tiny_meteor tiny.meteor
+    golden --meteor-data tiny.meteor --per-image all.json >all
+    taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')" coca-score metrics --references "$GOLDEN/references.json" \
+        --results "$GOLDEN/results.json" --tokenizer none --meteor-data tiny.meteor --per-image one.json >one
+    cmp all one
+    cmp all.json one.json
+}
+
+@test "metrics: METEOR's data that are missing, cut or something else are refused" {
+    pictures
+    refused 'none.meteor' --meteor-data none.meteor
+    refused "r.json: is not METEOR's data" --meteor-data r.json
+    tiny_meteor tiny.meteor
+    head -c -8 tiny.meteor >cut.meteor
+    refused 'cut.meteor: is not as long as it says' --meteor-data cut.meteor
+    for ((i = 0; i < 400; i++)); do printf '\377\377\377\377'; done | dd of=tiny.meteor bs=1 seek=1000 conv=notrunc
+    refused 'tiny.meteor: is damaged' --meteor-data tiny.meteor
+}
+
+@test "meteor-data: files that are not METEOR's are refused, by line" {
+    cp -r "$GOLDEN/source" source
+    refused_data() {
+        run coca-score meteor-data --from source --to out.meteor
+        [ "$status" -eq 3 ]
+        [[ $output == *"$1"* ]]
+        [ ! -e out.meteor ]
+    }
+    zcat source/data/paraphrase-en.gz | head -n 5 >short
+    gzip -c short >source/data/paraphrase-en.gz
+    refused_data 'paraphrase-en.gz: line 6: is missing'
+    printf '0.5\n \nx\n' >source/data/paraphrase-en.gz
+    refused_data 'paraphrase-en.gz: line 3: belongs to an entry without words'
+    head -c 2000 "$GOLDEN/source/data/paraphrase-en.gz" >source/data/paraphrase-en.gz
+    refused_data "gzip data are cut"
+    head -c 100000 /dev/zero | tr '\0' a >source/data/paraphrase-en.gz
+    refused_data 'line 1: is longer'
+    printf 'cat\n12 x\n' >source/synonym/english.synsets
+    refused_data 'english.synsets: line 2: is not a list of numbers'
+    rm source/function/english.words
+    refused_data 'english.words: cannot be opened'
+    run coca-score meteor-data --from source
+    [ "$status" -eq 2 ]
 }

@@ -5,6 +5,7 @@
 
 #include "../../../stages/coca-score/coco_captions.h"
 #include "../../../stages/coca-score/cut.h"
+#include "../../../stages/coca-score/meteor_source.h"
 #include "../../../stages/coca-score/scores.h"
 #include "../base/support.h"
 #include "base/json.h"
@@ -15,6 +16,7 @@ struct golden {
     struct coco_captions captions;
     struct caption_set set;
     struct caption_scores *each;
+    struct meteor_data meteor;
     json_t *expected;
 };
 
@@ -53,8 +55,22 @@ static int open_written(void **state) {
     return open_golden(state, "ptb", CAPTION_PTB);
 }
 
+// METEOR's data are made of files as its own are.
+static int open_meteor(void **state) {
+    char path[64];
+    struct meteor_made made = {.mark = NULL};
+    snprintf(path, sizeof path, "%s", in_folder("english.meteor"));
+    open_golden(state, "meteor", CAPTION_NONE);
+    assert_int_equal(meteor_source_read(&made, "parity/captions/meteor/source"), 0);
+    assert_int_equal(meteor_made_write(&made, path), 0);
+    meteor_made_release(&made);
+    assert_int_equal(meteor_data_open(&((struct golden *)*state)->meteor, path), 0);
+    return 0;
+}
+
 static int close_golden(void **state) {
     struct golden *golden = *state;
+    meteor_data_close(&golden->meteor);
     coco_captions_release(&golden->captions);
     caption_set_release(&golden->set);
     json_decref(golden->expected);
@@ -72,7 +88,7 @@ static void assert_scores(const struct caption_scores *scores, const json_t *exp
         assert_true(json_is_real(json_object_get(object, name)));
         assert_true(fabs(json_real_value(json_object_get(object, name)) - json_real_value(value)) < NEAR);
     }
-    assert_int_equal(json_object_size(object), 8);
+    assert_int_equal(json_object_size(object), scores->meteor_is_whole ? 8 : 9);
     json_decref(object);
 }
 
@@ -83,7 +99,8 @@ static struct caption_scores score(struct golden *golden, const char *domain) {
     for (size_t i = 0; i < golden->captions.pictures; i++)
         if (!domain || !strcmp(json_string_value(golden->captions.picture[i].domain), domain))
             picture[count++] = golden->set.picture[i];
-    caption_scores_make(&corpus, golden->each, &golden->set, picture, count);
+    struct meteor_data *meteor = golden->meteor.header ? &golden->meteor : NULL;
+    assert_int_equal(caption_scores_make(&corpus, golden->each, &golden->set, picture, count, meteor), 0);
     free(picture);
     return corpus;
 }
@@ -115,6 +132,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_each_domain_alone, open_tokens, close_golden),
         cmocka_unit_test_setup_teardown(test_all_pictures_and_each, open_written, close_golden),
         cmocka_unit_test_setup_teardown(test_each_domain_alone, open_written, close_golden),
+        cmocka_unit_test_setup_teardown(test_all_pictures_and_each, open_meteor, close_golden),
+        cmocka_unit_test_setup_teardown(test_each_domain_alone, open_meteor, close_golden),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
