@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"retrieval", "finds pictures by captions and captions by pictures: recall@1/5/10", retrieval_main},
     {"embed", "writes the embeddings of pictures or texts to a file", embed_main},
     {"probe", "trains a linear layer on embeddings: acc1, acc5, mean_per_class_recall", probe_main},
+    {"neighbours", "finds the most similar rows of another matrix of embeddings", neighbours_main},
     {"task", "judges a head by its task's measures: accuracies, consistency, VQA's", task_main},
     {"head", "prints what the head of a model is for", head_main},
     {"captions", "writes and shows generated captions", captions_main},

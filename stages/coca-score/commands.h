@@ -10,6 +10,7 @@ int embed_main(const struct command *command, int argc, char **argv);
 int probe_main(const struct command *command, int argc, char **argv);
 int task_main(const struct command *command, int argc, char **argv);
 int head_main(const struct command *command, int argc, char **argv);
+int neighbours_main(const struct command *command, int argc, char **argv);
 int captions_main(const struct command *command, int argc, char **argv);
 int metrics_main(const struct command *command, int argc, char **argv);
 int clip_score_main(const struct command *command, int argc, char **argv);

@@ -1,14 +1,14 @@
 // Features of a dataset's pictures with their classes.
 #pragma once
 
-#include "base/memory.h"
+#include "matrix.h"
 
 struct probe_data {
     const char *dataset; // borrowed: its folder
     int64_t N, E;
-    float *row;     // [N,E]
+    float *row;     // [N,E], of the matrix
     int64_t *class; // [N], as the records have it, at least 0
-    struct buffer memory;
+    struct matrix matrix;
 };
 
 // Reads FILE.npy, f32, f64 or f16 [N,E], and the class of each of the dataset's N records. 0 or -EXIT_DATA, reported:

@@ -193,6 +193,23 @@ shares() { sed "s/\"chance\".*//; s/.*\"$2\": \([0-9.e-]*\).*/\1/" "$1" | xargs 
     [ "$status" -eq 2 ]
 }
 
+@test "score neighbours: every row is its own nearest, and what does not fit is refused" {
+    tiny_pictures pictures 5
+    ls pictures/*.png >list
+    touch list.closed
+    serve_images --list list
+    score embed --out rows.npy
+    all_left
+    coca-score neighbours --queries rows.npy --keys rows.npy --k 9 >found
+    [ "$(wc -l <found)" -eq 25 ]
+    [ "$(awk 'NR % 5 == 1 && $1 == $2 && $3 > 0.999' found | wc -l)" -eq 5 ]
+    [ "$(awk 'NR % 5 != 1 && $3 > last { print } { last = $3 }' found | wc -l)" -eq 0 ]
+    run coca-score neighbours --queries rows.npy --keys list
+    [ "$status" -eq 3 ]
+    run coca-score neighbours --queries rows.npy
+    [ "$status" -eq 2 ]
+}
+
 @test "score embed: what could not be read is named, has a row of zeros, and the exit code is 3" {
     tiny_pictures pictures 2
     printf 'pictures/00.png\nmissing.png\npictures/01.png\n' >list
