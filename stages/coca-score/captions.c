@@ -87,6 +87,8 @@ static int prepare(void *context, const struct strings *operands) {
                                  "dataset knows");
     if (self->results.results && !self->own.metrics)
         return error(EXIT_USAGE, "--results FILE is for --metrics: captions alone are no result");
+    if (self->own.meteor_data && !self->own.metrics)
+        return error(EXIT_USAGE, "--meteor-data FILE is for --metrics, which need it");
     if (self->own.append && (!self->own.out || self->own.format == CAPTIONS_JSON))
         return error(EXIT_USAGE, "--append needs --out FILE of --format tsv, whose lines stand alone");
     if (!self->own.out && !self->own.pairs && !self->own.metrics) self->own.out = xstrdup("-");

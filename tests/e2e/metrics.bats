@@ -180,6 +180,14 @@ E2
     refused 'tiny.meteor: is damaged' --meteor-data tiny.meteor
 }
 
+@test "captions: what only --metrics uses is refused without it" {
+    for option in --results --meteor-data; do
+        run coca-score captions --captions file:none --data none $option some
+        [ "$status" -eq 2 ]
+        [[ $output == *"$option FILE is for --metrics"* ]]
+    done
+}
+
 @test "meteor-data: files that are not METEOR's are refused, by line" {
     cp -r "$GOLDEN/source" source
     refused_data() {
