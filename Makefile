@@ -44,8 +44,9 @@ include common/rooms.mk
 .DEFAULT_GOAL := all
 
 .PHONY: all help check check-headers clean libs unit-programs fuzz bench dist
-all: $(addprefix $(BUILD)/bin/,$(STAGES)) $(CUDA_OBJECT)
+all: $(addprefix $(BUILD)/bin/,$(STAGES)) $(CUDA_OBJECT) $(VIDEO_OBJECT)
 	$(if $(CUDA_MISSING),@echo "  CUDA backend left out: $(CUDA_MISSING)")
+	$(if $(VIDEO_OBJECT),,@echo "  videos left out: FFmpeg's $(VIDEO_LIBRARIES) were not found; ./run.sh build all installs them")
 libs: $(ALL_LIBS)
 
 help:
@@ -61,7 +62,7 @@ help:
 
 RUNS := $(addprefix run-,$(UNIT_TESTS))
 check: $(RUNS)
-$(RUNS): run-%: $(BUILD)/tests/%
+$(RUNS): run-%: $(BUILD)/tests/% $(VIDEO_OBJECT)
 	$(Q)cd tests && $(abspath $<)
 # check-hash runs tests/unit/*/test_hash.c, check-base all of tests/unit/base.
 check-headers: $(patsubst %.h,$(BUILD)/headers/%.ok,$(shell find common -name '*.h'))
@@ -73,7 +74,7 @@ define check_rule
 check-$1: $(addprefix run-,$(filter $1/% %/test_$1,$(UNIT_TESTS)))
 endef
 $(foreach t,$(filter-out headers,$(check_targets)),$(eval $(call check_rule,$t)))
-unit-programs: $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) $(PROBES)
+unit-programs: $(VIDEO_OBJECT) $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) $(PROBES)
 
 FUZZ_SECONDS ?= 20
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))

@@ -75,6 +75,17 @@ $(CUDA_OBJECT): $(CUDA_PARTS)
 	$(LD_TAG)$(NVCC) -shared -Xlinker '-rpath=$$ORIGIN:/usr/local/cuda/lib64' $^ -lcublasLt -lgomp -o $@
 endif
 
+# Videos: a shared object that executables load when one comes, where FFmpeg's libraries are.
+VIDEO_LIBRARIES := libavformat libavcodec libswscale libavutil
+VIDEO_FLAGS  := $(shell $(PKG_CONFIG) --cflags $(VIDEO_LIBRARIES) 2>/dev/null)
+VIDEO_LINKED := $(shell $(PKG_CONFIG) --libs $(VIDEO_LIBRARIES) 2>/dev/null)
+VIDEO_OBJECT := $(if $(VIDEO_LINKED),$(BUILD)/lib/coca_video.so)
+VIDEO_PARTS  := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find_c,common/image/ffmpeg))
+$(VIDEO_PARTS): override CFLAGS += -fPIC -fvisibility=hidden $(VIDEO_FLAGS)
+$(VIDEO_OBJECT): $(VIDEO_PARTS)
+	@mkdir -p $(@D)
+	$(LD_TAG)$(CC) $(LDFLAGS) -shared $^ $(VIDEO_LINKED) -o $@
+
 # Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME; tests/unit/STAGE, of an executable's own folder, with it
 # and every room. A room's test_faults has what makes calls fail.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
