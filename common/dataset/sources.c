@@ -150,6 +150,12 @@ void sources_close(struct sources **sources) {
     *sources = NULL;
 }
 
+bool sources_have(const struct sources *sources, const char *field) {
+    for (int j = 0; j < sources->count; j++)
+        if (store_has(sources->store[j], field)) return true;
+    return false;
+}
+
 uint64_t sources_fingerprint(const struct sources *sources) {
     return sources->plan ? plan_fingerprint(sources->plan) : 0;
 }

@@ -27,7 +27,8 @@ struct sources;
 // 0, -EXIT_USAGE (no dataset, weights) or -EXIT_DATA (not a dataset, cut, changed, none of the fields).
 int sources_open(struct sources **sources, const struct sources_options *options);
 void sources_close(struct sources **sources);
-uint64_t sources_fingerprint(const struct sources *sources); // of the plan; 0 of a list
+bool sources_have(const struct sources *sources, const char *field); // a record of any dataset; no list has any
+uint64_t sources_fingerprint(const struct sources *sources);         // of the plan; 0 of a list
 
 // How many samples there are, and whether more may come. 0 or -EXIT_DATA.
 int sources_count(struct sources *sources, int64_t *samples, bool *growing);

@@ -190,9 +190,7 @@ static int read_counted(struct video *video, struct pass pass) {
 }
 
 static void choose(int64_t *frame, const struct video_wanted *wanted, int64_t N) {
-    const int64_t first = wanted->clip * N / wanted->clips, end = (wanted->clip + 1) * N / wanted->clips;
-    const int64_t length = end > first ? end - first : 1;
-    for (int i = 0; i < wanted->count; i++) frame[i] = first + frame_at(wanted->sampling, i, wanted->count, length);
+    for (int i = 0; i < wanted->count; i++) frame[i] = video_frame(wanted, i, N);
 }
 
 // As the decoder counts.
@@ -225,4 +223,9 @@ int64_t frame_at(enum frame_sampling sampling, int64_t i, int64_t n, int64_t N) 
     if (n == 1 || sampling == SAMPLING_CENTRES) return (2 * i + 1) * N / (2 * n);
     if (sampling == SAMPLING_STARTS) return i * N / n;
     return i == n - 1 ? N - 1 : (int64_t)((double)i * ((double)(N - 1) / (double)(n - 1)));
+}
+
+int64_t video_frame(const struct video_wanted *wanted, int i, int64_t N) {
+    const int64_t first = wanted->clip * N / wanted->clips, end = (wanted->clip + 1) * N / wanted->clips;
+    return first + frame_at(wanted->sampling, i, wanted->count, end > first ? end - first : 1);
 }

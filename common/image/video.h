@@ -42,6 +42,7 @@ struct video_wanted {
     enum frame_sampling sampling;
     int count, clip, clips;
 };
+int64_t video_frame(const struct video_wanted *wanted, int i, int64_t N); // frame i of those, of a video of N
 
 // Hands frame `i` of those wanted on, lent for the call. A frame may come anew, and then replaces what came before it.
 typedef void video_take(void *context, int i, const struct image *frame);
