@@ -14,7 +14,7 @@
 #include "image/video.h"
 
 enum { ROUNDS = 5, FRAMES = 16 };
-#define LIMIT 0.5
+#define LIMIT 0.75
 
 static void write_frame(void *context, int i, const struct image *frame) {
     (void)i;
