@@ -35,7 +35,7 @@ static const char manual[] =
     "(file:PATH or -) it makes steps --first-step up to --steps in order, or the whole pass. One process computes\n"
     "with one thread; start more for more.\n"
     "\n"
-    "F is --frames, else as many pictures as the model's head takes, else 1. Frames of a video (mp4, webm, mkv, avi,\n"
+    "F is the pictures that the head of a run's task takes, else --frames, else 1. Frames of a video (mp4, webm, mkv, avi,\n"
     "mov, told by their bytes, decoded by FFmpeg: lib/" VIDEO_OBJECT ") or of a record's `images` are those that\n"
     "--sampling says; a single picture stands F times, and one frame of a video is its middle one. The two pictures of\n"
     "nlvr2 are a record's `images` as they are, and must be two. Crop, flip and RandAugment are the same for all\n"
@@ -110,15 +110,10 @@ static struct augment_options augment_of(const struct decode *decode) {
                                     .level = (int)o->rand_augment_magnitude};
 }
 
-static int picture_count(const struct run_options *o, const struct head_config *head) {
-    if (tasks[head->task].joined) return tasks[head->task].pictures;
-    return o->frames ? (int)o->frames : head->task ? head->pictures : 1;
-}
-
 static struct show show_of(const struct decode *decode, const struct model_config *model) {
     const struct run_options *o = &decode->run.options;
-    return (struct show){.count = picture_count(o, &model->head),
-                         .apart = tasks[model->head.task].joined,
+    return (struct show){.count = run_pictures(&decode->run, model),
+                         .apart = o->task != TASK_NONE && tasks[model->head.task].joined,
                          .clips = (int)decode->own.clips,
                          .crops = own_crops[decode->own.crops],
                          .sampling = (enum frame_sampling)o->sampling,
