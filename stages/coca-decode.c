@@ -9,6 +9,7 @@
 #include "coca-decode/show.h"
 #include "image/video_backend.h"
 #include "run/run.h"
+#include "run/run_model.h"
 #include "run/samples.h"
 #include "stage/option_rows.h"
 #include "stage/stage.h"
@@ -53,7 +54,7 @@ enum { GREY = 128 }; // of a picture that could not be had or is not to be seen
 // Of the run's options.
 static const char used[] =
     "model pretrained image-size train-data train-data-weights val-data seed aug-scale-low aug-scale-high aug-flip "
-    "rand-augment-layers rand-augment-magnitude blank-images frames sampling "
+    "rand-augment-layers rand-augment-magnitude blank-images task frames sampling "
     "batch-size microbatch steps first-step evaluate images";
 
 struct decode {
