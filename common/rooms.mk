@@ -133,7 +133,7 @@ $(BUILD)/gpu/%: $(BUILD)/obj/tests/gpu/%.o $(BENCH_COMMON) $(ALL_LIBS)
 	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ $(SYSLIBS) -o $@
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c with every room, under libFuzzer and the sanitizers. clang, since gcc has no libFuzzer.
-FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TARGETS := $(filter-out $(if $(VIDEO_OBJECT),,video),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_CC      := clang -std=c11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fopenmp-simd
 FUZZ_ROOMS   := base tensor wire image dataset model text
 FUZZ_SOURCES := $(call find_c,$(foreach r,$(FUZZ_ROOMS),$(call room_dirs,$r)) common/ops common/ops/reference)
@@ -142,6 +142,11 @@ $(BUILD)-fuzz/obj/%.o: %.c
 $(BUILD)-fuzz/libfuzz.a: $(patsubst %.c,$(BUILD)-fuzz/obj/%.o,$(FUZZ_SOURCES))
 	@mkdir -p $(@D)
 	$(AR_TAG)rm -f $@ && ar rcs $@ $^
+# FFmpeg's part stands in the program, so that coverage leads into it as far as it is ours.
+FUZZ_VIDEO := $(patsubst %.c,$(BUILD)-fuzz/obj/%.o,$(call find_c,common/image/ffmpeg))
+$(FUZZ_VIDEO): override CPPFLAGS += $(VIDEO_FLAGS)
+$(BUILD)-fuzz/video: tests/fuzz/fuzz_video.c $(FUZZ_VIDEO) $(BUILD)-fuzz/libfuzz.a
+	$(LD_TAG)$(FUZZ_CC) -fsanitize=fuzzer $(CPPFLAGS) $^ $(SYSLIBS) $(VIDEO_LINKED) -o $@
 $(BUILD)-fuzz/%: tests/fuzz/fuzz_%.c $(BUILD)-fuzz/libfuzz.a
 	$(LD_TAG)$(FUZZ_CC) -fsanitize=fuzzer $(CPPFLAGS) $^ $(SYSLIBS) -o $@
 
