@@ -42,10 +42,12 @@ override LDFLAGS  += -rdynamic -fopenmp $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 include common/rooms.mk
 
 .DEFAULT_GOAL := all
+OBJECTS := $(CUDA_OBJECT) $(VIDEO_OBJECT)
 
 .PHONY: all help check check-headers clean libs unit-programs fuzz bench dist
-all: $(addprefix $(BUILD)/bin/,$(STAGES)) $(CUDA_OBJECT)
+all: $(addprefix $(BUILD)/bin/,$(STAGES)) $(OBJECTS)
 	$(if $(CUDA_MISSING),@echo "  CUDA backend left out: $(CUDA_MISSING)")
+	$(if $(VIDEO_OBJECT),,@echo "  videos left out: FFmpeg's $(VIDEO_LIBRARIES) were not found; ./run.sh build all installs them")
 libs: $(ALL_LIBS)
 
 help:
@@ -61,7 +63,7 @@ help:
 
 RUNS := $(addprefix run-,$(UNIT_TESTS))
 check: $(RUNS)
-$(RUNS): run-%: $(BUILD)/tests/%
+$(RUNS): run-%: $(BUILD)/tests/% $(VIDEO_OBJECT)
 	$(Q)cd tests && $(abspath $<)
 # check-hash runs tests/unit/*/test_hash.c, check-base all of tests/unit/base.
 check-headers: $(patsubst %.h,$(BUILD)/headers/%.ok,$(shell find common -name '*.h'))
@@ -73,7 +75,7 @@ define check_rule
 check-$1: $(addprefix run-,$(filter $1/% %/test_$1,$(UNIT_TESTS)))
 endef
 $(foreach t,$(filter-out headers,$(check_targets)),$(eval $(call check_rule,$t)))
-unit-programs: $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) $(PROBES)
+unit-programs: $(VIDEO_OBJECT) $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) $(PROBES)
 
 FUZZ_SECONDS ?= 20
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
@@ -86,7 +88,8 @@ fuzz-%: $(BUILD)-fuzz/%
 bench: all $(addprefix $(BUILD)/bench/,$(BENCHES))
 	$(Q)BUILD=$(BUILD) tests/bench/run.sh $(addprefix $(BUILD)/bench/,$(BENCHES))
 
-# A folder that runs on any x86-64 Linux: executables, their libraries, scripts, presets. CUDA's own libraries are the target's.
+# A folder that runs on any x86-64 Linux: executables, their libraries, scripts, presets. CUDA's own libraries are the target's,
+# and FFmpeg's, which with all that they need would be ten times the rest.
 DIST_TESTS := ops/test_backends ops/test_open ops/test_shared model/test_parity
 # libarchive's shared object brings 35 MB of tables by way of formats that nothing here reads.
 DIST_SYSLIBS := $(SYSLIBS:-larchive=-l:libarchive.a -l:libbz2.so.1.0 -l:liblz4.so.1 -l:libzstd.so.1 -l:liblzma.so.5)
@@ -103,7 +106,7 @@ dist: all $(BUILD)/dist/coca-pack $(addprefix $(BUILD)/tests/,$(DIST_TESTS)) $(a
 	$(Q)for f in dist/bin/* dist/lib/*; do patchelf --set-rpath '$$ORIGIN/../lib' $$f; done
 	$(Q)for f in dist/test-programs/gpu/*; do patchelf --set-rpath '$$ORIGIN/../../lib' $$f; done
 	$(Q)for f in dist/test-programs/unit/*/*; do patchelf --set-rpath '$$ORIGIN/../../../lib' $$f; done
-	$(Q)$(if $(CUDA_OBJECT),cp $(CUDA_OBJECT) dist/lib/)
-	$(Q)strip dist/bin/* dist/test-programs/gpu/* dist/test-programs/unit/*/* $(addprefix dist/lib/,$(notdir $(CUDA_OBJECT)))
+	$(Q)$(if $(OBJECTS),cp $(OBJECTS) dist/lib/)
+	$(Q)strip dist/bin/* dist/test-programs/gpu/* dist/test-programs/unit/*/* $(addprefix dist/lib/,$(notdir $(OBJECTS)))
 clean:
 	rm -rf $(BUILD)

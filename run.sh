@@ -2,7 +2,7 @@
 # The one command.
 #
 #   ./run.sh          installs what is missing, builds, prepares the default data, trains, evaluates and captions
-#   ./run.sh build    installs and builds
+#   ./run.sh build    installs and builds; `build all` what only some jobs need, too: FFmpeg for videos
 #   ./run.sh data     installs, builds, prepares the default data
 #   ./run.sh test     installs, builds with the sanitizers and without, runs every test
 #   ./run.sh bench    installs, builds, measures against the limits of README.md
@@ -16,7 +16,9 @@ cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")"
 packages=(gcc g++ make pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev libjpeg62-turbo-dev libspng-dev libwebp-dev
     libdnnl-dev libjansson-dev libsentencepiece-dev sentencepiece libarchive-dev zlib1g-dev
     libpcre2-dev libunistring-dev libstemmer-dev)
-test_packages=(libcmocka-dev bats clang libclang-rt-14-dev jq procps xsltproc)
+# What only some jobs need: a shared object of its own for each, left out where it is missing.
+more_packages=(libavformat-dev libavcodec-dev libswscale-dev)
+test_packages=("${more_packages[@]}" ffmpeg libcmocka-dev bats clang libclang-rt-14-dev jq procps xsltproc)
 
 say() { printf '\n== %s\n' "$*" >&2; }
 
@@ -67,7 +69,11 @@ EOF
 
 case ${1:-} in
     '') install "${packages[@]}"; main_job ;;
-    build) install "${packages[@]}"; build ;;
+    build)
+        install "${packages[@]}"
+        [[ ${2:-} != all ]] || install "${more_packages[@]}"
+        build
+        ;;
     data) install "${packages[@]}"; build; prepare_data ;;
     test) install "${packages[@]}" "${test_packages[@]}"; shift; exec tests/run.sh "$@" ;;
     bench) install "${packages[@]}"; build; exec make -s bench ;;

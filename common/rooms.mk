@@ -75,6 +75,17 @@ $(CUDA_OBJECT): $(CUDA_PARTS)
 	$(LD_TAG)$(NVCC) -shared -Xlinker '-rpath=$$ORIGIN:/usr/local/cuda/lib64' $^ -lcublasLt -lgomp -o $@
 endif
 
+# Videos: a shared object that executables load when one comes, where FFmpeg's libraries are.
+VIDEO_LIBRARIES := libavformat libavcodec libswscale libavutil
+VIDEO_FLAGS  := $(shell $(PKG_CONFIG) --cflags $(VIDEO_LIBRARIES) 2>/dev/null)
+VIDEO_LINKED := $(shell $(PKG_CONFIG) --libs $(VIDEO_LIBRARIES) 2>/dev/null)
+VIDEO_OBJECT := $(if $(VIDEO_LINKED),$(BUILD)/lib/coca_video.so)
+VIDEO_PARTS  := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find_c,common/image/ffmpeg))
+$(VIDEO_PARTS): override CFLAGS += -fPIC -fvisibility=hidden $(VIDEO_FLAGS)
+$(VIDEO_OBJECT): $(VIDEO_PARTS)
+	@mkdir -p $(@D)
+	$(LD_TAG)$(CC) $(LDFLAGS) -shared $^ $(VIDEO_LINKED) -o $@
+
 # Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME; tests/unit/STAGE, of an executable's own folder, with it
 # and every room. A room's test_faults has what makes calls fail.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
@@ -122,7 +133,7 @@ $(BUILD)/gpu/%: $(BUILD)/obj/tests/gpu/%.o $(BENCH_COMMON) $(ALL_LIBS)
 	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ $(SYSLIBS) -o $@
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c with every room, under libFuzzer and the sanitizers. clang, since gcc has no libFuzzer.
-FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TARGETS := $(filter-out $(if $(VIDEO_OBJECT),,video),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_CC      := clang -std=c11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fopenmp-simd
 FUZZ_ROOMS   := base tensor wire image dataset model text
 FUZZ_SOURCES := $(call find_c,$(foreach r,$(FUZZ_ROOMS),$(call room_dirs,$r)) common/ops common/ops/reference)
@@ -131,6 +142,11 @@ $(BUILD)-fuzz/obj/%.o: %.c
 $(BUILD)-fuzz/libfuzz.a: $(patsubst %.c,$(BUILD)-fuzz/obj/%.o,$(FUZZ_SOURCES))
 	@mkdir -p $(@D)
 	$(AR_TAG)rm -f $@ && ar rcs $@ $^
+# FFmpeg's part stands in the program, so that coverage leads into it as far as it is ours.
+FUZZ_VIDEO := $(patsubst %.c,$(BUILD)-fuzz/obj/%.o,$(call find_c,common/image/ffmpeg))
+$(FUZZ_VIDEO): override CPPFLAGS += $(VIDEO_FLAGS)
+$(BUILD)-fuzz/video: tests/fuzz/fuzz_video.c $(FUZZ_VIDEO) $(BUILD)-fuzz/libfuzz.a
+	$(LD_TAG)$(FUZZ_CC) -fsanitize=fuzzer $(CPPFLAGS) $^ $(SYSLIBS) $(VIDEO_LINKED) -o $@
 $(BUILD)-fuzz/%: tests/fuzz/fuzz_%.c $(BUILD)-fuzz/libfuzz.a
 	$(LD_TAG)$(FUZZ_CC) -fsanitize=fuzzer $(CPPFLAGS) $^ $(SYSLIBS) -o $@
 

@@ -1,17 +1,15 @@
 // coca-decode: pictures in, pixels out. The manual page is below. A worker of the images edge: it answers requests for
 // microbatches, each by itself, so any number may run, die and come back. Which record sample n is, dataset/sources.c
-// says; what is seen of it, image/view.c; asking and answering is worker/'s. Here they are joined, and a picture that
-// cannot be had becomes grey, with its reason beside.
-#include <stdio.h>
+// says; which of its bytes are shown, encoded.c; what is seen of them, show.c; asking and answering is worker/'s. Here
+// they are joined, and what cannot be had becomes grey, with its reason beside.
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
-#include "dataset/load.h"
-#include "image/augment.h"
-#include "image/image.h"
+#include "coca-decode/show.h"
+#include "image/video_backend.h"
 #include "run/run.h"
+#include "run/run_model.h"
 #include "run/samples.h"
 #include "stage/option_rows.h"
 #include "stage/stage.h"
@@ -20,8 +18,8 @@
 static const char manual[] =
     "Decodes, crops and resizes pictures. Of the images edge it serves, microbatch (s, m) of B samples holds\n"
     "\n"
-    "  pixels  u8 [B,S,S,3]  RGB, S the model's image size\n"
-    "  ids     i64 [B]       source << 48 | record; of --list the line, from 0\n"
+    "  pixels  u8 [B,S,S,3]  RGB, S the model's image size; [B,F,S,S,3] where a sample has F > 1 pictures\n"
+    "  ids     i64 [B]       source << 48 | record; of --list the line, from 0; the same for all views of a record\n"
     "  names   B strings     of --list: its lines\n"
     "  drops   strings       a JSON object for each picture that could not be had: edge, id, source, record, reason.\n"
     "                        Its row is grey.\n"
@@ -38,6 +36,13 @@ static const char manual[] =
     "(file:PATH or -) it makes steps --first-step up to --steps in order, or the whole pass. One process computes\n"
     "with one thread; start more for more.\n"
     "\n"
+    "F is the pictures that the head of a run's task takes, else --frames, else 1. Frames of a video (mp4, webm, mkv, avi,\n"
+    "mov, told by their bytes, decoded by FFmpeg: lib/" VIDEO_OBJECT ") or of a record's `images` are those that\n"
+    "--sampling says; a single picture stands F times, and one frame of a video is its middle one. The two pictures of\n"
+    "nlvr2 are a record's `images` as they are, and must be two. Crop, flip and RandAugment are the same for all\n"
+    "pictures of a sample. A pass may take several views of each record, --clips times --crops, as consecutive samples.\n"
+    "A video that is cut or broken where it is wanted is a drop, with the number of frames that could be had.\n"
+    "\n"
     "Examples:\n"
     "  coca-decode --images file:images.rec --train-data data/clipart/train --model coca_tiny --steps 2\n"
     "  ls -d \"$PWD\"/*.jpg >list; touch list.closed; coca-decode --images - --list list | coca-tap watch -\n"
@@ -49,7 +54,7 @@ enum { GREY = 128 }; // of a picture that could not be had or is not to be seen
 // Of the run's options.
 static const char used[] =
     "model pretrained image-size train-data train-data-weights val-data seed aug-scale-low aug-scale-high aug-flip "
-    "rand-augment-layers rand-augment-magnitude blank-images "
+    "rand-augment-layers rand-augment-magnitude blank-images task frames sampling "
     "batch-size microbatch steps first-step evaluate images";
 
 struct decode {
@@ -57,21 +62,27 @@ struct decode {
     struct worker_options samples;
     struct {
         char *root;
-        int64_t max_picture_bytes;
+        int64_t max_picture_bytes, clips;
+        int crops; // of own_crops
     } own;
     struct worker worker;
-    struct view_options view;
-    struct augment_options augment;
-    uint8_t *scratch;      // for augmentation: the bytes of a row
-    struct buffer picture; // read from a path
+    struct show show;
+    struct encoded_options encoded;
+    struct buffer file; // read from a path
 };
 
 #define FIELD(member) offsetof(__typeof__(((struct decode *)0)->own), member)
+static const int own_crops[] = {1, 3};
 static const struct option own_rows[] = {
     TEXT("root", root, "DIR", NULL, "folder that relative paths of --list are under; without it the run directory",
          OPTION_LOCAL),
     INT("max-picture-bytes", max_picture_bytes, "BYTES", "256M", 1, RECORD_BYTES_LIMIT,
         "a larger file is not read and has a grey row, as what does not decode", OPTION_LOCAL),
+    INT("clips", clips, "N", "1", 1, 100, "views of each record in a pass: frames of each of N equal parts of a video",
+        OPTION_LOCAL),
+    CHOICE("crops", crops, "1|3", "1",
+           "times so many: the middle of the long side, or its beginning, middle and end, one behind the other",
+           OPTION_LOCAL),
 };
 
 static struct view_options view_of(const struct decode *decode, const struct model_config *model) {
@@ -100,102 +111,114 @@ static struct augment_options augment_of(const struct decode *decode) {
                                     .level = (int)o->rand_augment_magnitude};
 }
 
-// Bytes of the largest decoded picture among the first samples, which stand for all: headers of millions are not read.
-static int64_t largest_picture(struct sources *sources) {
+static struct show show_of(const struct decode *decode, const struct model_config *model) {
+    const struct run_options *o = &decode->run.options;
+    return (struct show){.count = run_pictures(&decode->run, model),
+                         .apart = o->task != TASK_NONE && tasks[model->head.task].joined,
+                         .clips = (int)decode->own.clips,
+                         .crops = own_crops[decode->own.crops],
+                         .sampling = (enum frame_sampling)o->sampling,
+                         .view = view_of(decode, model),
+                         .augment = augment_of(decode)};
+}
+
+static int check_views(const struct show *show) {
+    if (show->view.kind == VIEW_RANDOM_CROP && show->clips * show->crops > 1)
+        return error(EXIT_USAGE, "--clips and --crops are for a pass over data: give --data or --list too");
+    if (show->view.kind != VIEW_CENTRE_CROP && show->crops > 1)
+        return error(EXIT_USAGE,
+                     "--crops 3: the model's preprocess_cfg shows the whole picture and leaves none to crop");
+    return 0;
+}
+
+// Whether there are videos is known of datasets alone; one of a list that cannot be decoded is a drop.
+static int check_video(struct sources *sources) {
+    char reason[IMAGE_REASON];
+    if (!sources_have(sources, "video") || !video_available(reason)) return 0;
+    return error(EXIT_USAGE, "the data has %s", reason);
+}
+
+// Bytes that decoding a sample takes. A decoder holds the frames that others are made from: h264's 16, of 12 bits each.
+static int64_t decoded_bytes(struct span bytes) {
+    enum { FRAMES_HELD = 16 };
+    struct video *video;
+    struct image_header header;
+    char reason[IMAGE_REASON];
+    if (!video_container_of(bytes.bytes, bytes.size))
+        return image_read_header(&header, bytes.bytes, bytes.size, reason) ? 0 : 3LL * header.width * header.height;
+    if (video_open(&video, bytes.bytes, bytes.size, reason)) return 0;
+    const int64_t pixels = (int64_t)video_header(video)->width * video_header(video)->height;
+    video_close(&video);
+    return 2 * 3 * pixels + FRAMES_HELD * pixels * 3 / 2;
+}
+
+// Of the largest among the first samples, which stand for all: headers of millions are not read.
+static int64_t largest_sample(const struct decode *decode) {
     enum { LOOKED_AT = 64 };
     int64_t largest = 0, samples = 0;
     bool growing;
-    if (sources_count(sources, &samples, &growing)) return 0;
+    if (sources_count(decode->worker.sources, &samples, &growing)) return 0;
     for (int64_t n = 0; n < samples && n < LOOKED_AT; n++) {
         struct sample sample;
-        struct image_header header;
-        char reason[IMAGE_REASON];
-        if (sources_read(sources, n, &sample)) break;
-        const struct span bytes = sample.record.image;
-        if (bytes.size && !image_read_header(&header, bytes.bytes, bytes.size, reason) &&
-            largest < 3LL * header.width * header.height)
-            largest = 3LL * header.width * header.height;
+        struct encoded encoded;
+        char reason[WORKER_REASON];
+        if (sources_read(decode->worker.sources, n, &sample)) break;
+        if (encoded_find(&encoded, NULL, &sample, &decode->encoded, reason, sizeof reason)) encoded.count = 0;
+        for (int i = 0; i < encoded.count; i++) {
+            const int64_t bytes = decoded_bytes(encoded.item[i]);
+            if (bytes > largest) largest = bytes;
+        }
         sample_release(&sample);
     }
     return largest;
 }
 
+static int open_samples(struct decode *decode) {
+    static const char *const needs[] = {"image", "images", "video", NULL};
+    int status = check_views(&decode->show);
+    if (!status) status = worker_open(&decode->worker, SOURCES_IN_ORDER, needs);
+    if (!status) status = check_video(decode->worker.sources);
+    if (!status && !decode->samples.list) decode->worker.sample_bytes = largest_sample(decode);
+    return status;
+}
+
 static int prepare(void *context, const struct strings *operands) {
-    static const char *const needs[] = {"image", NULL};
     struct decode *decode = context;
     struct worker *worker = &decode->worker;
     struct model_config model;
     (void)operands;
     int status = run_join(&decode->run, &model);
-    if (!status) status = worker_open(worker, SOURCES_IN_ORDER, needs);
     if (status) return status;
-    decode->view = view_of(decode, &model);
-    decode->augment = augment_of(decode);
+    decode->show = show_of(decode, &model);
+    decode->encoded =
+        (struct encoded_options){decode->own.root, (size_t)decode->own.max_picture_bytes, decode->show.count > 1};
+    const int64_t picture = 3LL * model.vision.image_size * model.vision.image_size;
+    decode->show.scratch = xmalloc((size_t)picture);
     worker->address = decode->run.options.images;
-    worker->row_bytes = 3LL * decode->view.size * decode->view.size;
-    decode->scratch = xmalloc((size_t)worker->row_bytes);
-    if (!decode->samples.list) worker->sample_bytes = largest_picture(worker->sources);
-    return 0;
+    worker->row_bytes = picture * decode->show.count;
+    worker->views = decode->show.clips * decode->show.crops;
+    return open_samples(decode);
 }
 
 static void *add_pixels(void *context, struct message *message, int samples) {
-    const int size = ((const struct decode *)context)->view.size;
-    return message_add(message, TENSOR_PIXELS, DT_U8, SHAPE(samples, size, size, 3));
-}
-
-// Frees the defect; NULL: there is none.
-static int take_defect(char *defect, char reason[WORKER_REASON]) {
-    if (!defect) return 0;
-    snprintf(reason, WORKER_REASON, "%s", defect);
-    free(defect);
-    return -EXIT_DATA;
-}
-
-static int load_picture(struct decode *decode, const char *line, struct span *bytes, char reason[WORKER_REASON]) {
-    struct buffer *picture = &decode->picture;
-    char *path = path_join(decode->own.root ? decode->own.root : ".", line);
-    char *defect = load_file(picture, path, (size_t)decode->own.max_picture_bytes, "max-picture-bytes");
-    *bytes = (struct span){picture->bytes, picture->size};
-    free(path);
-    return take_defect(defect, reason);
-}
-
-static int find_in_record(const struct decode *decode, const struct sample *sample, struct span *bytes,
-                          char reason[WORKER_REASON]) {
-    const size_t limit = (size_t)decode->own.max_picture_bytes;
-    *bytes = sample->record.image;
-    if (bytes->size > limit) return take_defect(load_too_large(bytes->size, limit, "max-picture-bytes"), reason);
-    if (bytes->size) return 0;
-    return take_defect(xstrdup(*sample->reason ? sample->reason : "the record has no picture"), reason);
-}
-
-// The sample's encoded bytes. 0, or -EXIT_DATA with `reason`.
-static int find_picture(struct decode *decode, const struct sample *sample, struct span *bytes,
-                        char reason[WORKER_REASON]) {
-    return sample->line ? load_picture(decode, sample->line, bytes, reason)
-                        : find_in_record(decode, sample, bytes, reason);
-}
-
-static int make_view(struct decode *decode, uint8_t *pixels, const struct sample *sample, struct span bytes,
-                     char reason[WORKER_REASON]) {
-    const struct view_options *view = &decode->view;
-    int status = image_view(pixels, view, sample_key(sample, SAMPLE_VIEW), bytes.bytes, bytes.size, reason);
-    if (!status)
-        image_augment(pixels, view->size, &decode->augment, sample_key(sample, SAMPLE_AUGMENT), decode->scratch);
-    return status;
+    const struct show *show = &((const struct decode *)context)->show;
+    const int size = show->view.size;
+    const struct shape shape =
+        show->count > 1 ? SHAPE(samples, show->count, size, size, 3) : SHAPE(samples, size, size, 3);
+    return message_add(message, TENSOR_PIXELS, DT_U8, shape);
 }
 
 static void make(void *context, void *tensor, int row, const struct sample *sample, char dropped[WORKER_REASON]) {
     struct decode *decode = context;
     const size_t row_bytes = (size_t)decode->worker.row_bytes;
     uint8_t *pixels = (uint8_t *)tensor + (size_t)row * row_bytes;
-    struct span bytes;
+    struct encoded encoded;
     if (decode->run.options.blank_images) {
         memset(pixels, GREY, row_bytes);
         return;
     }
-    int status = find_picture(decode, sample, &bytes, dropped);
-    if (!status) status = make_view(decode, pixels, sample, bytes, dropped);
+    int status = encoded_find(&encoded, &decode->file, sample, &decode->encoded, dropped, WORKER_REASON);
+    if (!status) status = show_sample(&decode->show, pixels, sample, &encoded, dropped);
     if (status) memset(pixels, GREY, row_bytes);
 }
 
@@ -206,8 +229,8 @@ static int run(void *context, struct hub *hub) {
 static void release(void *context) {
     struct decode *decode = context;
     worker_close(&decode->worker);
-    free(decode->scratch);
-    buffer_release(&decode->picture);
+    free(decode->show.scratch);
+    buffer_release(&decode->file);
 }
 
 int main(int argc, char **argv) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -40,4 +41,18 @@ char *machine_program_folder(void) {
     if (length < 0) die(EXIT_RUN, "/proc/self/exe cannot be read: is /proc mounted?");
     program[length] = 0;
     return path_parent(program);
+}
+
+char *machine_find_object(const char *name) {
+    static const char *const places[] = {"../lib", "../../lib", "../../../lib"};
+    char *directory = machine_program_folder(), *found = NULL;
+    for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
+        char *path = xformat("%s/%s/%s", directory, places[i], name);
+        if (access(path, R_OK) == 0)
+            found = path;
+        else
+            free(path);
+    }
+    free(directory);
+    return found;
 }

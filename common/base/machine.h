@@ -12,3 +12,7 @@ int64_t machine_open_descriptors(void);
 
 // The folder of the executable, absolute; the caller frees. die() where /proc is not mounted.
 char *machine_program_folder(void);
+
+// A shared object of this build by its name, in lib/ beside the executable's folder or, for the programs of tests,
+// further up; NULL where it is not there. The caller frees.
+char *machine_find_object(const char *name);

@@ -14,6 +14,7 @@
 
 struct sources {
     enum sources_order order;
+    int64_t views;       // of each record or line: consecutive samples
     struct spool *spool; // of a list; the rest is then empty
     struct random_key line_key;
     struct store *store[PLAN_SOURCES];
@@ -130,6 +131,7 @@ static int open_datasets(struct sources *sources, const struct sources_options *
 int sources_open(struct sources **sources, const struct sources_options *options) {
     struct sources *new = *sources = xcalloc(1, sizeof *new);
     new->order = options->order;
+    new->views = options->views ? options->views : 1;
     new->line_key = random_key(options->seed, "list");
     int status = options->list ? spool_open(&new->spool, options->list, options->null ? SPOOL_NUL : SPOOL_TEXT)
                                : open_datasets(new, options);
@@ -148,24 +150,41 @@ void sources_close(struct sources **sources) {
     *sources = NULL;
 }
 
+bool sources_have(const struct sources *sources, const char *field) {
+    for (int j = 0; j < sources->count; j++)
+        if (store_has(sources->store[j], field)) return true;
+    return false;
+}
+
 uint64_t sources_fingerprint(const struct sources *sources) {
     return sources->plan ? plan_fingerprint(sources->plan) : 0;
 }
 
-// A plan has no end; what stops a run is its number of steps.
-int sources_count(struct sources *sources, int64_t *samples, bool *growing) {
-    if (sources->spool) return spool_look(sources->spool, samples, growing);
+// Without views. A plan has no end; what stops a run is its number of steps.
+static int count_places(struct sources *sources, int64_t *places, bool *growing) {
+    if (sources->spool) return spool_look(sources->spool, places, growing);
     const int64_t records = plan_records(sources->plan);
     *growing = false;
-    *samples = sources->order == SOURCES_SHUFFLED   ? INT64_MAX
-               : sources->order == SOURCES_IN_ORDER ? records
-                                                    : sources->captions[records];
+    *places = sources->order == SOURCES_SHUFFLED   ? INT64_MAX
+              : sources->order == SOURCES_IN_ORDER ? records
+                                                   : sources->captions[records];
     return 0;
 }
 
+int sources_count(struct sources *sources, int64_t *samples, bool *growing) {
+    int status = count_places(sources, samples, growing);
+    if (!status && *samples != INT64_MAX) *samples *= sources->views;
+    return status;
+}
+
+// Of the lines that the samples touch, those that are there have all their views.
 int sources_filled(struct sources *sources, int64_t first, int count, int *filled) {
-    *filled = count;
-    return sources->spool ? spool_filled(sources->spool, first, count, filled) : 0;
+    const int64_t views = sources->views, line = first / views, end = (first + count + views - 1) / views;
+    int lines = (int)(end - line);
+    int status = sources->spool ? spool_filled(sources->spool, line, lines, &lines) : 0;
+    const int64_t there = (line + lines) * views - first;
+    *filled = there < count ? (int)there : count;
+    return status;
 }
 
 // The record that the n-th caption is of: the last one with at most n captions before it. Records without captions have
@@ -191,12 +210,19 @@ static int read_line(struct sources *sources, int64_t n, struct sample *sample) 
 
 // n → record, by order: of a list line n; shuffled, the plan's place n; in order, record n of the datasets one behind
 // the other; by caption, the record that caption n is of, and which of its captions that is.
-int sources_read(struct sources *sources, int64_t n, struct sample *sample) {
+static int read_sample(struct sources *sources, int64_t n, struct sample *sample) {
     if (sources->spool) return read_line(sources, n, sample);
     if (!sources->captions) return read_place(sources, n, n, sample);
     const int64_t record = record_of_caption(sources, n);
     int status = read_place(sources, record, n, sample);
     sample->caption = n - sources->captions[record];
+    return status;
+}
+
+int sources_read(struct sources *sources, int64_t n, struct sample *sample) {
+    int status = read_sample(sources, n / sources->views, sample);
+    sample->n = n;
+    sample->view = (int)(n % sources->views);
     return status;
 }
 

@@ -17,6 +17,7 @@ struct sources_options {
     const char *weights;     // "1::1", NULL: all 1
     uint64_t seed;
     enum sources_order order;
+    int views;                // samples of each record or line, 0: one; not of SOURCES_SHUFFLED
     const char *const *needs; // fields of which every dataset must have one, NULL-terminated
     const uint64_t *expected; // fingerprints that the datasets had when the run was made
     int expected_count;       // 0: not known
@@ -26,7 +27,8 @@ struct sources;
 // 0, -EXIT_USAGE (no dataset, weights) or -EXIT_DATA (not a dataset, cut, changed, none of the fields).
 int sources_open(struct sources **sources, const struct sources_options *options);
 void sources_close(struct sources **sources);
-uint64_t sources_fingerprint(const struct sources *sources); // of the plan; 0 of a list
+bool sources_have(const struct sources *sources, const char *field); // a record of any dataset; no list has any
+uint64_t sources_fingerprint(const struct sources *sources);         // of the plan; 0 of a list
 
 // How many samples there are, and whether more may come. 0 or -EXIT_DATA.
 int sources_count(struct sources *sources, int64_t *samples, bool *growing);
@@ -42,6 +44,7 @@ int sources_filled(struct sources *sources, int64_t first, int count, int *fille
 struct sample {
     int64_t n, id; // id: source << 48 | record; of a list n
     struct random_key key;
+    int view;                   // of the record's, from 0: sample n is view n mod V of what n div V stands for
     int64_t caption;            // which of the record's is meant, −1: the key chooses
     struct record record;       // borrowed from the dataset; empty of a list
     const char *line;           // of a list, borrowed until the next call; else NULL

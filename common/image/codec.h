@@ -46,6 +46,7 @@ struct codec {
 extern const struct codec codec_jpeg, codec_png, codec_webp;
 
 int picture_open(struct picture *picture, const void *bytes, size_t size, char reason[IMAGE_REASON]);
+void picture_of(struct picture *picture, const struct image *image, char reason[IMAGE_REASON]); // borrows the pixels
 void picture_close(struct picture *picture); // whatever picture_open returned
 
 struct image_box box_divided(struct image_box box, int scale);

@@ -60,11 +60,14 @@ enum image_filter { FILTER_BICUBIC, FILTER_BILINEAR };
 
 // One training view or evaluation view of an encoded picture.
 enum view_kind { VIEW_RANDOM_CROP, VIEW_CENTRE_CROP, VIEW_LONG_SIDE, VIEW_SQUASH };
+// Where a centre crop lies along the long side: in the middle, at the left or top, at the right or bottom.
+enum view_place { PLACE_MIDDLE, PLACE_FIRST, PLACE_LAST };
 struct view_options {
     enum view_kind kind;
     int size;                     // output pixels a side
     double scale_low, scale_high; // area of the random crop as a share of the picture: 0.9, 1.0
     double ratio_low, ratio_high; // its aspect ratio: 3/4, 4/3 (torchvision's RandomResizedCrop)
+    enum view_place place;        // of VIEW_CENTRE_CROP
     double flip;                  // probability of a left-right flip
     enum image_filter filter;     // bicubic
     uint8_t fill;                 // grey around a picture whose long side is made `size`
@@ -78,6 +81,10 @@ struct view_options {
 // middle of `fill`; each side made `size`. Rotation by EXIF is applied first, where open_clip's loaders ignore it.
 int image_view(uint8_t *out, const struct view_options *options, struct random_key key, const void *bytes, size_t size,
                char reason[IMAGE_REASON]);
+
+// The same of a picture that is decoded: a frame.
+int image_view_pixels(uint8_t *out, const struct view_options *options, struct random_key key,
+                      const struct image *image, char reason[IMAGE_REASON]);
 
 // Encoders, for packing. Appends to nothing: returns malloc'ed bytes that the caller frees; `channels` 1 or 3.
 int image_encode_png(void **bytes, size_t *size, const uint8_t *pixels, int width, int height, int channels);

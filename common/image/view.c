@@ -66,8 +66,12 @@ void view_short_side(int size, int width, int height, int *to_width, int *to_hei
     *to_height = width <= height ? (int)((int64_t)size * height / width) : size;
 }
 
-struct rect view_centre(int size, int width, int height) {
-    return (struct rect){(int)rint((width - size) / 2.0), (int)rint((height - size) / 2.0), size, size};
+static int placed(enum view_place place, int room) {
+    return place == PLACE_MIDDLE ? (int)rint(room / 2.0) : place == PLACE_LAST ? room : 0;
+}
+
+struct rect view_square(int size, enum view_place place, int width, int height) {
+    return (struct rect){placed(place, width - size), placed(place, height - size), size, size};
 }
 
 void view_long_side(int size, int width, int height, int *to_width, int *to_height) {
@@ -85,7 +89,7 @@ static struct resize_map map_of(const struct view_options *options, struct rando
     if (options->kind == VIEW_CENTRE_CROP) view_short_side(size, width, height, &map.width, &map.height);
     if (options->kind == VIEW_LONG_SIDE) view_long_side(size, width, height, &map.width, &map.height);
     map.window = (struct rect){0, 0, map.width, map.height};
-    if (options->kind == VIEW_CENTRE_CROP) map.window = view_centre(size, map.width, map.height);
+    if (options->kind == VIEW_CENTRE_CROP) map.window = view_square(size, options->place, map.width, map.height);
     map.box = (struct image_box){map.clip.left, map.clip.top, map.clip.width, map.clip.height};
     return map;
 }
@@ -181,16 +185,27 @@ static int make_framed(uint8_t *out, const struct view_options *options, struct 
     return status;
 }
 
+static int view_picture(uint8_t *out, const struct view_options *options, struct random_key key,
+                        struct picture *picture) {
+    struct resize_map map = map_of(options, key, picture_width(picture, 1), picture_height(picture, 1));
+    picture->drops_alpha = options->drops_alpha;
+    int status = make_framed(out, options, picture, &map);
+    if (!status && view_is_flipped(options, key)) flip_left_right(out, options->size);
+    return status;
+}
+
 int image_view(uint8_t *out, const struct view_options *options, struct random_key key, const void *bytes, size_t size,
                char reason[IMAGE_REASON]) {
     struct picture picture;
     int status = picture_open(&picture, bytes, size, reason);
-    if (!status) {
-        struct resize_map map = map_of(options, key, picture_width(&picture, 1), picture_height(&picture, 1));
-        picture.drops_alpha = options->drops_alpha;
-        status = make_framed(out, options, &picture, &map);
-    }
+    if (!status) status = view_picture(out, options, key, &picture);
     picture_close(&picture);
-    if (!status && view_is_flipped(options, key)) flip_left_right(out, options->size);
     return status;
+}
+
+int image_view_pixels(uint8_t *out, const struct view_options *options, struct random_key key,
+                      const struct image *image, char reason[IMAGE_REASON]) {
+    struct picture picture;
+    picture_of(&picture, image, reason);
+    return view_picture(out, options, key, &picture);
 }

@@ -12,6 +12,7 @@ bool view_is_flipped(const struct view_options *options, struct random_key key);
 // Output sides of timm's ResizeKeepRatio(size, longest=1): the long side is `size`.
 void view_long_side(int size, int width, int height, int *to_width, int *to_height);
 
-// Output sides of torchvision's Resize(size), and the middle size x size of them, as its CenterCrop.
+// Output sides of torchvision's Resize(size), and size x size of them: the middle, as its CenterCrop, or an end of the
+// long side.
 void view_short_side(int size, int width, int height, int *to_width, int *to_height);
-struct rect view_centre(int size, int width, int height);
+struct rect view_square(int size, enum view_place place, int width, int height);

@@ -6,30 +6,11 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fail.h"
-#include "base/file.h"
 #include "base/machine.h"
 #include "base/memory.h"
 #include "ops/backend.h"
-
-// lib/ beside the folder of the executable, or further up for the programs of tests.
-static const char *const places[] = {"../lib/" CUDA_OBJECT, "../../lib/" CUDA_OBJECT, "../../../lib/" CUDA_OBJECT};
-
-// NULL where none is beside the executable; the caller frees.
-static char *find_object(void) {
-    char *directory = machine_program_folder(), *found = NULL;
-    for (size_t i = 0; i < sizeof places / sizeof *places && !found; i++) {
-        char *path = path_join(directory, places[i]);
-        if (access(path, R_OK) == 0)
-            found = path;
-        else
-            free(path);
-    }
-    free(directory);
-    return found;
-}
 
 // The first difference is found at the end of the shorter list at the latest, by its 0.
 static bool sizes_equal(const size_t *sizes) {
@@ -58,7 +39,7 @@ static int load(cuda_object_open **open, const char *path) {
 
 int cuda_open(struct ops *ops, int index) {
     cuda_object_open *open = NULL;
-    char *path = find_object();
+    char *path = machine_find_object(CUDA_OBJECT);
     if (!path)
         return error(EXIT_USAGE, "--device cuda: this build has no CUDA backend (lib/" CUDA_OBJECT "), which is built "
                                  "where nvcc is; use --device cpu");

@@ -36,6 +36,7 @@ int worker_open(struct worker *worker, enum sources_order pass, const char *cons
         .directories = trains ? o->train_data : data,
         .weights = trains ? o->train_data_weights : NULL,
         .seed = (uint64_t)o->seed,
+        .views = worker->views,
         .order = trains ? SOURCES_SHUFFLED : pass,
         .expected = worker->run->dataset,
         .expected_count = trains ? worker->run->datasets : 0,

@@ -19,6 +19,7 @@ struct worker {
     const struct run *run;
     const struct worker_options *options;
     const char *edge, *address;
+    int views;               // samples of each record in a pass, 0: one; before worker_open
     int64_t row_bytes;       // of the tensor, for one sample
     int64_t sample_bytes;    // memory that making one sample takes, of which several are never made at once
     struct sources *sources; // its samples, from worker_open on

@@ -1,10 +1,12 @@
 // A record as JSON for `show`: what a person wants to know before trusting a dataset. Of pictures only what their
-// headers say; one whose header cannot be read is described by its defect, so that looking never fails.
+// headers say; one whose header cannot be read is described by its defect, so that looking never fails. A video's
+// packets are counted.
 #include "describe.h"
 
 #include <string.h>
 
 #include "image/image.h"
+#include "image/video.h"
 #include "text_json.h"
 
 static json_t *describe_picture(struct span picture) {
@@ -29,6 +31,25 @@ static json_t *describe_pictures(const struct record *record) {
     return pictures;
 }
 
+static json_t *describe_video(struct span bytes) {
+    struct video *video;
+    char reason[IMAGE_REASON];
+    json_t *json = json_pack("{s:I, s:s}", "bytes", (json_int_t)bytes.size, "container",
+                             video_container_name(video_container_of(bytes.bytes, bytes.size)));
+    if (video_open(&video, bytes.bytes, bytes.size, reason)) {
+        json_object_set_new(json, "defect", text_json((struct span){reason, strlen(reason)}));
+        return json;
+    }
+    const struct video_header *header = video_header(video);
+    json_object_set_new(json, "codec", json_string(header->codec));
+    json_object_set_new(json, "width", json_integer(header->width));
+    json_object_set_new(json, "height", json_integer(header->height));
+    json_object_set_new(json, "frames", json_integer(header->frames));
+    if (header->seconds > 0) json_object_set_new(json, "seconds", json_real(header->seconds));
+    video_close(&video);
+    return json;
+}
+
 static void set_texts(json_t *json, const char *key, const struct span *texts, int count) {
     if (count) json_object_set_new(json, key, texts_json(texts, count));
 }
@@ -39,8 +60,7 @@ json_t *describe_record(const struct record *record) {
     if (record->id.size) json_object_set_new(json, "id", text_json(record->id));
     if (record->image.size) json_object_set_new(json, "image", describe_picture(record->image));
     if (record->image_count) json_object_set_new(json, "images", describe_pictures(record));
-    if (record->video.size)
-        json_object_set_new(json, "video", json_pack("{s:I}", "bytes", (json_int_t)record->video.size));
+    if (record->video.size) json_object_set_new(json, "video", describe_video(record->video));
     set_texts(json, "captions", record->captions, record->caption_count);
     set_texts(json, "labels", record->labels, record->label_count);
     if (record->class >= 0) json_object_set_new(json, "class", json_integer(record->class));

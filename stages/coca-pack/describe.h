@@ -5,5 +5,6 @@
 
 #include "dataset/record.h"
 
-// A record as JSON: texts as they are, pictures as format, size and bytes. New reference.
+// A record as JSON: texts as they are, pictures as format, size and bytes, a video with its codec, frames and seconds.
+// New reference.
 json_t *describe_record(const struct record *record);

@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "commands.h"
+#include "image/container.h"
 #include "image/image.h"
 #include "records.h"
 #include "stage/option_rows.h"
@@ -87,15 +88,11 @@ static int write_pictures(const struct tar *tar, int64_t index, const struct rec
     return status;
 }
 
-// Of what cameras and trainers write: Matroska's first bytes are webm's too.
-static const char *video_suffix_of(struct span video) {
-    const char *bytes = video.bytes;
-    if (video.size >= 12 && !memcmp(bytes, "RIFF", 4) && !memcmp(bytes + 8, "AVI ", 4)) return "avi";
-    return video.size >= 4 && !memcmp(bytes, "\x1a\x45\xdf\xa3", 4) ? "webm" : "mp4";
-}
-
+// What is no video by its bytes has the suffix "none".
 static int write_video(const struct tar *tar, int64_t index, const struct record *record) {
-    return record->video.size ? write_member(tar, index, video_suffix_of(record->video), record->video) : 0;
+    const struct span video = record->video;
+    if (!video.size) return 0;
+    return write_member(tar, index, video_container_name(video_container_of(video.bytes, video.size)), video);
 }
 
 // tar.c reads each line of a text member as a caption, so captions that hold line ends come back as several.

@@ -1,5 +1,5 @@
-// coca-pack extract: one picture as it was packed, to look at with other programs, above all one that fails to decode.
-// So it is not decoded here, nor turned upright.
+// coca-pack extract: one picture or video as it was packed, to look at with other programs, above all one that fails to
+// decode. So it is not decoded here, nor turned upright.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +11,8 @@
 #include "stage/option_rows.h"
 
 static const char manual[] =
-    "Writes the picture of record INDEX (from 0) of the dataset DIR, byte for byte as packed.\n"
+    "Writes the picture or video of record INDEX (from 0) of the dataset DIR, byte for byte as packed; of a record that\n"
+    "has both the picture, unless --video is given.\n"
     "\n"
     "Examples:\n"
     "  coca-pack extract data/mine 17 --to 17.png\n"
@@ -21,11 +22,13 @@ static const char manual[] =
 struct extract {
     char *to;
     int64_t picture;
+    bool video;
 };
 
 #define FIELD(member) offsetof(struct extract, member)
 static const struct option rows[] = {
     TEXT("to", to, "FILE", "-", "where to; \"-\" is stdout", OPTION_OUTPUT),
+    FLAG("video", video, "the record's video, whatever else it has", 0),
     INT("picture", picture, "N", "0", 0, RECORD_IMAGES_LIMIT - 1, "of a record with several, from 0", 0),
 };
 
@@ -36,13 +39,20 @@ static int write_picture(const char *to, struct span picture) {
     return 0;
 }
 
-// Picture 0 is the first of several, or the only one.
-static int find_picture(struct span *picture, int64_t which, const struct record *record, const char *place,
-                        int64_t index) {
-    const struct span none = {0};
-    *picture = which < record->image_count ? record->images[which] : which == 0 ? record->image : none;
+// Picture 0 is the first of several, or the only one, or the video.
+static struct span choose(const struct extract *extract, const struct record *record) {
+    const int64_t which = extract->picture;
+    if (extract->video) return record->video;
+    if (which < record->image_count) return record->images[which];
+    if (which) return (struct span){0};
+    return record->image.size ? record->image : record->video;
+}
+
+static int find_picture(struct span *picture, const struct extract *extract, const struct record *record,
+                        const char *place, int64_t index) {
+    *picture = choose(extract, record);
     if (picture->size) return 0;
-    return error(EXIT_DATA, "%s: record %lld has no such picture", place, (long long)index);
+    return error(EXIT_DATA, "%s: record %lld has no such picture or video", place, (long long)index);
 }
 
 static int extract_from(const struct extract *extract, struct store *store, const struct strings *operands) {
@@ -52,7 +62,7 @@ static int extract_from(const struct extract *extract, struct store *store, cons
     int status = records_index(&index, operands, 1);
     if (!status) status = store_read(store, index, &record);
     if (status) return status;
-    status = find_picture(&picture, extract->picture, &record, store_path(store), index);
+    status = find_picture(&picture, extract, &record, store_path(store), index);
     if (!status) status = write_picture(extract->to, picture);
     record_release(&record);
     return status;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "fit_video.h"
 #include "image/image.h"
 
 // A text without the blanks around it.
@@ -125,8 +126,7 @@ static bool is_too_large(struct job *job, struct span picture, int64_t max_pixel
     char text[IMAGE_REASON];
     if (!max_pixels || image_read_header(&header, picture.bytes, picture.size, text)) return false;
     if ((int64_t)header.width * header.height <= max_pixels) return false;
-    snprintf(text, sizeof text, "%d x %d", header.width, header.height);
-    job_drop(job, DROP_LARGE, text);
+    job_drop_large(job, header.width, header.height);
     return true;
 }
 
@@ -158,6 +158,7 @@ static void fit_pictures(struct job *job, const struct fitness *fitness) {
     if (!record->image.size && !record->image_count && !record->video.size) return job_drop(job, DROP_NO_PICTURE, "");
     if (record->image.size) fit_picture(job, &record->image, fitness);
     for (int i = 0; i < record->image_count && !job->drop; i++) fit_picture(job, &record->images[i], fitness);
+    if (record->video.size && !job->drop) fit_video(job, fitness);
 }
 
 // The record is decoded from its own encoding, as a reader will decode it: what cannot be read back is not fit.

@@ -3,7 +3,10 @@
 // cost as many allocations as there are jobs.
 #include "job.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#include "image/container.h"
 
 static const char *const words[DROPS] = {
     [DROP_NOTHING] = "",
@@ -14,6 +17,8 @@ static const char *const words[DROPS] = {
     [DROP_NOT_UTF8] = "text is not UTF-8",
     [DROP_NUL] = "text holds NUL bytes",
     [DROP_PICTURE] = "picture does not decode",
+    [DROP_VIDEO] = "video does not decode",
+    [DROP_FFMPEG] = "video, and FFmpeg is missing: ./run.sh build all installs it",
     [DROP_LARGE] = "picture has too many pixels",
 };
 
@@ -27,9 +32,28 @@ void job_drop(struct job *job, enum drop drop, const char *detail) {
     buffer_text(&job->detail, detail);
 }
 
+void job_drop_large(struct job *job, int width, int height) {
+    char text[32];
+    snprintf(text, sizeof text, "%d x %d", width, height);
+    job_drop(job, DROP_LARGE, text);
+}
+
+static bool is_empty(struct span file) {
+    return file.bytes && !file.size;
+}
+
 // The importer found a picture, of no bytes; where it found none there is no address either.
 static bool came_empty(const struct import_sample *sample) {
-    return sample->record.image.bytes && !sample->record.image.size && !sample->pixels.bytes;
+    return !sample->pixels.bytes && (is_empty(sample->record.image) || is_empty(sample->record.video));
+}
+
+// Importers know files and members alone: whether one is a video its bytes say.
+static struct record told_apart(const struct record *given) {
+    struct record record = *given;
+    if (record.video.size || !video_container_of(record.image.bytes, record.image.size)) return record;
+    record.video = record.image;
+    record.image = (struct span){0};
+    return record;
 }
 
 // The record is kept in its encoded form: one block without pointers, which fit() takes apart in its own thread.
@@ -37,7 +61,8 @@ void job_fill(struct job *job, int64_t number, const struct import_sample *sampl
     const struct import_pixels *pixels = &sample->pixels;
     job->number = number;
     buffer_text(&job->name, sample->name);
-    record_encode(&sample->record, &job->encoded);
+    const struct record record = told_apart(&sample->record);
+    record_encode(&record, &job->encoded);
     if (pixels->bytes) {
         job->width = pixels->width;
         job->height = pixels->height;

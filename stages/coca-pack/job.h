@@ -13,6 +13,8 @@ enum drop {
     DROP_NOT_UTF8,
     DROP_NUL,
     DROP_PICTURE, // does not decode
+    DROP_VIDEO,   // does not either
+    DROP_FFMPEG,  // a video, which nothing here decodes
     DROP_LARGE,   // more pixels than wanted
     DROPS,
 };
@@ -40,6 +42,7 @@ struct job {
 void job_fill(struct job *job, int64_t number, const struct import_sample *sample); // a cleared one
 void job_fill_encoded(struct job *job, int64_t number, struct span record);         // as a dataset holds it
 void job_drop(struct job *job, enum drop drop, const char *detail);                 // the first one counts
+void job_drop_large(struct job *job, int width, int height);
 void job_drop_text(struct job *job, struct text_drop drop);
 void job_keep_picture(struct job *job, void *bytes); // takes malloc'ed memory over
 void job_clear(struct job *job);

@@ -23,10 +23,11 @@ static const char manual[] =
     "stdin; several may be given, joined by \"::\" too, and {00000..00329} is a range. `coca-pack formats` lists\n"
     "the formats. Rows of a list that name the same picture become one record with all their captions.\n"
     "\n"
-    "Every picture is decoded. What does not decode, lacks a picture or a text, or has texts that are empty, hold\n"
-    "NUL or are not UTF-8 is left out and listed, by name and reason, in dropped.jsonl inside the dataset. Class names\n"
-    "that a format knows or --class-names gives lie in it as classnames.txt, answers to questions as answers.txt: line n is\n"
-    "class n, from 0. A tar root of CLIP_benchmark gives its templates, too, which zero-shot evaluation looks for.\n"
+    "Every picture is decoded, and every video (mp4, webm, mkv, avi or mov by its bytes, kept as it came) to its end.\n"
+    "What does not decode, lacks a picture or a text, or has texts that are empty, hold NUL or are not UTF-8 is left\n"
+    "out and listed, by name and reason, in dropped.jsonl inside the dataset. Class names that a format knows or\n"
+    "--class-names gives lie in it as classnames.txt, answers to questions as answers.txt: line n is class n, from 0. A\n"
+    "tar root of CLIP_benchmark gives its templates, too, which zero-shot evaluation looks for.\n"
     "\n"
     "Examples:\n"
     "  coca-pack pack --from folder pictures --to data/mine\n"
@@ -96,7 +97,7 @@ static const struct option rows[] = {
     TEXT("keep-classes", keep_classes, "FILE", NULL,
          "folder: only these, of --classes name labels, else folders; lines or JSON keys", 0),
     HEADING("Pictures"),
-    {"verify", OPTION_FLAG, FIELD(verify), NULL, "true", 0, 0, "decode every picture", 0},
+    {"verify", OPTION_FLAG, FIELD(verify), NULL, "true", 0, 0, "decode every picture and video", 0},
     INT("max-picture-bytes", max_picture_bytes, "BYTES", "256M", 1, RECORD_BYTES_LIMIT,
         "leave out pictures whose file is larger, unread", 0),
     INT("max-pixels", max_pixels, "PIXELS", "0", 0, 1e10,

@@ -127,7 +127,7 @@ static int run(struct importer *importer, const char *path) {
 
 const struct import_format import_folder = {
     .name = "folder",
-    .summary = "a folder of pictures, each with a text file beside it that has its name",
+    .summary = "a folder of pictures or videos, each with a text file beside it that has its name",
     .keys = "suffixes",
     .has_suffixes = true,
     .image_key = PICTURE_SUFFIXES,

@@ -3,9 +3,10 @@
 
 #include "dataset/import.h"
 
-// Of files and members that are pictures: first what is decoded, then formats of others, so that these are left out by
-// name and not passed over.
-#define PICTURE_SUFFIXES "jpg;jpeg;png;webp;jpe;jfif;gif;bmp;tif;tiff;avif;heic;heif;jxl;jp2;svg"
+// Of files and members that are pictures or videos: first what is decoded, then formats of others, so that these are
+// left out by name and not passed over.
+#define PICTURE_SUFFIXES                                                                                               \
+    "jpg;jpeg;png;webp;jpe;jfif;mp4;webm;avi;mkv;mov;m4v;gif;bmp;tif;tiff;avif;heic;heif;jxl;jp2;svg"
 
 #define VIDEO_SUFFIXES ".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v"
 
