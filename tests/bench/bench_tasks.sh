@@ -52,7 +52,7 @@ logged() { "$@" 2>>"$log" || { tail -n 20 "$log" >&2; fail 1 "${*:1:3} failed"; 
 
 tune() { # NAME PRETRAINED OPTION ...
     logged "$home/pipelines/tune.sh" --runs "$at/runs" --name "$1" --pretrained "$2" --train-data "$data/${set[$task]}/train" \
-        --head-labels "$labels" --batch-size 128 ${given[$task]} "${@:3}" >>"$log"
+        --head-labels "$labels" --batch-size 128 "${settings[@]}" "${@:3}" >>"$log"
 }
 evaluate() { logged "$home/pipelines/eval.sh" "$@" | jq '.metrics | .acc1 // (.vqa_accuracy / 100)'; }
 seconds_of_ours() { jq -s --slurpfile run "$at/runs/ours/run.json" 'map($run[0].options."batch-size" / .samples_per_second) | add' "$at/runs/ours/metrics.jsonl"; }
@@ -83,7 +83,8 @@ states() { # PART DATASET
 
 # ---- side by side
 
-line() { printf '%-8s %-42s accuracy %6.2f%%   %8.1f s%s\n' "$task" "$1" "$(jq -n "$2 * 100")" "$3" "${4-}"; }
+# line WHO ACCURACY MORE
+line() { printf '%-8s %-44s accuracy %6.2f%%%s\n' "$task" "$1" "$(jq -n "$2 * 100")" "$3"; }
 # theirs HOW NAME: beside the seconds of `ours`.
 theirs() {
     local found apart=''
@@ -92,13 +93,14 @@ theirs() {
         apart=$(printf ', first losses apart by %.0e' "$(jq .apart <<<"$found")")
         jq -e '.apart < 0.01' <<<"$found" >/dev/null || below=1
     fi
-    line "$2" "$(jq .accuracy <<<"$found")" "$(jq .seconds <<<"$found")" \
-        "$(printf ', %.2f times ours' "$(jq ".seconds / $ours" <<<"$found")")$apart"
+    line "$2" "$(jq .accuracy <<<"$found")" \
+        "$(printf ', %8.1f s, %6.2f times ours' "$(jq .seconds <<<"$found")" "$(jq ".seconds / $ours" <<<"$found")")$apart"
 }
 bench() {
-    local at=$work/$task log=$work/$task.log count=${asked:-${steps[$task]}} edges=(images tokens labels) labels ours accuracy
-    labels=$(ls "$data/${set[$task]}"/*/{classnames,answers}.txt 2>/dev/null | head -n 1)
-    [[ $labels ]] || { echo "$task: skipped: no dataset $data/${set[$task]}, which data/${set[$task]}.sh makes"; return; }
+    local at=$work/$task log=$work/$task.log count=${asked:-${steps[$task]}} edges=(images tokens labels) settings labels ours accuracy
+    read -ra settings <<<"${given[$task]}"
+    for labels in "$data/${set[$task]}/test"/{answers,classnames}.txt; do [[ ! -e $labels ]] || break; done
+    [[ -e $labels ]] || { echo "$task: skipped: no dataset $data/${set[$task]}, which data/${set[$task]}.sh makes"; return; }
     rm -rf "$at"
     mkdir -p "$at"
     : >"$log"
@@ -106,7 +108,7 @@ bench() {
     tune ours "$at/runs/begin/model" --steps "$count" --warmup $((count / 20)) "${extra[@]}"
     ours=$(seconds_of_ours)
     accuracy=$(evaluate --run "$at/runs/ours" --task "$data/${set[$task]}/test") || exit
-    line "ours, $count steps" "$accuracy" "$ours"
+    line "ours, $count steps" "$accuracy" "$(printf ', %8.1f s' "$ours")"
     [[ ${given[$task]} == *recognition* ]] && edges=(images labels)
     samples "${edges[@]}"
     theirs whole "PyTorch, the same model"
@@ -114,13 +116,15 @@ bench() {
     rm -f "$at"/*.safetensors
 }
 frozen_more() {
+    local begun=$EPOCHREALTIME exported
     states all fashion-mnist/train
+    exported=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $begun }")
     states test fashion-mnist/test
     worked all labels 0 --data "$data/fashion-mnist/train" --evaluate
-    theirs head "PyTorch, the head on exported states"
+    theirs head "PyTorch, the head on states exported in $exported s"
     theirs probe "PyTorch, softmax regression on their means"
     accuracy=$(evaluate --pretrained "$pretrained" --zero-shot "$data/fashion-mnist/test") || exit
-    line "ours, zero-shot" "$accuracy" 0
+    line "ours, zero-shot" "$accuracy" ''
 }
 
 chosen=() extra=() pretrained='' asked=''
