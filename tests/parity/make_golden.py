@@ -147,6 +147,14 @@ def norm(w, prefix, x):
     return F.layer_norm(x, x.shape[-1:], w[f"{prefix}.weight"], w[f"{prefix}.bias"], 1e-5)
 
 
+def mix(q, k, v, visible):
+    """One softmax attention, written out: bench_tasks.py puts PyTorch's own fast one in its place. [B,H,N,D/H] each."""
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    if visible is not None:
+        scores = scores.masked_fill(~visible, -math.inf)
+    return scores.softmax(-1) @ v
+
+
 def attention(w, prefix, q, kv, heads, visible=None):
     """q [B,Nq,D], kv [B,Nk,K], visible [Nq,Nk] or [B,Nq,Nk] → [B,Nq,D]."""
     D = q.shape[-1]
@@ -157,10 +165,8 @@ def attention(w, prefix, q, kv, heads, visible=None):
     biases = w[f"{prefix}.in_proj_bias"].split(D)
     split = lambda x: x.unflatten(-1, (heads, D // heads)).transpose(1, 2)
     q, k, v = (split(F.linear(x, weight, bias)) for x, weight, bias in zip((q, kv, kv), weights, biases))
-    scores = q @ k.transpose(-1, -2) / math.sqrt(D // heads)
-    if visible is not None:
-        scores = scores.masked_fill(~(visible if visible.dim() == 2 else visible[:, None]), -math.inf)
-    mixed = (scores.softmax(-1) @ v).transpose(1, 2).flatten(-2)
+    visible = visible[:, None] if visible is not None and visible.dim() == 3 else visible
+    mixed = mix(q, k, v, visible).transpose(1, 2).flatten(-2)
     return F.linear(mixed, w[f"{prefix}.out_proj.weight"], w[f"{prefix}.out_proj.bias"])
 
 
@@ -175,15 +181,16 @@ def mlp(w, prefix, x):
     return x + F.linear(y, w[f"{prefix}.mlp.c_proj.weight"], w[f"{prefix}.mlp.c_proj.bias"])
 
 
-def pooler(w, prefix, tokens, heads):
+def pooler(w, prefix, tokens, heads, visible=None):
     query = norm(w, f"{prefix}.ln_q", w[f"{prefix}.query"]).expand(len(tokens), -1, -1)
-    return attention(w, f"{prefix}.attn", query, norm(w, f"{prefix}.ln_k", tokens), heads)
+    return attention(w, f"{prefix}.attn", query, norm(w, f"{prefix}.ln_k", tokens), heads, visible)
 
 
 def image_states(w, config, pixels):
     """pixels u8 [B,S,S,3] → tokens behind ln_post [B,N,W]."""
     v = config["vision_cfg"]
-    x = ((pixels.double() / 255 - MEAN) / STD).permute(0, 3, 1, 2)
+    x = pixels.to(w["visual.conv1.weight"])
+    x = ((x / 255 - MEAN.to(x)) / STD.to(x)).permute(0, 3, 1, 2)
     x = F.conv2d(x, w["visual.conv1.weight"], stride=v["patch_size"]).flatten(2).transpose(1, 2)
     x = x + w["visual.positional_embedding"]
     for i in range(v["layers"]):

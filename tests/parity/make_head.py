@@ -147,4 +147,5 @@ def main():
     save_file(tensors, FOLDER / "loss.safetensors")
 
 
-main()
+if __name__ == "__main__":
+    main()
