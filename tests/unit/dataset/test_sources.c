@@ -87,6 +87,29 @@ static void test_in_order(void **state) {
     sources_close(&sources);
 }
 
+// Views of a record stand one behind the other and have its id and key.
+static void test_views(void **state) {
+    (void)state;
+    enum { VIEWS = 3 };
+    struct sources *sources;
+    const struct sources_options options = {
+        .directories = both, .seed = 3, .order = SOURCES_IN_ORDER, .views = VIEWS, .needs = image_or_text};
+    assert_int_equal(sources_open(&sources, &options), 0);
+    assert_count(sources, 12 * VIEWS, false);
+    struct random_key key = {0};
+    for (int64_t n = 0; n < 12 * VIEWS; n++) {
+        struct sample sample;
+        assert_int_equal(sources_read(sources, n, &sample), 0);
+        assert_int_equal(sample.n, n);
+        assert_int_equal(sample.view, n % VIEWS);
+        assert_int_equal(number_of(&sample), n / VIEWS < 7 ? n / VIEWS : n / VIEWS - 7);
+        if (sample.view) assert_memory_equal(&sample.key, &key, sizeof key);
+        key = sample.key;
+        sample_release(&sample);
+    }
+    sources_close(&sources);
+}
+
 static void test_each_caption(void **state) {
     (void)state;
     static const char *const expected[] = {"first 1 0", "first 2 0",  "first 2 1",  "first 4 0",  "first 5 0",
@@ -206,6 +229,32 @@ static void test_a_list_grows_until_it_is_closed(void **state) {
     assert_line(sources, 2, "two");
     assert_line(sources, 1, "");
     assert_line(sources, 0, "one");
+    sources_close(&sources);
+    unlink(closed);
+    unlink(list);
+}
+
+// A batch that ends early ends behind the last view of its last line.
+static void test_views_of_a_list(void **state) {
+    (void)state;
+    struct sources *sources;
+    int filled;
+    append("one\ntwo\n");
+    assert_int_equal(sources_open(&sources, &(struct sources_options){.list = list, .views = 2}), 0);
+    assert_count(sources, 4, true);
+    assert_int_equal(sources_filled(sources, 1, 2, &filled), 0);
+    assert_int_equal(filled, 2);
+    append("three");
+    assert_int_equal(file_write(closed, "", 0), 0);
+    assert_count(sources, 6, false);
+    static const char *const lines[] = {"one", "one", "two", "two", "three", "three"};
+    for (int n = 0; n < 6; n++) {
+        struct sample sample;
+        assert_int_equal(sources_read(sources, n, &sample), 0);
+        assert_int_equal(sample.id, n / 2);
+        assert_string_equal(sample.line, lines[n]);
+        sample_release(&sample);
+    }
     sources_close(&sources);
     unlink(closed);
     unlink(list);
@@ -334,6 +383,8 @@ static void test_what_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_order),
+        cmocka_unit_test(test_views),
+        cmocka_unit_test(test_views_of_a_list),
         cmocka_unit_test(test_each_caption),
         cmocka_unit_test(test_shuffled_samples_are_the_plan_s),
         cmocka_unit_test(test_purposes_have_keys_of_their_own),
