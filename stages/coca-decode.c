@@ -138,9 +138,10 @@ static int check_video(struct sources *sources) {
     return error(EXIT_USAGE, "the data has %s", reason);
 }
 
-// Bytes that decoding a sample takes. A decoder holds the frames that others are made from: h264's 16, of 12 bits each.
+// Bytes that decoding a sample takes. A decoder holds the frames that others are made from, h264's 16, of 12 bits a
+// pixel, and its tables.
 static int64_t decoded_bytes(struct span bytes) {
-    enum { FRAMES_HELD = 16 };
+    enum { FRAMES_HELD = 16, TABLES = 1 << 20 };
     struct video *video;
     struct image_header header;
     char reason[IMAGE_REASON];
@@ -149,7 +150,7 @@ static int64_t decoded_bytes(struct span bytes) {
     if (video_open(&video, bytes.bytes, bytes.size, reason)) return 0;
     const int64_t pixels = (int64_t)video_header(video)->width * video_header(video)->height;
     video_close(&video);
-    return 2 * 3 * pixels + FRAMES_HELD * pixels * 3 / 2;
+    return 2 * 3 * pixels + FRAMES_HELD * pixels * 3 / 2 + TABLES;
 }
 
 // Of the largest among the first samples, which stand for all: headers of millions are not read.
