@@ -148,7 +148,7 @@ def norm(w, prefix, x):
 
 
 def mix(q, k, v, visible):
-    """One softmax attention, written out: bench_tasks.py puts PyTorch's own fast one in its place. [B,H,N,D/H] each."""
+    """One softmax attention, written out: tasks_in_torch.py puts PyTorch's own fast one in its place. [B,H,N,D/H] each."""
     scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
     if visible is not None:
         scores = scores.masked_fill(~visible, -math.inf)

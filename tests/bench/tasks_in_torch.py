@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What bench_tasks.sh compares with: the same model, that of tests/parity, learning the same task in PyTorch.
+"""What tasks_in_torch.sh compares with: the same model, that of tests/parity, learning the same task in PyTorch.
 
-    bench_tasks.py whole DIR    the training of DIR/runs/ours once more: the same first weights, samples, schedule, optimizer
-    bench_tasks.py head DIR     of a frozen model its head alone, on states that were exported once
-    bench_tasks.py probe DIR    softmax regression on the mean of each picture's states
+    tasks_in_torch.py whole DIR    the training of DIR/runs/ours once more: the same first weights, samples, schedule, optimizer
+    tasks_in_torch.py head DIR     of a frozen model its head alone, on states that were exported once
+    tasks_in_torch.py probe DIR    softmax regression on the mean of each picture's states
 
 DIR has runs/begin/model, from which both start, runs/ours, and PART.EDGE.STEP.safetensors: what coca-tap exported of the
 run's images, tokens and labels from that step on (PART train), of its test data (test), of all training data (all).

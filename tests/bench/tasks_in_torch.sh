@@ -3,7 +3,7 @@
 # weights, samples, steps, schedule and optimizer: accuracy on the test data, and seconds of training. Exits 1 where the losses of
 # the first steps are more than 1% apart: then the two do not train the same thing.
 #
-#   tests/bench/bench_tasks.sh --pretrained DIR [--steps N] [frozen|tuned|vqa|snli-ve|nlvr2 ...] [-- OPTION ...]      all of them
+#   tests/bench/tasks_in_torch.sh --pretrained DIR [--steps N] [frozen|tuned|vqa|snli-ve|nlvr2 ...] [-- OPTION ...]      all of them
 #
 #   frozen   Fashion-MNIST, the head alone. In PyTorch: the same from pixels; the head on states that were exported once; and
 #            softmax regression on their means. The zero-shot accuracy of the model stands beside them.
@@ -41,7 +41,7 @@ declare -A steps=([frozen]=2000 [tuned]=3000 [vqa]=2000 [snli-ve]=1500 [nlvr2]=1
 order=(frozen tuned vqa snli-ve nlvr2)
 
 usage() { sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
-fail() { echo "bench_tasks.sh: error: $2" >&2; exit "$1"; }
+fail() { echo "tasks_in_torch.sh: error: $2" >&2; exit "$1"; }
 set_up() {
     [[ -e $venv/ok ]] || { python3 -m venv "$venv" && "$venv/bin/pip" install -q torch==2.13.0 numpy safetensors && touch "$venv/ok"; }
 }
@@ -88,7 +88,7 @@ line() { printf '%-8s %-44s accuracy %6.2f%%%s\n' "$task" "$1" "$(jq -n "$2 * 10
 # theirs HOW NAME: beside the seconds of `ours`.
 theirs() {
     local found apart=''
-    found=$(OMP_WAIT_POLICY=passive logged "$venv/bin/python" "$home/tests/bench/bench_tasks.py" "$1" "$at") || exit
+    found=$(OMP_WAIT_POLICY=passive logged "$venv/bin/python" "$home/tests/bench/tasks_in_torch.py" "$1" "$at") || exit
     if [[ $found == *apart* ]]; then
         apart=$(printf ', first losses apart by %.0e' "$(jq .apart <<<"$found")")
         jq -e '.apart < 0.01' <<<"$found" >/dev/null || below=1
