@@ -193,17 +193,8 @@ static int send_gradient(struct head *self, const struct work *work, const struc
     return channel_send(&self->states_grad, work->microbatch, work->microbatches, &gradient);
 }
 
-static int64_t count_labelled(const struct head_targets *targets, int B) {
-    int64_t count = 0;
-    for (int b = 0; b < B; b++) {
-        bool any = false;
-        for (int k = 0; k < targets->K; k++) any |= targets->label[b * targets->K + k] >= 0;
-        count += any;
-    }
-    return count;
-}
-
-// The gradient is of the mean over the samples of the global batch, all of which have labels but in data of others.
+// The loss, as its gradient, is a mean over the samples of the global batch: how many of them have labels is known to
+// no microbatch. One without has nothing to lose by softmax, and by sigmoid all answers to reject.
 static int learn(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
     struct head *self = context;
     struct head_targets targets;
@@ -222,9 +213,7 @@ static int learn(void *context, const struct work *work, struct message *taken[P
         status = send_scores(self, work, taken[1]);
     }
     if (B && work->train && !status) status = send_gradient(self, work, taken[1], &states);
-    return status ? status
-                  : report_loss(&self->control, &head_row.losses[0], loss.sum, count_labelled(&targets, B),
-                                taken[1]->unit);
+    return status ? status : report_loss(&self->control, &head_row.losses[0], loss.sum, B, taken[1]->unit);
 }
 
 // ---- sockets

@@ -9,7 +9,7 @@
 #   tests/run.sh job            the main job and its accuracy, with the release build
 #   tests/run.sh fuzz           each fuzz target for FUZZ_SECONDS (12)
 #
-# SANITIZE=address,undefined is the default for unit tests and for the end-to-end part. bits.bats and parity.bats run on the
+# SANITIZE=address,undefined is the default for unit tests and for the end-to-end part. bits.bats and the parity files run on the
 # release build too: that one is what people train with.
 set -uo pipefail
 cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
@@ -78,7 +78,7 @@ part() {
         release)
             verdict "release build" make -s -j"$jobs" DEVELOPER=1 all unit-programs
             unit build
-            bats_files build tests/e2e/bits.bats tests/e2e/parity.bats
+            bats_files build tests/e2e/bits.bats tests/e2e/parity.bats tests/e2e/head_parity.bats
             ;;
         e2e | fault) bats_files "${COCA_TEST_BUILD:-build-sanitize}" "tests/$1" ;;
         job) verdict "the main job" tests/bench/bench_default.sh ;;

@@ -171,7 +171,7 @@ static const struct stage_edge head_edges[] = {
 };
 
 static const struct stage_loss head_losses[] = {
-    {"head", "labelled", head_weight, head_chance, .of_tokens = false},
+    {"head", NULL, head_weight, head_chance, .of_tokens = false},
 };
 
 const struct stage_row head_row = {

@@ -159,7 +159,20 @@ static int add_dataset(struct ingredients *found, json_t *list, const char *dire
     return 0;
 }
 
-static int find_datasets(struct ingredients *found, const struct run_options *o) {
+// The edge of a stage of the run that workers serve, since no recording does, or NULL.
+static const char *served_edge(const struct run *run) {
+    const struct topology topology = topology_of(run);
+    for (int i = 0; i < topology.count; i++) {
+        const struct stage_row *row = topology.stage[i].row;
+        for (int k = 0; k < row->edge_count; k++)
+            if (row->edges[k].manner == EDGE_PULL && !is_recorded(run_address(run, row->edges[k].name)))
+                return row->edges[k].name;
+    }
+    return NULL;
+}
+
+static int find_datasets(struct ingredients *found, const struct run *run) {
+    const struct run_options *o = &run->options;
     json_t *list = json_array();
     struct strings directories = {0};
     int weight[PLAN_SOURCES], status = 0;
@@ -167,9 +180,9 @@ static int find_datasets(struct ingredients *found, const struct run_options *o)
     text_split(&directories, o->train_data, "::");
     for (size_t i = 0; i < directories.count && !status; i++) status = add_dataset(found, list, directories.item[i]);
     strings_release(&directories);
-    bool needed = !is_recorded(o->images) || !is_recorded(o->tokens);
-    if (!status && needed && !o->train_data)
-        return error(EXIT_USAGE, "--train-data DIR is needed, or both --images file:F and --tokens file:F");
+    const char *served = served_edge(run);
+    if (!status && served && !o->train_data)
+        return error(EXIT_USAGE, "--train-data DIR is needed, or recorded edges: --%s file:F is missing", served);
     if (status || !o->train_data) return status;
     return plan_weights(o->train_data_weights, (int)json_array_size(list), weight);
 }
@@ -185,7 +198,7 @@ int ingredients_find(struct ingredients *found, const struct run_directory *dire
     int status = find_pretrained(directory);
     if (!status) status = find_model(found, directory);
     if (!status) status = find_head(found, directory);
-    if (!status) status = find_datasets(found, o);
+    if (!status) status = find_datasets(found, directory->run);
     if (!status && reads_texts(directory->run)) status = find_tokenizer(found, directory);
     return status ? status : hash_prompts(found, o);
 }

@@ -1,7 +1,7 @@
 // coca-tap import: tensors of a whole batch, made by another program, cut into the microbatches of an edge, so that a
 // stage can be run on them alone. Sample g of the batch is in microbatch g div B. Each step gets the same samples,
 // under numbers that go on (step·G + m·B), as a run numbers its own. Types and dimensions are held to what the edge
-// carries, from a table.
+// carries, from a table. States, whose rows belong to samples by their groups, are no rows of G and not cut.
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,8 +13,10 @@
 #include "tensor/safetensors.h"
 
 static const char manual[] =
-    "The edge's tensor ([G,...]) and `ids` (i64 [G]; 0 ... G-1 when the file has none) are cut along G into\n"
-    "M = G / B microbatches, the same for each of S steps. Tokens may be i64 in the file.";
+    "The edge's tensors ([G,...]) and `ids` (i64 [G]; 0 ... G-1 when the file has none) are cut along G into\n"
+    "M = G / B microbatches, the same for each of S steps. What is i32 on the edge may be i64 in the file. Pixels are\n"
+    "[G,S,S,3], or [G,P,S,S,3] of P pictures a sample; `lengths`, where the file has them, say how many tokens a\n"
+    "head reads of each text.";
 
 struct import {
     char *edge, *out;
@@ -25,34 +27,52 @@ struct import {
 static const struct option rows[] = {
     HEADING("Importing"),
     TEXT("edge", edge, "NAME", NULL,
-         "images (pixels), tokens, features, features-grad (d_features), embeddings (embedding), embeddings-grad "
-         "(d_embedding)",
+         "images (pixels), tokens (tokens, lengths), labels (labels, shares), features, features-grad (d_features), "
+         "embeddings (embedding), embeddings-grad (d_embedding), scores",
          0),
     INT("microbatch", microbatch, "B", NULL, 1, 1 << 20, "samples of a message; divides G", 0),
     INT("steps", steps, "S", "1", 1, INFINITY, "steps, all with the same samples", 0),
     TEXT("out", out, "FILE", NULL, "the recording; - is stdout", OPTION_OUTPUT),
 };
 
-// What an edge carries, and who sends it. Of two types the first is what travels when the file has neither.
-struct carried {
-    const char *edge, *tensor, *role;
-    int rank; // dimensions, G included
+// A tensor of an edge. Of two types the first is what travels when the file has neither.
+struct column {
+    const char *tensor;
+    int fewest, most; // dimensions, G included
     enum dtype types[2];
+    int64_t least; // value, where i64 becomes i32
+    bool optional;
+};
+// What an edge carries, and who sends it. The first column says how many samples there are.
+enum { COLUMNS = 2 };
+struct carried {
+    const char *edge, *role;
+    struct column column[COLUMNS];
 };
 static const struct carried edges[] = {
-    {"images", "pixels", "decode", 4, {DT_U8, DT_U8}},
-    {"tokens", "tokens", "tokenize", 2, {DT_I32, DT_I32}},
-    {"features", "features", "image-encode", 3, {DT_F32, DT_BF16}},
-    {"features-grad", "d_features", "text-decode", 3, {DT_F32, DT_BF16}},
-    {"embeddings", "embedding", "image-encode", 2, {DT_F32, DT_F32}},
-    {"embeddings-grad", "d_embedding", "loss", 2, {DT_F32, DT_F32}},
+    {"images", "decode", {{"pixels", 4, 5, {DT_U8, DT_U8}, 0, false}}},
+    {"tokens",
+     "tokenize",
+     {{"tokens", 2, 2, {DT_I32, DT_I32}, 0, false}, {"lengths", 1, 1, {DT_I32, DT_I32}, 1, true}}},
+    {"labels", "label", {{"labels", 2, 2, {DT_I32, DT_I32}, -1, false}, {"shares", 2, 2, {DT_F32, DT_F32}, 0, false}}},
+    {"features", "image-encode", {{"features", 3, 3, {DT_F32, DT_BF16}, 0, false}}},
+    {"features-grad", "text-decode", {{"d_features", 3, 3, {DT_F32, DT_BF16}, 0, false}}},
+    {"embeddings", "image-encode", {{"embedding", 2, 2, {DT_F32, DT_F32}, 0, false}}},
+    {"embeddings-grad", "loss", {{"d_embedding", 2, 2, {DT_F32, DT_F32}, 0, false}}},
+    {"scores", "head", {{"scores", 2, 2, {DT_F32, DT_F32}, 0, false}}},
 };
 
 static const struct carried *find_edge(const char *name) {
-    for (int i = 0; name && i < (int)(sizeof edges / sizeof *edges); i++)
-        if (strcmp(edges[i].edge, name) == 0) return &edges[i];
-    error(EXIT_USAGE,
-          "--edge NAME is needed, one of images, tokens, features, features-grad, embeddings, embeddings-grad");
+    struct buffer names = {0};
+    for (int i = 0; i < (int)(sizeof edges / sizeof *edges); i++) {
+        if (name && strcmp(edges[i].edge, name) == 0) {
+            buffer_release(&names);
+            return &edges[i];
+        }
+        buffer_format(&names, "%s%s", i ? ", " : "", edges[i].edge);
+    }
+    error(EXIT_USAGE, "--edge NAME is needed, one of %s", names.bytes);
+    buffer_release(&names);
     return NULL;
 }
 
@@ -60,47 +80,69 @@ static const struct carried *find_edge(const char *name) {
 struct batch {
     const struct import *import;
     const struct carried *carried;
-    struct tensor tensor, ids;
+    struct tensor tensor[COLUMNS], ids;
+    bool has[COLUMNS];
     int64_t G;
-    void *narrowed, *counted; // owned, or NULL
+    void *narrowed[COLUMNS], *counted; // owned, or NULL
 };
 
 static bool is_type(const struct tensor *tensor, const enum dtype *types) {
     return tensor->dtype == types[0] || tensor->dtype == types[1];
 }
 
-// Token ids as other frameworks keep them, i64, into the wire's i32.
-static int narrow(struct batch *batch) {
-    const int64_t *wide = batch->tensor.data;
-    int64_t count = shape_count(batch->tensor.shape);
-    int32_t *narrowed = batch->narrowed = xcalloc((size_t)count, sizeof *narrowed);
+// Ids of tokens and classes as other frameworks keep them, i64, into the wire's i32.
+static int narrow(struct tensor *tensor, int64_t least, void **owned) {
+    const int64_t *wide = tensor->data;
+    int64_t count = shape_count(tensor->shape);
+    int32_t *narrowed = *owned = xcalloc((size_t)count, sizeof *narrowed);
     for (int64_t i = 0; i < count; i++) {
-        if (wide[i] < 0 || wide[i] > INT32_MAX) return error(EXIT_DATA, "token %" PRId64 " is %" PRId64, i, wide[i]);
+        if (wide[i] < least || wide[i] > INT32_MAX)
+            return error(EXIT_DATA, "`%s`: number %" PRId64 " is %" PRId64, tensor->name, i, wide[i]);
         narrowed[i] = (int32_t)wide[i];
     }
-    batch->tensor.data = narrowed;
-    batch->tensor.dtype = DT_I32;
+    tensor->data = narrowed;
+    tensor->dtype = DT_I32;
     return 0;
 }
 
-static int take_tensor(struct batch *batch, const struct safetensors *file, const char *path) {
-    const struct carried *carried = batch->carried;
-    const struct tensor *found = safetensors_find(file, carried->tensor);
+static int check_kind(const struct batch *batch, const struct column *column, const struct tensor *found, bool wide,
+                      const char *path) {
     char shape[SHAPE_TEXT];
-    if (!found)
-        return error(EXIT_DATA, "%s: there is no tensor `%s`, which edge %s carries", path, carried->tensor,
-                     carried->edge);
-    bool wide = found->dtype == DT_I64 && carried->types[0] == DT_I32;
-    if (found->shape.rank != carried->rank || !(is_type(found, carried->types) || wide))
-        return error(EXIT_DATA, "%s: `%s` is %s %s; edge %s carries %s with %d dimensions", path, carried->tensor,
-                     dtype_name(found->dtype), shape_format(found->shape, shape), carried->edge,
-                     dtype_name(carried->types[0]), carried->rank);
+    const bool fits = found->shape.rank >= column->fewest && found->shape.rank <= column->most;
+    if (!fits || !(is_type(found, column->types) || wide))
+        return error(EXIT_DATA, "%s: `%s` is %s %s; edge %s carries %s with %d dimensions", path, column->tensor,
+                     dtype_name(found->dtype), shape_format(found->shape, shape), batch->carried->edge,
+                     dtype_name(column->types[0]), column->fewest);
     if (tensor_bytes(found) == 0)
-        return error(EXIT_DATA, "%s: `%s` is %s and so holds nothing", path, carried->tensor,
+        return error(EXIT_DATA, "%s: `%s` is %s and so holds nothing", path, column->tensor,
                      shape_format(found->shape, shape));
-    batch->tensor = *found;
+    if (batch->G && found->shape.dim[0] != batch->G)
+        return error(EXIT_DATA, "%s: `%s` is %s, and there are %" PRId64 " samples", path, column->tensor,
+                     shape_format(found->shape, shape), batch->G);
+    return 0;
+}
+
+static int take_column(struct batch *batch, int index, const struct safetensors *file, const char *path) {
+    const struct column *column = &batch->carried->column[index];
+    const struct tensor *found = safetensors_find(file, column->tensor);
+    if (!found && column->optional) return 0;
+    if (!found)
+        return error(EXIT_DATA, "%s: there is no tensor `%s`, which edge %s carries", path, column->tensor,
+                     batch->carried->edge);
+    const bool wide = found->dtype == DT_I64 && column->types[0] == DT_I32;
+    int status = check_kind(batch, column, found, wide, path);
+    if (status) return status;
+    batch->tensor[index] = *found;
+    batch->has[index] = true;
     batch->G = found->shape.dim[0];
-    return wide ? narrow(batch) : 0;
+    return wide ? narrow(&batch->tensor[index], column->least, &batch->narrowed[index]) : 0;
+}
+
+static int take_tensors(struct batch *batch, const struct safetensors *file, const char *path) {
+    int status = 0;
+    for (int i = 0; i < COLUMNS && batch->carried->column[i].tensor && !status; i++)
+        status = take_column(batch, i, file, path);
+    return status;
 }
 
 // Ids only tell samples apart here; numbers from 0 do.
@@ -136,7 +178,8 @@ static int write_step(struct recording *out, const struct batch *batch, int64_t 
             message_new(MESSAGE_DATA, (struct unit){step, (int32_t)m, step * batch->G + m * B, (int32_t)B});
         message->microbatches = (int32_t)M;
         strcpy(message->from, batch->carried->role);
-        add_rows(message, &batch->tensor, m * B, B);
+        for (int i = 0; i < COLUMNS; i++)
+            if (batch->has[i]) add_rows(message, &batch->tensor[i], m * B, B);
         add_rows(message, &batch->ids, m * B, B);
         status = recording_write(out, message);
         message_free(&message);
@@ -176,11 +219,11 @@ static int import_file(const char *path, struct batch *batch) {
     struct safetensors file;
     int status = safetensors_open(&file, path);
     if (status) return status;
-    status = take_tensor(batch, &file, path);
+    status = take_tensors(batch, &file, path);
     if (status == 0) status = take_ids(batch, &file, path);
     if (status == 0) status = write_recording(batch);
     safetensors_close(&file);
-    free(batch->narrowed);
+    for (int i = 0; i < COLUMNS; i++) free(batch->narrowed[i]);
     free(batch->counted);
     return status;
 }

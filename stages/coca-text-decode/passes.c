@@ -142,7 +142,9 @@ static int unimodal(void *context, const struct work *work, struct message *take
     float *rows =
         embeddings ? message_add(embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, config(self)->embed_dim)) : NULL;
     int status = passes_forward(self, work, rows);
-    if (!status && B) self->passes.targets += text_targets(config(self), message_find(*tokens, TENSOR_TOKENS)->data, B);
+    if (!status && B)
+        self->passes.targets +=
+            text_targets(config(self), message_find(*tokens, TENSOR_TOKENS)->data, B) * self->passes.repeats;
     if (!status && embeddings) status = output_check_embedding(work, embeddings);
     if (!status && embeddings)
         return channel_send(&self->embeddings, work->microbatch, work->microbatches, &embeddings);
@@ -168,7 +170,8 @@ static int unimodal_backward(void *context, const struct work *work, struct mess
 
 // ---- the multimodal half
 
-// The mean is over the targets of the global batch. Replicas will add theirs here.
+// The mean is over the targets of the global batch, each as often as there are pictures with it. Replicas will add
+// theirs here.
 int passes_scale(void *context, const struct work *work) {
     struct text_decode *self = context;
     (void)work;

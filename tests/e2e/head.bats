@@ -73,7 +73,7 @@ same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open
 
 @test "questions: answers are learned with shares, with the caption loss beside them or not" {
     tune vqa --task vqa --co-caption "${questions[@]}" --steps 40
-    [ "$(tail -n 1 runs/vqa/metrics.jsonl | jq '.caption_loss > 0 and .head_loss > 0 and .labelled == 12')" = true ]
+    [ "$(tail -n 1 runs/vqa/metrics.jsonl | jq '.caption_loss > 0 and .head_loss > 0')" = true ]
     tune recomputed --task vqa --co-caption "${questions[@]}" --steps 40 --recompute microbatch
     cmp "$(weights vqa)" "$(weights recomputed)"
     same vqa text.text_projection

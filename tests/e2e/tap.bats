@@ -43,6 +43,27 @@ import() { coca-tap import in.safetensors --edge images --microbatch 2 --out "$@
     [ "$status" -eq 3 ]
 }
 
+@test "import cuts what a head learns from" {
+    # pixels [2,3,1,1,3] = 0 ... 17, labels i64 [2,1] = 5, -1, shares [2,1] = 1, 0, lengths i32 [2] = 3, 2, tokens [2,1] = 7, 8
+    safetensors '{"labels":{"dtype":"I64","shape":[2,1],"data_offsets":[0,16]},"shares":{"dtype":"F32","shape":[2,1],"data_offsets":[16,24]},"lengths":{"dtype":"I32","shape":[2],"data_offsets":[24,32]},"tokens":{"dtype":"I32","shape":[2,1],"data_offsets":[32,40]},"pixels":{"dtype":"U8","shape":[2,3,1,1,3],"data_offsets":[40,58]}}' \
+        '\5\0\0\0\0\0\0\0' '\377\377\377\377\377\377\377\377' '\0\0\200\77\0\0\0\0' '\3\0\0\0\2\0\0\0' '\7\0\0\0\10\0\0\0' \
+        '\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20\21' >in.safetensors
+    coca-tap import in.safetensors --edge labels --microbatch 1 --out f
+    run coca-tap watch f
+    [[ ${lines[1]} == "data (0, 1) from label 0, samples 1 + 1, labels i32 [1,1] min -1 mean -1 max -1, shares f32 [1,1] min 0 mean 0 max 0, ids"* ]]
+    coca-tap import in.safetensors --edge tokens --microbatch 1 --out f
+    run coca-tap watch f
+    [[ ${lines[1]} == *"tokens i32 [1,1] min 8 mean 8 max 8, lengths i32 [1] min 2 mean 2 max 2, ids"* ]]
+    coca-tap import in.safetensors --edge images --microbatch 1 --out f
+    run coca-tap watch f
+    [[ ${lines[1]} == *"pixels u8 [1,3,1,1,3] min 9 mean 13 max 17, ids"* ]]
+    safetensors '{"tokens":{"dtype":"I32","shape":[2,1],"data_offsets":[0,8]},"lengths":{"dtype":"I32","shape":[1],"data_offsets":[8,12]}}' \
+        '\7\0\0\0\10\0\0\0' '\3\0\0\0' >short
+    refuses 3 '`lengths` is [1], and there are 2 samples' coca-tap import short --edge tokens --microbatch 1 --out f
+    sed 's/"shares"/"parted"/' in.safetensors >without
+    refuses 3 'no tensor `shares`' coca-tap import without --edge labels --microbatch 1 --out f
+}
+
 # refuses CODE WORDS COMMAND ...: it leaves with CODE and says so.
 refuses() {
     run "${@:3}"
