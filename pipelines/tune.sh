@@ -13,9 +13,9 @@
 #   --co-caption        vqa: the caption loss on question and answer beside it (--coca-caption-loss-weight W, 1)
 #   --settings FILE     options as JSON: data/tasks/*.json has the paper's, table by table; what is given here goes first
 #
-# All else is train.sh's: --val-data DIR --val-frequency STEPS measures checkpoints as eval.sh --task does, --resume goes on. The
-# labels are --head-labels FILE, or classnames.txt or answers.txt of the training data. runs/RUN/model holds encoders and head;
-# eval.sh --run RUN --task DIR measures it. Exit codes as train.sh's.
+# All else is train.sh's: --val-data DIR --val-frequency STEPS measures checkpoints as eval.sh --task does, --resume goes on with
+# the run's own task. The labels are --head-labels FILE, or classnames.txt or answers.txt of the training data. runs/RUN/model
+# holds encoders and head; eval.sh --run RUN --task DIR measures it. Exit codes as train.sh's.
 set -uo pipefail
 source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/supervise.sh"
 train=$COCA_HOME/pipelines/train.sh
@@ -27,8 +27,14 @@ read_options "$@"
 take task task
 take captioned 'co-caption'
 take weight 'coca-caption-loss-weight'
-((${#task[@]})) || fail 2 "--task says what the head learns: recognition, video, vqa, snli-ve or nlvr2"
-arguments=(--coca-contrastive-loss-weight=0)
-((${#weight[@]})) || arguments+=(--coca-caption-loss-weight=$((${#captioned[@]} > 0)))
+take resumed resume
+name='' runs=$COCA_HOME/runs arguments=()
+take_value name name
+take_value runs runs
+if ((!${#resumed[@]})) || [[ ! -e $runs/$name/run.json ]]; then # a run that goes on knows its task and weights
+    ((${#task[@]})) || fail 2 "--task says what the head learns: recognition, video, vqa, snli-ve or nlvr2"
+    arguments=(--coca-contrastive-loss-weight=0)
+    ((${#weight[@]})) || arguments+=(--coca-caption-loss-weight=$((${#captioned[@]} > 0)))
+fi
 for option in "${given[@]}"; do [[ $option == --co-caption ]] || arguments+=("$option"); done
 exec "$train" "${arguments[@]}"

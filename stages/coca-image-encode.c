@@ -167,6 +167,9 @@ static int open_edges(struct image_encode *self, struct hub *hub) {
     self->embeddings_grad = edges_channel(&self->base.edges, "embeddings-grad");
     self->states = edges_channel(&self->base.edges, "states");
     self->states_grad = edges_channel(&self->base.edges, "states-grad");
+    if (!status && self->for_head && (self->features.edge || self->embeddings.edge))
+        status = error(EXIT_USAGE, "--task %s leaves the poolers out: there are neither features nor embeddings",
+                       tasks[self->base.run.options.task].name);
     return status;
 }
 

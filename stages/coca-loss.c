@@ -86,9 +86,10 @@ static void say_share(const struct loss *loss) {
     struct contrastive_scalars scalars = scalars_read(&loss->part);
     char *bias = config->logit_bias ? xformat(", bias %.6g", scalars.logit_bias) : xstrdup("");
     note("%s family, losses: %g x contrastive (%s) + %g x caption (mean over the targets of the batch of %" PRId64
-         " in %d microbatches); temperature %.6g%s",
+         " in %d microbatches)%s; temperature %.6g%s",
          config_family_name(config), o->contrastive_weight, contrastive_words(&loss->run, config), o->caption_weight,
-         o->batch_size, run_microbatches(&loss->run), exp(-scalars.logit_scale), bias);
+         o->batch_size, run_microbatches(&loss->run), o->task == TASK_NONE ? "" : " + 1 x head (mean over its samples)",
+         exp(-scalars.logit_scale), bias);
     free(bias);
     if (loss->train && o->contrastive_weight == 0 && o->task == TASK_NONE && o->pretrained)
         warn("training by captions alone takes away what --pretrained can do without them, zero-shot labels and "

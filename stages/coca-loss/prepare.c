@@ -125,8 +125,20 @@ static int make(struct run_directory *directory, const struct ingredients *found
     return status;
 }
 
+// A head that reads image tokens stands where the poolers do, so nothing behind those is computed.
+static int check_poolers(const struct run_options *o) {
+    if (o->task == TASK_NONE || tasks[o->task].reads_text) return 0;
+    if (o->caption_weight == 0 && o->contrastive_weight == 0) return 0;
+    return error(EXIT_USAGE,
+                 "--task %s: its head takes the place of the poolers, so that there is nothing to caption or to "
+                 "contrast; give --coca-caption-loss-weight 0 and --coca-contrastive-loss-weight 0",
+                 tasks[o->task].name);
+}
+
 static int check_losses(const struct run *run) {
     const struct topology topology = topology_of(run);
+    int status = check_poolers(&run->options);
+    if (status) return status;
     if (topology_has_loss(&topology, &run->options)) return 0;
     return error(EXIT_USAGE, "all loss weights are 0: nothing to train");
 }

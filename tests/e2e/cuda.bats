@@ -4,8 +4,11 @@
 
 load tiny.bash
 load ../parity/hold.bash
+load ../parity/hold_tasks.bash
 PARITY=$BATS_TEST_DIRNAME/../parity
 TRAIN=$BATS_TEST_DIRNAME/../../pipelines/train.sh
+TASKS=$BATS_TEST_DIRNAME/../parity/tasks
+TUNE=$BATS_TEST_DIRNAME/../../pipelines/tune.sh
 
 setup() {
     cd "$(mktemp -d)"
@@ -31,12 +34,28 @@ teardown() { rm -rf "$PWD"; }
     hold 2
 }
 
+@test "golden steps of tasks on one GPU" {
+    PARITY_OPTIONS=(--device cuda:0)
+    hold_tasks 2
+}
+
+@test "golden steps of tasks, the head on a GPU of its own" {
+    PARITY_OPTIONS=(--device cuda:0,cpu,cuda:1 --threads 1,1)
+    hold_tasks 1
+}
+
 # tiny_run NAME OPTION ...: a step on a GPU.
 tiny_run() {
     local name=$1
     shift
     "$TRAIN" --name "$name" --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" --train-data data.set --batch-size 8 \
         --microbatch 4 --lr 1e-2 --lr-scheduler const --steps 3 --device cuda:0 "$@" 2>&1
+}
+# near TOLERANCE RUN OTHER STEPS: the losses of both, which have so many steps.
+near() {
+    paste <(losses_of "$2" | sed 's/.*: *//') <(losses_of "$3" | sed 's/.*: *//') |
+        awk -v tolerance="$1" -v steps="$4" '{ e = ($1 - $2) / $2; if (e < 0) e = -e; if (!(e <= tolerance)) { print e; wrong = 1 } }
+            END { exit wrong || NR != steps }'
 }
 losses_of() { grep -o '"loss": *[^,}]*' "runs/$1/metrics.jsonl"; }
 
@@ -76,8 +95,34 @@ count() { awk -v stage="$1" -v column="$2" '$1 == stage { print $column }' "coun
     tiny_run whole --steps 6 --save-frequency 3
     tiny_run moved --steps 3
     tiny_run moved --steps 6 --resume latest --device cpu
-    paste <(losses_of whole | sed 's/.*: *//') <(losses_of moved | sed 's/.*: *//') |
-        awk '{ e = ($1 - $2) / $2; if (e < 0) e = -e; if (e > 1e-4) exit 1 } END { exit NR != 6 }'
+    near 1e-4 moved whole 6
+}
+
+# tiny_tune NAME OPTION ...: three steps of a task on a GPU, from a model that was trained on a CPU.
+tiny_tune() {
+    "$TUNE" --name "$1" --runs runs --pretrained runs/made/model --batch-size 8 --microbatch 4 --lr 1e-2 --lr-scheduler const \
+        --steps 3 --device cuda:0 --threads 1,1 --save-frequency 2 "${@:2}" 2>&1
+}
+
+@test "tasks on a GPU, in bf16 and resumed there, are those of a CPU" {
+    BATS_FILE_TMPDIR=$PWD tiny_trained
+    tiny_labelled classes.set 8
+    tiny_questions questions.set 8
+    local classes=(--task recognition --train-data classes.set --head-labels classes.txt --label-smoothing 0.1)
+    local questions=(--task vqa --co-caption --train-data questions.set --head-labels answers.txt)
+    tiny_tune classes "${classes[@]}"
+    tiny_tune classes-cpu "${classes[@]}" --device cpu
+    near 1e-4 classes classes-cpu 3
+    tiny_tune classes-bf16 "${classes[@]}" --precision bf16
+    near 2e-2 classes-bf16 classes-cpu 3
+    tiny_tune questions "${questions[@]}"
+    tiny_tune questions-cpu "${questions[@]}" --device cpu
+    near 1e-4 questions questions-cpu 3
+    tiny_tune questions-bf16 "${questions[@]}" --precision bf16 --recompute microbatch
+    near 2e-2 questions-bf16 questions-cpu 3
+    rm -r runs/questions/checkpoints/step-3
+    tiny_tune questions --resume latest # with its own task and weights
+    near 1e-4 questions questions-cpu 3
 }
 
 @test "captions on a GPU are those on a CPU" {

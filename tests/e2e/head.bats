@@ -18,20 +18,6 @@ setup() {
 }
 teardown() { rm -rf "$PWD"; }
 
-# tiny_questions DIR N: picture i with a question, ten answers, a class of three and a second picture.
-tiny_questions() {
-    local i answers=(frog bag boot)
-    rm -rf tiny-pictures.set
-    tiny_pictures asked "$2"
-    printf '%s\n' "${answers[@]}" >answers.txt
-    for ((i = 0; i < $2; i++)); do
-        printf '{"question_id": %d, "question": "red frog %s", "image": "%02d.png", "answer": ["%s"' $((100 + i)) "${answers[i % 3]}" $i "${answers[i % 3]}"
-        printf ', "%s"' "${answers[i % 3]}"{,,,,,,} "${answers[(i + 1) % 3]}" green
-        printf ']}\n'
-    done | jq -s . >asked.json
-    coca-pack pack --from lavis asked.json --images-root asked --min-answers 1 --to "$1"
-}
-
 tune() { "$TUNE" --name "$1" "${given[@]}" "${@:2}"; }
 weights() { echo "runs/$1/model/open_clip_model.safetensors"; }
 same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open_clip_model.safetensors" --tensor "$2"; }
@@ -57,7 +43,7 @@ same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open
     tune again --task recognition "${classes[@]}" --steps 6 --encoder-lr 1e-3 --wd 0.1 --recompute microbatch
     cmp "$(weights whole)" "$(weights again)"
     tune halves --task recognition "${classes[@]}" --steps 3 --encoder-lr 1e-3 --wd 0.1 --lr-scheduler const
-    tune halves --task recognition --steps 6 --resume latest
+    tune halves --steps 6 --resume latest
     tune through --task recognition "${classes[@]}" --steps 6 --encoder-lr 1e-3 --wd 0.1 --lr-scheduler const
     cmp "$(weights halves)" "$(weights through)"
     tune frames --task recognition "${classes[@]}" --steps 6 --encoder-lr 1e-3 --wd 0.1 --transport frames
@@ -110,6 +96,20 @@ same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open
     run tune none --task recognition "${classes[@]}" --steps 2 --settings settings.json
     [ "$status" -eq 3 ]
     [[ $output == *label-smoothing* ]]
+}
+
+@test "beside a head that reads image tokens there is nothing to caption or to contrast" {
+    for loss in caption contrastive; do
+        run tune none --task recognition "${classes[@]}" --steps 2 --coca-$loss-loss-weight 1
+        [ "$status" -eq 2 ]
+        [[ $output == *'takes the place of the poolers'* ]]
+    done
+    coca-decode --model "$BATS_FILE_TMPDIR/model.json" --data "$BATS_FILE_TMPDIR/classes.set" --images file:images.rec --microbatch 4
+    for edge in features embeddings; do
+        run coca-image-encode --model "$BATS_FILE_TMPDIR/model.json" --task recognition --images file:images.rec --microbatch 4 --$edge file:out.rec
+        [ "$status" -eq 2 ]
+        [[ $output == *'leaves the poolers out'* ]]
+    done
 }
 
 @test "settings come from a file, and what is typed goes first" {

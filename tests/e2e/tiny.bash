@@ -121,6 +121,20 @@ tiny_captioned() {
     coca-pack pack --from folder captioned --to "$1"
 }
 
+# tiny_questions DIR N: a dataset of N pictures, each with a question and ten answers, and answers.txt with those that are told apart.
+tiny_questions() {
+    local i answers=(frog bag boot)
+    rm -rf tiny-pictures.set
+    tiny_pictures asked "$2"
+    printf '%s\n' "${answers[@]}" >answers.txt
+    for ((i = 0; i < $2; i++)); do
+        printf '{"question_id": %d, "question": "red frog %s", "image": "%02d.png", "answer": ["%s"' $((100 + i)) "${answers[i % 3]}" $i "${answers[i % 3]}"
+        printf ', "%s"' "${answers[i % 3]}"{,,,,,,} "${answers[(i + 1) % 3]}" green
+        printf ']}\n'
+    done | jq -s . >asked.json
+    coca-pack pack --from lavis asked.json --images-root asked --min-answers 1 --to "$1"
+}
+
 # tiny_trained: four steps on nine captioned pictures, in the folder that the tests of a file share.
 tiny_trained() {
     cd "$BATS_FILE_TMPDIR" || return
