@@ -129,7 +129,7 @@ static int know_pictures(struct image_encode *self) {
     const struct task *task = &tasks[run->options.task];
     self->for_head = run->options.task != TASK_NONE && !task->reads_text;
     self->pictures = run_pictures(run, &self->base.part.config);
-    if (self->pictures == 1 || !self->base.train || run->options.contrastive_weight == 0) return 0;
+    if (self->pictures == 1 || self->for_head || !self->base.train || run->options.contrastive_weight == 0) return 0;
     return error(EXIT_USAGE, "samples of %d pictures are not contrasted: give --coca-contrastive-loss-weight 0",
                  self->pictures);
 }

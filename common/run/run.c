@@ -79,7 +79,7 @@ int run_check_trained(const struct run *run) {
 
 bool run_trains(const struct run *run) {
     const struct run_options *o = &run->options;
-    return !o->evaluate && (o->control || o->features_grad || o->embeddings_grad);
+    return !o->evaluate && (o->control || o->features_grad || o->embeddings_grad || o->states_grad);
 }
 
 int run_microbatches(const struct run *run) {

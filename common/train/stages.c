@@ -187,7 +187,7 @@ const struct stage_row head_row = {
     .options =
         "model pretrained image-size seed batch-size microbatch steps device precision threads window transport memory task "
         "head-loss label-smoothing frozen optimizer beta1 beta2 eps wd ema-decay adafactor-bf16-momentum "
-        "first-step evaluate scores",
+        "dump dump-step first-step evaluate scores",
 };
 
 // ---- loss: it computes beside text-decode, with image-encode's number of threads
