@@ -33,12 +33,12 @@ teardown() { rm -rf "$PWD"; }
     refute agree 1e-3 head_loss dump/losses.json whole.json
 }
 
-# recorded CASE: a run of it whose head's edges are recorded; `alone` is options of a stage alone with the weights it began from.
+# recorded CASE [OPTION ...]: a run of it whose head's edges are recorded; `alone` is options of a stage alone with the weights it began from.
 recorded() {
     local case=$TASKS/$1
     alone=(--model runs/task/model.json --pretrained "${case%/*}/$(jq -r .head "$case.json").weights.safetensors"
         --task "$(jq -r .options.task "$case.json")" --microbatch 2 --batch-size 4 --steps 1 --precision fp32 --threads 1)
-    tune "$case" 2 --record "states=$PWD/states.rec" --record "states-grad=$PWD/states-grad.rec"
+    tune "$case" 2 --record "states=$PWD/states.rec" --record "states-grad=$PWD/states-grad.rec" "${@:2}"
 }
 
 @test "a head alone, on recorded states: the run's loss, scores, gradients" {
@@ -61,4 +61,14 @@ recorded() {
     recorded open_clip/video
     coca-image-encode "${alone[@]}" --frames 3 --images file:images.rec --states-grad file:states-grad.rec --dump alone --dump-step 0
     coca-tap diff alone/image.grads.safetensors dump/grads.safetensors --tensor=visual.{conv1.weight,class_embedding,ln_pre.bias}
+}
+
+@test "a text decoder alone, on a head's recorded gradients: the run's gradients" {
+    recorded paper/vqa_captions --record "features=$PWD/features.rec" --record "features-grad=$PWD/features-grad.rec"
+    coca-text-decode "${alone[@]}" --coca-caption-loss-weight 0.5 --tokens file:tokens.rec --features file:features.rec --states file:again.rec \
+        --states-grad file:states-grad.rec --features-grad file:grad-again.rec --dump alone --dump-step 0
+    coca-tap diff again.rec states.rec
+    coca-tap diff grad-again.rec features-grad.rec
+    coca-tap diff alone/text.grads.safetensors dump/grads.safetensors \
+        --tensor=text.{token_embedding.weight,transformer.resblocks.0.ln_1.bias} --tensor text_decoder.text_projection
 }
