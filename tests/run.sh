@@ -57,11 +57,12 @@ unit() {
     done < <(find "$PWD/$build/tests" -type f -name 'test_*' | sort)
 }
 
-# bats_files BUILD PATH ...: bats files, or folders of them; two files at a time would fight for the cores.
+# bats_files BUILD PATH ...: bats files, or folders of them; as many files at a time as there are cores, since most of a test is
+# waiting for processes to meet and to leave.
 bats_files() {
     local build=$1 out line
     shift
-    out=$(COCA_BIN=$PWD/$build/bin bats --tap "$@" 2>&1 | tee >(cat >&2))
+    out=$(COCA_BIN=$PWD/$build/bin bats --tap --jobs "$jobs" --no-parallelize-within-files "$@" 2>&1 | tee >(cat >&2))
     count "$(grep -c '^ok [0-9]* [^#]*$' <<<"$out")" "$(grep -c '^not ok' <<<"$out")" "$(grep -c '^ok .* # skip' <<<"$out")"
     while read -r line; do failure "$* with $build: $line"; done < <(grep '^not ok' <<<"$out")
     [[ $(grep -cE '^(not )?ok ' <<<"$out") == "$(sed -n 's/^1\.\.//p' <<<"$out")" ]] ||
