@@ -17,15 +17,15 @@
 # PyTorch, two threads, has its samples in memory; ours decodes, crops and tokenizes on the same cores while it trains. Seconds are of
 # the training steps: starting, measuring and exporting are not counted on either side.
 #
-# Sets up its own virtual environment in $VENV (build/tasks_venv) with PyTorch from PyPI; without a network it is skipped with a note.
-# Meaningful on an idle machine only.
+# Sets up its own virtual environment in $VENV (build/tasks_venv) with PyTorch from PyPI; without a network, and without any argument
+# (`make bench`), it is skipped with a note. The samples of a task are up to 1 GB in $WORK (build/tasks_bench) and twice that in
+# memory while they are exported. Meaningful on an idle machine only.
 set -uo pipefail
 home=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 build=$(realpath -m "${BUILD:-$home/build}")
 venv=$(realpath -m "${VENV:-$build/tasks_venv}") work=$(realpath -m "${WORK:-$build/tasks_bench}") data=$(realpath -m "${DATA:-$home/data}")
 export COCA_BIN=$build/bin
 PATH=$COCA_BIN:$PATH
-chunk=500 # steps that are exported at a time
 below=0
 
 # How each task is trained, its data, and how many steps.
@@ -62,22 +62,19 @@ seconds_of_ours() { jq -s --slurpfile run "$at/runs/ours/run.json" 'map($run[0].
 tensors=(--tensor=ids --tensor=pixels --tensor=tokens --tensor=lengths --tensor=labels --tensor=shares --tensor=states)
 # made FILE COMMAND ...: the recording that a command writes to stdout, as safetensors.
 made() { logged "${@:2}" | logged coca-tap export - "${tensors[@]}" --out "$at/$1.safetensors" || exit 1; }
-# worked PART EDGE STEP OPTION ...: what a worker of the run makes.
+# worked PART EDGE OPTION ...: what a worker of the run makes; of PART train, the samples of all its steps.
 declare -A worker=([images]=coca-decode [tokens]=coca-tokenize [labels]=coca-label)
-worked() { made "$1.$2.$3" "${worker[$2]}" --run-dir "$at/runs/ours" "--$2" - "${@:4}"; }
-samples() { # EDGE ...: of every step, and of the test data
-    local edge first last
+worked() { made "$1.$2" "${worker[$2]}" --run-dir "$at/runs/ours" "--$2" - "${@:3}"; }
+samples() { # EDGE ...
+    local edge
     for edge; do
-        for ((first = 0; first < count; first = last)); do
-            last=$((first + chunk < count ? first + chunk : count))
-            worked train "$edge" "$first" --first-step "$first" --steps "$last"
-        done
-        worked test "$edge" 0 --data "$data/${set[$task]}/test" --evaluate
+        worked train "$edge"
+        worked test "$edge" --data "$data/${set[$task]}/test" --evaluate
     done
 }
 states() { # PART DATASET
     logged coca-decode --run-dir "$at/runs/ours" --images - --data "$data/$2" --evaluate --microbatch 500 |
-        made "$1.states.0" coca-image-encode --pretrained "$at/runs/begin/model" --images - --states - --task recognition \
+        made "$1.states" coca-image-encode --pretrained "$at/runs/begin/model" --images - --states - --task recognition \
             --evaluate --microbatch 500 --threads 2 || exit 1
 }
 
@@ -120,7 +117,7 @@ frozen_more() {
     states all fashion-mnist/train
     exported=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $begun }")
     states test fashion-mnist/test
-    worked all labels 0 --data "$data/fashion-mnist/train" --evaluate
+    worked all labels --data "$data/fashion-mnist/train" --evaluate
     theirs head "PyTorch, the head on states exported in $exported s"
     theirs probe "PyTorch, softmax regression on their means"
     accuracy=$(evaluate --pretrained "$pretrained" --zero-shot "$data/fashion-mnist/test") || exit
@@ -128,7 +125,7 @@ frozen_more() {
 }
 
 chosen=() extra=() pretrained='' asked=''
-(($#)) || { usage; exit 2; }
+(($#)) || { echo "skipped: it takes an hour and a trained model, --pretrained DIR"; exit 0; }
 while (($#)); do
     case $1 in
     --help) usage; exit 0 ;;
