@@ -3,23 +3,24 @@
 # weights, samples, steps, schedule and optimizer: accuracy on the test data, and seconds of training. Exits 1 where the losses of
 # the first steps are more than 1% apart: then the two do not train the same thing.
 #
-#   tests/bench/tasks_in_torch.sh --pretrained DIR [--steps N] [frozen|tuned|vqa|snli-ve|nlvr2 ...] [-- OPTION ...]      all of them
+#   tests/bench/tasks_in_torch.sh --pretrained DIR [--steps N] [frozen|tuned|vqa|snli-ve|nlvr2|video ...] [-- OPTION ...]
 #
 #   frozen   Fashion-MNIST, the head alone. In PyTorch: the same from pixels; the head on states that were exported once; and
 #            softmax regression on their means. The zero-shot accuracy of the model stands beside them.
 #   tuned    Fashion-MNIST, the encoder too      vqa      easy-vqa, with the caption loss beside it
 #   snli-ve  snli-ve-like                        nlvr2    nlvr2-like: both of emoji
+#   video    video-motions, 8 frames of each
 #
 # --steps N: each task for so many, 20 to see that it works, 300 for a few minutes; without it the numbers of README's table, which
 # take about an hour. OPTIONs go to tune.sh, and PyTorch follows the run's own record of them. $DATA has the datasets (data, where
-# data/fashion-mnist.sh, easy-vqa.sh, snli-ve-like.sh and nlvr2-like.sh make them).
+# data/fashion-mnist.sh, easy-vqa.sh, snli-ve-like.sh, nlvr2-like.sh and video-motions.sh make them).
 #
 # PyTorch, two threads, has its samples in memory; ours decodes, crops and tokenizes on the same cores while it trains. Seconds are of
 # the training steps: starting, measuring and exporting are not counted on either side.
 #
-# Sets up its own virtual environment in $VENV (build/tasks_venv) with PyTorch from PyPI; without a network, and without any argument
-# (`make bench`), it is skipped with a note. The samples of a task are up to 1 GB in $WORK (build/tasks_bench) and twice that in
-# memory while they are exported. Meaningful on an idle machine only.
+# Sets up its own virtual environment in $VENV (build/tasks_venv) with PyTorch from PyPI; without a network it is skipped with a note.
+# The samples of a task are up to 1 GB in $WORK (build/tasks_bench) and twice that in memory while they are exported. Meaningful on an
+# idle machine only.
 set -uo pipefail
 home=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 build=$(realpath -m "${BUILD:-$home/build}")
@@ -34,11 +35,12 @@ declare -A given=(
     [tuned]="--task recognition --lr 2e-3 --encoder-lr 5e-4 --wd 0.05 --label-smoothing 0.1 --ema-decay 0.999 --threads 2"
     [vqa]="--task vqa --co-caption --lr 2e-3 --encoder-lr 1e-3 --wd 0.05 --threads 1,1"
     [snli-ve]="--task snli-ve --lr 2e-3 --encoder-lr 1e-3 --wd 0.05 --threads 1,1"
+    [video]="--task video --frames 8 --batch-size 64 --microbatch 16 --lr 2e-3 --encoder-lr 5e-4 --wd 0.05 --threads 2"
     [nlvr2]="--task nlvr2 --lr 2e-3 --encoder-lr 1e-3 --wd 0.05 --threads 1,1 --microbatch 64"
 )
-declare -A set=([frozen]=fashion-mnist [tuned]=fashion-mnist [vqa]=easy-vqa [snli-ve]=snli-ve-like [nlvr2]=nlvr2-like)
-declare -A steps=([frozen]=2000 [tuned]=3000 [vqa]=2000 [snli-ve]=1500 [nlvr2]=1500)
-order=(frozen tuned vqa snli-ve nlvr2)
+declare -A set=([frozen]=fashion-mnist [tuned]=fashion-mnist [vqa]=easy-vqa [snli-ve]=snli-ve-like [nlvr2]=nlvr2-like [video]=video-motions)
+declare -A steps=([frozen]=2000 [tuned]=3000 [vqa]=2000 [snli-ve]=1500 [nlvr2]=1500 [video]=600)
+order=(frozen tuned vqa snli-ve nlvr2 video)
 
 usage() { sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
 fail() { echo "tasks_in_torch.sh: error: $2" >&2; exit "$1"; }
@@ -81,7 +83,7 @@ states() { # PART DATASET
 # ---- side by side
 
 # line WHO ACCURACY MORE
-line() { printf '%-8s %-44s accuracy %6.2f%%%s\n' "$task" "$1" "$(jq -n "$2 * 100")" "$3"; }
+line() { printf '%-8s %-48s accuracy %6.2f%%%s\n' "$task" "$1" "$(jq -n "$2 * 100")" "$3"; }
 # theirs HOW NAME: beside the seconds of `ours`.
 theirs() {
     local found apart=''
@@ -106,7 +108,7 @@ bench() {
     ours=$(seconds_of_ours)
     accuracy=$(evaluate --run "$at/runs/ours" --task "$data/${set[$task]}/test") || exit
     line "ours, $count steps" "$accuracy" "$(printf ', %8.1f s' "$ours")"
-    [[ ${given[$task]} == *recognition* ]] && edges=(images labels)
+    [[ ! ${given[$task]} =~ recognition|video ]] || edges=(images labels)
     samples "${edges[@]}"
     theirs whole "PyTorch, the same model"
     [[ $task != frozen ]] || frozen_more
@@ -125,7 +127,7 @@ frozen_more() {
 }
 
 chosen=() extra=() pretrained='' asked=''
-(($#)) || { echo "skipped: it takes an hour and a trained model, --pretrained DIR"; exit 0; }
+(($#)) || { usage; exit 2; }
 while (($#)); do
     case $1 in
     --help) usage; exit 0 ;;
