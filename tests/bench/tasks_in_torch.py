@@ -5,8 +5,8 @@
     tasks_in_torch.py head DIR     of a frozen model its head alone, on states that were exported once
     tasks_in_torch.py probe DIR    softmax regression on the mean of each picture's states
 
-DIR has runs/begin/model, from which both start, runs/ours, and PART.EDGE.STEP.safetensors: what coca-tap exported of the
-run's images, tokens and labels from that step on (PART train), of its test data (test), of all training data (all).
+DIR has runs/begin/model, from which both start, runs/ours, and PART.EDGE.safetensors: what coca-tap exported of the images,
+tokens and labels of the run's steps in their order (PART train), of its test data (test), of all training data (all).
 Prints JSON: accuracy on the test data, seconds of training without loading and measuring, and how far the losses of the
 first steps are from those of ours.
 """
@@ -34,24 +34,22 @@ RECORD = (1 << 48) - 1  # of an id
 
 # ---- what was exported
 
-def chunks(folder, part, edges):
-    """Tensors of all samples of a file each, in the order of steps."""
-    for step in sorted(int(path.name.split(".")[2]) for path in folder.glob(f"{part}.labels.*.safetensors")):
-        files = [load_file(folder / f"{part}.{edge}.{step}.safetensors") for edge in edges]
-        if not all(torch.equal(file["ids"], files[0]["ids"]) for file in files):
-            sys.exit(f"{folder}: {part}: the edges {edges} hold different samples at step {step}")
-        yield {name: tensor for file in files for name, tensor in file.items()}
+def samples_of(folder, part, edges):
+    """The tensors of several edges, which hold the same samples."""
+    files = [load_file(folder / f"{part}.{edge}.safetensors") for edge in edges]
+    if not all(torch.equal(file["ids"], files[0]["ids"]) for file in files):
+        sys.exit(f"{folder}: {part}: the edges {edges} hold different samples")
+    return {name: tensor for file in files for name, tensor in file.items()}
 
 
 def batches(folder, part, edges, size):
-    for chunk in chunks(folder, part, edges):
-        for rows in zip(*(tensor.split(size) for tensor in chunk.values())):
-            yield dict(zip(chunk, rows))
+    samples = samples_of(folder, part, edges)
+    return [dict(zip(samples, rows)) for rows in zip(*(tensor.split(size) for tensor in samples.values()))]
 
 
 def states_of(folder, part):
     """[N,n,W], record i in row i; all pictures have the same number of tokens."""
-    file = load_file(folder / f"{part}.states.0.safetensors")
+    file = load_file(folder / f"{part}.states.safetensors")
     return file["states"].unflatten(0, (len(file["ids"]), -1))
 
 
@@ -215,7 +213,7 @@ def probe(folder):
     x, y = {}, {}
     for part in ("all", "test"):
         x[part] = states_of(folder, part).mean(1)
-        y[part] = torch.cat([chunk["labels"][:, 0] for chunk in chunks(folder, part, ["labels"])]).long()
+        y[part] = samples_of(folder, part, ["labels"])["labels"][:, 0].long()
     begun = time.perf_counter()
     deviation, mean = torch.std_mean(x["all"], 0)
     x = {part: (rows - mean) / (deviation + 1e-6) for part, rows in x.items()}

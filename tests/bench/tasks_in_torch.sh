@@ -3,29 +3,30 @@
 # weights, samples, steps, schedule and optimizer: accuracy on the test data, and seconds of training. Exits 1 where the losses of
 # the first steps are more than 1% apart: then the two do not train the same thing.
 #
-#   tests/bench/tasks_in_torch.sh --pretrained DIR [--steps N] [frozen|tuned|vqa|snli-ve|nlvr2 ...] [-- OPTION ...]      all of them
+#   tests/bench/tasks_in_torch.sh --pretrained DIR [--steps N] [frozen|tuned|vqa|snli-ve|nlvr2|video ...] [-- OPTION ...]
 #
 #   frozen   Fashion-MNIST, the head alone. In PyTorch: the same from pixels; the head on states that were exported once; and
 #            softmax regression on their means. The zero-shot accuracy of the model stands beside them.
 #   tuned    Fashion-MNIST, the encoder too      vqa      easy-vqa, with the caption loss beside it
 #   snli-ve  snli-ve-like                        nlvr2    nlvr2-like: both of emoji
+#   video    video-motions, 8 frames of each
 #
 # --steps N: each task for so many, 20 to see that it works, 300 for a few minutes; without it the numbers of README's table, which
 # take about an hour. OPTIONs go to tune.sh, and PyTorch follows the run's own record of them. $DATA has the datasets (data, where
-# data/fashion-mnist.sh, easy-vqa.sh, snli-ve-like.sh and nlvr2-like.sh make them).
+# data/fashion-mnist.sh, easy-vqa.sh, snli-ve-like.sh, nlvr2-like.sh and video-motions.sh make them).
 #
 # PyTorch, two threads, has its samples in memory; ours decodes, crops and tokenizes on the same cores while it trains. Seconds are of
 # the training steps: starting, measuring and exporting are not counted on either side.
 #
 # Sets up its own virtual environment in $VENV (build/tasks_venv) with PyTorch from PyPI; without a network it is skipped with a note.
-# Meaningful on an idle machine only.
+# The samples of a task are up to 1 GB in $WORK (build/tasks_bench) and twice that in memory while they are exported. Meaningful on an
+# idle machine only.
 set -uo pipefail
 home=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 build=$(realpath -m "${BUILD:-$home/build}")
 venv=$(realpath -m "${VENV:-$build/tasks_venv}") work=$(realpath -m "${WORK:-$build/tasks_bench}") data=$(realpath -m "${DATA:-$home/data}")
 export COCA_BIN=$build/bin
 PATH=$COCA_BIN:$PATH
-chunk=500 # steps that are exported at a time
 below=0
 
 # How each task is trained, its data, and how many steps.
@@ -34,11 +35,12 @@ declare -A given=(
     [tuned]="--task recognition --lr 2e-3 --encoder-lr 5e-4 --wd 0.05 --label-smoothing 0.1 --ema-decay 0.999 --threads 2"
     [vqa]="--task vqa --co-caption --lr 2e-3 --encoder-lr 1e-3 --wd 0.05 --threads 1,1"
     [snli-ve]="--task snli-ve --lr 2e-3 --encoder-lr 1e-3 --wd 0.05 --threads 1,1"
+    [video]="--task video --frames 8 --batch-size 64 --microbatch 16 --lr 2e-3 --encoder-lr 5e-4 --wd 0.05 --threads 2"
     [nlvr2]="--task nlvr2 --lr 2e-3 --encoder-lr 1e-3 --wd 0.05 --threads 1,1 --microbatch 64"
 )
-declare -A set=([frozen]=fashion-mnist [tuned]=fashion-mnist [vqa]=easy-vqa [snli-ve]=snli-ve-like [nlvr2]=nlvr2-like)
-declare -A steps=([frozen]=2000 [tuned]=3000 [vqa]=2000 [snli-ve]=1500 [nlvr2]=1500)
-order=(frozen tuned vqa snli-ve nlvr2)
+declare -A set=([frozen]=fashion-mnist [tuned]=fashion-mnist [vqa]=easy-vqa [snli-ve]=snli-ve-like [nlvr2]=nlvr2-like [video]=video-motions)
+declare -A steps=([frozen]=2000 [tuned]=3000 [vqa]=2000 [snli-ve]=1500 [nlvr2]=1500 [video]=600)
+order=(frozen tuned vqa snli-ve nlvr2 video)
 
 usage() { sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
 fail() { echo "tasks_in_torch.sh: error: $2" >&2; exit "$1"; }
@@ -62,29 +64,26 @@ seconds_of_ours() { jq -s --slurpfile run "$at/runs/ours/run.json" 'map($run[0].
 tensors=(--tensor=ids --tensor=pixels --tensor=tokens --tensor=lengths --tensor=labels --tensor=shares --tensor=states)
 # made FILE COMMAND ...: the recording that a command writes to stdout, as safetensors.
 made() { logged "${@:2}" | logged coca-tap export - "${tensors[@]}" --out "$at/$1.safetensors" || exit 1; }
-# worked PART EDGE STEP OPTION ...: what a worker of the run makes.
+# worked PART EDGE OPTION ...: what a worker of the run makes; of PART train, the samples of all its steps.
 declare -A worker=([images]=coca-decode [tokens]=coca-tokenize [labels]=coca-label)
-worked() { made "$1.$2.$3" "${worker[$2]}" --run-dir "$at/runs/ours" "--$2" - "${@:4}"; }
-samples() { # EDGE ...: of every step, and of the test data
-    local edge first last
+worked() { made "$1.$2" "${worker[$2]}" --run-dir "$at/runs/ours" "--$2" - "${@:3}"; }
+samples() { # EDGE ...
+    local edge
     for edge; do
-        for ((first = 0; first < count; first = last)); do
-            last=$((first + chunk < count ? first + chunk : count))
-            worked train "$edge" "$first" --first-step "$first" --steps "$last"
-        done
-        worked test "$edge" 0 --data "$data/${set[$task]}/test" --evaluate
+        worked train "$edge"
+        worked test "$edge" --data "$data/${set[$task]}/test" --evaluate
     done
 }
 states() { # PART DATASET
     logged coca-decode --run-dir "$at/runs/ours" --images - --data "$data/$2" --evaluate --microbatch 500 |
-        made "$1.states.0" coca-image-encode --pretrained "$at/runs/begin/model" --images - --states - --task recognition \
+        made "$1.states" coca-image-encode --pretrained "$at/runs/begin/model" --images - --states - --task recognition \
             --evaluate --microbatch 500 --threads 2 || exit 1
 }
 
 # ---- side by side
 
 # line WHO ACCURACY MORE
-line() { printf '%-8s %-44s accuracy %6.2f%%%s\n' "$task" "$1" "$(jq -n "$2 * 100")" "$3"; }
+line() { printf '%-8s %-48s accuracy %6.2f%%%s\n' "$task" "$1" "$(jq -n "$2 * 100")" "$3"; }
 # theirs HOW NAME: beside the seconds of `ours`.
 theirs() {
     local found apart=''
@@ -109,7 +108,7 @@ bench() {
     ours=$(seconds_of_ours)
     accuracy=$(evaluate --run "$at/runs/ours" --task "$data/${set[$task]}/test") || exit
     line "ours, $count steps" "$accuracy" "$(printf ', %8.1f s' "$ours")"
-    [[ ${given[$task]} == *recognition* ]] && edges=(images labels)
+    [[ ! ${given[$task]} =~ recognition|video ]] || edges=(images labels)
     samples "${edges[@]}"
     theirs whole "PyTorch, the same model"
     [[ $task != frozen ]] || frozen_more
@@ -120,7 +119,7 @@ frozen_more() {
     states all fashion-mnist/train
     exported=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $begun }")
     states test fashion-mnist/test
-    worked all labels 0 --data "$data/fashion-mnist/train" --evaluate
+    worked all labels --data "$data/fashion-mnist/train" --evaluate
     theirs head "PyTorch, the head on states exported in $exported s"
     theirs probe "PyTorch, softmax regression on their means"
     accuracy=$(evaluate --pretrained "$pretrained" --zero-shot "$data/fashion-mnist/test") || exit
