@@ -29,7 +29,8 @@ static int write_unit(struct edge *edge, const struct worker *worker, struct uni
 static int write_steps(struct edge *edge, const struct worker *worker) {
     const struct run_options *o = &worker->run->options;
     const int32_t microbatches = run_microbatches(worker->run), samples = (int32_t)o->microbatch;
-    const int64_t steps = worker->run->start.steps ? worker->run->start.steps : o->steps;
+    const bool typed = option_given(&worker->run->table, &o->steps);
+    const int64_t steps = worker->run->start.steps && !typed ? worker->run->start.steps : o->steps;
     if (!steps) return error(EXIT_USAGE, "--steps N says where a recording of the %s edge ends", worker->edge);
     int status = run_check_batch(worker->run);
     for (int64_t step = o->first_step; step < steps && !status; step++)
