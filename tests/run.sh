@@ -45,7 +45,7 @@ named() { grep "^\[ *$1 *\] " <<<"$2" | grep -v 'listed below:$' | sort -u | wc 
 unit() {
     local build=$1 program out
     while read -r program; do
-        out=$(cd tests && timeout 900 "$program" 2>&1)
+        out=$(cd tests && timeout 900 "$program" 2>&1 </dev/null)
         local code=$? ok bad
         ok=$(grep -c '^\[       OK \]' <<<"$out") bad=$(named FAILED "$out")
         if ((code != 0)); then
