@@ -15,15 +15,7 @@ static enum dtype dtype(const struct text_decode *self) {
     return self->base.part.ops->dtype;
 }
 
-struct shape passes_features_shape(const struct text_decode *self, int64_t B) {
-    return SHAPE(B * self->passes.repeats, config_feature_tokens(config(self)), config(self)->decoder.width);
-}
-
 // ---- life
-
-bool passes_learn(const struct text_decode *self) {
-    return self->base.train && !self->base.run.options.frozen;
-}
 
 static struct tower_plan plan_of(const struct text_decode *self, int recompute, int64_t microbatch) {
     const bool learns = passes_learn(self);
@@ -90,35 +82,6 @@ void passes_close(struct text_decode *self) {
 
 // ---- the unimodal half
 
-int passes_set(const struct text_decode *self, const struct work *work) {
-    return self->passes.sets > 1 ? work->slot : 0;
-}
-
-// A row of tokens for each picture that goes with them.
-static const int32_t *repeat(const struct text_decode *self, const int32_t *tokens, int B) {
-    const int T = config(self)->text.context_length, repeats = self->passes.repeats;
-    if (repeats == 1) return tokens;
-    for (int row = 0; row < B * repeats; row++)
-        memcpy(self->passes.repeated + row * T, tokens + row / repeats * T, (size_t)T * sizeof *tokens);
-    return self->passes.repeated;
-}
-
-int passes_forward(struct text_decode *self, const struct work *work, float *embedding) {
-    const struct message *message = self->passes.tokens[work->slot];
-    const void *tokens;
-    int B = message->unit.samples;
-    int status =
-        input_tensor(work, message, TENSOR_TOKENS, DT_I32, SHAPE(B, config(self)->text.context_length), &tokens);
-    self->passes.held = work->microbatch;
-    if (status || !B) return status;
-    return text_tower_forward(self->passes.tower, passes_set(self, work), B * self->passes.repeats,
-                              repeat(self, tokens, B), embedding);
-}
-
-bool passes_lost(const struct text_decode *self, const struct work *work) {
-    return self->passes.sets < work->own && self->passes.held != work->microbatch;
-}
-
 // With one set for several microbatches: fills it again when it holds another one.
 static int recompute(struct text_decode *self, const struct work *work) {
     return passes_lost(self, work) ? passes_forward(self, work, NULL) : 0;
@@ -170,41 +133,12 @@ static int unimodal_backward(void *context, const struct work *work, struct mess
 
 // ---- the multimodal half
 
-// The mean is over the targets of the global batch, each as often as there are pictures with it. Replicas will add
-// theirs here.
-int passes_scale(void *context, const struct work *work) {
-    struct text_decode *self = context;
-    (void)work;
-    self->passes.scale =
-        self->passes.targets ? self->base.run.options.caption_weight / (double)self->passes.targets : 0;
-    return 0;
-}
-
 static float *dumped_logits(struct text_decode *self, const struct work *work) {
     int64_t row = (config(self)->text.context_length - 1) * (int64_t)config(self)->text.vocab_size;
     if (!work->dump || work->batch > self->base.run.options.dump_limit / row) return NULL;
     if (!self->passes.logits)
         self->passes.logits = xcalloc((size_t)(work->own * work->B * row), sizeof *self->passes.logits);
     return self->passes.logits + work->slot * work->B * row;
-}
-
-static int check_partner(const struct message *features, const struct message *tokens) {
-    if (features->unit.samples == tokens->unit.samples) return ids_compare(features, tokens);
-    return error(EXIT_RUN, "step %" PRId64 ", microbatch %d: features of %d pictures, but %d captions",
-                 features->unit.step, features->unit.microbatch, features->unit.samples, tokens->unit.samples);
-}
-
-int passes_features(struct text_decode *self, const struct work *work, const struct message *message,
-                    const void **features) {
-    int status = check_partner(message, self->passes.tokens[work->slot]);
-    return status ? status
-                  : input_rows(work, message, TENSOR_FEATURES, dtype(self),
-                               passes_features_shape(self, message->unit.samples), &self->passes.features, features);
-}
-
-void passes_save_state_gradient(struct text_decode *self, const struct work *work) {
-    void *kept = self->passes.state_gradient[work->slot];
-    if (kept) text_tower_save_state_gradient(self->passes.tower, passes_set(self, work), kept);
 }
 
 // Loss, and with `d_features` its backward pass.

@@ -65,7 +65,8 @@ void passes_close(struct text_decode *self);
 // Fills in the phases and what belongs to them; the edges are open.
 void passes_describe(struct text_decode *self, struct follower *follower);
 
-// Pieces of a pass, for states.c.
+// ---- pieces.c: of a pass
+
 int passes_set(const struct text_decode *self, const struct work *work);
 bool passes_learn(const struct text_decode *self); // there is a backward pass
 // The features of the microbatch whose captions came before. 0 or -exit_code.
