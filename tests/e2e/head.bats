@@ -112,6 +112,11 @@ same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open
     done
 }
 
+@test "checkpoints are measured by the task while it is trained" {
+    tune measured --task recognition --frozen "${classes[@]}" --steps 8 --save-frequency 4 --val-data "$BATS_FILE_TMPDIR/classes.set" --val-frequency 4
+    [ "$(jq '[.[] | select(.task == "recognition" and .step == 8)] | length' runs/measured/results.json)" = 1 ]
+}
+
 @test "settings come from a file, and what is typed goes first" {
     printf '{"label-smoothing": 0.25, "frozen": true, "steps": 3, "lr": 0.5}' >settings.json
     "$TUNE" --name set "${given[@]}" --task recognition "${classes[@]}" --settings settings.json
