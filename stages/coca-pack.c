@@ -14,6 +14,7 @@ static const struct command commands[] = {
     {"extract", "writes one picture as it was packed", extract_main},
     {"verify", "checks that a dataset is whole and every record fit", verify_main},
     {"export", "writes a dataset as a tar of pictures and texts", export_main},
+    {"answers", "prints the answer list of several datasets", answers_main},
     {NULL, NULL, NULL},
 };
 

@@ -54,3 +54,24 @@ void text_escape(struct buffer *out, const char *text, size_t size) {
         for (size_t i = 0; i < length; i++) buffer_format(out, "\\x%02x", (unsigned char)text[at + i]);
     }
 }
+
+static int hex_digit(char digit) {
+    return digit >= '0' && digit <= '9' ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+// The byte of \xNN at the text's begin, -1: it begins with something else.
+static int escaped_byte(const char *text, size_t size) {
+    if (size < 4 || text[0] != '\\' || text[1] != 'x') return -1;
+    const int high = hex_digit(text[2]), low = hex_digit(text[3]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+void text_unescape(struct buffer *out, const char *escaped, size_t size) {
+    buffer_append(out, "", 0);
+    for (size_t at = 0; at < size;) {
+        const int byte = escaped_byte(escaped + at, size - at);
+        const char plain = byte < 0 ? escaped[at] : (char)byte;
+        buffer_append(out, &plain, 1);
+        at += byte < 0 ? 1 : 4;
+    }
+}

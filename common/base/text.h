@@ -34,3 +34,4 @@ size_t text_clean_here(char *text, size_t size); // the same in place, without a
 // Appends a name of others on one line, as UTF-8 that tells every name from every other: bytes of characters that act
 // and bytes that are not UTF-8 become \xNN, in lower-case hex digits, and a backslash that stands before an x \x5c.
 void text_escape(struct buffer *out, const char *name, size_t size);
+void text_unescape(struct buffer *out, const char *escaped, size_t size); // the name that it was

@@ -44,7 +44,6 @@ struct import_sample {
         const uint8_t *bytes; // [height, width, channels]; NULL: the picture is encoded, in `record`
         int width, height, channels;
     } pixels;
-    struct span chosen; // VQA's multiple_choice_answer, which answer lists are made of; empty: there is none
     const char *defect; // why something of it could not be read; NULL if all was
 };
 

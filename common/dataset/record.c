@@ -40,6 +40,7 @@ static const struct field {
     ONE(video, PACK_BIN),
     ONE(question_type, PACK_STR),
     ONE(answer_type, PACK_STR),
+    ONE(answer, PACK_STR),
 #undef ONE
 #undef MANY
 };

@@ -21,13 +21,17 @@ struct record {
     int caption_count, label_count, answer_count;
     struct span question, id;               // question: what a task says of the pictures, a hypothesis or statement too
     struct span question_type, answer_type; // VQA's kinds, by which accuracy is told apart
+    struct span answer;                     // the one that stands for all: VQA's multiple_choice_answer
     int64_t class;
 };
 #define RECORD_EMPTY ((struct record){.class = -1})
 void record_release(struct record *record);
 
+// What "format" is in the json of a record that was written into a tar.
+#define RECORD_JSON_FORMAT "cocaflow record"
+
 // The fields by name, in the order they are encoded, and the set of those that a record has: bit i is field i.
-#define RECORD_FIELDS 11
+#define RECORD_FIELDS 12
 const char *record_field_name(int field);
 unsigned record_fields(const struct record *record);
 

@@ -1,94 +1,76 @@
-// Others' lists have the order of a hash table, so their class numbers mean nothing without the list. Ours is kept with
-// the dataset, and has one order: of what the questions say. Samples are counted as they are read, those whose picture
-// is missing too, so that the list is that of the questions and not of the pictures that are there.
-#include "answers.h"
+// coca-pack answers: the answer list of several datasets together. A model is trained on VQA's training and validation
+// sets, and its 3,129 answers are those of 9 questions of both: an answer of 5 here and 4 there is in neither list
+// alone. Pictures are not looked at, so their pages of the files are mostly never read.
+#include <stdio.h>
 
-#include <stdlib.h>
-#include <string.h>
-
+#include "answer_list.h"
 #include "base/fail.h"
-#include "base/file.h"
-#include "measure/vqa_text.h"
+#include "commands.h"
+#include "records.h"
+#include "stage/option_rows.h"
 
-static uint32_t number_of(struct numbering *names, struct span answer) {
-    struct buffer text = {0};
-    vqa_answer(&text, answer);
-    const uint32_t number = text.size ? numbering_add(names, text.bytes, text.size) : 0;
-    buffer_release(&text);
-    return number;
-}
+static const char manual[] =
+    "Prints the answers of the questions of all the datasets DIR together, normalised as the evaluation does and without\n"
+    "commas, a line each: what `pack` writes as answers.txt of one, and --head-labels takes. The most frequent is first,\n"
+    "of equals by bytes. A question counts once: by its record's answer (VQA's multiple_choice_answer), else by the most\n"
+    "frequent of its answers. Of a set that was split by --hold-out give both parts.\n"
+    "\n"
+    "Examples:\n"
+    "  coca-pack answers data/vqa-train data/vqa-val >answers.txt\n"
+    "\n" PACK_MANUAL_EXIT;
 
-// The number of the answer that most annotators gave; 0: there is none.
-static uint32_t most_frequent(struct numbering *names, const struct record *record) {
-    uint32_t *number = xcalloc((size_t)record->answer_count + 1, sizeof *number), best = 0;
-    int most = 0;
-    for (int i = 0; i < record->answer_count; i++) number[i] = number_of(names, record->answers[i]);
-    for (int i = 0; i < record->answer_count; i++) {
-        int count = 0;
-        for (int k = 0; k < record->answer_count; k++) count += number[i] && number[k] == number[i];
-        if (count > most) most = count, best = number[i];
-    }
-    free(number);
-    return best;
-}
-
-void answers_add(struct answers *answers, const struct import_sample *sample) {
-    const size_t before = answers->names.count;
-    const uint32_t number = sample->chosen.size ? number_of(&answers->names, sample->chosen)
-                                                : most_frequent(&answers->names, &sample->record);
-    if (answers->names.count > before) {
-        answers->count = xrealloc_array(answers->count, answers->names.count, sizeof *answers->count);
-        memset(answers->count + before, 0, (answers->names.count - before) * sizeof *answers->count);
-    }
-    if (number) answers->count[number - 1]++, answers->questions++;
-}
-
-struct listed {
-    struct span text;
-    int64_t count;
+struct answers_job {
+    int64_t min_answers;
+    struct answers answers;
 };
 
-static int by_count(const void *a, const void *b) {
-    const struct listed *x = a, *y = b;
-    const size_t shared = x->text.size < y->text.size ? x->text.size : y->text.size;
-    if (x->count != y->count) return x->count > y->count ? -1 : 1;
-    const int order = memcmp(x->text.bytes, y->text.bytes, shared);
-    return order ? order : x->text.size < y->text.size ? -1 : 1;
+#define FIELD(member) offsetof(struct answers_job, member)
+static const struct option rows[] = {
+    INT("min-answers", min_answers, "QUESTIONS", ANSWERS_LEAST, 1, 1e9, "list the answers of so many", 0),
+};
+
+static int add(int64_t index, const struct record *record, void *context) {
+    (void)index;
+    answers_add(context, record);
+    return 0;
 }
 
-static size_t list(struct listed *listed, const struct answers *answers, int64_t least) {
-    size_t kept = 0;
-    const size_t *end = answers->names.end;
-    for (size_t i = 0; i < answers->names.count; i++)
-        if (answers->count[i] >= least)
-            listed[kept++] =
-                (struct listed){{answers->names.bytes.bytes + end[i], end[i + 1] - end[i]}, answers->count[i]};
-    if (kept) qsort(listed, kept, sizeof *listed, by_count);
-    return kept;
+static int add_dataset(struct answers *answers, const char *directory) {
+    struct store *store;
+    int status = store_open(&store, directory);
+    if (!status) status = records_each(store, 0, 0, add, answers);
+    store_close(&store);
+    return status;
 }
 
-int answers_write(const struct answers *answers, int64_t least, const char *path) {
-    struct listed *listed = xcalloc(answers->names.count + 1, sizeof *listed);
-    const size_t count = list(listed, answers, least);
+static int print(const struct answers_job *job) {
     struct buffer text = {0};
-    int64_t covered = 0;
-    for (size_t i = 0; i < count; i++) {
-        buffer_append(&text, listed[i].text.bytes, listed[i].text.size);
-        buffer_text(&text, "\n");
-        covered += listed[i].count;
-    }
-    free(listed);
-    if (!count)
-        warn("no answer is that of %lld questions: no answers.txt is written; give --min-answers 1", (long long)least);
-    else
-        note("%s: %zu answers, those of %lld of %lld questions", path_base(path), count, (long long)covered,
-             (long long)answers->questions);
-    int status = count ? file_write(path, text.bytes, text.size) : 0;
+    answers_lines(&text, &job->answers, job->min_answers, "list");
+    if (text.size) fwrite(text.bytes, 1, text.size, stdout);
+    int status = text.size ? 0 : -EXIT_DATA;
     buffer_release(&text);
     return status;
 }
 
-void answers_release(struct answers *answers) {
-    numbering_release(&answers->names);
-    free(answers->count);
+static int run(void *context, const struct strings *operands) {
+    struct answers_job *job = context;
+    int status = operands->count ? 0 : error(EXIT_USAGE, "which datasets? Give their directories");
+    for (size_t i = 0; i < operands->count && !status; i++) status = add_dataset(&job->answers, operands->item[i]);
+    if (!status) status = print(job);
+    answers_release(&job->answers);
+    return status;
+}
+
+int answers_main(const struct command *command, int argc, char **argv) {
+    struct answers_job job = {.min_answers = 0};
+    struct option_table own = OPTION_TABLE(rows, &job);
+    struct option_table *const tables[] = {&own, NULL};
+    const struct tool tool = {.name = "coca-pack answers",
+                              .summary = command->summary,
+                              .manual = manual,
+                              .tables = tables,
+                              .operands = "DIR...",
+                              .context = &job,
+                              .run = run};
+    return tool_main(&tool, argc, argv);
 }

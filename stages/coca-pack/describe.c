@@ -50,10 +50,6 @@ static json_t *describe_video(struct span bytes) {
     return json;
 }
 
-static void set_texts(json_t *json, const char *key, const struct span *texts, int count) {
-    if (count) json_object_set_new(json, key, texts_json(texts, count));
-}
-
 // Only what the record has: a missing key is a missing field.
 json_t *describe_record(const struct record *record) {
     json_t *json = json_object();
@@ -61,12 +57,7 @@ json_t *describe_record(const struct record *record) {
     if (record->image.size) json_object_set_new(json, "image", describe_picture(record->image));
     if (record->image_count) json_object_set_new(json, "images", describe_pictures(record));
     if (record->video.size) json_object_set_new(json, "video", describe_video(record->video));
-    set_texts(json, "captions", record->captions, record->caption_count);
-    set_texts(json, "labels", record->labels, record->label_count);
     if (record->class >= 0) json_object_set_new(json, "class", json_integer(record->class));
-    if (record->question.size) json_object_set_new(json, "question", text_json(record->question));
-    set_texts(json, "answers", record->answers, record->answer_count);
-    if (record->question_type.size) json_object_set_new(json, "question_type", text_json(record->question_type));
-    if (record->answer_type.size) json_object_set_new(json, "answer_type", text_json(record->answer_type));
+    record_texts_json(json, record);
     return json;
 }

@@ -1,6 +1,7 @@
 // coca-pack export: a dataset as a tar that webdataset, open_clip and `pack --from tar` read. Members of a sample must
 // be adjacent and have one key, so they are named by the record's number, which no id can spoil. What a tar has no
-// member for (labels, question, answers, the id) goes into json. Pictures travel byte for byte.
+// member for (labels, question, answers, the id) goes into json, whose mark tells `pack` that the members are a record
+// (dataset/import/tar_record.c). Pictures travel byte for byte.
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -20,10 +21,10 @@
 
 static const char manual[] =
     "Writes the dataset DIR as a tar of adjacent members NUMBER.SUFFIX: the picture as packed (jpg, png or webp;\n"
-    "0.jpg, 1.jpg, … of a record with several), txt (captions, one per line), cls (the class), and json (all\n"
-    "texts: id, captions, labels, question, answers and the kinds of both), and the video (mp4, webm or avi, by its\n"
-    "bytes), each where a record has it. `coca-pack pack --from tar`\n"
-    "reads it back; of several pictures it takes one, which --image-key names: 0.jpg, say.\n"
+    "0.jpg, 1.jpg, … of a record with several), the video (mp4, webm or avi, by its bytes), txt (captions, one per\n"
+    "line), cls (the class), each where a record has it, and json (all texts: id, captions, labels, question, answers,\n"
+    "answer, and the kinds of both). `coca-pack pack --from tar` makes the same records of it, with the same\n"
+    "fingerprint where the shards are the same. Lists beside the records (classnames.txt, answers.txt) do not travel.\n"
     "\n"
     "Examples:\n"
     "  coca-pack export data/mine --tar mine.tar\n"
@@ -95,7 +96,7 @@ static int write_video(const struct tar *tar, int64_t index, const struct record
     return write_member(tar, index, video_container_name(video_container_of(video.bytes, video.size)), video);
 }
 
-// tar.c reads each line of a text member as a caption, so captions that hold line ends come back as several.
+// Each line of a text member is a caption to others; captions that hold line ends are whole in the json alone.
 static int write_captions(const struct tar *tar, int64_t index, const struct record *record) {
     struct buffer text = {0};
     for (int i = 0; i < record->caption_count; i++) {
@@ -114,18 +115,13 @@ static int write_class(const struct tar *tar, int64_t index, const struct record
     return write_member(tar, index, "cls", (struct span){text, (size_t)size});
 }
 
+// A json is written of every record, as it says that the members are one.
 static int write_json(const struct tar *tar, int64_t index, const struct record *record) {
-    json_t *json = json_object();
+    json_t *json = json_pack("{s:s}", "format", RECORD_JSON_FORMAT);
     if (record->id.size) json_object_set_new(json, "id", text_json(record->id));
-    if (record->caption_count)
-        json_object_set_new(json, "captions", texts_json(record->captions, record->caption_count));
-    if (record->label_count) json_object_set_new(json, "labels", texts_json(record->labels, record->label_count));
-    if (record->question.size) json_object_set_new(json, "question", text_json(record->question));
-    if (record->answer_count) json_object_set_new(json, "answers", texts_json(record->answers, record->answer_count));
-    if (record->question_type.size) json_object_set_new(json, "question_type", text_json(record->question_type));
-    if (record->answer_type.size) json_object_set_new(json, "answer_type", text_json(record->answer_type));
+    record_texts_json(json, record);
     char *text = json_dumps(json, JSON_COMPACT);
-    int status = json_object_size(json) ? write_member(tar, index, "json", (struct span){text, strlen(text)}) : 0;
+    int status = write_member(tar, index, "json", (struct span){text, strlen(text)});
     free(text);
     json_decref(json);
     return status;

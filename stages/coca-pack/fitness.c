@@ -57,6 +57,17 @@ static void fit_question(struct job *job) {
     }
 }
 
+// What an answer list counts; the question stays without it.
+static void fit_answer(struct job *job) {
+    struct span *answer = &job->record.answer;
+    if (!answer->size) return;
+    *answer = trimmed(*answer);
+    const enum drop drop = judge_text(*answer);
+    if (!drop) return;
+    job_drop_text(job, (struct text_drop){"answer", 0, drop});
+    *answer = (struct span){0};
+}
+
 // A sample whose texts were all left out is left out for the first one's reason. A class is a text too: with it the
 // sample stays, whatever its captions are.
 static void fit_all_texts(struct job *job) {
@@ -66,6 +77,7 @@ static void fit_all_texts(struct job *job) {
     fit_texts(job, "labels", record->labels, &record->label_count);
     fit_texts(job, "answers", record->answers, &record->answer_count);
     fit_question(job);
+    fit_answer(job);
     if (!job->drop && !has_text(record)) job_drop(job, job->text_drop[0].drop, "");
 }
 

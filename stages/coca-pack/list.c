@@ -9,8 +9,9 @@
 
 static const char manual[] =
     "Prints a line for each record of the dataset DIR: its number, id, bytes of its picture, class, label names and\n"
-    "captions, separated by tabs; several names or captions by \" | \". Tabs, line ends and other control characters in\n"
-    "texts become blanks.\n"
+    "captions, separated by tabs; several names or captions by \" | \". A dataset of questions has two columns more, the\n"
+    "question and its answers, and one of statements or hypotheses the first of them. Tabs, line ends and other control\n"
+    "characters in texts become blanks.\n"
     "\n"
     "Examples:\n"
     "  coca-pack list data/mine --limit 10\n"
@@ -51,8 +52,16 @@ static int print_captions(int64_t index, const struct record *record, void *cont
     return 0;
 }
 
+// The columns that only some datasets have come last, so that the others stay where scripts look for them.
+static void print_task(const struct store *store, const struct record *record) {
+    const bool has_answers = store_has(store, "answers");
+    if (has_answers || store_has(store, "question")) putchar('\t');
+    print_text(record->question);
+    if (has_answers) putchar('\t');
+    print_texts(record->answers, record->answer_count, " | ");
+}
+
 static int print_record(int64_t index, const struct record *record, void *context) {
-    (void)context;
     printf("%lld\t", (long long)index);
     print_text(record->id);
     printf("\t%zu\t", record->image.size);
@@ -61,6 +70,7 @@ static int print_record(int64_t index, const struct record *record, void *contex
     print_texts(record->labels, record->label_count, " | ");
     putchar('\t');
     print_texts(record->captions, record->caption_count, " | ");
+    print_task(context, record);
     putchar('\n');
     return 0;
 }
@@ -70,7 +80,7 @@ static int run(void *context, const struct strings *operands) {
     struct store *store;
     int status = records_open(&store, operands);
     if (!status)
-        status = records_each(store, list->first, list->limit, list->captions ? print_captions : print_record, NULL);
+        status = records_each(store, list->first, list->limit, list->captions ? print_captions : print_record, store);
     store_close(&store);
     return status;
 }

@@ -1,7 +1,9 @@
 // Files beside the records of a dataset that say what its numbers mean.
 #pragma once
 
-#include "answers.h"
+#include <stdbool.h>
+
+#include "answer_list.h"
 
 struct lists {
     bool is_benchmark, is_dataset;     // the paths are a tar root of CLIP_benchmark, or datasets

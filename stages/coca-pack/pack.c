@@ -86,7 +86,7 @@ static const struct option rows[] = {
          "vqa: the answers, a file for each PATH joined by \"::\"; msrvtt: the JSON of captions", 0),
     TEXT("image-pattern", image_pattern, "NAME", NULL,
          "vqa: a picture's path, with image_id for its %d or %012d; else COCO_SPLIT_%012d.jpg", 0),
-    INT("min-answers", min_answers, "QUESTIONS", "9", 1, 1e9,
+    INT("min-answers", min_answers, "QUESTIONS", ANSWERS_LEAST, 1, 1e9,
         "answers.txt, the list of a model's answers, has those of so many questions", 0),
     TEXT("split", split, "NAME", NULL, "kinetics, msrvtt: only samples of this split", 0),
     HEADING("Folders as classes"),
@@ -138,7 +138,7 @@ static int take_sample(void *context, const struct import_sample *sample) {
     if (caught) return stopped();
     struct job *job = pipeline_next(packing->pipeline);
     if (!job) return pipeline_drain(packing->pipeline);
-    answers_add(&packing->answers, sample);
+    answers_add(&packing->answers, &sample->record);
     job_fill(job, packing->samples++, sample);
     pipeline_put(packing->pipeline);
     return packing->samples == packing->pack->limit ? LIMIT_REACHED : 0;

@@ -19,10 +19,28 @@ json_t *text_json(struct span text) {
     return spelled(text, utf8_repair);
 }
 
-json_t *texts_json(const struct span *texts, int count) {
+static json_t *texts_json(const struct span *texts, int count) {
     json_t *array = json_array();
     for (int i = 0; i < count; i++) json_array_append_new(array, text_json(texts[i]));
     return array;
+}
+
+static void set_text(json_t *json, const char *key, struct span text) {
+    if (text.size) json_object_set_new(json, key, text_json(text));
+}
+
+static void set_texts(json_t *json, const char *key, const struct span *texts, int count) {
+    if (count) json_object_set_new(json, key, texts_json(texts, count));
+}
+
+void record_texts_json(json_t *json, const struct record *record) {
+    set_texts(json, "captions", record->captions, record->caption_count);
+    set_texts(json, "labels", record->labels, record->label_count);
+    set_text(json, "question", record->question);
+    set_texts(json, "answers", record->answers, record->answer_count);
+    set_text(json, "answer", record->answer);
+    set_text(json, "question_type", record->question_type);
+    set_text(json, "answer_type", record->answer_type);
 }
 
 json_t *name_json(struct span name) {

@@ -376,7 +376,7 @@ stand_in() {
 }
 
 @test "pack: every command has a page, and a pipe that closes early is a clean end" {
-    for command in pack formats list show extract verify export; do
+    for command in pack formats list show extract verify export answers; do
         coca-pack --help | grep -q "^  $command "
         coca-pack $command --help | grep -q "^Usage: coca-pack $command"
     done

@@ -356,3 +356,125 @@ framed() {
     coca-score metrics --references nocaps.json --results said.json --domains 2>/dev/null >scores.json
     jq -e '(.["in-domain"].Bleu_1 // ."in-domain" | . != null) and (keys | contains(["in-domain", "out-domain"]))' scores.json
 }
+
+# comes_back SET [OPTION ...]: goes out as a tar and comes back equal, whatever order its members are in.
+comes_back() {
+    local fingerprint way
+    rm -rf tar.members tar.*.set
+    fingerprint=$(coca-pack show "$1" | jq .fingerprint)
+    mkdir tar.members
+    coca-pack export "$1" --tar - | tee tar.tar | tar x -C tar.members
+    tar cf tar.sorted.tar --sort=name -C tar.members .
+    for way in tar.tar tar.sorted.tar; do
+        coca-pack pack --from tar $way --no-verify "${@:2}" --to $way.set
+        [ "$(coca-pack show $way.set | jq .fingerprint)" = "$fingerprint" ]
+    done
+}
+
+@test "a tar: a dataset of each task goes out and comes back with the same fingerprint" {
+    vqa_set
+    coca-pack pack --from vqa questions.json --annotations annotations.json --min-answers 1 --to vqa
+    [ "$(record vqa 1 .answer)" = '"two"' ]
+    comes_back vqa --min-answers 1
+    cmp vqa/answers.txt tar.tar.set/answers.txt
+    coca-pack verify tar.tar.set
+    jq -n '[range(2) | {images: ["0\(.).png", "02.png"], sentence: "Both.", label: "False"}]' >pairs.json
+    coca-pack pack --from lavis pairs.json --images-root pictures --to pairs
+    comes_back pairs
+    comes_back pairs --class-names pairs/classnames.txt
+    jq -n '[{image: "00.png", sentence: "A dog.", label: "entailment"}]' >ve.json
+    coca-pack pack --from lavis ve.json --images-root pictures --to ve
+    comes_back ve
+    jq -c -n '{filepath: "00.png", title: ["two\nlines", "one"]}, {filepath: "01.png", title: "a \\x5c b"}' >list.jsonl
+    coca-pack pack --from jsonl list.jsonl --images-root pictures --to captions
+    [ "$(record captions 0 .captions[0])" = '"two\nlines"' ]
+    comes_back captions
+    tiny_idx 3
+    coca-pack pack --from idx pictures-idx3-ubyte --labels labels-idx1-ubyte --to idx
+    comes_back idx
+}
+
+@test "a tar: videos, one beside a picture, several pictures of unlike kinds, names of any bytes come back" {
+    tiny_pictures pictures 2
+    mkdir clips
+    printf '\0\0\0\030ftypisom\0\0\0\0isommp41' >clips/a.mp4
+    echo "no container" >$'clips/b\xe9\\x41.mp4'
+    for name in clips/*; do echo "a clip" >"${name%.*}.txt"; done
+    coca-pack pack --from folder clips --no-verify --to clips.set
+    [ "$(record clips.set 0 .video.container)" = '"mp4"' ]
+    comes_back clips.set
+    coca-pack export clips.set --tar - --limit 1 | tar x
+    cp pictures/00.png 000000000.png
+    tar cf both.tar 000000000.*
+    coca-pack pack --from tar both.tar --no-verify --to both
+    [ "$(record both 0 '[.image.format, .video.container, .id]')" = '["png","mp4","a"]' ]
+    comes_back both
+    cp pictures/00.png 000000000.0.png
+    cp pictures/01.png 000000000.11.png
+    tar cf holes.tar 000000000.*
+    run coca-pack pack --from tar holes.tar --no-verify --to holes
+    [ "$status" -eq 3 ]
+    [[ $output == *"it has 12 pictures, of which picture 1 is missing or too large"* ]]
+    seq 1 10 | while read -r i; do cp pictures/01.png 000000000.$i.png; done
+    cp pictures/00.png 000000000.2.png
+    tar cf many.tar 000000000.*
+    coca-pack pack --from tar many.tar --no-verify --to many
+    for i in 0:00 1:01 2:00 10:01; do coca-pack extract many 0 --picture ${i%:*} | cmp - pictures/${i#*:}.png; done
+    comes_back many
+}
+
+@test "a tar of others stays what it was: one picture or video, its own id, its json unread, keys that are asked for" {
+    tiny_pictures pictures 2
+    mkdir others
+    cp pictures/00.png others/7.png
+    printf '\0\0\0\030ftypisom\0\0\0\0isommp41' | tee others/7.mp4 >others/8.mp4
+    echo "a text" | tee others/7.txt >others/8.txt
+    cp pictures/01.png others/7.0.png
+    echo '{"id": "x", "captions": ["y"], "question": "z", "format": "another"}' | tee others/7.json >others/8.json
+    tar cf others.tar --sort=name -C others .
+    coca-pack pack --from tar others.tar --no-verify --to set
+    [ "$(record set 0 '[.id, .image.format, .video, .images, .captions, .question]')" = '["./7","png",null,null,["a text"],null]' ]
+    [ "$(record set 1 '[.video.container, .image]')" = '["mp4",null]' ]
+    jq -n '[{images: ["00.png", "01.png"], sentence: "Both.", label: "False"}]' >pairs.json
+    coca-pack pack --from lavis pairs.json --images-root pictures --to pairs
+    coca-pack export pairs --tar pairs.tar
+    coca-pack pack --from tar pairs.tar --image-key 1.png --to one
+    coca-pack extract one 0 | cmp - pictures/01.png
+    [ "$(record one 0 '[.images, .question]')" = '[null,"Both."]' ]
+}
+
+@test "list: the question and its answers in columns behind the others, where the dataset has them" {
+    vqa_set
+    coca-pack pack --from vqa questions.json --annotations annotations.json --min-answers 1 --to set
+    [ "$(coca-pack list set --limit 1 | cut -f7-)" = $'Is it red?\tYes | Yes | Yes | Yes | Yes | Yes | Yes | Yes | Yes | Yes' ]
+    coca-pack pack --from vqa questions.json --to test
+    [ "$(coca-pack list test | sed -n 2p | cut -f7-)" = "How many?" ]
+    [ "$(coca-pack list test | awk -F'\t' '{print NF}' | sort -u)" = 7 ]
+    rm -r pictures tiny-pictures.set
+    tiny_captioned captions 2
+    [ "$(coca-pack list captions | awk -F'\t' '{print NF}' | sort -u)" = 6 ]
+}
+
+@test "answers: the list of several datasets counts the questions of all, by the answer that stands for all" {
+    vqa_set
+    jq '.questions |= map(.question_id += 1)' questions.json >val.json
+    jq '.annotations |= map(.question_id += 1)' annotations.json >val.answers
+    coca-pack pack --from vqa questions.json --annotations annotations.json --min-answers 1 --to train
+    coca-pack pack --from vqa val.json --annotations val.answers --limit 2 --min-answers 1 --to val
+    coca-pack answers train val --min-answers 2 >both.txt
+    printf '%s\n' 2 yes | cmp - both.txt
+    coca-pack answers train val --min-answers 1 >all.txt
+    coca-pack pack --from vqa questions.json::val.json --annotations annotations.json::val.answers --limit 5 --min-answers 1 --to joined
+    cmp all.txt joined/answers.txt
+    coca-pack pack --from dataset train val --min-answers 1 --to again
+    cmp all.txt again/answers.txt
+    run coca-pack answers train
+    [ "$status" -eq 3 ]
+    [[ $output == *"no answer is that of 9 questions"* ]]
+    run coca-pack answers
+    [ "$status" -eq 2 ]
+    jq '.annotations[0].answers |= map(.answer = "tie \(.answer_id % 2)") | .annotations[0].multiple_choice_answer = "tie 0"' \
+        annotations.json >tie.json
+    coca-pack pack --from vqa questions.json --annotations tie.json --min-answers 1 --to tie
+    coca-pack answers tie --min-answers 1 | grep -qx 'tie 0'
+}

@@ -33,9 +33,19 @@ static void texts_add(struct texts *texts, const void *text, size_t size) {
     texts->item[texts->count++] = (struct span){copy_of(text, size), size};
 }
 
-static void texts_clear(struct texts *texts) {
+void texts_clear(struct texts *texts) {
     for (int i = 0; i < texts->count; i++) free((void *)texts->item[i].bytes);
     texts->count = 0;
+}
+
+void texts_put(struct texts *texts, int place, const void *text, size_t size) {
+    while (texts->count <= place) {
+        texts_add(texts, "", 0);
+        free((void *)texts->item[texts->count - 1].bytes);
+        texts->item[texts->count - 1] = (struct span){0};
+    }
+    free((void *)texts->item[place].bytes);
+    texts->item[place] = (struct span){copy_of(text, size), size};
 }
 
 void draft_clear(struct draft *draft) {
@@ -43,11 +53,11 @@ void draft_clear(struct draft *draft) {
     buffer_clear(&draft->id);
     buffer_clear(&draft->path);
     buffer_clear(&draft->picture);
-    buffer_clear(&draft->video);
+    buffer_release(&draft->video); // one that is empty is told from none by its address
     buffer_clear(&draft->question);
     buffer_clear(&draft->question_type);
     buffer_clear(&draft->answer_type);
-    buffer_clear(&draft->chosen);
+    buffer_clear(&draft->answer);
     texts_clear(&draft->captions);
     texts_clear(&draft->labels);
     texts_clear(&draft->answers);
@@ -64,11 +74,10 @@ void draft_release(struct draft *draft) {
     buffer_release(&draft->id);
     buffer_release(&draft->path);
     buffer_release(&draft->picture);
-    buffer_release(&draft->video);
     buffer_release(&draft->question);
     buffer_release(&draft->question_type);
     buffer_release(&draft->answer_type);
-    buffer_release(&draft->chosen);
+    buffer_release(&draft->answer);
     free(draft->captions.item);
     free(draft->labels.item);
     free(draft->answers.item);
@@ -94,16 +103,14 @@ struct record draft_record(const struct draft *draft) {
                            .question = span_of(&draft->question),
                            .question_type = span_of(&draft->question_type),
                            .answer_type = span_of(&draft->answer_type),
+                           .answer = span_of(&draft->answer),
                            .class = draft->class,
                            .id = span_of(&draft->id)};
 }
 
 // Everything is lent for the call: the draft is used again for the next sample.
 int draft_give(const struct draft *draft, struct importer *importer) {
-    struct import_sample sample = {.name = draft->name.bytes,
-                                   .defect = draft->defect,
-                                   .record = draft_record(draft),
-                                   .chosen = span_of(&draft->chosen)};
+    struct import_sample sample = {.name = draft->name.bytes, .defect = draft->defect, .record = draft_record(draft)};
     struct buffer id = {0};
     text_escape(&id, draft->id.bytes, draft->id.size);
     sample.record.id = span_of(&id);

@@ -16,11 +16,14 @@ struct draft {
     int picture_key; // place in the importer's list of the key that gave the picture, −1: none did
     struct texts captions, labels, answers;
     struct texts pictures; // of a sample with several
-    struct buffer video, question, question_type, answer_type;
-    struct buffer chosen; // import_sample's
+    struct buffer video, question, question_type, answer_type, answer;
     int64_t class;
     char *defect; // the first one
 };
+
+void texts_clear(struct texts *texts);
+// Copies a text to its place, which may be beyond the end: places between are empty, without an address.
+void texts_put(struct texts *texts, int place, const void *text, size_t size);
 
 void draft_clear(struct draft *draft);
 void draft_release(struct draft *draft);

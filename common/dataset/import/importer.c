@@ -64,14 +64,19 @@ const struct strings *importer_class_names(const struct importer *importer) {
     return importer->classes.count ? &importer->classes : NULL;
 }
 
+static bool is_text(struct span span, const char *text) {
+    return span.size == strlen(text) && !memcmp(span.bytes, text, span.size);
+}
+
 // Puts the name of the sample's class before its labels, into `labels`, which the caller frees: so a classification set
-// gets texts, which prompts are made of in training.
+// gets texts, which prompts are made of in training. A record that was packed before has it there already.
 static const char *add_class_name(const struct importer *importer, struct record *record, struct span **labels) {
     *labels = NULL;
     const struct strings *names = importer_class_names(importer);
     if (!names || record->class < 0) return NULL;
     if (record->class >= (int64_t)names->count) return "its class is beyond the list of class names";
     const char *name = names->item[record->class];
+    if (record->label_count && is_text(record->labels[0], name)) return NULL;
     *labels = xcalloc((size_t)record->label_count + 1, sizeof **labels);
     (*labels)[0] = (struct span){name, strlen(name)};
     if (record->label_count) memcpy(*labels + 1, record->labels, (size_t)record->label_count * sizeof **labels);

@@ -13,6 +13,7 @@
 #include "dataset/import/draft.h"
 #include "dataset/import/fields.h"
 #include "dataset/import/formats.h"
+#include "dataset/import/tar_record.h"
 
 #define TEXT_BYTES_LIMIT (16u << 20)
 #define BLOCK_BYTES (256 << 10)
@@ -25,6 +26,7 @@ struct shard {
     struct buffer bytes;       // of a text member
     struct strings suffixes;   // of the sample's members so far
     struct draft draft;        // of the same; its id is their key
+    struct tar_record own;     // of the same
     bool is_open;              // the draft has a member
 };
 
@@ -51,9 +53,8 @@ static void split_name(struct shard *shard, const char *name, const char *base) 
     text_lower(&shard->suffix, suffix, strlen(suffix));
 }
 
-// Replaces `bytes` by the member's content, whose claimed size is not believed. A member over the limit is a defect;
-// `option` says in brackets what sets it, or nothing.
-static int read_member(struct shard *shard, struct buffer *bytes, size_t limit, const char *option) {
+// Replaces `bytes` by the member's content, whose claimed size is not believed; of a member over the limit by nothing.
+static int read_member(struct shard *shard, struct buffer *bytes, size_t limit, bool *is_large) {
     la_ssize_t count;
     buffer_clear(bytes);
     do {
@@ -63,11 +64,14 @@ static int read_member(struct shard *shard, struct buffer *bytes, size_t limit, 
         bytes->size += (size_t)count;
     } while (count && bytes->size <= limit);
     bytes->bytes[bytes->size] = 0;
-    if (bytes->size > limit) {
-        draft_defect(&shard->draft, "its %s has more than %zu bytes%s", shard->suffix.bytes, limit, option);
-        buffer_clear(bytes);
-    }
+    *is_large = bytes->size > limit;
+    if (*is_large) buffer_clear(bytes);
     return 0;
+}
+
+// `option` says in brackets what sets the limit, or nothing.
+static void defect_large(struct shard *shard, size_t limit, const char *option) {
+    draft_defect(&shard->draft, "its %s has more than %zu bytes%s", shard->suffix.bytes, limit, option);
 }
 
 // A sample may have several pictures under different suffixes: the one that the key list names first is taken,
@@ -76,7 +80,26 @@ static int take_picture(struct shard *shard, int place) {
     struct draft *draft = &shard->draft;
     if (draft->picture_key >= 0 && draft->picture_key <= place) return 0;
     draft->picture_key = place;
-    return read_member(shard, &draft->picture, importer_picture_limit(shard->importer), " (--max-picture-bytes)");
+    const size_t limit = importer_picture_limit(shard->importer);
+    bool is_large = false;
+    int status = read_member(shard, &draft->picture, limit, &is_large);
+    if (is_large) defect_large(shard, limit, " (--max-picture-bytes)");
+    return status;
+}
+
+// The same of videos, apart from pictures: a record may have both.
+static int take_video(struct shard *shard, int place) {
+    struct tar_record *own = &shard->own;
+    if (own->video_key >= 0 && own->video_key <= place) return 0;
+    own->video_key = place;
+    return read_member(shard, &own->video, importer_picture_limit(shard->importer), &own->is_large);
+}
+
+static int take_numbered(struct shard *shard, int number) {
+    bool is_large;
+    int status = read_member(shard, &shard->bytes, importer_picture_limit(shard->importer), &is_large);
+    if (!status && !is_large) texts_put(&shard->draft.pictures, number, shard->bytes.bytes, shard->bytes.size);
+    return status;
 }
 
 static void take_json(struct shard *shard) {
@@ -93,20 +116,24 @@ static bool is_wanted(const struct shard *shard, const struct strings *keys) {
     return importer_key(keys, shard->suffix.bytes, shard->suffix.size) >= 0;
 }
 
-// A member may serve several lists, as captions and as labels. Of several class members the first counts.
+// A member may serve several lists, as captions and as labels. Of several class members the first counts. A json is
+// kept, as the sample may be a record.
 static int take_text(struct shard *shard) {
     struct importer *importer = shard->importer;
     const struct import_options *options = importer->options;
-    const bool is_json = options->json_text_key && !strcmp(shard->suffix.bytes, "json");
+    const bool is_json = !strcmp(shard->suffix.bytes, "json"), is_captions = is_json && options->json_text_key;
     const bool is_caption = !options->json_text_key && is_wanted(shard, &importer->caption_keys);
     const bool is_label = is_wanted(shard, &importer->label_keys), is_class = is_wanted(shard, &importer->class_keys);
-    if (!is_json && !is_caption && !is_label && !is_class) return 0;
+    const bool is_used = is_captions || is_caption || is_label || is_class;
     struct draft *draft = &shard->draft;
-    int status = read_member(shard, &shard->bytes, TEXT_BYTES_LIMIT, "");
-    if (status) return status;
+    bool is_large = false;
+    int status = is_used || is_json ? read_member(shard, &shard->bytes, TEXT_BYTES_LIMIT, &is_large) : 0;
+    if (status || (!is_used && !is_json)) return status;
+    if (is_large && is_used) defect_large(shard, TEXT_BYTES_LIMIT, "");
     const char *text = shard->bytes.bytes;
     const size_t size = shard->bytes.size;
-    if (is_json) take_json(shard);
+    if (is_json) buffer_append(&shard->own.json, text, size);
+    if (is_captions) take_json(shard);
     if (is_caption) draft_lines(&draft->captions, text, size, options->first_line);
     if (is_label) draft_lines(&draft->labels, text, size, options->first_line);
     if (is_class && draft->class < 0) draft_class(draft, text, size);
@@ -116,6 +143,7 @@ static int take_text(struct shard *shard) {
 static int close_sample(struct shard *shard) {
     if (!shard->is_open) return 0;
     shard->is_open = false;
+    tar_record_settle(&shard->own, &shard->draft, shard->importer);
     return draft_give(&shard->draft, shard->importer);
 }
 
@@ -126,6 +154,7 @@ static int open_sample(struct shard *shard) {
     if (shard->is_open && draft->id.size == shard->key.size && !strcmp(draft->id.bytes, shard->key.bytes)) return 0;
     int status = close_sample(shard);
     draft_clear(draft);
+    tar_record_clear(&shard->own);
     strings_clear(&shard->suffixes);
     buffer_append(&draft->id, shard->key.bytes, shard->key.size);
     buffer_format(&draft->name, "%s: %s", path_base(shard->path), shard->key.bytes);
@@ -145,6 +174,17 @@ static bool is_first(struct shard *shard) {
     return is_first;
 }
 
+// A suffix that no key names may still be a record's (tar_record.h).
+static int take_part(struct shard *shard) {
+    const struct strings *keys = &shard->importer->image_keys;
+    const int picture = importer_key(keys, shard->suffix.bytes, shard->suffix.size);
+    const int number = tar_record_number(shard->importer, &shard->suffix),
+              place = picture < 0 ? (int)keys->count : picture;
+    if (tar_record_is_video(&shard->suffix)) return take_video(shard, place);
+    if (picture >= 0 || tar_record_is_unknown(&shard->suffix)) return take_picture(shard, place);
+    return number >= 0 ? take_numbered(shard, number) : take_text(shard);
+}
+
 // Names that libarchive cannot bring into the locale's characters it still has as UTF-8.
 static int take_member(struct shard *shard, struct archive_entry *entry) {
     const char *name = archive_entry_pathname(entry);
@@ -155,8 +195,7 @@ static int take_member(struct shard *shard, struct archive_entry *entry) {
     importer_saw(shard->importer, shard->suffix.bytes, shard->suffix.size);
     int status = open_sample(shard);
     if (status || !is_first(shard)) return status;
-    const int picture = importer_key(&shard->importer->image_keys, shard->suffix.bytes, shard->suffix.size);
-    return picture >= 0 ? take_picture(shard, picture) : take_text(shard);
+    return take_part(shard);
 }
 
 static int read_members(struct shard *shard) {
@@ -180,6 +219,7 @@ static int run(struct importer *importer, const char *path) {
     buffer_release(&shard.key);
     buffer_release(&shard.suffix);
     buffer_release(&shard.bytes);
+    tar_record_release(&shard.own);
     draft_release(&shard.draft);
     return status;
 }

@@ -99,7 +99,7 @@ static void add_annotation(struct vqa *vqa) {
     const json_t *annotation = vqa->index.entry[first].object;
     vqa->answered++;
     vqa_kinds(draft, annotation);
-    set_text(&draft->chosen, annotation, "multiple_choice_answer");
+    set_text(&draft->answer, annotation, "multiple_choice_answer");
     vqa_answers(draft, json_object_get(annotation, "answers"));
 }
 

@@ -103,6 +103,10 @@ static void names_are_escaped_apart(void **state) {
         text_escape(&out, row[i].name, strlen(row[i].name));
         assert_string_equal(out.bytes, row[i].escaped);
         assert_true(utf8_valid(out.bytes, out.size));
+        struct buffer name = {0};
+        text_unescape(&name, out.bytes, out.size);
+        assert_string_equal(name.bytes, row[i].name);
+        buffer_release(&name);
         buffer_release(&out);
     }
 }

@@ -43,6 +43,7 @@ static struct record full_record(void) {
                            .video = SPAN("\x1a\x45\xdf\xa3"),
                            .question_type = SPAN("is it"),
                            .answer_type = SPAN("yes/no"),
+                           .answer = SPAN("yes"),
                            .class = 9000000000};
 }
 
@@ -64,6 +65,7 @@ static void test_round_trip(void **state) {
     assert_span(out.video, in.video);
     assert_span(out.question_type, in.question_type);
     assert_span(out.answer_type, in.answer_type);
+    assert_span(out.answer, in.answer);
     assert_int_equal(out.class, in.class);
     assert_int_equal(record_fields(&out), (1u << RECORD_FIELDS) - 1);
     record_release(&out);
