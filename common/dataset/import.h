@@ -27,6 +27,7 @@ struct import_options {
     const char *image_pattern;         // vqa: a picture's name, with image_id for its %d or %012d; NULL: COCO's
     const char *split;                 // kinetics, msrvtt: of these samples only; NULL: of all
     enum folder_class_rule folder_classes; // folder: how a class comes from the folder that a picture is in
+    const char *file_classes;              // folder: file of pictures' classes, which are not their folders' then
     const char *class_map;                 // file of what stands for a folder's or category's name
     const char *kept_classes;              // folder: file of names; pictures of other classes are left out
     struct strings *found_classes;         // gets the names of classes, in their order, if the format knows; NULL: not

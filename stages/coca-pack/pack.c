@@ -36,6 +36,7 @@ static const char manual[] =
     "  coca-pack pack --from clip-benchmark wds/cifar10 --to data/cifar10-test\n"
     "  coca-pack pack --from vqa questions.json --annotations annotations.json --images-root train2014 --to data/vqa\n"
     "  coca-pack pack --from folder imagenet-r --classes synset --class-map synsets.txt --to data/imagenet-r\n"
+    "  coca-pack pack --from folder val --classes synset --file-classes LOC_val_solution.csv --to data/imagenet-val\n"
     "  coca-pack pack --from idx train-images-idx3-ubyte.gz --class-names classes.txt --to data/fashion\n"
     ""
     "\n" PACK_MANUAL_EXIT;
@@ -46,7 +47,7 @@ struct pack {
     char *from, *to, *held_out_to, *class_names;
     char *image_key, *caption_key, *label_key, *class_key, *json_text_key;
     char *labels, *columns, *separator, *images_root;
-    char *annotations, *image_pattern, *split, *class_map, *keep_classes;
+    char *annotations, *image_pattern, *split, *file_classes, *class_map, *keep_classes;
     int caption_lines, classes;
     int64_t min_answers, crop_border;
     int64_t limit, shard_records, hold_out, max_picture_bytes, max_pixels, resize, quality, workers;
@@ -92,6 +93,10 @@ static const struct option rows[] = {
     HEADING("Folders as classes"),
     CHOICE("classes", classes, "none|synset|number|name", "none",
            "folder: a class is a folder, by its place, its number, or its label in --class-map", 0),
+    TEXT(
+        "file-classes", file_classes, "FILE", NULL,
+        "folder: --classes is of these, not of folders: a line with name and class of each picture, or its class alone",
+        0),
     TEXT("class-map", class_map, "FILE", NULL,
          "a line or JSON key for each folder, with its words or label; moments: the categories", 0),
     TEXT("keep-classes", keep_classes, "FILE", NULL,
@@ -170,6 +175,7 @@ static int read_all(struct packing *packing, const struct strings *class_names, 
         .image_pattern = pack->image_pattern,
         .split = pack->split,
         .folder_classes = (enum folder_class_rule)pack->classes,
+        .file_classes = pack->file_classes,
         .class_map = pack->class_map,
         .kept_classes = pack->keep_classes,
         .found_classes = &packing->found_classes,
@@ -268,6 +274,7 @@ static int check(const struct pack *pack) {
     if (!pack->hold_out != !pack->held_out_to) return error(EXIT_USAGE, "--hold-out and --held-out-to need each other");
     if (pack->hold_out == 1) return error(EXIT_USAGE, "--hold-out 1 would hold out everything");
     if (pack->classes && strcmp(pack->from, "folder")) return error(EXIT_USAGE, "--classes is for --from folder");
+    if (pack->file_classes && !pack->classes) return error(EXIT_USAGE, "--file-classes is for --classes");
     if (pack->keep_classes && !pack->classes) return error(EXIT_USAGE, "--keep-classes is for --classes");
     if (pack->quality && !pack->resize) return error(EXIT_USAGE, "--quality is for pictures that --resize shrinks");
     return 0;

@@ -478,3 +478,60 @@ comes_back() {
     coca-pack pack --from vqa questions.json --annotations tie.json --min-answers 1 --to tie
     coca-pack answers tie --min-answers 1 | grep -qx 'tie 0'
 }
+
+@test "classes: of pictures in one folder, by a list of names and synsets, as Kaggle has it" {
+    tiny_pictures pictures 4
+    for i in 0 1 2 3; do mv pictures/0$i.png pictures/ILSVRC2012_val_0000000$i.JPEG; done
+    printf 'ImageId,PredictionString\r\n' >solution.csv
+    printf 'ILSVRC2012_val_0000000%s\r\n' '2,n03 85 1 499 272 n03 1 2 3 4 ' '0,n03 1 2 3 4 ' '1,n01 1 2 3 4 ' >>solution.csv
+    printf 'n01 great white shark\nn02 not here\nn03 sunglasses\n' >words.txt
+    coca-pack pack --from folder pictures --classes synset --file-classes solution.csv --class-map words.txt --to set
+    [ "$(coca-pack list set | cut -f2,4,5 | sed 's/.*val_0*//' | tr '\t\n' '=,')" = "=1=sunglasses,1=0=great white shark,2=1=sunglasses," ]
+    [ "$(tr '\n' , <set/classnames.txt)" = "great white shark,sunglasses," ]
+    [[ $(reasons set) == *'ILSVRC2012_val_00000003.JPEG|unreadable|has no line in the list of classes' ]]
+    sed '1d; s/,/.JPEG\t/' solution.csv >solution.tsv
+    coca-pack pack --from folder pictures --classes synset --file-classes solution.tsv --class-map words.txt --to tabs
+    cmp set/dataset.json tabs/dataset.json
+    echo n03 >kept.txt
+    coca-pack pack --from folder pictures --classes synset --file-classes solution.csv --keep-classes kept.txt --to kept
+    [[ $(reasons kept) == *'its name "n01" is of no class that is wanted'* ]]
+    printf 'one\n' >one.txt
+    run coca-pack pack --from folder pictures --classes synset --file-classes solution.csv --class-names one.txt --to no
+    [ "$status" -eq 3 ]
+    [[ $output == *"solution.csv: its names are 2 classes, and --class-names has 1 names"* ]]
+    run coca-pack pack --from folder pictures --classes number --file-classes solution.csv --to no
+    [ "$status" -eq 3 ]
+    [[ $output == *"solution.csv/n01: its name is no number; --classes synset or name takes such names"* ]]
+    run coca-pack pack --from folder pictures --file-classes solution.csv --to no
+    [ "$status" -eq 2 ]
+    echo 'ILSVRC2012_val_00000001 n02' >>solution.csv
+    run coca-pack pack --from folder pictures --classes synset --file-classes solution.csv --to no
+    [ "$status" -eq 3 ]
+    [[ $output == *"solution.csv: the picture ILSVRC2012_val_00000001 stands in it twice"* ]]
+}
+
+@test "classes: of pictures in one folder, by a list of classes alone, as the devkit has it" {
+    tiny_pictures pictures 3
+    echo no picture >pictures/README
+    printf '490\n1\n490\n' >truth.txt
+    printf '1 n02119789\n2 n0\n490 n01440764\n' >ids.txt
+    coca-pack pack --from folder pictures --classes name --class-map ids.txt --file-classes truth.txt --to set
+    [ "$(classes_of set)" = "00=0=n01440764,01=1=n02119789,02=0=n01440764," ]
+    printf 'tench\nkit fox\n' >names.txt
+    coca-pack pack --from folder pictures --classes name --class-map ids.txt --file-classes truth.txt --class-names names.txt --to named
+    [ "$(classes_of named)" = "00=0=tench,01=1=kit fox,02=0=tench," ]
+    printf '2\n1\n2\n' >numbers.txt
+    coca-pack pack --from folder pictures --classes number --file-classes numbers.txt --to numbers
+    [ "$(classes_of numbers)" = "00=2=,01=1=,02=2=," ]
+    rm pictures/01.png
+    run coca-pack pack --from folder pictures --classes number --file-classes numbers.txt --to no
+    [ "$status" -eq 3 ]
+    [[ $output == *"numbers.txt: has 3 classes without names, and pictures 2 pictures"* ]]
+    printf '00 1\n2\n' >mixed.txt
+    run coca-pack pack --from folder pictures --classes number --file-classes mixed.txt --to no
+    [ "$status" -eq 3 ]
+    [[ $output == *"mixed.txt: line 2: some lines have"* ]]
+    printf '\n' >none.txt
+    run coca-pack pack --from folder pictures --classes number --file-classes none.txt --to no
+    [ "$status" -eq 3 ]
+}

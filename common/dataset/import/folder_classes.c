@@ -16,7 +16,7 @@
 struct making {
     struct importer *importer;
     enum folder_class_rule rule;
-    const char *root;
+    const char *root, *where, *what; // that are its classes: folders of the root, or names in a list
     struct name_map map;
     struct strings kept, names; // names of classes, in their order
     struct folder_classes *classes;
@@ -35,8 +35,7 @@ static void list_folders(struct strings *folders, const char *root, const struct
 static const char *label_of(const struct making *making, const char *folder) {
     const char *label = making->map.key.count ? name_map_find(&making->map, folder) : folder;
     if (!label)
-        error(EXIT_DATA, "%s/%s: %s has no line for this folder", making->root, folder,
-              making->importer->options->class_map);
+        error(EXIT_DATA, "%s/%s: %s has no line for it", making->where, folder, making->importer->options->class_map);
     return label;
 }
 
@@ -72,8 +71,8 @@ static int read_numbers(struct making *making) {
         char *end;
         const long number = strtol(folders->item[i], &end, 10);
         if (*end || !isdigit((unsigned char)*folders->item[i]) || number < 0)
-            return error(EXIT_DATA, "%s/%s: its name is no number; --classes synset or name takes such folders",
-                         making->root, folders->item[i]);
+            return error(EXIT_DATA, "%s/%s: its name is no number; --classes synset or name takes such %s",
+                         making->where, folders->item[i], making->what);
         making->classes->class[i] = number;
     }
     return 0;
@@ -112,7 +111,22 @@ static int number_labels(struct making *making) {
 static int read_lists(struct making *making) {
     const struct import_options *options = making->importer->options;
     int status = options->class_map ? name_map_read(&making->map, options->class_map) : 0;
+    if (!status && options->file_classes)
+        status = file_classes_read(&making->classes->files, making->importer, options->file_classes, making->root);
     if (!status && options->kept_classes) status = name_list_read(&making->kept, options->kept_classes);
+    return status;
+}
+
+static int find_folders(struct making *making) {
+    struct strings names = {0};
+    const struct file_classes *files = &making->classes->files;
+    int status = files->count ? 0 : directory_list(making->root, &names);
+    for (size_t i = 0; i < files->count; i++) strings_add_text(&names, files->entry[i].class);
+    if (files->count)
+        sorted_distinct(&making->classes->folder, &names);
+    else if (!status)
+        list_folders(&making->classes->folder, making->root, &names);
+    strings_release(&names);
     return status;
 }
 
@@ -120,10 +134,7 @@ static int number_all(struct making *making) {
     static int (*const number[])(struct making *) = {[FOLDER_CLASSES_SYNSET] = number_synsets,
                                                      [FOLDER_CLASSES_NUMBER] = read_numbers,
                                                      [FOLDER_CLASSES_NAME] = number_labels};
-    struct strings names = {0};
-    int status = directory_list(making->root, &names);
-    if (!status) list_folders(&making->classes->folder, making->root, &names);
-    strings_release(&names);
+    int status = find_folders(making);
     making->classes->class = xcalloc(making->classes->folder.count + 1, sizeof *making->classes->class);
     for (size_t i = 0; i < making->classes->folder.count; i++) making->classes->class[i] = -1;
     if (!status && !making->classes->folder.count)
@@ -137,15 +148,21 @@ static int take_names(const struct making *making) {
     const size_t count = making->names.count;
     if (!count) return 0;
     if (given && given->count != count)
-        return error(EXIT_DATA, "%s: its folders are %zu classes, and --class-names has %zu names", making->root, count,
-                     given->count);
-    note("%s: %zu classes in %zu folders", making->root, count, making->classes->folder.count);
+        return error(EXIT_DATA, "%s: its %s are %zu classes, and --class-names has %zu names", making->where,
+                     making->what, count, given->count);
+    note("%s: %zu classes in %zu %s", making->where, count, making->classes->folder.count, making->what);
     return importer_classes(making->importer, &making->names);
 }
 
 int folder_classes_begin(struct folder_classes *classes, struct importer *importer, const char *root) {
+    const char *list = importer->options->file_classes;
     *classes = (struct folder_classes){.class = NULL};
-    struct making making = {importer, importer->options->folder_classes, root, .classes = classes};
+    struct making making = {.importer = importer,
+                            .rule = importer->options->folder_classes,
+                            .root = root,
+                            .where = list ? list : root,
+                            .what = list ? "names" : "folders",
+                            .classes = classes};
     if (making.rule == FOLDER_CLASSES_NONE) return 0;
     int status = read_lists(&making);
     if (!status) status = number_all(&making);
@@ -158,17 +175,27 @@ int folder_classes_begin(struct folder_classes *classes, struct importer *import
 
 void folder_classes_end(struct folder_classes *classes) {
     strings_release(&classes->folder);
+    file_classes_release(&classes->files);
     free(classes->class);
+}
+
+// -1: it is in none.
+static int folder_of(const struct folder_classes *classes, const char *path) {
+    const char *listed = file_classes_find(&classes->files, path), *name = listed ? listed : path;
+    const size_t length = listed ? strlen(listed) : strcspn(path, "/");
+    const bool is_below = path[strcspn(path, "/")];
+    return listed || (is_below && !classes->files.count) ? importer_key(&classes->folder, name, length) : -1;
 }
 
 void folder_classes_mark(const struct folder_classes *classes, struct draft *draft, const char *path) {
     if (!classes->class) return;
-    const size_t length = strcspn(path, "/");
-    const int folder = path[length] ? importer_key(&classes->folder, path, length) : -1;
+    const bool has_list = classes->files.count;
+    const int folder = folder_of(classes, path);
     if (folder < 0)
-        draft_defect(draft, "lies in no folder that is a class");
+        draft_defect(draft, has_list ? "has no line in the list of classes" : "lies in no folder that is a class");
     else if (classes->class[folder] < 0)
-        draft_defect(draft, "its folder \"%s\" is of no class that is wanted", classes->folder.item[folder]);
+        draft_defect(draft, "its %s \"%s\" is of no class that is wanted", has_list ? "name" : "folder",
+                     classes->folder.item[folder]);
     else
         draft->class = classes->class[folder];
 }
