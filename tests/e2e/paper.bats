@@ -82,3 +82,29 @@ names() { grep -v '^#' "$TASKS/$1.tsv" | cut -f1 | sort -u; }
     [ "$status" -ne 0 ]
     [[ $output == *"coco-retrieval: this command failed with "*dataset_coco.json* ]]
 }
+
+# questions SET COUNT: a set of COCO's name as VQA publishes it, with so many questions of one picture, each second one
+# answered alike.
+questions() {
+    jq -n --arg set "$1" --argjson count "$2" '{data_subtype: $set,
+        questions: [range($count) | {image_id: 9, question: "A frog?", question_id: .}]}' >"$vqa/v2_OpenEnded_mscoco_$1_questions.json"
+    jq -n --argjson count "$2" '{annotations: [range($count) | {question_id: ., image_id: 9, question_type: "is", answer_type: "other",
+        multiple_choice_answer: ["frog", "bag"][. % 2], answers: [["frog", "bag"][. % 2] as $a | range(10) | {answer: $a}]}]}' >"$vqa/v2_mscoco_$1_annotations.json"
+    mkdir -p "data/coco/$1"
+    cp pictures/00.png "data/coco/$1/COCO_$1_000000000009.jpg"
+}
+
+@test "paper: VQA is trained with the answers of training and validation together" {
+    command -v jq >/dev/null || skip "jq is not installed"
+    local vqa=data/vqa
+    mkdir -p "$vqa"
+    tiny_pictures pictures 1
+    questions train2014 10
+    questions val2014 8
+    questions test2015 2
+    run "$PAPER" vqa --data data --runs runs "${given[@]}" --microbatch 2 --steps 1 --batch-size 4
+    [ "$status" -eq 0 ]
+    printf '%s\n' bag frog | cmp - runs/paper-vqa.answers.txt # those of nine questions of both, and of no nine of either
+    printf '%s\n' bag frog | cmp - runs/paper-vqa/model/labels.txt
+    jq -e 'length == 2 and all(.answer == "bag" or .answer == "frog")' runs/paper-vqa/vqa-test.json
+}
