@@ -96,9 +96,11 @@ static int take_video(struct shard *shard, int place) {
 }
 
 static int take_numbered(struct shard *shard, int number) {
+    struct texts *pictures = &shard->draft.pictures;
     bool is_large;
     int status = read_member(shard, &shard->bytes, importer_picture_limit(shard->importer), &is_large);
-    if (!status && !is_large) texts_put(&shard->draft.pictures, number, shard->bytes.bytes, shard->bytes.size);
+    shard->own.is_twice |= number < pictures->count && pictures->item[number].bytes;
+    if (!status && !is_large) texts_put(pictures, number, shard->bytes.bytes, shard->bytes.size);
     return status;
 }
 

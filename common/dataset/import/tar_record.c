@@ -17,7 +17,7 @@ void tar_record_clear(struct tar_record *own) {
     buffer_clear(&own->json);
     buffer_clear(&own->video);
     own->video_key = -1;
-    own->is_large = false;
+    own->is_large = own->is_twice = false;
 }
 
 void tar_record_release(struct tar_record *own) {
@@ -87,6 +87,7 @@ static void take_all(struct tar_record *own, struct draft *draft, const struct i
         if (!draft->pictures.item[i].bytes)
             draft_defect(draft, "it has %d pictures, of which picture %d is missing or too large",
                          draft->pictures.count, i);
+    if (own->is_twice) draft_defect(draft, "two of its pictures have one number");
     if (own->video_key < 0) return;
     defect_large(own, draft, importer);
     swap(&draft->video, &own->video);

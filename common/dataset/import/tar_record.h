@@ -8,6 +8,7 @@ struct tar_record {
     struct buffer json, video;
     int video_key; // place among the keys of pictures, their count: it is none of them; −1: there is no video
     bool is_large; // the video is, and was not read
+    bool is_twice; // two of several pictures have one number
 };
 void tar_record_clear(struct tar_record *own);
 void tar_record_release(struct tar_record *own);

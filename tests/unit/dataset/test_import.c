@@ -34,11 +34,17 @@ static int see(void *context, const struct import_sample *sample) {
     buffer_format(&seen, "%.*s", (int)record->id.size, (const char *)record->id.bytes);
     if (record->image.size)
         buffer_format(&seen, " image=%.*s", (int)record->image.size, (const char *)record->image.bytes);
+    append_texts(" images=", record->images, record->image_count);
+    if (record->video.size)
+        buffer_format(&seen, " video=%.*s", (int)record->video.size, (const char *)record->video.bytes);
     if (sample->pixels.bytes)
         buffer_format(&seen, " pixels=%dx%dx%d:%d,%d", sample->pixels.width, sample->pixels.height,
                       sample->pixels.channels, sample->pixels.bytes[0], sample->pixels.bytes[1]);
     append_texts(" captions=", record->captions, record->caption_count);
     append_texts(" labels=", record->labels, record->label_count);
+    if (record->question.size)
+        buffer_format(&seen, " question=%.*s", (int)record->question.size, (const char *)record->question.bytes);
+    append_texts(" answers=", record->answers, record->answer_count);
     if (record->class >= 0) buffer_format(&seen, " class=%lld", (long long)record->class);
     if (sample->defect) buffer_text(&seen, " defect");
     buffer_text(&seen, "\n");
@@ -509,6 +515,44 @@ static void test_tar_takes_the_picture_named_first(void **state) {
     assert_import("tar", OPTIONS(.image_key = "jpg;png;webp"), "0.tar", "0 image=JPG captions=x\n");
 }
 
+#define MARKED(fields) "{\"format\": \"cocaflow record\"" fields "}"
+
+// In any order, and only where the json says so.
+static void test_tar_of_records(void **state) {
+    (void)state;
+    TAR("0.tar", {"0.1.png", "P1"}, {"0.json", MARKED(", \"id\": \"caf\\\\xe9\", \"captions\": [\"a b\"]")},
+        {"0.0.jpg", "P0"}, {"0.txt", "a\nb"}, {"1.mp4", "V"}, {"1.png", "P"}, {"1.cls", "2"}, {"1.json", MARKED("")},
+        {"2.mp4", "V"}, {"2.png", "P"}, {"2.0.png", "P0"}, {"2.txt", "c"}, {"2.json", "{\"id\": \"cocaflow record\"}"},
+        {"3.json", MARKED(", \"question\": \"q\", \"answers\": [\"x\", \"y\"], \"labels\": [\"l\"]")}, {"3.none", "V"});
+    assert_import("tar", NO_OPTIONS, "0.tar",
+                  "caf\\xe9 images=P0|P1 captions=a b\n"
+                  " image=P video=V class=2\n"
+                  "2 image=P captions=c\n"
+                  " video=V labels=l question=q answers=x|y\n");
+    assert_import("tar", OPTIONS(.image_key = "1.png;png", .caption_key = "txt", .label_key = "tags"), "0.tar",
+                  "caf\\xe9 image=P1 captions=a|b\n"
+                  " image=P class=2\n"
+                  "2 image=P captions=c\n"
+                  " question=q answers=x|y\n");
+}
+
+static void test_tar_of_records_that_are_wrong(void **state) {
+    (void)state;
+    TAR("0.tar", {"0.jpg", "P"}, {"0.txt", "fit"}, {"1.0.jpg", "P0"}, {"1.2.jpg", "P2"}, {"1.json", MARKED("")},
+        {"2.0.jpg", "P0"}, {"2.0.png", "P1"}, {"2.json", MARKED("")}, {"3.jpg", "P"},
+        {"3.json", MARKED(", \"captions\": 7")}, {"4.jpg", "P"}, {"4.json", MARKED(", \"answers\": [{}]")},
+        {"5.jpg", "P"}, {"5.json", MARKED(",")}, {"6.256.jpg", "P"}, {"6.99999999999999999999.jpg", "P"},
+        {"6.json", MARKED("")});
+    assert_import("tar", NO_OPTIONS, "0.tar",
+                  "0 image=P captions=fit\n"
+                  " images=P0||P2 defect\n"
+                  " images=P1 defect\n"
+                  " image=P defect\n"
+                  " image=P defect\n"
+                  "5 image=P defect\n"
+                  "\n");
+}
+
 static void test_tar_with_other_suffixes_is_refused(void **state) {
     (void)state;
     TAR("0.tar", {"0.input.jpg", "P0"}, {"0.outputs.txt", "zero"});
@@ -654,6 +698,8 @@ int main(void) {
         IN_FOLDER(test_ids_are_utf8_and_differ),
         IN_FOLDER(test_tar_groups_adjacent_members_only_and_never_across_shards),
         IN_FOLDER(test_tar_takes_the_picture_named_first),
+        IN_FOLDER(test_tar_of_records),
+        IN_FOLDER(test_tar_of_records_that_are_wrong),
         IN_FOLDER(test_tar_with_other_suffixes_is_refused),
         IN_FOLDER(test_cut_tars_are_data_errors),
         IN_FOLDER(test_dataset),
