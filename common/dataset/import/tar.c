@@ -118,27 +118,44 @@ static bool is_wanted(const struct shard *shard, const struct strings *keys) {
     return importer_key(keys, shard->suffix.bytes, shard->suffix.size) >= 0;
 }
 
-// A member may serve several lists, as captions and as labels. Of several class members the first counts. A json is
-// kept, as the sample may be a record.
-static int take_text(struct shard *shard) {
-    struct importer *importer = shard->importer;
-    const struct import_options *options = importer->options;
-    const bool is_json = !strcmp(shard->suffix.bytes, "json"), is_captions = is_json && options->json_text_key;
-    const bool is_caption = !options->json_text_key && is_wanted(shard, &importer->caption_keys);
-    const bool is_label = is_wanted(shard, &importer->label_keys), is_class = is_wanted(shard, &importer->class_keys);
-    const bool is_used = is_captions || is_caption || is_label || is_class;
+// What a text member is for; it may serve several lists, as captions and as labels.
+struct uses {
+    bool json, json_captions, caption, label, class;
+};
+
+static struct uses uses_of(const struct shard *shard) {
+    const struct importer *importer = shard->importer;
+    const bool has_json_captions = importer->options->json_text_key, is_json = !strcmp(shard->suffix.bytes, "json");
+    return (struct uses){.json = is_json,
+                         .json_captions = is_json && has_json_captions,
+                         .caption = !has_json_captions && is_wanted(shard, &importer->caption_keys),
+                         .label = is_wanted(shard, &importer->label_keys),
+                         .class = is_wanted(shard, &importer->class_keys)};
+}
+
+// Of several class members the first counts. A json is kept, as the sample may be a record.
+static void use_text(struct shard *shard, const struct uses *is) {
     struct draft *draft = &shard->draft;
-    bool is_large = false;
-    int status = is_used || is_json ? read_member(shard, &shard->bytes, TEXT_BYTES_LIMIT, &is_large) : 0;
-    if (status || (!is_used && !is_json)) return status;
-    if (is_large && is_used) defect_large(shard, TEXT_BYTES_LIMIT, "");
     const char *text = shard->bytes.bytes;
     const size_t size = shard->bytes.size;
-    if (is_json) buffer_append(&shard->own.json, text, size);
-    if (is_captions) take_json(shard);
-    if (is_caption) draft_lines(&draft->captions, text, size, options->first_line);
-    if (is_label) draft_lines(&draft->labels, text, size, options->first_line);
-    if (is_class && draft->class < 0) draft_class(draft, text, size);
+    const bool first_line = shard->importer->options->first_line;
+    if (is->json) buffer_append(&shard->own.json, text, size);
+    if (is->json_captions) take_json(shard);
+    if (is->caption) draft_lines(&draft->captions, text, size, first_line);
+    if (is->label) draft_lines(&draft->labels, text, size, first_line);
+    if (is->class && draft->class < 0) draft_class(draft, text, size);
+}
+
+// A json that nobody asked for may be of any size.
+static int take_text(struct shard *shard) {
+    const struct uses is = uses_of(shard);
+    const bool is_needed = is.json_captions || is.caption || is.label || is.class;
+    bool is_large = false;
+    if (!is_needed && !is.json) return 0;
+    int status = read_member(shard, &shard->bytes, TEXT_BYTES_LIMIT, &is_large);
+    if (status) return status;
+    if (is_large && is_needed) defect_large(shard, TEXT_BYTES_LIMIT, "");
+    use_text(shard, &is);
     return 0;
 }
 
@@ -228,7 +245,7 @@ static int run(struct importer *importer, const char *path) {
 
 const struct import_format import_tar = {
     .name = "tar",
-    .summary = "webdataset or img2dataset shards, plain or compressed",
+    .summary = "webdataset or img2dataset shards, and what export writes, plain or compressed",
     .keys = "suffixes",
     .has_suffixes = true,
     .image_key = PICTURE_SUFFIXES,
