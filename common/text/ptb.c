@@ -15,12 +15,13 @@ struct spelling {
 
 // Marks that are written as others, or not at all.
 static const struct spelling marks[] = {
-    {"(", "-lrb-"},    {")", "-rrb-"}, {"’", "'"},      {"‘", "`"},       {"\xC2\x91", "`"}, {"\xC2\x92", "'"},
-    {"‛", "`"},        {"[", "-lsb-"}, {"]", "-rsb-"},  {"{", "-lcb-"},   {"}", "-rcb-"},    {"¢", "cents"},
-    {"£", "#"},        {"€", "$"},     {"₠", "$"},      {"¤", "$"},       {"\xC2\x80", "$"}, {"½", "1/2"},
-    {"¼", "1/4"},      {"¾", "3/4"},   {"⅓", "1/3"},    {"⅔", "2/3"},     {"&amp;", "&"},    {"&lt;", "<"},
-    {"&gt;", ">"},     {"&nbsp;", ""}, {"&apos;", "'"}, {"&quot;", "''"}, {"&mdash;", "--"}, {"&ndash;", "--"},
-    {"\xC2\xAD", "-"},
+    {"(", "-lrb-"},    {")", "-rrb-"},     {"’", "'"},         {"‘", "`"},       {"\xC2\x91", "`"}, {"\xC2\x92", "'"},
+    {"‛", "`"},        {"[", "-lsb-"},     {"]", "-rsb-"},     {"{", "-lcb-"},   {"}", "-rcb-"},    {"¢", "cents"},
+    {"£", "#"},        {"€", "$"},         {"₠", "$"},         {"¤", "$"},       {"\xC2\x80", "$"}, {"½", "1/2"},
+    {"¼", "1/4"},      {"¾", "3/4"},       {"⅓", "1/3"},       {"⅔", "2/3"},     {"&amp;", "&"},    {"&lt;", "<"},
+    {"&gt;", ">"},     {"&nbsp;", ""},     {"&apos;", "'"},    {"&quot;", "''"}, {"&mdash;", "--"}, {"&ndash;", "--"},
+    {"\xC2\xAD", "-"}, {"“", "``"},        {"”", "''"},        {"«", "``"},      {"»", "''"},       {"‹", "`"},
+    {"›", "'"},        {"\xC2\x93", "``"}, {"\xC2\x94", "''"},
 };
 enum { MARKS = sizeof marks / sizeof *marks };
 
@@ -47,8 +48,8 @@ static const char *written_as(char class, enum ptb_writing writing) {
     case '(': return writing == PTB_TAG ? NULL : "-lrb-";
     case ')': return writing == PTB_TAG ? NULL : "-rrb-";
     case ' ': return "\xC2\xA0"; // NO-BREAK SPACE
-    case PTB_SOFT_HYPHEN: return "";
-    case PTB_OPENING: return "`";
+    case PTB_SOFT_HYPHEN: return writing == PTB_KEPT ? NULL : "";
+    case PTB_OPENING: return writing == PTB_SUFFIX ? "`" : NULL;
     default: return NULL;
     }
 }
@@ -64,6 +65,26 @@ static void write_characters(struct buffer *token, const struct ptb_shadow *shad
     }
 }
 
+static void write_marks(struct buffer *token, const struct ptb_shadow *shadow, const char *text, size_t from,
+                        size_t end) {
+    for (size_t i = from; i < end; i++)
+        write_mark(token, text + shadow->start[i], shadow->start[i + 1] - shadow->start[i]);
+}
+
+// n&apos;t is n't.
+static void write_suffix(struct buffer *token, const struct ptb_shadow *shadow, const char *text, size_t from,
+                         struct ptb_token of) {
+    const char *word = text + shadow->start[from], *end = text + shadow->start[of.end];
+    const char *quote = memmem(word, (size_t)(end - word), "&apos;", 6);
+    if (!quote) {
+        write_characters(token, shadow, text, from, of);
+        return;
+    }
+    buffer_append(token, word, (size_t)(quote - word));
+    buffer_text(token, "'");
+    buffer_append(token, quote + 6, (size_t)(end - quote - 6));
+}
+
 static void write_token(struct buffer *token, const struct ptb_shadow *shadow, const char *text, size_t from,
                         struct ptb_token of) {
     buffer_clear(token);
@@ -71,6 +92,10 @@ static void write_token(struct buffer *token, const struct ptb_shadow *shadow, c
     const size_t start = shadow->start[from], size = shadow->start[of.end] - start;
     if (of.writing == PTB_LISTED)
         write_mark(token, text + start, size);
+    else if (of.writing == PTB_MARKS)
+        write_marks(token, shadow, text, from, of.end);
+    else if (of.writing == PTB_SUFFIX)
+        write_suffix(token, shadow, text, from, of);
     else
         write_characters(token, shadow, text, from, of);
 }
@@ -83,7 +108,7 @@ static bool is_punctuation(const struct buffer *token) {
 
 static void append_token(struct buffer *out, const struct buffer *token, bool first) {
     if (!first) buffer_append(out, " ", 1);
-    unicode_lower(out, token->bytes, token->size);
+    unicode_lower_joined(out, token->bytes, token->size);
 }
 
 void ptb_tokenize(struct buffer *out, const char *text, size_t size) {

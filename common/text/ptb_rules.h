@@ -6,8 +6,10 @@
 // How a token is written, beside being lower case.
 enum ptb_writing {
     PTB_AS_IS,  // soft hyphens left out, brackets as -lrb- and -rrb-, blanks as no-break spaces
+    PTB_KEPT,   // as it is, soft hyphens too
     PTB_TAG,    // its brackets stay
-    PTB_SUFFIX, // as it is, and its curly quote straight
+    PTB_SUFFIX, // as it is, and its quote straight
+    PTB_MARKS,  // each character as by PTB_LISTED
     PTB_LISTED, // one character, which may be written as another or as a word
     PTB_NOTHING,
 };

@@ -19,37 +19,37 @@ static const struct range ranges[] = {
 
 // These come before the ranges.
 static const struct range named[] = {
-    {0x0D, 0x0D, ' '},
-    {0x1C, 0x1F, ' '},
     {0x80, 0x80, PTB_SYMBOL},
     {0x85, 0x85, PTB_ELLIPSIS},
     {0x91, 0x91, PTB_OPENING},
     {0x92, 0x92, PTB_CURLY},
     {0x93, 0x94, PTB_QUOTE},
     {0x96, 0x97, PTB_DASH},
-    {0xA0, 0xA0, ' '},
+    {0xA0, 0xA0, PTB_NO_BREAK_SPACE},
     {0xAB, 0xAB, PTB_QUOTE},
     {0xAD, 0xAD, PTB_SOFT_HYPHEN},
-    {0xB2, 0xB3, PTB_SCRIPT_DIGIT},
-    {0xB9, 0xB9, PTB_SCRIPT_DIGIT},
+    {0xB2, 0xB3, PTB_RAISED_DIGIT},
+    {0xB9, 0xB9, PTB_RAISED_DIGIT},
     {0xBB, 0xBB, PTB_QUOTE},
     {0x58A, 0x58A, PTB_HYPHEN},
     {0x66B, 0x66C, PTB_POINT},
-    {0x2000, 0x200A, ' '},
+    {0x2000, 0x200A, PTB_WIDE_BLANK},
     {0x2010, 0x2011, PTB_HYPHEN},
     {0x2013, 0x2015, PTB_DASH},
     {0x2018, 0x2018, PTB_OPENING},
     {0x2019, 0x2019, PTB_CURLY},
+    {0x201A, 0x201A, PTB_LOW_QUOTE},
     {0x201B, 0x201B, PTB_OPENING},
     {0x201C, 0x201D, PTB_QUOTE},
+    {0x201E, 0x201F, PTB_LOW_QUOTE},
     {0x2026, 0x2026, PTB_ELLIPSIS},
     {0x2028, 0x2029, ' '},
     {0x2039, 0x203A, PTB_QUOTE},
     {0x2044, 0x2044, PTB_SOLIDUS},
-    {0x2070, 0x2070, PTB_SCRIPT_DIGIT},
-    {0x2074, 0x2079, PTB_SCRIPT_DIGIT},
-    {0x2080, 0x2089, PTB_SCRIPT_DIGIT},
-    {0x3000, 0x3000, ' '},
+    {0x2070, 0x2070, PTB_RAISED_DIGIT},
+    {0x2074, 0x2079, PTB_RAISED_DIGIT},
+    {0x2080, 0x2089, PTB_LOWERED_DIGIT},
+    {0x3000, 0x3000, PTB_WIDE_BLANK},
 };
 
 static int compare(const void *point, const void *range) {
@@ -64,7 +64,8 @@ static const struct range *find(uint32_t point, const struct range *list, size_t
 
 static uint8_t ascii_class(uint32_t point) {
     if (point >= ' ' && point < 0x7F) return (uint8_t)point;
-    return point >= '\t' && point <= '\r' ? ' ' : PTB_UNKNOWN;
+    if (point == '\t') return PTB_TAB;
+    return point > '\t' && point <= '\r' ? ' ' : PTB_UNKNOWN;
 }
 
 static uint8_t class_of(uint32_t point) {

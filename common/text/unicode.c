@@ -53,29 +53,31 @@ static void lower_part(struct buffer *out, const char *text, size_t size) {
     take(out, made, length);
 }
 
+typedef bool (*ignoring)(ucs4_t point);
+
 // Whether the next character that is not ignored, ahead of `at` or behind it, is a letter with cases.
-static bool cased_before(const char *text, size_t at) {
+static bool cased_before(const char *text, size_t at, ignoring ignored) {
     while (at) {
         size_t length;
         do at--;
         while (((unsigned char)text[at] & 0xC0) == 0x80);
         const uint32_t point = unicode_at(text + at, 4, &length);
-        if (!uc_is_property_case_ignorable(point)) return uc_is_property_cased(point);
+        if (!ignored(point)) return uc_is_property_cased(point);
     }
     return false;
 }
 
-static bool cased_behind(const char *text, size_t size, size_t at) {
+static bool cased_behind(const char *text, size_t size, size_t at, ignoring ignored) {
     for (size_t length; at < size; at += length) {
         const uint32_t point = unicode_at(text + at, size - at, &length);
-        if (!uc_is_property_case_ignorable(point)) return uc_is_property_cased(point);
+        if (!ignored(point)) return uc_is_property_cased(point);
     }
     return false;
 }
 
 // Sigma alone depends on what stands around it: at a word's end, behind a letter and before none, it is ς, elsewhere σ.
 // libunistring looks less far than Python does, so texts are cut at sigmas and these are decided here.
-void unicode_lower(struct buffer *out, const char *text, size_t size) {
+static void lower(struct buffer *out, const char *text, size_t size, ignoring ignored) {
     static const char sigma[] = "\xCE\xA3";
     size_t at = 0;
     if (unicode_is_ascii(text, size)) {
@@ -85,10 +87,22 @@ void unicode_lower(struct buffer *out, const char *text, size_t size) {
     for (const char *next; (next = memmem(text + at, size - at, sigma, 2)); at = (size_t)(next - text) + 2) {
         const size_t place = (size_t)(next - text);
         lower_part(out, text + at, place - at);
-        const bool final = cased_before(text, place) && !cased_behind(text, size, place + 2);
+        const bool final = cased_before(text, place, ignored) && !cased_behind(text, size, place + 2, ignored);
         unicode_append(out, final ? 0x3C2 : 0x3C3);
     }
     lower_part(out, text + at, size - at);
+}
+
+static bool joins_words(ucs4_t point) {
+    return point == '-' || point == '_' || uc_is_property_decimal_digit(point) || uc_is_property_case_ignorable(point);
+}
+
+void unicode_lower(struct buffer *out, const char *text, size_t size) {
+    lower(out, text, size, uc_is_property_case_ignorable);
+}
+
+void unicode_lower_joined(struct buffer *out, const char *text, size_t size) {
+    lower(out, text, size, joins_words);
 }
 
 void unicode_upper(struct buffer *out, const char *text, size_t size) {

@@ -15,6 +15,8 @@ bool unicode_is_space(uint32_t point); // str.isspace
 
 // Each appends the text changed: str.lower, str.upper, unicodedata.normalize("NFC").
 void unicode_lower(struct buffer *out, const char *text, size_t size);
+// The same for a token: a sigma goes on behind a hyphen, a low line or a digit, as Java's do.
+void unicode_lower_joined(struct buffer *out, const char *text, size_t size);
 void unicode_upper(struct buffer *out, const char *text, size_t size);
 void unicode_compose(struct buffer *out, const char *text, size_t size);
 

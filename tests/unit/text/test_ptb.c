@@ -79,8 +79,9 @@ static void append_many(struct buffer *text, const char *part, int count) {
 static void test_long_captions(void **state) {
     (void)state;
     enum { PARTS = 10000 };
-    static const char *const parts[] = {"a",     "a.",  "1.", "1,",    "a-", "a/", "(", "'", "a@",        "<a ",
-                                        "<a b=", "n't", "é",  "&amp;", "-",  "&a", "_", "!", "http://a.", "1 "};
+    static const char *const parts[] = {
+        "a",  "a.", "1.", "1,",        "a-", "a/", "(",  "'",   "a@", "<a ", "<a b=",  "n't", "é",    "&amp;",   "-",
+        "&a", "_",  "!",  "http://a.", "1 ", "#",  "#.", "a.-", "“",  "<!",  "&apos;", "o'A", "a-b.", "\xC2\xAD"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         struct buffer text = {0}, out = {0};
         append_many(&text, parts[i], PARTS);
