@@ -72,6 +72,19 @@ same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open
     refute same alone text_decoder.ln_final.weight
 }
 
+@test "several pictures of a sample have the mean of their embeddings, brought to length 1" {
+    rm -rf "$BATS_FILE_TMPDIR/tiny-pictures.set"
+    tiny_pictures two 2
+    echo '[{"images": ["00.png", "01.png"], "sentence": "one", "label": "True", "identifier": "a"}]' >pair.json
+    coca-pack pack --from lavis pair.json --images-root two --to pair.set
+    embed=("$BATS_TEST_DIRNAME/../../pipelines/embed.sh" --pretrained "$BATS_FILE_TMPDIR/runs/made/model" --threads 1)
+    "${embed[@]}" --out each.npy two/00.png two/01.png
+    "${embed[@]}" --out both.npy --data pair.set --frames 2
+    paste -d ' ' <(numbers each.npy | head -n 16) <(numbers each.npy | tail -n 16) <(numbers both.npy) |
+        awk '{ sum[NR] = $1 + $2; got[NR] = $3; squares += sum[NR] ^ 2 }
+            END { for (i in sum) { d = sum[i] / sqrt(squares) - got[i]; if (d > 1e-6 || d < -1e-6) exit 1 } exit NR != 16 }'
+}
+
 @test "another task's head begins anew, and a run without one leaves it behind" {
     tune first --task recognition --frozen "${classes[@]}" --steps 2
     given[3]=$PWD/runs/first/model
