@@ -237,3 +237,23 @@ int pretrained_look_through(const char *pretrained) {
     free(path);
     return status;
 }
+
+static bool is_of(const struct model_part *part, const char *name) {
+    for (const char *const *prefix = part->prefixes; *prefix; prefix++)
+        if (text_begins(name, *prefix)) return true;
+    return false;
+}
+
+// A checkpoint has a file for each part.
+bool pretrained_holds(const char *pretrained, const struct model_part *part) {
+    char *own = xformat("%s/%s.safetensors", pretrained, part->name), *path = whole_model(pretrained);
+    struct safetensors file;
+    bool holds = file_exists(own);
+    if (!holds && path && !open_weights(&file, path)) {
+        for (size_t i = 0; i < file.count && !holds; i++) holds = is_of(part, file.tensor[i].name);
+        safetensors_close(&file);
+    }
+    free(own);
+    free(path);
+    return holds;
+}

@@ -30,6 +30,9 @@ int pretrained_copy_tokenizer(const char *from, const char *to);
 int pretrained_load(struct params *params, const char *pretrained, bool average, const struct model_part *const *known,
                     int count);
 
+// Whether it holds any tensor of the part, whose names have beginnings. Weights that cannot be read hold none.
+bool pretrained_holds(const char *pretrained, const struct model_part *part);
+
 // Settles from the weights what their configuration leaves open: whether two poolers end in visual.proj. Weights that
 // are not there say nothing; pretrained_load reports them. 0 or -EXIT_DATA.
 int pretrained_complete(struct model_config *config, const char *pretrained);

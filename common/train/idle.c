@@ -8,9 +8,12 @@
 #include "base/file.h"
 #include "run/pretrained.h"
 
-// Whether it is a part of the model that the run leaves alone. A head is of one task, which another run is not for.
+// Whether it is a part of the model that the run leaves alone, and that its weights have: an image encoder alone stays
+// one. A head is of one task, which another run is not for.
 static bool is_idle(const struct stage_row *row, const struct part *part, const struct topology *topology) {
-    return part->run->options.pretrained && row->part != &head_part && !topology_ranks(topology, row->role);
+    const char *pretrained = part->run->options.pretrained;
+    if (!pretrained || row->part == &head_part || topology_ranks(topology, row->role)) return false;
+    return pretrained_holds(pretrained, row->part);
 }
 
 static int write_one(const struct part *part, const struct model_part *idle, const char *path) {

@@ -38,7 +38,7 @@ for task; do
             tune frozen-first "$pretrained" recognition fashion-mnist "${classes[@]}" "${alone[@]}" --frozen --batch-size 128 \
                 --steps 2000 --lr 3e-3 --warmup 50 --label-smoothing 0.1
             tune frozen "$runs/frozen-first/model" recognition fashion-mnist "${classes[@]}" "${alone[@]}" --frozen --batch-size 128 \
-                --steps 4000 --lr 3e-3 --warmup 100
+                --steps 2500 --lr 3e-3 --warmup 100
             measure frozen fashion-mnist
             ;;
         tuned)
@@ -65,8 +65,8 @@ for task; do
             measure snli-ve snli-ve-like
             ;;
         nlvr2)
-            tune nlvr2 "$runs/snli-ve/model" nlvr2 nlvr2-like "${both[@]}" --aug-scale-low 0.6 --batch-size 64 --steps 1000 --lr 2e-3 \
-                --encoder-lr 5e-4 --warmup 80 --wd 0.1
+            tune nlvr2 "$runs/snli-ve/model" nlvr2 nlvr2-like "${both[@]}" "${changed[@]}" --batch-size 64 --steps 2200 --lr 1e-3 \
+                --encoder-lr 3e-4 --warmup 80 --wd 0.1
             measure nlvr2 nlvr2-like
             ;;
         vqa)
@@ -74,8 +74,10 @@ for task; do
                 --encoder-lr 1e-3 --warmup 100 --wd 0.05
             tune vqa-larger "$runs/vqa-first/model" vqa easy-vqa "${both[@]}" --image-size 42 --batch-size 128 --steps 900 --lr 1e-3 \
                 --encoder-lr 1e-3 --warmup 50 --wd 0.05
-            tune vqa "$runs/vqa-larger/model" vqa easy-vqa "${both[@]}" --aug-scale-low 1 --batch-size 128 --steps 1300 --lr 2e-3 \
-                --encoder-lr 2e-3 --warmup 100 --wd 0.05 --grad-clip-norm 1
+            tune vqa-longer "$runs/vqa-larger/model" vqa easy-vqa "${both[@]}" --aug-scale-low 1 --batch-size 128 --steps 1300 \
+                --lr 2e-3 --encoder-lr 2e-3 --warmup 100 --wd 0.05 --grad-clip-norm 1
+            tune vqa "$runs/vqa-longer/model" vqa easy-vqa "${both[@]}" --aug-flip 0.5 --aug-scale-low 0.6 --batch-size 128 --steps 1000 \
+                --lr 2e-3 --encoder-lr 1e-3 --warmup 80 --wd 0.1 --grad-clip-norm 1
             measure vqa easy-vqa
             ;;
         captions) "$home/tests/bench/nearest_captions.sh" "$runs/base/model" "$data/emoji/train" "$data/emoji/held-out" --num-beams 4 ;;

@@ -326,6 +326,17 @@ static void weights_say_whether_there_is_a_projection(void **state) {
     }
 }
 
+static void weights_tell_which_parts_they_hold(void **state) {
+    (void)state;
+    char *weights = golden("narrow_vision", "weights.safetensors"),
+         *batch = golden("narrow_vision", "batch.safetensors");
+    assert_true(pretrained_holds(weights, &text_part) && pretrained_holds(weights, &image_part));
+    assert_false(pretrained_holds(weights, &head_part) || pretrained_holds(batch, &text_part));
+    assert_false(pretrained_holds("nowhere", &text_part));
+    free(weights);
+    free(batch);
+}
+
 static void the_exported_model_is_the_averaged_one(void **state) {
     (void)state;
     struct part part[3], found;
@@ -470,6 +481,7 @@ int main(void) {
         IN_FOLDER(weights_that_do_not_fit_are_refused),
         IN_FOLDER(a_model_is_found_by_file_or_beside_its_weights),
         IN_FOLDER(a_vocabulary_is_found_beside_the_weights),
+        IN_FOLDER(weights_tell_which_parts_they_hold),
         IN_FOLDER(the_exported_model_is_the_averaged_one),
         IN_FOLDER(a_wrapper_s_words_are_taken_out_of_names),
         IN_FOLDER(two_tensors_of_one_name_are_refused),
