@@ -63,6 +63,12 @@ static int wait_for_events(int folder, int fifo) {
     return status ? status : polled[1].revents != 0;
 }
 
+// Who opens a FIFO when its last writer has left is told by poll of no end; to read from it says it. Nobody writes.
+static bool is_over(int fifo) {
+    char byte;
+    return read(fifo, &byte, 1) == 0;
+}
+
 static int open_folder(const char *path, int *folder) {
     *folder = inotify_init1(IN_CLOEXEC);
     if (*folder < 0) return error(EXIT_RUN, "no events: %s; raise fs.inotify.max_user_instances", strerror(errno));
@@ -77,6 +83,7 @@ static int run(void *context, const struct strings *operands) {
     int fifo = status ? -1 : open(await->until, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (!status && fifo < 0 && errno != ENOENT) // removed: the job is over
         status = error(EXIT_USAGE, "--until %s: %s", await->until, strerror(errno));
+    if (!status && fifo >= 0) status = is_over(fifo);
     while (!status && fifo >= 0) status = wait_for_events(folder, fifo);
     if (fifo >= 0) close(fifo);
     if (folder >= 0) close(folder);

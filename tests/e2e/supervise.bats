@@ -493,6 +493,8 @@ S
     wait $await
     [ "$(sort -u names | tr '\n' ' ')" = "one two " ]
     coca-await folder --until fifos/gone
+    mkfifo fifos/left # by all who wrote, before anybody awaits it
+    timeout 10 coca-await folder --until fifos/left
     run coca-await missing --until fifos/gone
     [ "$status" -eq 2 ]
 }
