@@ -481,7 +481,6 @@ int main(void) {
         IN_FOLDER(weights_that_do_not_fit_are_refused),
         IN_FOLDER(a_model_is_found_by_file_or_beside_its_weights),
         IN_FOLDER(a_vocabulary_is_found_beside_the_weights),
-        IN_FOLDER(weights_tell_which_parts_they_hold),
         IN_FOLDER(the_exported_model_is_the_averaged_one),
         IN_FOLDER(a_wrapper_s_words_are_taken_out_of_names),
         IN_FOLDER(two_tensors_of_one_name_are_refused),
@@ -491,6 +490,7 @@ int main(void) {
         IN_FOLDER(the_first_gradient_that_is_not_finite_is_named),
         IN_FOLDER(too_little_memory_names_what_fits),
         IN_FOLDER(too_small_a_gpu_names_what_fits),
+        IN_FOLDER(weights_tell_which_parts_they_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
