@@ -13,6 +13,7 @@
 #include "run/samples.h"
 #include "stage/option_rows.h"
 #include "stage/stage.h"
+#include "worker/views.h"
 #include "worker/worker.h"
 
 static const char manual[] =
@@ -62,9 +63,9 @@ struct decode {
     struct worker_options samples;
     struct {
         char *root;
-        int64_t max_picture_bytes, clips;
-        int crops; // of own_crops
+        int64_t max_picture_bytes;
     } own;
+    struct worker_views views;
     struct worker worker;
     struct show show;
     struct encoded_options encoded;
@@ -72,17 +73,11 @@ struct decode {
 };
 
 #define FIELD(member) offsetof(__typeof__(((struct decode *)0)->own), member)
-static const int own_crops[] = {1, 3};
 static const struct option own_rows[] = {
     TEXT("root", root, "DIR", NULL, "folder that relative paths of --list are under; without it the run directory",
          OPTION_LOCAL),
     INT("max-picture-bytes", max_picture_bytes, "BYTES", "256M", 1, RECORD_BYTES_LIMIT,
         "a larger file is not read and has a grey row, as what does not decode", OPTION_LOCAL),
-    INT("clips", clips, "N", "1", 1, 100, "views of each record in a pass: frames of each of N equal parts of a video",
-        OPTION_LOCAL),
-    CHOICE("crops", crops, "1|3", "1",
-           "times so many: the middle of the long side, or its beginning, middle and end, one behind the other",
-           OPTION_LOCAL),
 };
 
 static struct view_options view_of(const struct decode *decode, const struct model_config *model) {
@@ -115,8 +110,8 @@ static struct show show_of(const struct decode *decode, const struct model_confi
     const struct run_options *o = &decode->run.options;
     return (struct show){.count = run_pictures(&decode->run, model),
                          .apart = o->task != TASK_NONE && tasks[model->head.task].joined,
-                         .clips = (int)decode->own.clips,
-                         .crops = own_crops[decode->own.crops],
+                         .clips = (int)decode->views.clips,
+                         .crops = worker_views_crops(&decode->views),
                          .sampling = (enum frame_sampling)o->sampling,
                          .view = view_of(decode, model),
                          .augment = augment_of(decode)};
@@ -197,7 +192,7 @@ static int prepare(void *context, const struct strings *operands) {
     decode->show.scratch = xmalloc((size_t)picture);
     worker->address = decode->run.options.images;
     worker->row_bytes = picture * decode->show.count;
-    worker->views = decode->show.clips * decode->show.crops;
+    worker->views = worker_views_count(&decode->views);
     return open_samples(decode);
 }
 
@@ -241,8 +236,9 @@ int main(int argc, char **argv) {
                                        .context = &decode,
                                        .add = add_pixels,
                                        .make = make}};
-    struct option_table own = OPTION_TABLE(own_rows, &decode.own), samples = worker_options_table(&decode.samples);
-    struct option_table *const tables[] = {&own, &samples, &decode.run.table, NULL};
+    struct option_table own = OPTION_TABLE(own_rows, &decode.own), samples = worker_options_table(&decode.samples),
+                        views = worker_views_table(&decode.views);
+    struct option_table *const tables[] = {&own, &samples, &views, &decode.run.table, NULL};
     const struct stage stage = {.name = "coca-decode",
                                 .summary = "pictures in, pixels out",
                                 .manual = manual,

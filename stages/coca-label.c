@@ -7,8 +7,8 @@
 #include "coca-label/targets.h"
 #include "run/run_model.h"
 #include "run/samples.h"
-#include "stage/option_rows.h"
 #include "stage/stage.h"
+#include "worker/views.h"
 #include "worker/worker.h"
 
 static const char manual[] =
@@ -36,21 +36,10 @@ static const char used[] = "model pretrained train-data train-data-weights val-d
 struct label {
     struct run run;
     struct worker_options samples;
-    struct {
-        int64_t clips;
-        int crops; // of own_crops
-    } own;
+    struct worker_views views;
     struct worker worker;
     struct targets targets;
     float *shares; // of the message that is made
-};
-
-#define FIELD(member) offsetof(__typeof__(((struct label *)0)->own), member)
-static const int own_crops[] = {1, 3};
-static const struct option own_rows[] = {
-    INT("clips", clips, "N", "1", 1, 100, "in a pass, each record so many times, as coca-decode shows it",
-        OPTION_LOCAL),
-    CHOICE("crops", crops, "1|3", "1", "times so many", OPTION_LOCAL),
 };
 
 static int open_targets(struct label *label, const struct model_config *model) {
@@ -76,7 +65,7 @@ static int prepare(void *context, const struct strings *operands) {
     if (!status) status = open_targets(label, &model);
     if (status) return status;
     const char *const *needs = worker_trains(worker) ? label->targets.task->soft ? answers : classes : pictures;
-    worker->views = (int)label->own.clips * own_crops[label->own.crops];
+    worker->views = worker_views_count(&label->views);
     worker->address = label->run.options.labels;
     worker->row_bytes = targets_width(&label->targets) * (int64_t)(sizeof(int32_t) + sizeof(float));
     return worker_open(worker, SOURCES_IN_ORDER, needs);
@@ -115,8 +104,8 @@ int main(int argc, char **argv) {
                                      .context = &label,
                                      .add = add_labels,
                                      .make = make}};
-    struct option_table own = OPTION_TABLE(own_rows, &label.own), samples = worker_options_table(&label.samples);
-    struct option_table *const tables[] = {&own, &samples, &label.run.table, NULL};
+    struct option_table samples = worker_options_table(&label.samples), views = worker_views_table(&label.views);
+    struct option_table *const tables[] = {&samples, &views, &label.run.table, NULL};
     const struct stage stage = {.name = "coca-label",
                                 .summary = "classes and answers in, labels out",
                                 .manual = manual,
