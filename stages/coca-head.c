@@ -60,7 +60,7 @@ static struct head_plan plan_of(const struct head *self, int64_t microbatch) {
                               .rows = microbatch * tokens * config_joined(config(self)),
                               .longest = (int)tokens,
                               .train = train,
-                              .gradient = train && !self->base.run.options.frozen};
+                              .gradient = stateful_tunes(&self->base)};
 }
 
 static struct shape states_shape(const struct head *self, int64_t rows) {

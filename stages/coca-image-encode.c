@@ -36,7 +36,7 @@ static const char manual[] =
 // ---- before sockets
 
 struct tower_plan image_encode_plan(const struct image_encode *self, int recompute, int64_t microbatch) {
-    const bool learns = self->base.train && !self->base.run.options.frozen;
+    const bool learns = stateful_tunes(&self->base);
     return (struct tower_plan){
         .batch = (int)microbatch * self->pictures,
         .sets = learns && recompute == RECOMPUTE_NONE ? stateful_own(&self->base, microbatch) : 1,

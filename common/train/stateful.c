@@ -23,6 +23,10 @@ int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool m
     return stage->train || stage->run.options.control ? run_check_batch(&stage->run) : 0;
 }
 
+bool stateful_tunes(const struct stateful *stage) {
+    return stage->train && !stage->run.options.frozen;
+}
+
 int stateful_own(const struct stateful *stage, int64_t microbatch) {
     const int64_t own = stage->run.options.batch_size / microbatch / stage->ranks;
     return own > 1 ? (int)own : 1;

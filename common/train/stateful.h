@@ -18,6 +18,8 @@ void stateful_init_run(struct run *run, const struct stage_row *row);
 // In `prepare`: opens the part, and checks the batch where it matters. `may_train`: this manner of working is one that
 // trains. 0 or -exit_code; part_close in any case.
 int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool may_train);
+// Whether an encoder has a backward pass: it trains, and is not frozen under a head.
+bool stateful_tunes(const struct stateful *stage);
 // How many microbatches of a step are this rank's when they have so many samples; at least 1.
 int stateful_own(const struct stateful *stage, int64_t microbatch);
 // Opens the edges of `list`, the row's or those of another manner of working (edges_open). 0 or -exit_code.

@@ -18,7 +18,7 @@ static enum dtype dtype(const struct text_decode *self) {
 // ---- life
 
 static struct tower_plan plan_of(const struct text_decode *self, int recompute, int64_t microbatch) {
-    const bool learns = passes_learn(self);
+    const bool learns = stateful_tunes(&self->base);
     return (struct tower_plan){
         .batch = (int)microbatch * self->passes.repeats,
         .sets = learns && recompute == RECOMPUTE_NONE ? stateful_own(&self->base, microbatch) : 1,
@@ -159,7 +159,7 @@ static int multimodal(void *context, const struct work *work, struct message *ta
     int status = passes_features(self, work, taken[0], &features);
     if (!status) status = recompute(self, work);
     if (status) return status;
-    struct message *gradient = work->train && passes_learn(self) ? output_new(work, taken[0]) : NULL;
+    struct message *gradient = work->train && stateful_tunes(&self->base) ? output_new(work, taken[0]) : NULL;
     void *d_features = gradient ? slots_add(self->passes.slots, work->slot, gradient, TENSOR_D_FEATURES, dtype(self),
                                             passes_features_shape(self, B))
                                 : NULL;
@@ -203,13 +203,13 @@ void passes_describe(struct text_decode *self, struct follower *follower) {
         .name = "states", .take = {features}, .enabled = features.edge && self->for_head, .run = states_forward};
     self->phase[3] = (struct phase){.name = "states backward",
                                     .take = {edges_channel(&self->base.edges, "states-grad")},
-                                    .enabled = self->for_head && passes_learn(self),
+                                    .enabled = self->for_head && stateful_tunes(&self->base),
                                     .backward = true,
                                     .begin = passes_scale,
                                     .run = states_backward};
     self->phase[4] = (struct phase){.name = "unimodal backward",
                                     .take = {edges_channel(&self->base.edges, "embeddings-grad")},
-                                    .enabled = passes_learn(self),
+                                    .enabled = stateful_tunes(&self->base),
                                     .backward = true,
                                     .run = unimodal_backward};
     follower->phases = TEXT_PHASES;

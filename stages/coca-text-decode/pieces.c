@@ -13,10 +13,6 @@ struct shape passes_features_shape(const struct text_decode *self, int64_t B) {
     return SHAPE(B * self->passes.repeats, config_feature_tokens(config(self)), config(self)->decoder.width);
 }
 
-bool passes_learn(const struct text_decode *self) {
-    return self->base.train && !self->base.run.options.frozen;
-}
-
 int passes_set(const struct text_decode *self, const struct work *work) {
     return self->passes.sets > 1 ? work->slot : 0;
 }

@@ -96,7 +96,7 @@ int states_forward(void *context, const struct work *work, struct message *taken
     if (!status && passes_lost(self, work)) status = passes_forward(self, work, NULL);
     if (status) return status;
     struct message *states = make_states(self, work, taken[0], features);
-    if (work->train && passes_learn(self) && self->passes.sets < work->own) {
+    if (work->train && stateful_tunes(&self->base) && self->passes.sets < work->own) {
         self->passes.features_kept[work->slot] = taken[0];
         taken[0] = NULL;
     }

@@ -68,7 +68,6 @@ void passes_describe(struct text_decode *self, struct follower *follower);
 // ---- pieces.c: of a pass
 
 int passes_set(const struct text_decode *self, const struct work *work);
-bool passes_learn(const struct text_decode *self); // there is a backward pass
 // The features of the microbatch whose captions came before. 0 or -exit_code.
 int passes_features(struct text_decode *self, const struct work *work, const struct message *message,
                     const void **features);
