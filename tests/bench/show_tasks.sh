@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tasks of README's table, from the main job's model: every command that made its numbers, about an hour on two cores.
+# The tasks of README's table, from the main job's model: every command that made its numbers, an hour and a half
+# on two cores beside other jobs.
 #
 #   tests/bench/show_tasks.sh --pretrained DIR [--runs DIR] [TASK ...]      frozen tuned video base snli-ve nlvr2 vqa captions
 #

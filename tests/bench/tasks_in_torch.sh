@@ -12,7 +12,7 @@
 #   video    video-motions, 8 frames of each
 #
 # --steps N: each task for so many, 20 to see that it works, 300 for a few minutes; without it the numbers of README's table, which
-# take about an hour. OPTIONs go to tune.sh, and PyTorch follows the run's own record of them. $DATA has the datasets (data, where
+# take about an hour by its own estimate. OPTIONs go to tune.sh, and PyTorch follows the run's own record of them. $DATA has the datasets (data, where
 # data/fashion-mnist.sh, easy-vqa.sh, snli-ve-like.sh, nlvr2-like.sh and video-motions.sh make them).
 #
 # PyTorch, two threads, has its samples in memory; ours decodes, crops and tokenizes on the same cores while it trains. Seconds are of
