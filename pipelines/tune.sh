@@ -15,7 +15,7 @@
 #
 # All else is train.sh's: --val-data DIR --val-frequency STEPS measures checkpoints as eval.sh --task does, --resume goes on with
 # the run's own task. The labels are --head-labels FILE, or classnames.txt or answers.txt of the training data. runs/RUN/model
-# holds encoders and head; eval.sh --run RUN --task DIR measures it. Exit codes as train.sh's.
+# holds the whole model and the head; eval.sh --run RUN --task DIR measures it. Exit codes as train.sh's.
 set -uo pipefail
 source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/supervise.sh"
 train=$COCA_HOME/pipelines/train.sh
