@@ -11,7 +11,7 @@
 #include "run/run_model.h"
 #include "stage/stage.h"
 
-enum { THREADS_MOST = 4096 };
+enum { THREADS_MOST = 4096, REPLICAS_MOST = 256 };
 
 void run_init(struct run *run, const char *used) {
     *run = (struct run){.table = run_options_table(&run->options)};
@@ -33,11 +33,11 @@ int run_join(struct run *run, struct model_config *config) {
     return status;
 }
 
-// "A,B,…", each a number of at most THREADS_MOST.
-static bool are_threads(const char *list) {
+// "A,B,…", each a number from `least` to `most`, of four digits at most.
+static bool are_numbers(const char *list, int least, int most) {
     for (const char *at = list;; at++) {
         const size_t digits = strspn(at, "0123456789");
-        if (!digits || digits > 4 || atoi(at) > THREADS_MOST) return false;
+        if (!digits || digits > 4 || atoi(at) > most || atoi(at) < least) return false;
         at += digits;
         if (*at != ',') return !*at;
     }
@@ -46,11 +46,42 @@ static bool are_threads(const char *list) {
 int run_check(struct run *run) {
     struct run_options *o = &run->options;
     if (o->microbatch == 0) o->microbatch = o->batch_size;
-    if (o->threads && !are_threads(o->threads))
+    if (o->threads && !are_numbers(o->threads, 0, THREADS_MOST))
         return error(EXIT_USAGE, "--threads %s: it is N or IMAGE,TEXT, each 0 to %d", o->threads, THREADS_MOST);
+    if (!are_numbers(o->replicas, 1, REPLICAS_MOST))
+        return error(EXIT_USAGE, "--replicas %s: it is N or IMAGE,TEXT[,HEAD], each 1 to %d", o->replicas,
+                     REPLICAS_MOST);
     if (o->crop_scale_low > o->crop_scale_high) return error(EXIT_USAGE, "--aug-scale-low is above --aug-scale-high");
     if (o->seconds > 0 && o->warmup >= 1)
         return error(EXIT_USAGE, "with --seconds, --warmup is a share of the time: below 1, not %g", o->warmup);
+    return 0;
+}
+
+// "1, 2, 4": the divisors of M.
+static char *fitting(int microbatches) {
+    char *list = xstrdup("");
+    for (int R = 1; R <= microbatches && R <= REPLICAS_MOST; R++) {
+        if (microbatches % R) continue;
+        char *longer = xformat("%s%s%d", list, *list ? ", " : "", R);
+        free(list);
+        list = longer;
+    }
+    return list;
+}
+
+static int check_replicas(const struct run *run) {
+    const int M = run_microbatches(run);
+    for (const char *at = run->options.replicas; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (M % atoi(at) == 0) continue;
+        char *list = fitting(M);
+        int status = error(EXIT_USAGE,
+                           "--replicas %s: each rank takes as many of the %d microbatches of a step "
+                           "(--batch-size over --microbatch), so %s fit",
+                           run->options.replicas, M, list);
+        free(list);
+        return status;
+    }
     return 0;
 }
 
@@ -59,7 +90,7 @@ int run_check_batch(const struct run *run) {
     if (o->batch_size % o->microbatch)
         return error(EXIT_USAGE, "--batch-size %lld is no multiple of --microbatch %lld", (long long)o->batch_size,
                      (long long)o->microbatch);
-    return 0;
+    return check_replicas(run);
 }
 
 int run_check_length(const struct run *run) {
@@ -104,6 +135,13 @@ int run_threads(const struct run *run, int place) {
     char *threads = element_of(run->options.threads, place);
     int count = atoi(threads);
     free(threads);
+    return count;
+}
+
+int run_replicas(const struct run *run, int place) {
+    char *replicas = element_of(run->options.replicas, place);
+    int count = atoi(replicas);
+    free(replicas);
     return count;
 }
 

@@ -47,10 +47,12 @@ void run_make_absolute(struct run *run);
 // Whether this process computes gradients: under a conductor, unless it evaluates, or alone when gradients arrive.
 bool run_trains(const struct run *run);
 int run_microbatches(const struct run *run); // M = G / B, at least 1; after run_check
-// Of the stage that has this place in the lists --device and --threads (train/stages.h), of which a single value is for
-// all. The caller frees the device; 0 threads are all cores.
+// Of the stage that has this place in the lists --device, --threads and --replicas (train/stages.h), of which a single
+// value is for all. The caller frees the device; 0 threads are all cores.
 char *run_device(const struct run *run, int place);
 int run_threads(const struct run *run, int place);
+
+int run_replicas(const struct run *run, int place); // ranks of such a stage; after run_check
 
 // The address that the edge's option says, or NULL; bug() when there is no such option.
 const char *run_address(const struct run *run, const char *edge);

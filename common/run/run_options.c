@@ -80,6 +80,14 @@ static const struct option rows[] = {
            OPTION_LOCAL),
     TEXT("threads", threads, "IMAGE,TEXT", NULL,
          "threads of image-encode and text-decode, or one number for both; all cores when left out", OPTION_IDENTITY),
+    TEXT("replicas", replicas, "IMAGE,TEXT[,HEAD]", "1",
+         "ranks of each stage, or one number for all encoders; losses and weights are the same bits for 1, 2, 4 and "
+         "other powers of two that divide the microbatches of a step",
+         0),
+    CHOICE("gradient-sum", gradient_sum, "tree|chain", "tree",
+           "how gradients of microbatches are added up: in pairs, whatever --replicas, or one after the other, in one "
+           "block of memory, with bits that depend on --replicas",
+           OPTION_IDENTITY),
     INT("workers", workers, "N", "2", 1, 1024, "decode workers", 0),
     INT("tokenize-workers", tokenize_workers, "N", "1", 1, 1024, "tokenize workers", 0),
     INT("window", window, "N", "2", 1, 1024, "requests with one worker at a time", 0),

@@ -24,7 +24,8 @@ struct run_options {
     int64_t batch_size, microbatch, steps, epochs;
     double seconds, max_seconds;
     // Where and how
-    char *device, *threads;
+    char *device, *threads, *replicas;
+    int gradient_sum; // enum gradient_sum (train/exchange.h)
     int precision, weights, recompute, transport;
     double memory_gib;
     int64_t workers, tokenize_workers, window;

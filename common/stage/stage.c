@@ -78,6 +78,10 @@ void stage_identify(const char *run, uint64_t fingerprint) {
     process.fingerprint = fingerprint;
 }
 
+void stage_set_rank(int rank) {
+    process.options.rank = rank;
+}
+
 void stage_signal_policy(enum stage_signal policy, int (*on_signal)(void *context, int signal), void *context) {
     process.policy = policy;
     process.on_signal = on_signal;

@@ -38,6 +38,7 @@ struct stage {
 int stage_main(const struct stage *stage, int argc, char **argv);
 
 void stage_identify(const char *run, uint64_t fingerprint); // from prepare
+void stage_set_rank(int rank);                              // from prepare: a launcher says it, not --rank
 void stage_signal_policy(enum stage_signal policy, int (*on_signal)(void *context, int signal), void *context);
 bool stage_stopping(void);
 int stage_signal_number(void);             // 0, or the first signal seen: a drained stage exits with 128 + it

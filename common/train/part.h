@@ -3,6 +3,7 @@
 #pragma once
 
 #include "optim/optimizer.h"
+#include "ranks/ranks.h"
 #include "run/run.h"
 #include "train/memory.h"
 #include "train/protocol.h"
@@ -10,6 +11,7 @@
 
 struct part {
     const struct run *run;
+    struct ranks *ranks;         // of the stage, borrowed, set between part_open and part_load; NULL: it has one
     const struct stage_row *row; // its name in files, the tensors that it owns
     struct model_config config;
     struct ops *ops;

@@ -82,7 +82,7 @@ const struct stage_row image_row = {
     .edges = image_edges,
     .edge_count = sizeof image_edges / sizeof *image_edges,
     .options =
-        "model pretrained image-size resample seed batch-size microbatch steps device precision weights threads "
+        "model pretrained image-size resample seed batch-size microbatch steps device precision weights threads replicas gradient-sum "
         "workers window recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight "
         "contrastive-loss optimizer beta1 beta2 eps wd lock-image lock-image-unlocked-groups layer-decay ema-decay "
         "adafactor-bf16-momentum dump dump-step first-step evaluate frames task encoder-lr frozen",
@@ -143,7 +143,7 @@ const struct stage_row text_row = {
     .losses = text_losses,
     .loss_count = sizeof text_losses / sizeof *text_losses,
     .options =
-        "model tokenizer pretrained image-size seed batch-size microbatch steps device precision weights threads "
+        "model tokenizer pretrained image-size seed batch-size microbatch steps device precision weights threads replicas gradient-sum "
         "tokenize-workers window recompute transport memory coca-caption-loss-weight coca-contrastive-loss-weight "
         "contrastive-loss optimizer beta1 beta2 eps wd lock-text lock-text-unlocked-layers layer-decay ema-decay "
         "adafactor-bf16-momentum dump dump-step dump-limit first-step evaluate captions task encoder-lr frozen",
@@ -185,7 +185,7 @@ const struct stage_row head_row = {
     .losses = head_losses,
     .loss_count = sizeof head_losses / sizeof *head_losses,
     .options =
-        "model pretrained image-size seed batch-size microbatch steps device precision threads window transport memory task "
+        "model pretrained image-size seed batch-size microbatch steps device precision threads replicas gradient-sum window transport memory task "
         "head-loss label-smoothing frozen optimizer beta1 beta2 eps wd ema-decay adafactor-bf16-momentum "
         "dump dump-step first-step evaluate scores",
 };
@@ -207,7 +207,7 @@ const struct stage_row loss_row = {
     .edges = loss_edges,
     .edge_count = sizeof loss_edges / sizeof *loss_edges,
     .options =
-        "model pretrained image-size batch-size microbatch steps seconds epochs max-seconds device threads memory "
+        "model pretrained image-size batch-size microbatch steps seconds epochs max-seconds device threads replicas gradient-sum memory "
         "coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss contrastive optimizer lr beta1 "
         "beta2 eps wd warmup lr-scheduler grad-clip-norm ema-decay adafactor-bf16-momentum max-skipped "
         "max-drop-rate save-frequency keep val-frequency dump dump-step first-step evaluate",

@@ -24,7 +24,7 @@ struct topology topology_of(const struct run *run) {
         if ((*row)->takes_part && !(*row)->takes_part(&run->options)) continue;
         if (topology.count == TOPOLOGY_STAGES) bug("more than %d stages", TOPOLOGY_STAGES);
         topology.stage[topology.count].row = *row;
-        topology.stage[topology.count++].ranks = 1;
+        topology.stage[topology.count++].ranks = (*row)->conducts ? 1 : run_replicas(run, (*row)->threads);
     }
     list_followers(&topology);
     return topology;

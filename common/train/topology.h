@@ -18,7 +18,7 @@ struct topology {
     int followers;
 };
 
-// Of the run, with one rank a stage.
+// Of the run, with --replicas ranks a stage.
 struct topology topology_of(const struct run *run);
 // Gives a stage that takes part so many ranks; bug() when it does not, or there is no room.
 void topology_set_ranks(struct topology *topology, const char *role, int ranks);

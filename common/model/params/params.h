@@ -10,6 +10,8 @@ struct params {
     struct param *item;
     int count;
     int64_t elements;           // of one block, alignment included (the gaps are zero)
+    int rank, ranks;            // of the stage
+    int64_t own_elements;       // of a block that holds this rank's own tensors alone
     int64_t bytes, scales;      // of weights that are kept in int8 (params_layout_narrow), and of their outputs
     int groups, top;            // of its tower that a lock counts, and the number of its last layer (optim/tuning.h)
     uint64_t seed;              // of the initial values of tensors that a file lacks (params_load)
