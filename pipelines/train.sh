@@ -29,8 +29,10 @@ while read -r kind name count edges; do # the run's processes, as the table of s
         recorded=recorded_${edge//-/_}
         arguments+=("--$edge" "${!recorded:-ipc://sockets/$edge}")
     done
+    launch=()
+    [[ $kind == stage && $count -gt 1 ]] && launch=(mpirun -n "$count" --oversubscribe)
     [[ $kind == workers ]] || count=''
-    "$kind" "$name" $count "coca-$name" "${arguments[@]}"
+    "$kind" "$name" $count "${launch[@]}" "coca-$name" "${arguments[@]}"
 done <<<"${job%$'\n'}"
 ((val_frequency)) && side validate nice -n 19 "$COCA_HOME/pipelines/validate.sh" "$run_dir" "$val_data" "$val_frequency" "${first_step:-0}"
 
