@@ -43,11 +43,12 @@ override LDFLAGS  += -rdynamic -fopenmp $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 include common/rooms.mk
 
 .DEFAULT_GOAL := all
-OBJECTS := $(CUDA_OBJECT) $(VIDEO_OBJECT) $(MPI_OBJECTS)
+OBJECTS := $(CUDA_OBJECT) $(VIDEO_OBJECT) $(MPI_OBJECTS) $(NCCL_OBJECT)
 
 .PHONY: all help check check-headers clean libs unit-programs fuzz bench dist
 all: $(addprefix $(BUILD)/bin/,$(STAGES)) $(OBJECTS)
 	$(if $(CUDA_MISSING),@echo "  CUDA backend left out: $(CUDA_MISSING)")
+	$(if $(NCCL_MISSING),@echo "  NCCL between GPUs left out: $(NCCL_MISSING)")
 	$(if $(VIDEO_OBJECT),,@echo "  videos left out: FFmpeg's $(VIDEO_LIBRARIES) were not found; ./run.sh build all installs them")
 	$(if $(MPI_MISSING),@echo "  ranks of MPI left out: $(MPI_MISSING:%=mpicc.%) not found; ./run.sh build all installs them")
 libs: $(ALL_LIBS)
