@@ -94,7 +94,7 @@ bench: all $(addprefix $(BUILD)/bench/,$(BENCHES))
 
 # A folder that runs on any x86-64 Linux: executables, their libraries, scripts, presets. CUDA's own libraries are the target's,
 # and FFmpeg's, which with all that they need would be ten times the rest.
-DIST_TESTS := ops/test_backends ops/test_open ops/test_shared model/test_parity
+DIST_TESTS := ops/test_backends ops/test_open ops/test_shared model/test_parity ranks/test_nccl
 # libarchive's shared object brings 35 MB of tables by way of formats that nothing here reads.
 DIST_SYSLIBS := $(SYSLIBS:-larchive=-l:libarchive.a -l:libbz2.so.1.0 -l:liblz4.so.1 -l:libzstd.so.1 -l:liblzma.so.5)
 $(BUILD)/dist/coca-pack: $(patsubst %.c,$(BUILD)/obj/%.o,$(call stage_sources,coca-pack)) $(ALL_LIBS)
