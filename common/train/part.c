@@ -125,6 +125,13 @@ int part_open_backend(struct part *part) {
     return status;
 }
 
+int part_gpu(const struct part *part) {
+    char *device = device_of(part);
+    const int index = strcmp(part->ops->backend, "cuda") ? -1 : ops_device_index(device);
+    free(device);
+    return index;
+}
+
 int part_open(struct part *part, const struct stage_row *row, struct run *run) {
     int status = part_join(part, row, run);
     return status ? status : part_open_backend(part);

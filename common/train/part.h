@@ -29,6 +29,7 @@ int part_open(struct part *part, const struct stage_row *row, struct run *run);
 // for each of several ranks a GPU of its own.
 int part_join(struct part *part, const struct stage_row *row, struct run *run);
 int part_open_backend(struct part *part);
+int part_gpu(const struct part *part); // the index of the CUDA device that it computes on, or -1
 
 // Allocates parameters and optimizer, and fills them from the checkpoint that the run goes on from, else from
 // --pretrained, else from the seed. 0 or -exit_code.

@@ -43,7 +43,8 @@ int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool m
     status = check_run(stage);
     if (!stage->ranks || !stage->run.options.control) stage->ranks = 1;
     if (!status) status = join_ranks(stage);
-    return status ? status : part_open_backend(&stage->part);
+    if (!status) status = part_open_backend(&stage->part);
+    return status ? status : ranks_use_devices(stage->joined, part_gpu(&stage->part), &stage->devices);
 }
 
 struct memory_bytes stateful_bytes(const struct stateful *stage, int64_t microbatch) {
@@ -59,7 +60,7 @@ struct memory_bytes stateful_bytes(const struct stateful *stage, int64_t microba
 int stateful_load(struct stateful *stage) {
     int status = part_load(&stage->part, stage->train);
     if (!status && stage->train)
-        stage->gradients = gradients_new(stage->part.params, stage->joined, sum_of(stage),
+        stage->gradients = gradients_new(stage->part.params, stage->joined, stage->devices, sum_of(stage),
                                          stateful_own(stage, stage->run.options.microbatch));
     return status;
 }
