@@ -48,8 +48,6 @@ int64_t part_count(const struct part *part); // trainable numbers
 struct memory_bytes part_bytes(const struct part *part, bool train);
 
 double part_gradient_squares(const struct part *part); // Σ g² of own tensors (optim/squares.h)
-// The first own parameter whose gradient is not finite, or "".
-const char *part_bad_gradient(const struct part *part);
 
 // Writes NAME.safetensors, NAME.optimizer.safetensors and NAME.ema.safetensors into `directory`, which is made if need
 // be, fsynced. All ranks of the stage call it, and write the same files whatever their number; the first one has them
