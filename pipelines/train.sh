@@ -34,5 +34,7 @@ while read -r kind name count edges; do # the run's processes, as the table of s
 done <<<"${job%$'\n'}"
 ((val_frequency)) && side validate nice -n 19 "$COCA_HOME/pipelines/validate.sh" "$run_dir" "$val_data" "$val_frequency" "${first_step:-0}"
 
+again prepare "restarts=$max_restarts" coca-loss --prepare --again "--runs=${run_dir%/*}" "--name=${run_dir##*/}"
+
 job_dir=$run_dir
 job_run --conductor loss --times

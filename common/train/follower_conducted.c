@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "run/checkpoint.h"
 #include "stage/stage.h"
 #include "train/follower_pass.h"
 
@@ -63,9 +62,9 @@ static int take_scale(const struct pass *pass, struct scale_order *scale) {
 }
 
 // Ranks of one stage hold the same weights, so the first one writes them.
-static int write_checkpoint(const struct pass *pass, struct written *written) {
+static int write_checkpoint(const struct pass *pass, enum checkpoint_place place, struct written *written) {
     if (pass->follower->rank) return 0;
-    char *directory = checkpoint_aside(pass->order.step + 1);
+    char *directory = checkpoint_aside(checkpoint_folder(place), pass->order.step + 1);
     int status = directory_make(directory);
     if (!status) status = part_write(pass->follower->part, directory, written);
     free(directory);
@@ -77,7 +76,7 @@ static int write_checkpoint(const struct pass *pass, struct written *written) {
 static int finish(const struct pass *pass, const struct scale_order *scale) {
     struct written written = {0};
     if (!scale->skip) optimizer_step(pass->follower->part->optimizer, pass->order.lr, scale->clip);
-    int status = scale->checkpoint ? write_checkpoint(pass, &written) : 0;
+    int status = scale->checkpoint ? write_checkpoint(pass, scale->checkpoint, &written) : 0;
     if (status || !(scale->last || scale->checkpoint || pass->order.dump)) return status;
     struct message *done = done_pack(&written, pass->order.step);
     return tell(pass->follower, &done);

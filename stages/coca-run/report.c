@@ -65,13 +65,24 @@ static bool print_end(const char *path, int64_t begin) {
     return size > 0;
 }
 
-bool report_loss(const struct process *process, int code, const struct surroundings *around) {
-    char *path = process_file(process, around, "log", "log");
+char *report_how(int code, bool frozen) {
+    if (frozen) return xstrdup("frozen");
+    return code > 128 ? xformat("signal %d", code - 128) : xformat("exit %d", code);
+}
+
+static char *in_words(int code, bool frozen) {
+    if (frozen) return xstrdup("stands still, stopped by a signal");
+    return code > 128 ? xformat("was ended by signal %d", code - 128) : xformat("left with %d", code);
+}
+
+bool report_loss(const struct process *process, int code, bool frozen, bool goes_on,
+                 const struct surroundings *around) {
+    char *path = process_file(process, around, "log", "log"), *how = in_words(code, frozen);
     bool named = row_has_log(process->row) && print_end(path, process->log_begin);
-    char *how = code > 128 ? xformat("was ended by signal %d", code - 128) : xformat("left with %d", code);
     const char *where = named ? "; its words are in " : "", *log = named ? path : "";
-    if (process->row->kind == ROW_SIDE)
-        warn("%s, beside the job, %s%s%s", process->name, how, where, log);
+    const char *beside = process->row->kind == ROW_SIDE ? ", beside the job," : "";
+    if (goes_on || process->row->kind == ROW_SIDE)
+        warn("%s%s %s%s%s", process->name, beside, how, where, log);
     else
         error(EXIT_RUN, "%s %s%s%s", process->name, how, where, log);
     free(how);

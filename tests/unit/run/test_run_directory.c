@@ -52,14 +52,14 @@ static int enter(void **state) {
 
 static void commit(int64_t step) {
     struct checkpoint checkpoint = {.step = step, .samples = step * 128};
-    char *aside = checkpoint_aside(step), *path = path_join(aside, "image.safetensors");
+    char *aside = checkpoint_aside(CHECKPOINTS, step), *path = path_join(aside, "image.safetensors");
     assert_done(chdir("runs/one"));
     assert_done(directory_make(aside));
     write_text(path, "weights");
     struct written_file *file = written_add(&checkpoint.written, "image.safetensors");
     file->size = 7;
     file->checksum = hash_bytes("weights", 7, 0);
-    assert_done(checkpoint_commit(&checkpoint, 9));
+    assert_done(checkpoint_commit(&checkpoint, CHECKPOINTS, 9));
     assert_done(chdir("../.."));
     free(path);
     free(aside);
