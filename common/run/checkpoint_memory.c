@@ -25,8 +25,10 @@ static int make_link(const char *folder, const char *link) {
 
 static int make_folder(const char *folder, const char *link) {
     int status = directory_make_private(folder);
-    if (!status) status = make_link(folder, link);
+    char *absolute = status ? NULL : realpath(folder, NULL);
+    if (!status) status = make_link(absolute ? absolute : folder, link);
     if (!status) note("checkpoints in memory: %s", folder);
+    free(absolute);
     return status;
 }
 

@@ -110,7 +110,7 @@ static const char *text_of(const json_t *entry, const char *key) {
 }
 
 static void tell(const json_t *entry) {
-    note("lost %s (%s) at step %" PRId64 "; back at step %" PRId64 " in %.1f s, all made good after %.1f s",
+    note("lost %s (%s) at step %" PRId64 "; back at step %" PRId64 " in %.1f s, where it was after %.1f s",
          text_of(entry, "lost"), text_of(entry, "how"), integer_of(entry, "reached"), integer_of(entry, "back"),
          json_number_value(json_object_get(entry, "up")), json_number_value(json_object_get(entry, "regained")));
 }
