@@ -147,7 +147,7 @@ static void asked_at_process(struct job *job, const struct process *process, int
 
 static bool start_again(struct job *job, struct process *process, int code, double now) {
     const struct row *row = process->row;
-    if (job->fifo < 0 || job->ending || job->at_once || !row->restarts || (code <= 128 && code != EXIT_PEER)) return false;
+    if (job->fifo < 0 || job->ending || job->at_once || job->prepares || !row->restarts || (code <= 128 && code != EXIT_PEER)) return false;
     double wait = restarts_next(&job->restarts[row - job->row], row, now);
     if (wait < 0) {
         warn("%s: more than %d restarts in %d s", process->name, row->restarts, row->window);

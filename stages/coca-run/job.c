@@ -158,7 +158,7 @@ static bool act(struct job *job) {
     double now = clock_seconds();
     if (isfinite(job->cause_until) && (now >= job->cause_until || !any(job, is_inside))) job_decide(job, now);
     start_due(job, now);
-    if (!job->ending && !any(job, is_needed)) begin_end(job, now);
+    if (!job->ending && !isfinite(job->cause_until) && !any(job, is_needed)) begin_end(job, now);
     const bool inside = any(job, is_inside);
     if (now >= job->leave_at || (job->ending && !inside)) job_tell_to_leave(job, now);
     if (now >= job->kill_at) kill_all(job);

@@ -65,14 +65,19 @@ static bool print_end(const char *path, int64_t begin) {
     return size > 0;
 }
 
+// A shell and its like hand a signal on as 128 + its number; what ssh has for a lost host, 255, is beyond all signals.
+static bool is_signal(int code) {
+    return code > 128 && code <= 128 + 64;
+}
+
 char *report_how(int code, bool frozen) {
     if (frozen) return xstrdup("frozen");
-    return code > 128 ? xformat("signal %d", code - 128) : xformat("exit %d", code);
+    return is_signal(code) ? xformat("signal %d", code - 128) : xformat("exit %d", code);
 }
 
 static char *in_words(int code, bool frozen) {
     if (frozen) return xstrdup("stands still, stopped by a signal");
-    return code > 128 ? xformat("was ended by signal %d", code - 128) : xformat("left with %d", code);
+    return is_signal(code) ? xformat("was ended by signal %d", code - 128) : xformat("left with %d", code);
 }
 
 bool report_loss(const struct process *process, int code, bool frozen, bool goes_on,
