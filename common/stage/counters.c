@@ -20,8 +20,8 @@ int counters_append(const char *path, const struct counters *counters) {
             waiting, blocked);
     fprintf(file, "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRId64, hub->messages_in, hub->messages_out,
             hub->bytes_in, hub->bytes_out);
-    fprintf(file, "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\n", memory_peak_bytes(),
-            counters->announced_memory, hub->malformed, hub->repeated_requests);
+    fprintf(file, "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\n", memory_peak_bytes(),
+            counters->announced_memory, hub->malformed, hub->repeated_requests, hub->stale);
     if (fclose(file)) return error(EXIT_RUN, "--counters %s: cannot be written: %s", path, strerror(errno));
     return 0;
 }

@@ -5,7 +5,7 @@
 
 #define COUNTERS_HEADER                                                                                                \
     "role rank seconds busy waiting blocked messages-in messages-out bytes-in bytes-out peak-memory announced-memory " \
-    "malformed repeated-requests"
+    "malformed repeated-requests stale"
 
 struct counters {
     const char *role;

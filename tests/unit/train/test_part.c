@@ -65,7 +65,7 @@ static void update(struct part *part) {
 // A checkpoint of all three parts after one update, with a moving average, in checkpoints/step-1.
 static void write_checkpoint(struct part part[3]) {
     struct checkpoint checkpoint = {.step = 1};
-    char *aside = checkpoint_aside(1);
+    char *aside = checkpoint_aside(CHECKPOINTS, 1);
     assert_done(directory_make(aside));
     for (int i = 0; i < 3; i++) {
         assert_done(open_part(&part[i], rows[i], true));
@@ -74,7 +74,7 @@ static void write_checkpoint(struct part part[3]) {
     }
     checkpoint.model = part[0].config.fingerprint;
     assert_int_equal(checkpoint.written.count, 9);
-    assert_done(checkpoint_commit(&checkpoint, 1));
+    assert_done(checkpoint_commit(&checkpoint, CHECKPOINTS, 1));
     free(aside);
 }
 
