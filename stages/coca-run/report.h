@@ -10,5 +10,5 @@ void report_begin(struct process *process, const struct surroundings *around);
 // kept.
 bool report_loss(const struct process *process, int code, const struct surroundings *around);
 
-// A table with a line for each process that left counters.
+// A table with a line for each process that left counters, or for each rank of one.
 void report_times(const struct process *process, int count, const struct surroundings *around);
