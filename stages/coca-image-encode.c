@@ -85,7 +85,7 @@ static void say_share(const struct part *part) {
 
 static int load(struct image_encode *self) {
     const struct run_options *o = &self->base.run.options;
-    int status = part_load(&self->base.part, self->base.train);
+    int status = stateful_load(&self->base);
     if (status) return status;
     const struct encoder use = image_encode_use(self);
     const struct tower_plan plan = encoder_plan(&use, o->recompute, o->microbatch);
@@ -172,6 +172,7 @@ static int drive(struct image_encode *self) {
          .take = {self->for_head ? self->states_grad : self->features_grad, self->embeddings_grad},
          .enabled = true,
          .backward = true,
+         .gradients = "",
          .run = image_encode_backward},
     };
     struct follower follower = {.window = encoder_image_window(&self->base),
@@ -191,7 +192,7 @@ static void release(void *context) {
     slots_free(&self->slots);
     slot_reader_close(&self->gradient);
     image_tower_free(&self->tower);
-    part_close(&self->base.part);
+    stateful_close(&self->base);
 }
 
 static int run(void *context, struct hub *hub) {

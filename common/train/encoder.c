@@ -73,7 +73,7 @@ struct memory_bytes encoder_image_bytes(const struct encoder *encoder, int recom
     const int64_t pixels = shape_count(encoder_pixels(encoder, microbatch)), own = stateful_own(stage, microbatch);
     const int64_t kept = plan.train && recompute == RECOMPUTE_MICROBATCH ? own : 0;
     const int64_t queued = stage->train ? own : o->features || o->states ? encoder_served_slots(stage) : 0;
-    struct memory_bytes bytes = part_bytes(&stage->part, stage->train);
+    struct memory_bytes bytes = stateful_bytes(stage, microbatch);
     bytes.device += image_tower_bytes(config_of(encoder), stage->part.ops, plan);
     bytes.host += pixels * (kept + encoder_image_window(stage) + 1);
     add_slots(&bytes, encoder, queued,
@@ -94,7 +94,7 @@ struct memory_bytes encoder_text_bytes(const struct encoder *encoder, int recomp
     const struct tower_plan plan = encoder_plan(encoder, recompute, microbatch);
     const int64_t own = stateful_own(stage, microbatch), queued = stage->train ? own : 1;
     const int64_t tokens = microbatch * config->text.context_length * (int64_t)sizeof(int32_t);
-    struct memory_bytes bytes = part_bytes(&stage->part, stage->train);
+    struct memory_bytes bytes = stateful_bytes(stage, microbatch);
     bytes.device += text_tower_bytes(config, stage->part.ops, plan);
     bytes.host += tokens * (own + encoder_text_window(stage) + 1);
     add_slots(&bytes, encoder, queued, encoder_features(encoder, microbatch));

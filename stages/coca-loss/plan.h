@@ -51,7 +51,7 @@ struct plan_flow {
 // What each rank of a side sends, and receives: gradients of what others own, in f32, and its values for the others.
 struct plan_exchange {
     int64_t numbers;                 // N, of the part
-    double gradients, values, early; // bytes; early: the share of the gradients that is final before the last passes
+    double gradients, values, early; // bytes; early: the multimodal half's share of the gradients
 };
 struct plan_traffic {
     struct plan_edge edge[PLAN_EDGES];

@@ -3,11 +3,12 @@
 //
 //   image-encode   forward 0 … n − 1; backward m once d_features(m) and d_embedding are there; exchange
 //   text-decode    unimodal 0 … n − 1; multimodal m, both directions, once features(m) are there; unimodal backward
-//                  m once d_embedding is there; exchange, which for the multimodal half began behind its last pass
+//                  m once d_embedding is there; exchange
 //   loss           contrast, once all embeddings are there
 //
-// The step ends when the last rank has its sums and the new values are everywhere. Left out: the update itself, and
-// control messages; both are small beside the rest and part of what the measured rate of a device is.
+// The exchange goes on beside the last backward passes, from where gradients become final; what is left of it then is
+// waited for. The step ends when the last rank has its sums and the new values are everywhere. Left out: the update
+// itself, and control messages; both are small beside the rest and part of what the measured rate of a device is.
 #include "plan.h"
 
 #include <math.h>
@@ -26,7 +27,7 @@ struct actor {
     int next;         // of its passes, in order
     bool begun;
     double left, idle_since, done_at; // seconds of a device alone; when the last pass ended; INFINITY: not yet
-    double early_at;                  // the end of what it exchanges beside passes
+    double sent_at;                   // what its passes made final so far has left and come
     struct plan_share spent;
 };
 
@@ -115,15 +116,17 @@ static double exchange_seconds(const struct play *play, enum plan_side side, dou
     return plan_exchange_seconds(play->machine, play->step, side, sent);
 }
 
-// What is left of it when the last pass is done.
-static double exchange_left(const struct play *play, const struct actor *actor) {
+// Gradients leave as they become final, which is while the rank's last backward pass over their tensors goes on.
+static void begin_exchange(struct play *play, struct actor *actor, enum kind kind) {
     const enum plan_side side = actor->of == PLAN_OF_IMAGE ? PLAN_IMAGE : PLAN_TEXT;
-    const double late = exchange_seconds(play, side, 1 - play->traffic->exchange[side].early);
-    return fmax(actor->early_at - play->now, 0) + late;
+    const double early = play->traffic->exchange[side].early;
+    const double share = kind == BACKWARD ? 1 : kind == MULTIMODAL ? early : 1 - early;
+    actor->sent_at = fmax(actor->sent_at, play->now) + exchange_seconds(play, side, share);
 }
 
-static void begin_early(struct play *play, struct actor *actor) {
-    actor->early_at = play->now + exchange_seconds(play, PLAN_TEXT, play->traffic->exchange[PLAN_TEXT].early);
+static bool is_last(const struct actor *actor, struct pass pass) {
+    const bool backward = pass.kind == BACKWARD || pass.kind == MULTIMODAL || pass.kind == UNIMODAL_BACKWARD;
+    return backward && pass.microbatch == actor->own.first + actor->own.count - 1;
 }
 
 // ---- events
@@ -139,7 +142,8 @@ static void begin(struct play *play, struct actor *actor) {
     const struct pass pass = pass_of(actor);
     if (actor->begun || pass.kind == NOTHING || ready_at(play, pass) > play->now) return;
     actor->begun = true;
-    actor->left = pass.kind == EXCHANGE ? exchange_left(play, actor) : play->cost[pass.kind];
+    actor->left = pass.kind == EXCHANGE ? fmax(actor->sent_at - play->now, 0) : play->cost[pass.kind];
+    if (is_last(actor, pass)) begin_exchange(play, actor, pass.kind);
     account(actor, pass.kind, play->now - actor->idle_since);
 }
 
@@ -151,7 +155,6 @@ static void end(struct play *play, struct actor *actor) {
     if (pass.kind == MULTIMODAL)
         play->gradient_at[m] = send(play, actor->host, host_of(play, PLAN_IMAGE, m), play->traffic->feature_bytes);
     if (pass.kind == FORWARD || pass.kind == UNIMODAL) send_embedding(play, actor);
-    if (pass.kind == MULTIMODAL && m == actor->own.first + actor->own.count - 1) begin_early(play, actor);
     if (pass.kind == CONTRAST) return_gradients(play);
     actor->begun = false;
     actor->idle_since = play->now;

@@ -169,8 +169,7 @@ static int64_t count_decoder(const struct params *layout) {
 }
 
 // Of R ranks each sends the gradients of what the others own, (R − 1)/R·N, and its own values to R − 1 others, as many
-// again; and receives as much of both. The multimodal half's gradients are final before the unimodal half's backward
-// passes; the image tower's when all is done.
+// again; and receives as much of both. The multimodal half's gradients are final before the unimodal half's.
 static void exchange_of(const struct plan_step *step, enum plan_side side, struct plan_exchange *exchange) {
     const double R = step->ranks[side];
     struct params *layout = params_layout(step->config, side == PLAN_IMAGE ? &image_part : &text_part);
