@@ -28,8 +28,9 @@ static const char manual[] =
     "\n"
     "--measured RUN, which may be given again, puts beside the predictions what the run directory RUN says: a step's\n"
     "median time, messages and bytes. Options that are not given are that run's, the caption length is what its targets\n"
-    "say, and without --tflops the rate is chosen with which the run of the fewest ranks comes out right; without --gbps\n"
-    "the first run whose ranks exchanged something says it.\n"
+    "say, and without --tflops the rate is chosen with which the run of the fewest ranks comes out right, and for the\n"
+    "text side its share of it by how long each side computed; without --gbps the first run whose ranks exchanged\n"
+    "something says it.\n"
     "\n"
     "Exit codes: 0 done, 2 usage, 3 a run cannot be read.\n"
     "\n"
@@ -186,6 +187,17 @@ static void add_series(struct plan *plan) {
 
 // ---- rates
 
+// Small matrices are slower than large ones, so the sides differ; how long each computed, their counters say.
+static void calibrate_sides(struct plan *plan, const struct plan_measured *measured) {
+    const struct plan_step step = step_of(plan, &measured->run, &measured->config, measured);
+    double rate[PLAN_SIDES];
+    for (int side = 0; side < PLAN_SIDES; side++) {
+        if (!(measured->busy[side] > 0)) return;
+        rate[side] = plan_work_of_side(&step, side) / (measured->busy[side] * step.ranks[side]);
+    }
+    if (rate[PLAN_IMAGE] > 0) plan->machine.ease[PLAN_TEXT] = rate[PLAN_TEXT] / rate[PLAN_IMAGE];
+}
+
 // The run comes out right: the time of a step falls with the rate, so halving an interval finds it.
 static void calibrate_tflops(struct plan *plan, const struct plan_measured *measured) {
     const struct plan_step step = step_of(plan, &measured->run, &measured->config, measured);
@@ -224,12 +236,15 @@ static int set_rates(struct plan *plan) {
     *machine = (struct plan_machine){.hosts = (int)plan->own.hosts,
                                      .devices = (int)plan->own.devices,
                                      .tflops = plan->own.tflops,
+                                     .ease = {1, 1},
                                      .gbps = plan->own.gbps > 0 ? plan->own.gbps : measured_gbps(plan)};
     if (machine->gbps == 0 && (exchanges(plan) || machine->hosts > 1))
         return error(EXIT_USAGE, "give --gbps G, what a host's link carries, or --measured of a run with --replicas, "
                                  "from which it is taken");
     machine->local_gbps = plan->own.local_gbps > 0 ? plan->own.local_gbps : machine->gbps;
-    if (machine->tflops == 0) calibrate_tflops(plan, pattern(plan));
+    if (machine->tflops > 0) return 0;
+    calibrate_sides(plan, pattern(plan));
+    calibrate_tflops(plan, pattern(plan));
     return 0;
 }
 

@@ -14,10 +14,11 @@ enum plan_stage { PLAN_OF_IMAGE, PLAN_OF_TEXT, PLAN_OF_LOSS, PLAN_STAGES }; // t
 
 // What it would run on.
 struct plan_machine {
-    int hosts, devices; // devices of each host that compute at once; 0: as many as it has ranks
-    double gbps,
-        tflops;        // of a host's link, each way: 10^9 bits a second; of a device: what it sustains, 10^12 a second
-    double local_gbps; // between ranks of one host
+    int hosts, devices;      // devices of each host that compute at once; 0: as many as it has ranks
+    double gbps;             // of a host's link, each way: 10^9 bits a second
+    double local_gbps;       // between ranks of one host
+    double tflops;           // of a device: what it sustains, 10^12 operations a second
+    double ease[PLAN_SIDES]; // of which each side reaches so much more or less
 };
 
 // A step of a run with so many ranks.
@@ -80,6 +81,7 @@ struct plan_work {            // floating point operations of one microbatch, an
     double contrast;
 };
 struct plan_work plan_work(const struct plan_step *step);
+double plan_work_of_side(const struct plan_step *step, enum plan_side side); // of a step, all ranks
 double plan_work_total(const struct plan_step *step); // of a step, without what is computed twice to save memory
 
 // ---- plan_time.c: how long it takes
@@ -112,7 +114,9 @@ struct plan_measured {
     struct {
         double sent, received, messages, waiting; // of a rank and step; the share of its time
     } exchange[PLAN_SIDES];
-    bool counted; // counters were there
+    double busy[PLAN_SIDES];       // share of a rank's time that it neither waited nor exchanged
+    double announced[PLAN_STAGES]; // bytes that a rank said it needs
+    bool counted;                  // counters were there
 };
 // Reads RUN/run.json, model.json, metrics.jsonl and log/*.counters. 0 or -exit_code; release in any case.
 int plan_measured_read(struct plan_measured *measured, const char *path);

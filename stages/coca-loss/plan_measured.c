@@ -1,6 +1,7 @@
 // What a run that was made says of itself: its options, the time and targets of its steps, and the last words of its
 // stages (--counters), of which the last line of each rank counts.
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,14 +84,15 @@ static int read_metrics(struct plan_measured *measured, const char *path) {
 // Of one rank, over the whole run.
 struct counted {
     bool there;
-    double in, out, bytes_in, bytes_out, exchanging, ranks_in, ranks_out, ranks_bytes_in, ranks_bytes_out;
+    double busy, announced, in, out, bytes_in, bytes_out, exchanging, ranks_in, ranks_out, ranks_bytes_in,
+        ranks_bytes_out;
 };
 
 static bool read_counted(const char *line, int *rank, struct counted *c) {
     c->there = true;
-    return sscanf(line, "%*s %d %*s %*s %*s %*s %lf %lf %lf %lf %*s %*s %*s %*s %lf %lf %lf %lf %lf", rank, &c->in,
-                  &c->out, &c->bytes_in, &c->bytes_out, &c->exchanging, &c->ranks_in, &c->ranks_out, &c->ranks_bytes_in,
-                  &c->ranks_bytes_out) == 10;
+    return sscanf(line, "%*s %d %*s %lf %*s %*s %lf %lf %lf %lf %*s %lf %*s %*s %lf %lf %lf %lf %lf", rank, &c->busy,
+                  &c->in, &c->out, &c->bytes_in, &c->bytes_out, &c->announced, &c->exchanging, &c->ranks_in,
+                  &c->ranks_out, &c->ranks_bytes_in, &c->ranks_bytes_out) == 12;
 }
 
 static void add_flow(struct plan_measured *measured, enum plan_stage stage, const struct counted *c) {
@@ -109,6 +111,7 @@ static void add_exchange(struct plan_measured *measured, enum plan_side side, co
     measured->exchange[side].received += c->ranks_bytes_in * each;
     measured->exchange[side].messages += c->ranks_out * each;
     measured->exchange[side].waiting += c->exchanging / ranks;
+    measured->busy[side] += c->busy / ranks;
 }
 
 static void add_ranks(struct plan_measured *measured, enum plan_stage stage, const struct counted *counted) {
@@ -117,6 +120,7 @@ static void add_ranks(struct plan_measured *measured, enum plan_stage stage, con
     for (int rank = 0; rank < RANKS_MOST; rank++) {
         if (!counted[rank].there) continue;
         add_flow(measured, stage, &counted[rank]);
+        measured->announced[stage] = fmax(measured->announced[stage], counted[rank].announced);
         if (stage != PLAN_OF_LOSS)
             add_exchange(measured, stage == PLAN_OF_IMAGE ? PLAN_IMAGE : PLAN_TEXT, &counted[rank], ranks);
     }

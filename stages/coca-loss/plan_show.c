@@ -27,6 +27,8 @@ static void show_premises(const struct plan_machine *machine, const struct plan_
            (double)result->traffic.exchange[PLAN_TEXT].numbers / 1e6, total / (double)o->batch_size / 1e12);
     printf("batch %" PRId64 " in %d microbatches of %" PRId64 ", captions of %.4g tokens, %s\n", o->batch_size,
            step->microbatches, o->microbatch, step->length, o->precision == PRECISION_BF16 ? "bf16" : "fp32");
+    if (machine->ease[PLAN_TEXT] != 1)
+        printf("the text side sustains %.3g of the image side's rate\n", machine->ease[PLAN_TEXT]);
     printf("%d host%s", machine->hosts, machine->hosts == 1 ? "" : "s");
     if (machine->devices) printf(" of %d device%s", machine->devices, machine->devices == 1 ? "" : "s");
     printf(", %.6g TFLOP/s a device, %.6g Gbit/s a host's link, %.6g between ranks of a host\n\n", machine->tflops,
@@ -94,6 +96,13 @@ static void show_exchange(const struct plan_result *result, enum plan_side side)
     free(name);
 }
 
+// What was announced has the program itself in it.
+static void show_memory(const struct plan_result *result, enum plan_stage stage) {
+    char *name = xformat("%s, MiB a rank announces", roles[stage]);
+    show_pair(name, gib(result->memory[stage]) * 1024, result->measured->announced[stage] / (1 << 20));
+    free(name);
+}
+
 static void show_measured(const struct plan_result *result) {
     const struct plan_measured *measured = result->measured;
     printf("\n%d,%d: %s, %" PRId64 " steps\n  %-40s %14s %14s %8s\n", result->step.ranks[PLAN_IMAGE],
@@ -101,6 +110,7 @@ static void show_measured(const struct plan_result *result) {
     show_pair("seconds", result->time.step, measured->seconds);
     for (int stage = 0; stage < PLAN_STAGES && measured->counted; stage++) show_flow(result, stage);
     for (int side = 0; side < PLAN_SIDES && measured->counted; side++) show_exchange(result, side);
+    for (int stage = 0; stage < PLAN_STAGES && measured->counted; stage++) show_memory(result, stage);
 }
 
 void plan_show(const struct plan_machine *machine, const struct plan_result *result, int count, int chosen) {

@@ -222,14 +222,15 @@ static bool go_on(struct play *play) {
 
 static void set_costs(struct play *play) {
     const struct plan_work work = plan_work(play->step);
-    const double rates = play->machine->tflops * 1e12;
-    const double operations[NOTHING] = {[FORWARD] = work.forward,
-                                        [BACKWARD] = work.backward,
-                                        [UNIMODAL] = work.unimodal,
-                                        [MULTIMODAL] = work.multimodal,
-                                        [UNIMODAL_BACKWARD] = work.unimodal_backward,
-                                        [CONTRAST] = work.contrast};
-    for (int kind = 0; kind < NOTHING; kind++) play->cost[kind] = operations[kind] / rates;
+    const double rate_of_loss = play->machine->tflops * 1e12;
+    const double image = rate_of_loss * play->machine->ease[PLAN_IMAGE];
+    const double text = rate_of_loss * play->machine->ease[PLAN_TEXT];
+    play->cost[FORWARD] = work.forward / image;
+    play->cost[BACKWARD] = work.backward / image;
+    play->cost[UNIMODAL] = work.unimodal / text;
+    play->cost[MULTIMODAL] = work.multimodal / text;
+    play->cost[UNIMODAL_BACKWARD] = work.unimodal_backward / text;
+    play->cost[CONTRAST] = work.contrast / rate_of_loss;
 }
 
 static void add_actors(struct play *play) {

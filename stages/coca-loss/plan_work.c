@@ -39,6 +39,12 @@ struct plan_work plan_work(const struct plan_step *step) {
     return work;
 }
 
+double plan_work_of_side(const struct plan_step *step, enum plan_side side) {
+    const struct plan_work w = plan_work(step);
+    const double each = side == PLAN_IMAGE ? w.forward + w.backward : w.unimodal + w.multimodal + w.unimodal_backward;
+    return step->microbatches * each;
+}
+
 double plan_work_total(const struct plan_step *step) {
     const struct plan_work w = work_once(step);
     const double microbatch = w.forward + w.backward + w.unimodal + w.multimodal + w.unimodal_backward;
