@@ -29,8 +29,8 @@ static const char manual[] =
     "--measured RUN, which may be given again, puts beside the predictions what the run directory RUN says: a step's\n"
     "median time, messages and bytes. Options that are not given are that run's, the caption length is what its targets\n"
     "say, and without --tflops the rate is chosen with which the run of the fewest ranks comes out right, and for the\n"
-    "text side its share of it by how long each side computed; without --gbps the first run whose ranks exchanged\n"
-    "something says it.\n"
+    "text side its share of it by how long each side computed; without --gbps it is what ranks exchanged in the time\n"
+    "that they waited for it.\n"
     "\n"
     "Exit codes: 0 done, 2 usage, 3 a run cannot be read.\n"
     "\n"
@@ -214,15 +214,18 @@ static void calibrate_tflops(struct plan *plan, const struct plan_measured *meas
     }
 }
 
-// Bytes sent in the time that ranks waited for the exchange; 0 when no run says.
+// Bytes sent in the time that ranks waited for the exchange, part of which is waiting for each other: the best that any
+// run saw. 0 when none says.
 static double measured_gbps(const struct plan *plan) {
+    double best = 0;
     for (int i = 0; i < plan->measured_count; i++)
         for (int side = 0; side < PLAN_SIDES; side++) {
             const struct plan_measured *m = &plan->measured[i];
             const double seconds = m->exchange[side].waiting * m->seconds;
-            if (m->exchange[side].sent > 0 && seconds > 0) return m->exchange[side].sent * 8 / seconds / 1e9;
+            if (m->exchange[side].sent > 0 && seconds > 0)
+                best = fmax(best, m->exchange[side].sent * 8 / seconds / 1e9);
         }
-    return 0;
+    return best;
 }
 
 static bool exchanges(const struct plan *plan) {

@@ -52,6 +52,7 @@ struct plan_flow {
 // What each rank of a side sends, and receives: gradients of what others own, in f32, and its values for the others.
 struct plan_exchange {
     int64_t numbers;                 // N, of the part
+    double messages;                 // a tensor each
     double gradients, values, early; // bytes; early: the multimodal half's share of the gradients
 };
 struct plan_traffic {
@@ -112,7 +113,7 @@ struct plan_measured {
     int64_t steps;
     struct plan_flow flow[PLAN_STAGES]; // a step
     struct {
-        double sent, received, messages, waiting; // of a rank and step; the share of its time
+        double sent, received, messages, waiting; // of a rank and step; the least share of one's time
     } exchange[PLAN_SIDES];
     double busy[PLAN_SIDES];       // share of a rank's time that it neither waited nor exchanged
     double announced[PLAN_STAGES]; // bytes that a rank said it needs

@@ -104,13 +104,14 @@ static void add_flow(struct plan_measured *measured, enum plan_stage stage, cons
     flow->bytes_out += c->bytes_out / steps;
 }
 
-// Means over ranks.
+// Means over ranks; and of the waiting the least, since others waited for that rank too.
 static void add_exchange(struct plan_measured *measured, enum plan_side side, const struct counted *c, int ranks) {
     const double each = 1 / ((double)measured->steps * ranks);
     measured->exchange[side].sent += c->ranks_bytes_out * each;
     measured->exchange[side].received += c->ranks_bytes_in * each;
     measured->exchange[side].messages += c->ranks_out * each;
-    measured->exchange[side].waiting += c->exchanging / ranks;
+    double *waiting = &measured->exchange[side].waiting;
+    if (*waiting == 0 || c->exchanging < *waiting) *waiting = c->exchanging;
     measured->busy[side] += c->busy / ranks;
 }
 

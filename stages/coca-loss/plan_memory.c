@@ -7,6 +7,11 @@
 #include "run/run_model.h"
 #include "train/encoder.h"
 
+// Of the first rank, which needs most: it writes and reads the checkpoints.
+static void imagine_ranks(struct stateful *stage) {
+    stage->part.ranks = stage->joined = ranks_imagine(0, stage->ranks);
+}
+
 // The backend of the CPU stands in for others, which take more or less scratch memory and copies of weights.
 static int open_backend(struct part *part) {
     const bool bf16 = part->run->options.precision == PRECISION_BF16 && !part->row->conducts;
@@ -38,8 +43,10 @@ static int side_bytes(const struct plan_step *step, enum plan_side side, struct 
     stage.part.run = &stage.run;
     int status = open_backend(&stage.part);
     if (status) return status;
+    imagine_ranks(&stage);
     *bytes = side == PLAN_IMAGE ? encoder_image_bytes(&encoder, o->recompute, o->microbatch)
                                 : encoder_text_bytes(&encoder, o->recompute, o->microbatch);
+    ranks_close(&stage.joined, true);
     ops_close(&stage.part.ops);
     return 0;
 }

@@ -91,9 +91,14 @@ static void show_flow(const struct plan_result *result, enum plan_stage stage) {
 
 static void show_exchange(const struct plan_result *result, enum plan_side side) {
     const struct plan_exchange *e = &result->traffic.exchange[side];
-    char *name = xformat("%s, each rank to others: bytes", roles[side]);
-    if (result->step.ranks[side] > 1) show_pair(name, e->gradients + e->values, result->measured->exchange[side].sent);
-    free(name);
+    char *bytes = xformat("%s, each rank to others: bytes", roles[side]),
+         *messages = xformat("%s, messages", roles[side]);
+    if (result->step.ranks[side] > 1) {
+        show_pair(bytes, e->gradients + e->values, result->measured->exchange[side].sent);
+        show_pair(messages, e->messages, result->measured->exchange[side].messages);
+    }
+    free(bytes);
+    free(messages);
 }
 
 // What was announced has the program itself in it.

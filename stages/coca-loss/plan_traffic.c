@@ -175,6 +175,7 @@ static void exchange_of(const struct plan_step *step, enum plan_side side, struc
     struct params *layout = params_layout(step->config, side == PLAN_IMAGE ? &image_part : &text_part);
     exchange->numbers = params_count(layout);
     exchange->gradients = (R - 1) / R * (double)exchange->numbers * (double)sizeof(float);
+    exchange->messages = 2 * (R - 1) / R * layout->count;
     exchange->values = (R - 1) / R * (double)exchange->numbers * (double)dtype_size(plan_dtype(step));
     if (side == PLAN_TEXT) exchange->early = (double)count_decoder(layout) / (double)exchange->numbers;
     params_free(&layout);
