@@ -55,7 +55,8 @@ int encoder_text_window(const struct stateful *stage) {
 }
 
 int encoder_served_slots(const struct stateful *stage) {
-    return (int)stage->run.options.window + 2;
+    const int consumers = run_replicas(&stage->run, text_row.threads);
+    return ((int)stage->run.options.window + 1) * consumers + 1;
 }
 
 // ---- memory

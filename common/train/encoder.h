@@ -22,7 +22,8 @@ struct shape encoder_text_states(const struct encoder *encoder, int64_t B);  // 
 // Microbatches that are asked for ahead, of all workers together.
 int encoder_image_window(const struct stateful *stage);
 int encoder_text_window(const struct stateful *stage);
-// Slots of what a consumer asks for: the microbatches that it asks ahead, the one that it reads, the one that is made.
+// Slots of what consumers ask for: the microbatches that each asks ahead and the one that it reads, and the one that is
+// made.
 int encoder_served_slots(const struct stateful *stage);
 
 // What the stage announces: part, tower, messages. Of the text side training, embedding or evaluation, not --generate.
