@@ -13,6 +13,7 @@
 #include "run/samples.h"
 #include "stage/option_rows.h"
 #include "stage/stage.h"
+#include "train/topology.h"
 #include "worker/views.h"
 #include "worker/worker.h"
 
@@ -191,6 +192,7 @@ static int prepare(void *context, const struct strings *operands) {
     const int64_t picture = 3LL * model.vision.image_size * model.vision.image_size;
     decode->show.scratch = xmalloc((size_t)picture);
     worker->address = decode->run.options.images;
+    worker->consumers = worker_trains(worker) ? topology_consumers(&decode->run, "images") : 1;
     worker->row_bytes = picture * decode->show.count;
     worker->views = worker_views_count(&decode->views);
     return open_samples(decode);

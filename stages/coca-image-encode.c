@@ -94,7 +94,7 @@ static struct memory_bytes need(void *context, int recompute, int64_t microbatch
     int own = stateful_own(&self->base, microbatch);
     int64_t kept = plan.train && recompute == RECOMPUTE_MICROBATCH ? own * microbatch : 0;
     int64_t queued = self->base.train ? own : o->features || o->states ? served_slots(self) : 0;
-    struct memory_bytes bytes = part_bytes(&self->base.part, self->base.train);
+    struct memory_bytes bytes = stateful_bytes(&self->base, microbatch);
     struct memory_bytes slots = slots_bytes(&self->base.part, queued, slot_bytes(self, microbatch));
     bytes.device += image_tower_bytes(&self->base.part.config, self->base.part.ops, plan) + slots.device;
     bytes.host += pixels * (kept + (window(self) + 1) * microbatch) + slots.host;
@@ -110,7 +110,7 @@ static void say_share(const struct part *part) {
 
 static int load(struct image_encode *self) {
     const struct run_options *o = &self->base.run.options;
-    int status = part_load(&self->base.part, self->base.train);
+    int status = stateful_load(&self->base);
     if (status) return status;
     const struct tower_plan plan = image_encode_plan(self, o->recompute, o->microbatch);
     self->sets = plan.sets;
@@ -196,6 +196,7 @@ static int drive(struct image_encode *self) {
          .take = {self->for_head ? self->states_grad : self->features_grad, self->embeddings_grad},
          .enabled = true,
          .backward = true,
+         .gradients = "",
          .run = image_encode_backward},
     };
     struct follower follower = {.window = window(self),
@@ -215,7 +216,7 @@ static void release(void *context) {
     slots_free(&self->slots);
     slot_reader_close(&self->gradient);
     image_tower_free(&self->tower);
-    part_close(&self->base.part);
+    stateful_close(&self->base);
 }
 
 static int run(void *context, struct hub *hub) {

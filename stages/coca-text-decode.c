@@ -50,7 +50,7 @@ static const struct option rows[] = {
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     const struct text_decode *self = context;
     const struct part *part = &self->base.part;
-    struct memory_bytes bytes = part_bytes(part, self->base.train);
+    struct memory_bytes bytes = stateful_bytes(&self->base, microbatch);
     if (self->said.generate)
         bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &self->generate);
     else
@@ -82,7 +82,7 @@ static void say_share(const struct text_decode *self) {
 }
 
 static int load(struct text_decode *self) {
-    int status = part_load(&self->base.part, self->base.train);
+    int status = stateful_load(&self->base);
     if (status) return status;
     if (self->said.generate)
         captions_open(self);
@@ -151,7 +151,7 @@ static void release(void *context) {
     passes_close(self);
     captions_close(self);
     free((void *)self->generate.prompt);
-    part_close(&self->base.part);
+    stateful_close(&self->base);
     if (self->tokenizer) tokenizer_close(&self->tokenizer);
 }
 

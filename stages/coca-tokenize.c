@@ -14,6 +14,7 @@
 #include "stage/stage.h"
 #include "text/prompt.h"
 #include "text/tokenizer.h"
+#include "train/topology.h"
 #include "worker/worker.h"
 
 static const char manual[] =
@@ -116,6 +117,7 @@ static int prepare(void *context, const struct strings *operands) {
     if (status) return status;
     tokenize->T = model.text.context_length;
     tokenize->worker.address = tokenize->run.options.tokens;
+    tokenize->worker.consumers = worker_trains(&tokenize->worker) ? topology_consumers(&tokenize->run, "tokens") : 1;
     tokenize->worker.row_bytes = tokenize->T * (int64_t)sizeof(int32_t);
     return 0;
 }

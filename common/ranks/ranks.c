@@ -47,3 +47,5 @@ int ranks_collect(struct ranks *ranks, const void *own, void *all, size_t size, 
     memcpy(all, own, size);
     return ranks_wait(ranks, meanwhile);
 }
+int ranks_begin(struct ranks *ranks, const struct ranks_piece *send, int sends, const struct ranks_piece *receive, int receives) { (void)ranks;(void)send;(void)sends;(void)receive;(void)receives; return 0; }
+int ranks_progress(struct ranks *ranks, bool *done) { (void)ranks; *done = true; return 0; }

@@ -27,16 +27,6 @@ struct channel edges_channel(const struct edges *edges, const char *name) {
     return (struct channel){.edge = NULL};
 }
 
-// ---- addresses
-
-// The caller frees.
-static char *address_of_rank(const char *address, int rank, int ranks) {
-    const char *colon = strrchr(address, ':');
-    if (ranks == 1 || !strncmp(address, "file:", 5) || !strcmp(address, "-")) return xstrdup(address);
-    if (strncmp(address, "tcp://", 6)) return xformat("%s.%d", address, rank);
-    return xformat("%.*s:%d", (int)(colon - address), address, atoi(colon + 1) + rank);
-}
-
 // ---- opening
 
 static bool is_conducted(const struct edges *edges) {
@@ -50,9 +40,14 @@ static enum edge_manner manner_of(const struct edges *edges, const struct stage_
     return pushed && !is_conducted(edges) && edge->direction == EDGE_OUT ? EDGE_SERVE : edge->manner;
 }
 
-// The ranks of the end that binds.
+static bool binds(const struct stage_edge *edge) {
+    return edge->manner == EDGE_BIND || edge->manner == EDGE_PULL;
+}
+
+// The ranks of the end that binds. Without a conductor a stage is one process.
 static int listeners(const struct edges *edges, const struct stage_edge *edge, const struct channel *channel) {
-    if (edge->manner == EDGE_BIND) return topology_ranks(edges->topology, edges->row->role);
+    if (!is_conducted(edges)) return 1;
+    if (binds(edge)) return topology_ranks(edges->topology, edges->row->role);
     return edge->manner == EDGE_CONNECT && channel->peers ? channel->peer[0].ranks : 1;
 }
 
@@ -70,11 +65,11 @@ static int open_at(struct edges *edges, const struct stage_edge *edge, struct ch
 static int open_channel(struct edges *edges, const struct stage_edge *edge, struct channel *channel,
                         const char *address) {
     int ranks = listeners(edges, edge, channel);
-    char *first = address_of_rank(address, edge->manner == EDGE_BIND ? hub_rank(edges->hub) : 0, ranks);
+    char *first = endpoint_of_rank(address, binds(edge) ? hub_rank(edges->hub) : 0, ranks);
     int status = open_at(edges, edge, channel, first);
     free(first);
     for (int rank = 1; rank < ranks && edge->manner == EDGE_CONNECT && !status; rank++) {
-        char *more = address_of_rank(address, rank, ranks);
+        char *more = endpoint_of_rank(address, rank, ranks);
         status = edge_connect(channel->edge, more);
         free(more);
     }

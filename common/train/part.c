@@ -135,6 +135,11 @@ void part_close(struct part *part) {
     *part = (struct part){0};
 }
 
+struct params *part_layout(const struct part *part) {
+    return part->narrow ? params_layout_narrow(&part->config, part->row->part)
+                        : params_layout(&part->config, part->row->part);
+}
+
 int64_t part_count(const struct part *part) {
     struct params *layout = params_layout(&part->config, part->row->part);
     int64_t count = params_count(layout);

@@ -36,6 +36,8 @@ void part_close(struct part *part);
 // where the time since went.
 void part_step(struct part *part);
 
+// The table of the part, as this rank has it, without its contents; the caller frees it.
+struct params *part_layout(const struct part *part);
 int64_t part_count(const struct part *part); // trainable numbers
 // Parameters, gradients, optimizer, what the backend adds, and what writing a checkpoint takes; before part_load too.
 struct memory_bytes part_bytes(const struct part *part, bool train);

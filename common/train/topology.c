@@ -68,6 +68,15 @@ int topology_peers(const struct topology *topology, const struct stage_row *row,
     return count;
 }
 
+int topology_consumers(const struct run *run, const char *edge) {
+    const struct topology topology = topology_of(run);
+    for (int i = 0; i < topology.count; i++) {
+        const struct stage_edge *pulled = stage_edge(topology.stage[i].row, edge);
+        if (pulled && pulled->manner == EDGE_PULL) return topology.stage[i].ranks;
+    }
+    return 1;
+}
+
 int topology_parts(const struct topology *topology, const struct model_part **part) {
     for (int i = 0; i < topology->count; i++) part[i] = topology->stage[i].row->part;
     return topology->count;
@@ -79,14 +88,4 @@ bool topology_has_loss(const struct topology *topology, const struct run_options
         for (int k = 0; k < topology->stage[i].row->loss_count; k++)
             if (topology->stage[i].row->losses[k].weight(options) > 0) return true;
     return false;
-}
-
-struct share share_of(int microbatches, int rank, int ranks) {
-    int count = microbatches / ranks;
-    return (struct share){rank * count, count};
-}
-
-// The inverse of share_of: blocks have M/R microbatches.
-int owner_of(int microbatch, int microbatches, int ranks) {
-    return ranks > 1 && microbatches ? microbatch / (microbatches / ranks) : 0;
 }

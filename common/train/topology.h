@@ -29,6 +29,9 @@ int topology_ranks(const struct topology *topology, const char *role); // 0: it 
 int topology_peers(const struct topology *topology, const struct stage_row *row, const struct stage_edge *edge,
                    const struct run *run, bool trains, struct peer_group *groups);
 
+// How many ranks pull what workers make for this edge of the run.
+int topology_consumers(const struct run *run, const char *edge);
+
 // The parts of the model that the run trains, in the order of the rows; how many. `part` has room for TOPOLOGY_STAGES.
 int topology_parts(const struct topology *topology, const struct model_part **part);
 

@@ -127,7 +127,7 @@ int edge_open(struct hub *hub, struct edge **edge, const struct edge_options *op
 }
 
 int edge_connect(struct edge *edge, const char *address) {
-    if (edge->manner->name != EDGE_CONNECT) bug("edge %s has only one address", edge->name);
+    if (edge->manner->binds) bug("edge %s has only one address", edge->name);
     if (edge_is_recording(edge))
         return error(EXIT_USAGE, "--%s %s: a recording cannot stand beside other addresses", edge->name, edge->address);
     edge->lonely_since = edge->hub->clock;

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 
 #include "base/fail.h"
+#include "base/memory.h"
 #include "base/text.h"
 
 #define IPC "ipc://"
@@ -153,4 +154,11 @@ int endpoint_parse(struct endpoint *endpoint, const char *edge, const char *text
     endpoint->kind = ENDPOINT_FILE;
     endpoint->address = text + strlen(FILE_PREFIX);
     return 0;
+}
+
+char *endpoint_of_rank(const char *address, int rank, int ranks) {
+    const char *colon = strrchr(address, ':');
+    if (ranks == 1 || text_begins(address, FILE_PREFIX) || !strcmp(address, "-")) return xstrdup(address);
+    if (!colon || !text_begins(address, TCP)) return xformat("%s.%d", address, rank);
+    return xformat("%.*s:%d", (int)(colon - address), address, atoi(colon + 1) + rank);
 }

@@ -22,6 +22,10 @@ struct endpoint {
 // name is looked up, IPv4 first.
 int endpoint_parse(struct endpoint *endpoint, const char *edge, const char *text);
 
+// Where rank `rank` of `ranks` listens when the address is given for all of them: ".r" behind an ipc path, r added to a
+// tcp port; the address itself for one rank, and of recordings. The caller frees.
+char *endpoint_of_rank(const char *address, int rank, int ranks);
+
 static inline bool endpoint_is_recording(const struct endpoint *endpoint) {
     return endpoint->kind == ENDPOINT_STREAM || endpoint->kind == ENDPOINT_FILE;
 }

@@ -57,7 +57,7 @@ void hub_unwatch(struct hub *hub, int fd); // not from the callback; before `fd`
 
 enum edge_manner {
     EDGE_PULL,    // consumer of a stateless edge: binds and asks
-    EDGE_SERVE,   // worker: connects and answers
+    EDGE_SERVE,   // worker: connects and answers; of several consumers each binds one address (edge_connect)
     EDGE_BIND,    // stateful: waits for its peers
     EDGE_CONNECT, // stateful: its peers bind, each at an address of its own (edge_connect)
 };
@@ -83,8 +83,8 @@ struct edge_options {
 };
 // 0, -EXIT_USAGE (address, port in use), -EXIT_DATA (recording). The hub owns the edge.
 int hub_edge(struct hub *hub, struct edge **edge, const struct edge_options *options);
-// One address more of an EDGE_CONNECT edge, as the peers of one role bind one each: a link of its own, with its own
-// greeting and loss. Before hub_meet. 0 or -EXIT_USAGE.
+// One address more of an EDGE_CONNECT or EDGE_SERVE edge, as the peers of one role bind one each: a link of its own,
+// with its own greeting and loss. Of EDGE_CONNECT before hub_meet. 0 or -EXIT_USAGE.
 int edge_connect(struct edge *edge, const char *address);
 bool edge_is_recording(const struct edge *edge);
 bool edge_is_local(const struct edge *edge); // its peers run on this host: ipc:// at every address
@@ -112,10 +112,12 @@ int edge_take(struct edge *edge, struct wanted wanted, struct message **message)
 bool edge_ready(struct edge *edge, struct wanted wanted);
 
 // EDGE_SERVE: the next request, in order of arrival; not for recordings, whose producer counts its units itself.
-// HUB_END when the consumer ended. Time waited here counts as blocked on output. Answered by edge_send with the data,
+// HUB_END when all consumers ended. Time waited here counts as blocked on output. Answered by edge_send with the data,
 // or with a MESSAGE_END of the same unit when that lies beyond the data.
 int edge_next_ask(struct edge *edge, struct unit *unit);
-// Of EDGE_SERVE: the backend of which the last request said so; "" when it did not.
+// Of EDGE_SERVE, about the request that edge_next_ask returned last: who made it, as edge_send takes it, borrowed from
+// the edge; and the backend whose shared memory that consumer opens, "" when it did not say so.
+struct address edge_asker(const struct edge *edge);
 const char *edge_consumer_shares(const struct edge *edge);
 
 // Sends and nulls the message, filling in run, generation, from, rank. `to` fits one peer: ANYBODY will do at a worker,

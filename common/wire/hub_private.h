@@ -40,6 +40,8 @@ struct link {
     double opened;          // hub's clock: the socket
     bool lost;              // a DEALER's connection; it begins anew at `begin_at`
     double begin_at;
+    char consumer[WIRE_NAME], shares[WIRE_NAME]; // of EDGE_SERVE: who asked here last, and the backend it opens
+    int consumer_rank;
 };
 
 // From its hello or welcome on, a peer stands in the edge's list, HERE. What then happens depends on what it is to the
@@ -82,11 +84,14 @@ struct request {
     struct message *message; // ANSWERED
 };
 
-// Units asked of a worker and not yet handed to the stage.
+// Units asked of a worker and not yet handed to the stage, in order of arrival.
 struct asks {
-    struct unit *unit;
+    struct {
+        struct unit unit;
+        struct link *link;
+    } * item; // [count]
     int count, capacity;
-    char shares[WIRE_NAME]; // of the last one
+    struct link *handed; // whose was handed over last, or NULL
 };
 
 // Ranks of a role that are awaited: peer_group of hub.h, owned.

@@ -29,5 +29,5 @@ struct request *pull_find(const struct edge *edge, struct address from, int64_t 
 int pull_collect(struct edge *edge, struct request *request, struct message **message); // 0 or HUB_END; forgets it
 
 // --- serve.c
-bool serve_is_asked(const struct edge *edge);          // or its consumer ended
-bool serve_next(struct edge *edge, struct unit *unit); // false: the consumer ended
+bool serve_is_asked(const struct edge *edge);          // or all its consumers ended
+bool serve_next(struct edge *edge, struct unit *unit); // false: all its consumers ended

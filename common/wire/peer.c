@@ -74,6 +74,7 @@ bool peer_is_unexpected(const struct edge *edge, struct address sender, char why
     const struct hub_config *own = &edge->hub->config;
     const struct group *group = find_group(edge, sender.role);
     const bool stateful = edge->manner->stateful; // workers are as many as come, of any rank
+    const bool alone = stateful || edge->manner->name == EDGE_SERVE;
     char who[ADDRESS_TEXT], here[WIRE_TEXT];
     address_text(sender, who);
     snprintf(here, sizeof here, "edge %.40s of %s %d", edge->name, own->role, own->rank);
@@ -82,7 +83,7 @@ bool peer_is_unexpected(const struct edge *edge, struct address sender, char why
         snprintf(why, WIRE_TEXT, "%.100s does not expect the role %s", here, sender.role);
     else if (stateful && group && sender.rank >= group->ranks)
         snprintf(why, WIRE_TEXT, "%.100s expects ranks below %d of %s, not %s", here, group->ranks, sender.role, who);
-    else if (stateful && peer_of(edge, sender))
+    else if (alone && peer_of(edge, sender))
         snprintf(why, WIRE_TEXT, "%s is at %.100s already", who, here);
     return why[0];
 }

@@ -19,6 +19,7 @@ struct worker {
     const struct run *run;
     const struct worker_options *options;
     const char *edge, *address;
+    int consumers;           // ranks that pull the edge, each at its own address; 0: one
     int views;               // samples of each record in a pass, 0: one; before worker_open
     int64_t row_bytes;       // of the tensor, for one sample
     int64_t sample_bytes;    // memory that making one sample takes, of which several are never made at once
@@ -39,5 +40,5 @@ bool worker_trains(const struct worker *worker);
 int worker_open(struct worker *worker, enum sources_order pass, const char *const *needs);
 void worker_close(struct worker *worker);
 
-// Works until the consumer ends, or the recording is whole. 0 or -exit_code.
+// Works until all consumers ended, or the recording is whole. 0 or -exit_code.
 int worker_run(const struct worker *worker, struct hub *hub);

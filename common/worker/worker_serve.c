@@ -1,4 +1,4 @@
-// A worker whose consumer asks. A unit of a list that has not grown so far waits here, and those asked for after it are
+// A worker whose consumers ask. A unit of a list that has not grown so far waits here, and those asked for after it are
 // answered meanwhile; a timer interrupts the hub's wait to look again.
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,7 +14,10 @@ struct service {
     struct hub *hub;
     const struct worker *worker;
     struct edge *edge;
-    struct unit *waiting; // [count]
+    struct ask {
+        struct unit unit;
+        struct address from;
+    } * waiting; // [count]
     int count, capacity;
     int timer;
 };
@@ -32,12 +35,12 @@ static void set_timer(const struct service *service) {
     timerfd_settime(service->timer, 0, &(struct itimerspec){interval, interval}, NULL);
 }
 
-static void put_off(struct service *service, struct unit unit) {
+static void put_off(struct service *service, struct ask ask) {
     if (service->count == service->capacity) {
         service->capacity = service->capacity ? 2 * service->capacity : 16;
-        service->waiting = xrealloc_array(service->waiting, (size_t)service->capacity, sizeof unit);
+        service->waiting = xrealloc_array(service->waiting, (size_t)service->capacity, sizeof ask);
     }
-    service->waiting[service->count++] = unit;
+    service->waiting[service->count++] = ask;
 }
 
 // Answers what can be answered, and keeps the rest.
@@ -45,12 +48,12 @@ static int answer(struct service *service) {
     int kept = 0, status = 0;
     for (int i = 0; i < service->count && !status; i++) {
         struct message *message;
-        const struct unit unit = service->waiting[i];
-        status = worker_make(service->worker, unit, &message);
+        const struct ask ask = service->waiting[i];
+        status = worker_make(service->worker, ask.unit, &message);
         if (message)
-            status = edge_send(service->edge, ANYBODY, &message);
+            status = edge_send(service->edge, ask.from, &message);
         else
-            service->waiting[kept++] = unit;
+            service->waiting[kept++] = ask;
     }
     service->count = kept;
     set_timer(service);
@@ -74,7 +77,7 @@ static int serve(struct service *service) {
         struct unit unit;
         status = edge_next_ask(service->edge, &unit);
         if (!status) status = check(service, unit);
-        if (!status) put_off(service, unit);
+        if (!status) put_off(service, (struct ask){unit, edge_asker(service->edge)});
         if (!status || status == LOOK) status = answer(service);
     } while (!status);
     return status;

@@ -197,6 +197,7 @@ void passes_describe(struct text_decode *self, struct follower *follower) {
     self->phase[1] = (struct phase){.name = "multimodal",
                                     .take = {features},
                                     .enabled = features.edge && !self->for_head,
+                                    .gradients = "text_decoder.",
                                     .begin = passes_scale,
                                     .run = multimodal};
     self->phase[2] = (struct phase){
@@ -205,12 +206,14 @@ void passes_describe(struct text_decode *self, struct follower *follower) {
                                     .take = {edges_channel(&self->base.edges, "states-grad")},
                                     .enabled = self->for_head && stateful_tunes(&self->base),
                                     .backward = true,
+                                    .gradients = "text_decoder.",
                                     .begin = passes_scale,
                                     .run = states_backward};
     self->phase[4] = (struct phase){.name = "unimodal backward",
                                     .take = {edges_channel(&self->base.edges, "embeddings-grad")},
                                     .enabled = stateful_tunes(&self->base),
                                     .backward = true,
+                                    .gradients = "text.",
                                     .run = unimodal_backward};
     follower->phases = TEXT_PHASES;
     follower->window = passes_window(self);

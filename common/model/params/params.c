@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "model/params/narrow.h"
 #include "ops/cpu/pool.h"
 
@@ -61,6 +62,19 @@ struct weight params_weight(const struct params *params, const char *format, ...
     if (params->narrow && param->linear) return narrow_weight(params->narrow, param);
     return weight_at((struct weight){params->value, params->master, params->gradient, NULL}, params->ops->dtype,
                      param->offset);
+}
+
+int params_span(const struct params *params, const char *prefix, int *first) {
+    int count = 0;
+    *first = 0;
+    while (*first < params->count && !text_begins(params->item[*first].name, prefix)) ++*first;
+    while (*first + count < params->count && text_begins(params->item[*first + count].name, prefix)) count++;
+    if (!count) bug("no parameter of %s", prefix);
+    return count;
+}
+
+void params_final(const struct params *params, int first, int count) {
+    if (params->final) params->final(params->final_context, first, count);
 }
 
 struct weight weight_at(struct weight weight, enum dtype dtype, int64_t elements) {

@@ -21,6 +21,10 @@ struct params {
     struct narrow *narrow;      // weights of linear maps that are kept in bytes, or NULL: they are among the elements
     void *value;                // [elements] of ops->dtype; the masters themselves when that is DT_REAL
     real *gradient;             // [elements], NULL without training
+    // Who wants to hear, in a backward pass, that the gradients of tensors first … first + count − 1 are final as far
+    // as the pass goes; NULL: nobody.
+    void (*final)(void *context, int first, int count);
+    void *final_context;
 };
 
 // Where one parameter lies in the three blocks, as layers use it. With `scale` the value is int8 and belongs to a
@@ -42,6 +46,11 @@ struct params *params_new(struct ops *ops, const struct model_config *config, co
 struct params *params_new_narrow(struct ops *ops, const struct model_config *config, const struct model_part *part);
 void params_free(struct params **params);                                                            // a layout too
 struct weight params_weight(const struct params *params, const char *format, ...) PRINTF_LIKE(2, 3); // bug() if none
+
+// Those whose names begin with `prefix`, which lie side by side: *first and how many; bug() if none.
+int params_span(const struct params *params, const char *prefix, int *first);
+// Of a backward pass: calls `final`.
+void params_final(const struct params *params, int first, int count);
 
 // Initial values from (seed, tensor name) with open_clip's deviations; gradients become zero. In ops->threads threads.
 void params_initialize(struct params *params, uint64_t seed);

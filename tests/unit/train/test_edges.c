@@ -114,6 +114,9 @@ static void each_rank_listens_at_its_own_address(void **state) {
     assert_false(listens_at("ipc://features"));
     assert_done(open_as(&image_row, CONDUCTED, 0, 1, true)); // one rank needs no number
     assert_true(listens_at("ipc://features"));
+    assert_done(open_as(&image_row, CONDUCTED "--images ipc://images", 1, 2, true)); // what is pulled, too
+    assert_true(listens_at("ipc://images.1"));
+    assert_false(listens_at("ipc://images"));
 }
 
 // A port that is free, with the one behind it.

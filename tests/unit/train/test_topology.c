@@ -27,12 +27,12 @@ static const struct stage_edge head_edges[] = {
 };
 static const struct model_part probe_part = {"head", NULL, NULL};
 static const struct stage_row probe_row = {.role = "head",
-                                          .part = &probe_part,
-                                          .takes_part = head_takes_part,
-                                          .edges = head_edges,
-                                          .edge_count = 3,
-                                          .losses = head_losses,
-                                          .loss_count = 1};
+                                           .part = &probe_part,
+                                           .takes_part = head_takes_part,
+                                           .edges = head_edges,
+                                           .edge_count = 3,
+                                           .losses = head_losses,
+                                           .loss_count = 1};
 
 const struct stage_row *const stage_rows[] = {&image_row, &text_row, &probe_row, &loss_row, NULL};
 
@@ -199,6 +199,15 @@ static void peers_come_with_their_ranks(void **state) {
     assert_peers(&topology, &loss_row, "control", true, "image-encode x 4, text-decode x 2");
 }
 
+static void workers_serve_all_ranks_that_pull(void **state) {
+    (void)state;
+    topology_for("--batch-size 8 --microbatch 1 --replicas 4,2");
+    assert_int_equal(topology_consumers(&typed, "images"), 4);
+    assert_int_equal(topology_consumers(&typed, "tokens"), 2);
+    assert_int_equal(topology_consumers(&typed, "labels"), 1); // nobody reads them in this run
+    assert_int_equal(topology_consumers(&typed, "features"), 1);
+}
+
 // ---- a stage more
 
 static void a_row_more_is_a_stage_more(void **state) {
@@ -215,7 +224,8 @@ static void a_row_more_is_a_stage_more(void **state) {
     assert_peers(&topology, &image_row, "features", true, "text-decode x 1, head x 2");
     assert_peers(&topology, &image_row, "features-grad", true, "text-decode x 1, head x 2");
     assert_peers(&topology, &image_row, "features-grad", false, "");
-    assert_peers(&topology, &probe_row, "features", true, "image-encode x 1"); // and not text-decode, which connects too
+    assert_peers(&topology, &probe_row, "features", true,
+                 "image-encode x 1"); // and not text-decode, which connects too
     assert_peers(&topology, &loss_row, "control", true, "image-encode x 1, text-decode x 1, head x 2");
     assert_peers(&topology, &loss_row, "embeddings", true, "image-encode x 1, text-decode x 1");
     head_is_there = false;
@@ -242,7 +252,8 @@ int main(void) {
         IN_FOLDER(followers_stand_by_row_then_by_rank), IN_FOLDER(ranks_are_counted),
         IN_FOLDER(losses_decide_who_takes_part),        IN_FOLDER(losses_decide_about_edges),
         IN_FOLDER(what_is_pulled_has_no_peers),         IN_FOLDER(peers_come_with_their_ranks),
-        IN_FOLDER(a_row_more_is_a_stage_more),          IN_FOLDER(a_channel_leads_to_the_owner),
+        IN_FOLDER(workers_serve_all_ranks_that_pull),   IN_FOLDER(a_row_more_is_a_stage_more),
+        IN_FOLDER(a_channel_leads_to_the_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,6 +200,32 @@ static void units_are_answered_whatever_the_order(void **state) {
     end();
 }
 
+// Each rank pulls at its own address, its own microbatches.
+static void all_ranks_of_the_consumer_are_served(void **state) {
+    (void)state;
+    struct hub *rank_1;
+    struct edge *edge_1, *edge_0;
+    said.data = (char *)"data";
+    assert_int_equal(type_run("--microbatch 3"), 0);
+    worker_of_test.consumers = 2;
+    worker_pid = start(work, NULL);
+    worker_of_test.consumers = 0;
+    struct hub_config config = config_of("image-encode");
+    config.rank = 1;
+    hub = hub_of("image-encode");
+    rank_1 = hub_new(&config);
+    assert_int_equal(open_edge(hub, &edge_0, "samples", ADDRESS ".0", EDGE_PULL, NULL), 0);
+    assert_int_equal(open_edge(rank_1, &edge_1, "samples", ADDRESS ".1", EDGE_PULL, NULL), 0);
+    edge_want(edge_0, ANYBODY, batch_of(0, 3));
+    edge_want(edge_1, ANYBODY, batch_of(1, 3));
+    edge = edge_1;
+    take_records(1, 3, 3);
+    edge = edge_0;
+    take_records(0, 0, 3);
+    assert_int_equal(hub_close(&rank_1), 0);
+    end();
+}
+
 static void beyond_the_data_is_the_end(void **state) {
     (void)state;
     said.data = (char *)"data";
@@ -442,6 +468,7 @@ static void data_that_changed_since_the_run_was_made_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_DATA(units_are_answered_whatever_the_order),
+        IN_DATA(all_ranks_of_the_consumer_are_served),
         IN_DATA(beyond_the_data_is_the_end),
         IN_DATA(a_step_has_the_samples_of_the_plan),
         IN_DATA(a_list_is_waited_for_while_it_grows),
