@@ -43,12 +43,13 @@ override LDFLAGS  += -rdynamic -fopenmp $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 include common/rooms.mk
 
 .DEFAULT_GOAL := all
-OBJECTS := $(CUDA_OBJECT) $(VIDEO_OBJECT)
+OBJECTS := $(CUDA_OBJECT) $(VIDEO_OBJECT) $(MPI_OBJECTS)
 
 .PHONY: all help check check-headers clean libs unit-programs fuzz bench dist
 all: $(addprefix $(BUILD)/bin/,$(STAGES)) $(OBJECTS)
 	$(if $(CUDA_MISSING),@echo "  CUDA backend left out: $(CUDA_MISSING)")
 	$(if $(VIDEO_OBJECT),,@echo "  videos left out: FFmpeg's $(VIDEO_LIBRARIES) were not found; ./run.sh build all installs them")
+	$(if $(MPI_MISSING),@echo "  ranks of MPI left out: $(MPI_MISSING:%=mpicc.%) not found; ./run.sh build all installs them")
 libs: $(ALL_LIBS)
 
 help:
@@ -64,7 +65,7 @@ help:
 
 RUNS := $(addprefix run-,$(UNIT_TESTS))
 check: $(RUNS)
-$(RUNS): run-%: $(BUILD)/tests/% $(VIDEO_OBJECT)
+$(RUNS): run-%: $(BUILD)/tests/% $(VIDEO_OBJECT) $(MPI_OBJECTS)
 	$(Q)cd tests && $(abspath $<)
 # check-hash runs tests/unit/*/test_hash.c, check-base all of tests/unit/base.
 # Those of FFmpeg's part need FFmpeg's.
@@ -77,7 +78,7 @@ define check_rule
 check-$1: $(addprefix run-,$(filter $1/% %/test_$1,$(UNIT_TESTS)))
 endef
 $(foreach t,$(filter-out headers,$(check_targets)),$(eval $(call check_rule,$t)))
-unit-programs: $(VIDEO_OBJECT) $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) $(PROBES)
+unit-programs: $(VIDEO_OBJECT) $(MPI_OBJECTS) $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) $(PROBES)
 
 FUZZ_SECONDS ?= 20
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))

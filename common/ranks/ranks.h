@@ -25,7 +25,7 @@ void ranks_close(struct ranks **ranks, bool well);
 int ranks_rank(const struct ranks *ranks);              // 0 … count − 1
 int ranks_count(const struct ranks *ranks);             // R
 int ranks_place(const struct ranks *ranks);             // among those on this host, from 0: which of its GPUs
-const char *ranks_transport(const struct ranks *ranks); // "Open MPI 4.1.4", …; "" of a single rank
+const char *ranks_transport(const struct ranks *ranks); // "Open MPI v4.1.4", …; "" of a single rank
 
 // Bytes for, or from, one other rank.
 struct ranks_piece {

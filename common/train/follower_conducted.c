@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "run/checkpoint.h"
 #include "stage/stage.h"
 #include "train/follower_pass.h"
@@ -63,12 +62,12 @@ static int take_scale(const struct pass *pass, struct scale_order *scale) {
     return status;
 }
 
-// Ranks of one stage hold the same weights, so the first one writes them.
+// Ranks that do not share the stage's tensors have all of them each, and the first one writes them.
 static int write_checkpoint(const struct pass *pass, struct written *written) {
-    if (pass->follower->rank) return 0;
+    const struct follower *follower = pass->follower;
+    if (follower->rank && !follower->part->ranks) return 0;
     char *directory = checkpoint_aside(pass->order.step + 1);
-    int status = directory_make(directory);
-    if (!status) status = part_write(pass->follower->part, directory, written);
+    int status = part_write(follower->part, directory, written, meanwhile_of(follower->hub));
     free(directory);
     return status;
 }

@@ -3,7 +3,6 @@
 // say block by block what is final (params->final), so that the ranks' exchange runs beside the rest of the pass.
 #include "train/gradients.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -218,15 +217,11 @@ int gradients_sum(struct gradients *gradients, struct ranks_meanwhile meanwhile)
 }
 
 double gradients_squares(const struct gradients *gradients) {
-    double sum = 0;
-    for (int i = 0; i < gradients->params->count; i++) sum += gradients->squares[i];
-    return sum;
+    return squares_total(gradients->params, gradients->squares);
 }
 
 const char *gradients_bad(const struct gradients *gradients) {
-    for (int i = 0; i < gradients->params->count; i++)
-        if (!isfinite(gradients->squares[i])) return gradients->params->item[i].name;
-    return "";
+    return squares_bad(gradients->params, gradients->squares);
 }
 
 int gradients_spread(struct gradients *gradients, struct ranks_meanwhile meanwhile) {

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "run/checkpoint.h"
 #include "train/dump.h"
 #include "train/training.h"
@@ -21,8 +20,7 @@ static int take_done(const struct training *training, int64_t step, struct addre
 
 static int write_own(const struct training *training, struct written *written) {
     char *directory = checkpoint_aside(training->step);
-    int status = directory_make(directory);
-    if (!status) status = part_write(training->conductor->part, directory, written);
+    int status = part_write(training->conductor->part, directory, written, (struct ranks_meanwhile){0});
     free(directory);
     return status;
 }

@@ -19,7 +19,7 @@ void transformer_find(struct transformer *transformer, const struct params *para
         block->attention = self_attention_find(params, name, dims.D, dims.heads);
         block->mlp = mlp_find(params, name, dims.D, dims.hidden, dims.activation);
         param_name(name, "%s.resblocks.%d.", prefix, i);
-        block->count = params_span(params, name, &block->first);
+        block->count = params_named(params, name, &block->first);
     }
 }
 

@@ -127,7 +127,7 @@ static inline void say_done(int64_t step, bool checkpoint) {
             assert_done(directory_make(aside));
             assert_done(part_open(&part, stage_find(who.role), &typed));
             assert_done(part_load(&part, true));
-            assert_done(part_write(&part, aside, &written));
+            assert_done(part_write(&part, aside, &written, (struct ranks_meanwhile){0}));
             part_close(&part);
         }
         free(aside);

@@ -69,7 +69,7 @@ static void write_checkpoint(struct part part[3]) {
     for (int i = 0; i < 3; i++) {
         assert_done(open_part(&part[i], rows[i], true));
         update(&part[i]);
-        assert_done(part_write(&part[i], aside, &checkpoint.written));
+        assert_done(part_write(&part[i], aside, &checkpoint.written, (struct ranks_meanwhile){0}));
     }
     checkpoint.model = part[0].config.fingerprint;
     assert_int_equal(checkpoint.written.count, 9);
