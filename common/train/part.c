@@ -99,18 +99,35 @@ static int64_t steps_before_profile(void) {
     return steps ? atoll(steps) : -1;
 }
 
-int part_open(struct part *part, const struct stage_row *row, struct run *run) {
+int part_join(struct part *part, const struct stage_row *row, struct run *run) {
     *part = (struct part){.run = run, .row = row};
-    int status = run_join(run, &part->config);
-    if (status) return status;
+    return run_join(run, &part->config);
+}
+
+// The caller frees.
+static char *device_of(const struct part *part) {
+    char *device = run_device(part->run, part->row->device);
+    if (!part->ranks || ranks_count(part->ranks) == 1 || strcmp(device, "cuda") != 0) return device;
+    free(device);
+    return xformat("cuda:%d", ranks_place(part->ranks));
+}
+
+int part_open_backend(struct part *part) {
+    const struct run *run = part->run;
+    const struct stage_row *row = part->row;
     // The contrastive loss computes in f32 whatever the encoders do.
     bool bf16 = run->options.precision == PRECISION_BF16 && !row->conducts;
     part->narrow = run->options.weights == WEIGHTS_INT8 && !row->conducts;
-    char *device = run_device(run, row->device);
-    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(run, row->threads));
+    char *device = device_of(part);
+    int status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(run, row->threads));
     free(device);
     part->profile_after = steps_before_profile();
     return status;
+}
+
+int part_open(struct part *part, const struct stage_row *row, struct run *run) {
+    int status = part_join(part, row, run);
+    return status ? status : part_open_backend(part);
 }
 
 // Tensors are divided among ranks in training; elsewhere nobody owns more of them than others.

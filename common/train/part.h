@@ -25,6 +25,10 @@ struct part {
 // In a stage's `prepare`: joins the run (run_join), which outlives the part, and opens the backend. 0 or -exit_code;
 // part_close in any case.
 int part_open(struct part *part, const struct stage_row *row, struct run *run);
+// The two halves of it, for who sets `ranks` in between: the run, and the backend. --device cuda, without a number, is
+// for each of several ranks a GPU of its own.
+int part_join(struct part *part, const struct stage_row *row, struct run *run);
+int part_open_backend(struct part *part);
 
 // Allocates parameters and optimizer, and fills them from the checkpoint that the run goes on from, else from
 // --pretrained, else from the seed. 0 or -exit_code.

@@ -29,8 +29,8 @@ struct params {
     // as the pass goes; NULL: nobody.
     void (*final)(void *context, int first, int count);
     void *final_context;
-    double *squares;            // [count], for optim/squares.h; NULL without training
-    real *arriving;             // values of one tensor whose master is not kept, while they come (params_destination)
+    double *squares; // [count], for optim/squares.h; NULL without training
+    real *arriving;  // values of one tensor whose master is not kept, while they come (params_destination)
 };
 
 // Where one parameter lies in the three blocks, as layers use it; without a master where this rank keeps none. With
