@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs a command on another host: `ssh HOST COMMAND` for the processes of a job. Words keep their blanks, programs of this build
-# are found, and who loses the connection ends, on both sides. ssh.sh puts it before the stages that are elsewhere.
+# Runs a command on another host: `ssh HOST COMMAND` for the processes of a job. Words keep their blanks, and who loses the
+# connection ends, on both sides. ssh.sh puts it before the stages that are elsewhere.
 #
 #   on.sh HOST COMMAND [ARGUMENT ...]
 #   on.sh NAME=HOST[,HOST...] ... -- COMMAND ...   a worker coca-NAME, on the host that its number in --ready .../NAME.N.ready says
 #
-# The exit code is the command's; 4 when it was ended by a signal or the host was lost. COCA_SSH is used in place of `ssh`: words
+# A worker elsewhere is not told of the run directory, which its host need not have: what it needs of that comes from --control.
+# HOST . is here. The exit code is the command's; 4 when it was ended by a signal or the host was lost. COCA_SSH is used in place of `ssh`: words
 # that take a host and a line for its shell.
 set -uo pipefail
-home=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 read -ra ssh <<<"${COCA_SSH:-ssh -o BatchMode=yes}"
 
 host_of_worker() { # NAME=HOST,... ... -- COMMAND ...
@@ -25,18 +25,31 @@ host_of_worker() { # NAME=HOST,... ... -- COMMAND ...
     return 2
 }
 
+# without_files COMMAND ...: into `told`.
+without_files() {
+    told=()
+    while (($#)); do
+        case $1 in --run-dir | --ready | --counters) shift ;; *) told+=("$1") ;; esac
+        shift
+    done
+}
+
+worker=''
 case ${1-} in
     *=*)
+        worker=yes
         host=$(host_of_worker "$@") || exit
         while [[ $1 == *=* ]]; do shift; done
         ;;
     *) host=${1:?HOST COMMAND} ;;
 esac
 shift
+[[ $host != . ]] || exec "$@" # here
+told=("$@")
+[[ -z $worker ]] || without_files "$@"
 
-here=${COCA_BIN:-$home/build/bin}:$home/bin
-printf -v command '%q ' "$@"
-printf -v line '%s ' "PATH=$(printf %q "$here"):\$PATH; export PATH; cd $(printf %q "$PWD") 2>/dev/null;" \
+printf -v command '%q ' "${told[@]}"
+printf -v line '%s ' "cd $(printf %q "$PWD") 2>/dev/null;" \
     "exec 3<&0 </dev/null; $command 3<&- & child=\$!;" \
     '{ cat <&3; kill $child; sleep 5; kill -9 $child; } >/dev/null 2>&1 & watch=$!;' \
     'wait $child; code=$?; kill $watch; exit $code'

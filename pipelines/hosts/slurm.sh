@@ -8,7 +8,7 @@
 # sbatch, with " : " between the two, wins over both. slurm-one-node.sh is the same without components.
 #
 # COCA_HOME      the folder that holds pipelines/; else the one sbatch was called in
-# COCA_MPI       what srun starts ranks with: pmix for Open MPI, the default, or pmi2 for MPICH (srun --mpi=list)
+# COCA_MPI       openmpi or mpich: whose ranks srun starts, over PMIx or PMI-2 (srun --mpi=list); openmpi
 # COCA_REQUEUES  how often a job may go back into the queue because a stage was lost: 3
 #
 #SBATCH --job-name=cocaflow --output=cocaflow-%j.log --open-mode=append
@@ -46,7 +46,7 @@ ranks() {
     tasks=$(of_group NTASKS 0 1) nodes=$(of_group JOB_NUM_NODES 0 1) gpus=$(of_group GPUS_PER_NODE 0 0)
     nodes=$((($1 * nodes + tasks - 1) / tasks))
     ((gpus)) && words+=("--gres=gpu:$((($1 + nodes - 1) / nodes))")
-    (($1 > 1)) && words+=("--mpi=${COCA_MPI:-pmix}")
+    (($1 > 1)) && words+=("--mpi=$pmi")
     step 0 "--nodes=$nodes" "--ntasks=$1" "${words[@]}"
 }
 address_of() { scontrol show node "$1" | grep -o 'NodeAddr=[^ ]*' | cut -d= -f2; }
@@ -54,7 +54,6 @@ address_of() { scontrol show node "$1" | grep -o 'NodeAddr=[^ ]*' | cut -d= -f2;
 # spread ARGUMENT ...: the options of train.sh that spread the run over both components, into `options`.
 spread() {
     local replicas workers
-    [[ -z ${SLURM_MEM_PER_NODE-} ]] || fail 2 "memory by node is all taken by the first step: ask for --mem-per-cpu"
     IFS=, read -ra replicas <<<"$(option replicas 1 "$@")"
     workers=$(($(of_group NTASKS 1 2) - $(option tokenize-workers 1 "$@")))
     ((workers > 0)) || fail 2 "the second component has $(of_group NTASKS 1 2) tasks: no room for a decode worker"
@@ -74,6 +73,12 @@ make_keys() {
 [[ -n ${SLURM_JOB_ID-} ]] || fail 2 "this is a job: submit it with sbatch"
 home=${COCA_HOME:-$SLURM_SUBMIT_DIR} # Slurm runs a copy of this file
 [[ -x $home/pipelines/train.sh ]] || fail 2 "$home has no pipelines/train.sh: submit from the folder that has, or set COCA_HOME"
+case ${COCA_MPI:=openmpi} in
+    openmpi) pmi=pmix ;;
+    mpich) pmi=pmi2 ;;
+    *) fail 2 "COCA_MPI=$COCA_MPI: it is openmpi or mpich" ;;
+esac
+export COCA_MPI
 options=()
 if [[ -n ${SLURM_HET_SIZE-} ]]; then
     spread "$@"
