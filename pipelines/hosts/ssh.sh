@@ -25,8 +25,8 @@ read -ra ssh <<<"${COCA_SSH:-ssh -o BatchMode=yes}"
 
 # ---- the host file
 
-declare -A ranks # of a stage: HOST or HOST:N, with commas between
-declare -A places # of workers: a host for each, with commas between
+declare -A ranks=() # of a stage: HOST or HOST:N, with commas between
+declare -A places=() # of workers: a host for each, with commas between
 stages='image text head' workers='decode tokenize label'
 
 read_line() { # LINE STAGE HOSTS [COUNT]
@@ -77,11 +77,12 @@ check_build() { # HOST
 }
 check_runs() { # HOST
     ask "$1" "test -e $(printf %q "$probe")" ||
-        fail 2 "$1 does not see $runs: run directories are on a file system that all hosts of loss, $stages have; --runs DIR"
+        fail 2 "$1 does not see $runs: run directories are on a file system that all hosts of ranks have; --runs DIR"
 }
 check_data() { # HOST
     local set
     for set in ${data//::/ }; do
+        [[ $set == /* ]] || set=$PWD/$set
         ask "$1" "test -r $(printf %q "$set")" || fail 3 "$1 does not see --train-data $set: workers read it at the same path"
     done
 }
