@@ -12,7 +12,8 @@
 #   tokenize  c
 #
 # What is not in the file (head, label, tokenize, ...) runs here. The build is at the same path everywhere, hosts of ranks see the
-# run directory and those of workers the data. Keys are made in RUNS/.keys unless --keys or --insecure is given.
+# run directory and those of workers the data. Keys are made in RUNS/.keys, unless --keys or --insecure is given, and copied to hosts
+# that do not see them.
 # README.md beside this file says more.
 #
 # COCA_SSH  in place of `ssh -o BatchMode=yes`: words that take a host and a line for its shell
@@ -98,6 +99,21 @@ check_hosts() {
     rm -f "$probe"
 }
 
+# give_keys HOST: what connects from there needs, if it has no such folder.
+give_keys() {
+    local folder file
+    folder=$(printf %q "$keys")
+    ask "$1" "cat $folder/client.public 2>/dev/null" | cmp -s - "$keys/client.public" && return
+    for file in client.public client.secret server.public; do
+        "${ssh[@]}" "$1" "umask 077 && mkdir -p $folder && cat >$folder/$file" <"$keys/$file" || fail 1 "$1: $keys/$file cannot be written"
+    done
+}
+share_keys() {
+    local host
+    [[ -e $keys ]] || coca-tap keys "$keys" || exit
+    for host in $(each_host "${ranks[@]}" "${places[@]}"); do give_keys "$host"; done
+}
+
 # ---- the command
 
 launch_stage() { # STAGE
@@ -133,26 +149,34 @@ compose() {
     launch_workers
 }
 
-case ${1-} in '' | --help) usage; exit 2 ;; esac
+case ${1-} in
+    '') usage >&2; exit 2 ;;
+    --help) usage; exit ;;
+esac
 hostfile=$1
 shift
 read_hosts
 paths='keys|runs' flags+='|dry-run'
 read_options "$@"
 ((${#operands[@]} == 0)) || fail 2 "${operands[0]} is no option"
-dry=() ours=''
+dry=()
 take dry dry-run
-runs=$COCA_HOME/runs data=''
+runs=$COCA_HOME/runs data='' keys='' secret=yes
 for option in "${options[@]}" "${job_options[@]}"; do
-    case $option in --runs=*) runs=${option#*=} ;; --train-data=*) data=${option#*=} ;; --keys=* | --insecure) ours=has ;; esac
+    case $option in
+        --runs=*) runs=${option#*=} ;;
+        --train-data=*) data=${option#*=} ;;
+        --keys=*) keys=${option#*=} ;;
+        --insecure) secret='' ;;
+    esac
 done
-[[ -n $ours ]] || job_options+=("--keys=$runs/.keys")
+[[ -n $keys || -z $secret ]] || { keys=$runs/.keys && job_options+=("--keys=$keys"); }
 compose
 if ((${#dry[@]})); then
     printf '%q ' "${command[@]}"
     exec echo
 fi
 check_hosts
-[[ -n $ours || -e $runs/.keys ]] || coca-tap keys "$runs/.keys" || exit
+[[ -z $keys ]] || share_keys
 export OMPI_MCA_plm_rsh_agent=${ssh[*]} HYDRA_LAUNCHER=ssh HYDRA_LAUNCHER_EXEC=${ssh[0]}
 exec "${command[@]}"
