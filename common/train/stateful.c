@@ -16,11 +16,13 @@ static enum gradient_sum sum_of(const struct stateful *stage) {
     return (enum gradient_sum)stage->run.options.gradient_sum;
 }
 
-// A launcher says which of several ranks this process is; without, --rank may.
+// A launcher says which of several ranks this process is; without, --rank may, and does where nothing is trained and so
+// nothing exchanged.
 static int join_ranks(struct stateful *stage) {
     const struct stage_row *row = stage->part.row;
-    int status = ranks_open(&stage->joined, row->role, stage->ranks);
-    if (!status && stage->ranks > 1) stage_set_rank(ranks_rank(stage->joined));
+    const int joined = stage->train ? stage->ranks : 1;
+    int status = ranks_open(&stage->joined, row->role, joined);
+    if (!status && joined > 1) stage_set_rank(ranks_rank(stage->joined));
     stage->part.ranks = stage->joined;
     return status;
 }
@@ -102,11 +104,13 @@ int stateful_drive(struct stateful *stage, struct follower *follower) {
     if (!status) status = edges_served(&stage->edges, &follower->served);
     if (status) return status;
     follower->hub = hub;
+    follower->asker = &stage->edges.asker;
     follower->part = &stage->part;
     follower->ranks = stage->ranks;
     follower->gradients = stage->gradients;
     follower->control = edges_channel(&stage->edges, "control");
     status = follower_run(follower);
+    if (stage->joined) stage_count_ranks(ranks_counters(stage->joined));
     stage->well = status >= 0;
     return status;
 }
