@@ -43,6 +43,7 @@ static struct {
     void *context;
     int exit_signal;
     int64_t announced_memory; // bytes
+    struct ranks_counters ranks;
 } process;
 
 #define FIELD(member) offsetof(struct common, member)
@@ -56,7 +57,8 @@ static const struct option common_rows[] = {
     TEXT("supervisor", supervisor, "FIFO", NULL, "leave with 4 when nobody holds this FIFO open for writing",
          OPTION_LOCAL),
     TEXT("counters", counters, "FILE", NULL,
-         "append a line at exit, tab-separated: " COUNTERS_HEADER " (busy, waiting, blocked: shares; memory: bytes)",
+         "append a line at exit, tab-separated: " COUNTERS_HEADER
+         " (busy, waiting, blocked, exchanging: shares; memory: bytes)",
          OPTION_LOCAL | OPTION_OUTPUT),
     LIST("record", record, "EDGE=FILE", "write what arrives on an edge to a file or FIFO, as coca-tap reads it",
          OPTION_LOCAL | OPTION_OUTPUT),
@@ -104,6 +106,10 @@ void stage_exit_signal(int signal) {
 
 void stage_announce_memory(int64_t bytes) {
     process.announced_memory = bytes;
+}
+
+void stage_count_ranks(struct ranks_counters counters) {
+    process.ranks = counters;
 }
 
 void stage_ready(void) {
@@ -186,6 +192,7 @@ static int leave_counters(const struct stage *stage, const struct hub *hub, doub
         .rank = (int)process.options.rank,
         .seconds = clock_seconds() - began,
         .hub = hub_counters(hub),
+        .ranks = process.ranks,
         .announced_memory = process.announced_memory,
     };
     return process.options.counters ? counters_append(process.options.counters, &counters) : 0;

@@ -2,6 +2,7 @@
 // its manual page, its option table and its callbacks; its main is `return stage_main(&stage, argc, argv)`.
 #pragma once
 
+#include "ranks/ranks.h"
 #include "stage/option.h"
 #include "wire/hub.h"
 
@@ -46,3 +47,4 @@ int stage_signal_number(void);             // 0, or the first signal seen: a dra
 void stage_exit_signal(int signal);        // exit with 128 + signal at the end, as asked by a peer
 void stage_ready(void);                    // creates the --ready file: edges are open, the model is loaded
 void stage_announce_memory(int64_t bytes); // expected peak; written beside the measured one into --counters
+void stage_count_ranks(struct ranks_counters counters); // exchanged so far with other ranks: for --counters, too

@@ -63,7 +63,7 @@ int training_dump(const struct training *training) {
 
 int training_join_dump(const struct training *training, const struct metrics *metrics) {
     char *losses = metrics_format(metrics);
-    int status = dump_join(training->conductor->part->run, training->conductor->topology, losses);
+    int status = dump_join(training->conductor->part, training->conductor->topology, losses);
     free(losses);
     return status;
 }

@@ -30,7 +30,7 @@ static void add_processes(struct job *job, const struct row *row) {
     for (int i = 0; i < row->count; i++) {
         struct process *process = &job->process[job->count++];
         char *name = row->kind == ROW_WORKER ? xformat("%s.%d", row->name, i) : xstrdup(row->name);
-        *process = (struct process){.row = row, .name = name, .start_at = INFINITY};
+        *process = (struct process){.row = row, .name = name, .number = i, .start_at = INFINITY};
         report_begin(process, &job->self->around);
     }
 }

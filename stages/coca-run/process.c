@@ -72,6 +72,12 @@ static void add_strings(struct strings *words, const struct strings *more) {
     for (size_t i = 0; i < more->count; i++) strings_add_text(words, more->item[i]);
 }
 
+static void add_rank(struct strings *words, const struct process *process) {
+    char *rank = xformat("%d", process->number);
+    if (process->row->count > 1) add_option(words, "--rank", rank);
+    free(rank);
+}
+
 static void make_command(struct strings *words, const struct process *process, const struct surroundings *around) {
     add_strings(words, &process->row->command);
     if (!row_is_stage(process->row)) return;
@@ -79,6 +85,7 @@ static void make_command(struct strings *words, const struct process *process, c
     add_option(words, "--supervisor", "sockets/supervisor");
     add_file(words, "--ready", "sockets", process, "ready");
     add_file(words, "--counters", "log", process, "counters");
+    add_rank(words, process);
     add_strings(words, around->options);
     add_records(words, process->row, around);
 }

@@ -28,6 +28,7 @@ struct surroundings {
 struct process {
     const struct row *row;
     char *name;        // the row's, and of a worker its number: "decode.0"
+    int number;        // among those of its row
     pid_t pid;         // 0: it does not run
     pid_t last_pid;    // of its last start
     double start_at;   // it is started again then; INFINITY: it is not

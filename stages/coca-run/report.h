@@ -11,5 +11,5 @@ void report_begin(struct process *process, const struct surroundings *around);
 bool report_loss(const struct process *process, int code, bool frozen, bool goes_on, const struct surroundings *around);
 char *report_how(int code, bool frozen); // "signal 9", "exit 4", "frozen"; the caller frees
 
-// A table with a line for each process that left counters.
+// A table with a line for each process that left counters, or for each rank of one.
 void report_times(const struct process *process, int count, const struct surroundings *around);

@@ -588,13 +588,16 @@ S
 }
 
 @test "the closing table: a line for each process that left counters, the same in every locale" {
-    printf 'decode\t0\t1.500\t0.2500\t0.5000\t0.2500\t1\t2\t3\t4\t1048576\t2097152\t0\t0\n' >line
-    run job 'stage b bash -c "cp line run/log/b.counters"' 'worker w bash -c "cat line line >run/log/w.0.counters"' 'stage c proc 0.1 0' \
+    printf 'decode\t0\t1.500\t0.2500\t0.5000\t0.2500\t1\t2\t3\t4\t1048576\t2097152\t0\t0\t0.1000\t0\t0\t0\t0\n' >line
+    sed 's/\t0\t/\t1\t/;s/1.500/2.000/' line >rank
+    run job 'stage b bash -c "cp line run/log/b.counters"' 'worker w bash -c "cat line line >run/log/w.0.counters"' 'stage r bash -c "cat rank line line >run/log/r.counters"' 'stage c proc 0.1 0' \
         -- --times
     [ "$status" -eq 0 ]
-    [ "${#lines[@]}" -eq 3 ]
-    [ "${lines[1]}" = "b                      1.5    25.0%    50.0%    25.0%        1.0        2.0" ]
+    [ "${#lines[@]}" -eq 5 ]
+    [ "${lines[1]}" = "b                      1.5    25.0%    50.0%    25.0%      10.0%        1.0        2.0" ]
     [[ ${lines[2]} == w.0* ]]
+    [[ ${lines[3]} == "r 0 "*" 1.5 "* ]]
+    [[ ${lines[4]} == "r 1 "*" 2.0 "* ]]
 }
 
 @test "coca-await tells what is moved into a folder, until the job is over" {
