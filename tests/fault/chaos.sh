@@ -120,12 +120,12 @@ incident() {
     local reached begun what=''
     until [[ $what ]]; do
         pick be_killed be_killed be_killed be_frozen be_paused supervision_is_killed disk_is_full
-        allowed=''
-        reached=$(steps_of disturbed) begun=$(now)
+        allowed='' begun=$(now)
         "$picked" || sleep 0.1
+        reached=$(steps_of disturbed)
         ended && return 1
     done 2>/dev/null
-    beyond $((reached + 5))
+    beyond $((reached + 3)) # one or two may be on their way
     taken+=($(($(now) - begun)))
     printf '%5.1f s  step %d: %s\n' "${taken[-1]}e-6" "$reached" "$what"
 }
