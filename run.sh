@@ -18,7 +18,8 @@ packages=(gcc g++ make pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev libjpeg
     libpcre2-dev libunistring-dev libstemmer-dev)
 # What only some jobs need: a shared object of its own for each, left out where it is missing.
 more_packages=(libavformat-dev libavcodec-dev libswscale-dev openmpi-bin libopenmpi-dev mpich libmpich-dev)
-test_packages=("${more_packages[@]}" ffmpeg libcmocka-dev bats clang libclang-rt-14-dev jq parallel procps xsltproc)
+test_packages=("${more_packages[@]}" ffmpeg libcmocka-dev bats clang libclang-rt-14-dev jq parallel procps xsltproc
+    iproute2 slurmctld slurmd slurm-client python3-yaml)
 
 say() { printf '\n== %s\n' "$*" >&2; }
 

@@ -104,6 +104,17 @@ $(BUILD)/lib/coca_$1.so: $(MPI_SOURCES:%.c=$(BUILD)/mpi/$1/%.o)
 endef
 $(foreach k,$(MPI_KINDS),$(eval $(call mpi_rule,$k)))
 
+# Between GPUs: a shared object that executables load for several ranks on GPUs, where nvcc and NCCL's header are. Not in the
+# sanitizers' build, whose GPU is the CPU.
+NCCL_HEADER  := $(firstword $(wildcard $(addsuffix /nccl.h,$(CUDA_HOME)/include /usr/include /usr/local/include)))
+NCCL_OBJECT  := $(if $(SANITIZE),,$(if $(NVCC),$(if $(NCCL_HEADER),$(BUILD)/lib/coca_nccl.so)))
+NCCL_MISSING := $(if $(CUDA_OBJECT),$(if $(SANITIZE)$(NCCL_OBJECT),,nccl.h was not found))
+NCCL_PARTS   := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find_c,common/ranks/nccl))
+$(NCCL_PARTS): override CFLAGS += -fPIC -fvisibility=hidden $(addprefix -isystem ,$(CUDA_HOME)/include $(dir $(NCCL_HEADER)))
+$(NCCL_OBJECT): $(NCCL_PARTS)
+	@mkdir -p $(@D)
+	$(LD_TAG)$(NVCC) -shared -Xlinker '-rpath=$$ORIGIN:/usr/local/cuda/lib64' $^ -o $@
+
 # Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME; tests/unit/STAGE, of an executable's own folder, with it
 # and every room. A room's test_faults has what makes calls fail.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))

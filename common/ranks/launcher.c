@@ -32,8 +32,8 @@ static const struct kind *find_kind(const char *stage, int expected) {
     const char *word = getenv("COCA_MPI");
     if (!kind) {
         error(EXIT_USAGE,
-              "%s: --replicas asks for %d ranks, and no launcher started this process: start it with mpirun -n %d, or "
-              "let train.sh do it",
+              "%s: --replicas asks for %d ranks, and no launcher started this process: start it with mpirun -n %d or "
+              "srun --kill-on-bad-exit --mpi=pmix (Open MPI) or pmi2 (MPICH), or let train.sh do it",
               stage, expected, expected);
         return NULL;
     }

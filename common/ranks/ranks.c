@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "ranks/devices.h"
 #include "ranks/leaks.h"
 #include "ranks/transport.h"
 
@@ -23,20 +24,10 @@
 
 struct ranks {
     int rank, count, place;
-    struct transport *transport; // NULL of a single rank
+    struct transport *transport;      // NULL of a single rank
+    struct device_transport *devices; // NULL: all pieces are host memory
     struct ranks_counters counters;
 };
-
-// Around each call of a library: status = watched(unwatched(ranks)->call(…)).
-static struct transport *unwatched(const struct ranks *ranks) {
-    leaks_ignore();
-    return ranks->transport;
-}
-
-static int watched(int status) {
-    leaks_heed();
-    return status;
-}
 
 static int check_count(const struct ranks *ranks, const char *stage, int expected) {
     if (ranks->count == expected) return 0;
@@ -48,7 +39,9 @@ static int check_count(const struct ranks *ranks, const char *stage, int expecte
 static int join(struct ranks *ranks, const char *stage, int expected) {
     ranks->transport = transport_find(stage, expected);
     if (!ranks->transport) return -EXIT_USAGE;
-    const int status = watched(unwatched(ranks)->join(&ranks->rank, &ranks->count, &ranks->place));
+    leaks_ignore();
+    const int status = ranks->transport->join(&ranks->rank, &ranks->count, &ranks->place);
+    leaks_heed();
     leaks_name();
     return status ? status : check_count(ranks, stage, expected);
 }
@@ -62,6 +55,12 @@ int ranks_open(struct ranks **ranks, const char *stage, int expected) {
     return status;
 }
 
+int ranks_use_devices(struct ranks *ranks, int device, bool *devices) {
+    const int status = ranks->transport ? devices_agree(&ranks->devices, ranks, device) : 0;
+    *devices = ranks->devices != NULL;
+    return status;
+}
+
 struct ranks *ranks_imagine(int rank, int count) {
     struct ranks *ranks = xcalloc(1, sizeof *ranks);
     *ranks = (struct ranks){.rank = rank, .count = count};
@@ -71,6 +70,7 @@ struct ranks *ranks_imagine(int rank, int count) {
 void ranks_close(struct ranks **ranks, bool well) {
     if (*ranks && (*ranks)->transport) {
         leaks_ignore();
+        if ((*ranks)->devices) (*ranks)->devices->leave(well);
         (*ranks)->transport->leave(well);
         leaks_heed();
         if (!well) leaks_forget();
@@ -110,17 +110,57 @@ static void check_pieces(const struct ranks *ranks, const struct ranks_piece *pi
     *messages += count;
 }
 
+// How many of them are memory of a GPU. Empty pieces count as what the others are.
+static int count_held(const struct ranks *ranks, const struct ranks_piece *pieces, int count) {
+    int held = 0;
+    for (int i = 0; i < count; i++) held += pieces[i].size && ranks->devices->holds(pieces[i].bytes);
+    return held;
+}
+
+static int count_filled(const struct ranks_piece *pieces, int count) {
+    int filled = 0;
+    for (int i = 0; i < count; i++) filled += pieces[i].size > 0;
+    return filled;
+}
+
+static bool are_held(const struct ranks *ranks, const struct ranks_piece *send, int sends,
+                     const struct ranks_piece *receive, int receives) {
+    if (!ranks->devices) return false;
+    const int held = count_held(ranks, send, sends) + count_held(ranks, receive, receives);
+    if (held && held != count_filled(send, sends) + count_filled(receive, receives))
+        bug("pieces of one exchange lie on the host and on a GPU");
+    return held > 0;
+}
+
 int ranks_begin(struct ranks *ranks, const struct ranks_piece *send, int sends, const struct ranks_piece *receive,
                 int receives) {
     struct ranks_counters *counters = &ranks->counters;
     check_pieces(ranks, send, sends, &counters->bytes_out, &counters->messages_out);
     check_pieces(ranks, receive, receives, &counters->bytes_in, &counters->messages_in);
-    return ranks->transport ? watched(unwatched(ranks)->begin(send, sends, receive, receives)) : 0;
+    if (!ranks->transport) return 0;
+    leaks_ignore();
+    const int status = are_held(ranks, send, sends, receive, receives)
+                           ? ranks->devices->begin(send, sends, receive, receives)
+                           : ranks->transport->begin(send, sends, receive, receives);
+    leaks_heed();
+    return status;
+}
+
+static int progress(struct ranks *ranks, bool *done) {
+    bool devices_done = true;
+    int status = ranks->transport->progress(done);
+    if (!status && ranks->devices) status = ranks->devices->progress(&devices_done);
+    *done = *done && devices_done;
+    return status;
 }
 
 int ranks_progress(struct ranks *ranks, bool *done) {
     *done = true;
-    return ranks->transport ? watched(unwatched(ranks)->progress(done)) : 0;
+    if (!ranks->transport) return 0;
+    leaks_ignore();
+    const int status = progress(ranks, done);
+    leaks_heed();
+    return status;
 }
 
 static void nap(double waited) {

@@ -36,7 +36,7 @@ int counters_append(const char *path, const struct counters *counters) {
     fprintf(file, "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRId64, memory_peak_bytes(), counters->announced_memory,
             hub->malformed, hub->repeated_requests);
     write_ranks(file, counters);
-    putc('\n', file);
+    fprintf(file, "\t%" PRId64 "\n", hub->stale);
     if (fclose(file)) return error(EXIT_RUN, "--counters %s: cannot be written: %s", path, strerror(errno));
     return 0;
 }

@@ -6,7 +6,7 @@
 
 #define COUNTERS_HEADER                                                                                                \
     "role rank seconds busy waiting blocked messages-in messages-out bytes-in bytes-out peak-memory announced-memory " \
-    "malformed repeated-requests exchanging ranks-messages-in ranks-messages-out ranks-bytes-in ranks-bytes-out"
+    "malformed repeated-requests exchanging ranks-messages-in ranks-messages-out ranks-bytes-in ranks-bytes-out stale"
 
 struct counters {
     const char *role;

@@ -36,6 +36,7 @@ struct common {
 static struct {
     struct common options;
     char run[WIRE_RUN];
+    int64_t generation;
     uint64_t fingerprint;
     enum stage_signal policy;
     int (*on_signal)(void *context, int signal);
@@ -75,8 +76,9 @@ static const struct option common_rows[] = {
 
 // --- What the stage says about itself while it runs
 
-void stage_identify(const char *run, uint64_t fingerprint) {
+void stage_identify(const char *run, int64_t generation, uint64_t fingerprint) {
     if (run && *run) snprintf(process.run, sizeof process.run, "%s", run);
+    process.generation = generation;
     process.fingerprint = fingerprint;
 }
 
@@ -162,7 +164,7 @@ static int check_common(void) {
             return error(EXIT_USAGE, "--record %s: it is EDGE=FILE", process.options.record.item[i]);
     if (process.options.run_dir && chdir(process.options.run_dir))
         return error(EXIT_USAGE, "--run-dir %s: %s", process.options.run_dir, strerror(errno));
-    if (process.options.run_id) stage_identify(process.options.run_id, 0);
+    if (process.options.run_id) stage_identify(process.options.run_id, 0, 0);
     return 0;
 }
 
@@ -171,6 +173,7 @@ static struct hub *open_hub(const struct stage *stage) {
         .role = stage_role(stage),
         .rank = (int)process.options.rank,
         .run = process.run,
+        .generation = process.generation,
         .fingerprint = process.fingerprint,
         .peer_timeout = process.options.peer_timeout,
         .request_timeout = process.options.request_timeout,

@@ -38,7 +38,8 @@ struct stage {
 // --peer-timeout --request-timeout --stall-timeout --message-limit --help --version.
 int stage_main(const struct stage *stage, int argc, char **argv);
 
-void stage_identify(const char *run, uint64_t fingerprint); // from prepare
+// From prepare: the run, which of its generations this is, and the model.
+void stage_identify(const char *run, int64_t generation, uint64_t fingerprint);
 void stage_set_rank(int rank);                              // from prepare: a launcher says it, not --rank
 void stage_signal_policy(enum stage_signal policy, int (*on_signal)(void *context, int signal), void *context);
 bool stage_stopping(void);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/checkpoint.h"
 #include "stage/stage.h"
 #include "train/follower_pass.h"
 
@@ -63,10 +62,10 @@ static int take_scale(const struct pass *pass, struct scale_order *scale) {
 }
 
 // Ranks that do not share the stage's tensors have all of them each, and the first one writes them.
-static int write_checkpoint(const struct pass *pass, struct written *written) {
+static int write_checkpoint(const struct pass *pass, enum checkpoint_place place, struct written *written) {
     const struct follower *follower = pass->follower;
     if (follower->rank && !follower->part->ranks) return 0;
-    char *directory = checkpoint_aside(pass->order.step + 1);
+    char *directory = checkpoint_aside(checkpoint_folder(place), pass->order.step + 1);
     int status = part_write(follower->part, directory, written, meanwhile_of(follower->hub));
     free(directory);
     return status;
@@ -83,7 +82,7 @@ static int update(const struct pass *pass, const struct scale_order *scale) {
 static int finish(const struct pass *pass, const struct scale_order *scale) {
     struct written written = {0};
     int status = scale->skip ? 0 : update(pass, scale);
-    if (!status && scale->checkpoint) status = write_checkpoint(pass, &written);
+    if (!status && scale->checkpoint) status = write_checkpoint(pass, scale->checkpoint, &written);
     if (status || !(scale->last || scale->checkpoint || pass->order.dump)) return status;
     struct message *done = done_pack(&written, pass->order.step);
     return tell(pass->follower, &done);

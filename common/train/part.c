@@ -99,18 +99,42 @@ static int64_t steps_before_profile(void) {
     return steps ? atoll(steps) : -1;
 }
 
-int part_open(struct part *part, const struct stage_row *row, struct run *run) {
+int part_join(struct part *part, const struct stage_row *row, struct run *run) {
     *part = (struct part){.run = run, .row = row};
-    int status = run_join(run, &part->config);
-    if (status) return status;
+    return run_join(run, &part->config);
+}
+
+// The caller frees.
+static char *device_of(const struct part *part) {
+    char *device = run_device(part->run, part->row->device);
+    if (!part->ranks || ranks_count(part->ranks) == 1 || strcmp(device, "cuda") != 0) return device;
+    free(device);
+    return xformat("cuda:%d", ranks_place(part->ranks));
+}
+
+int part_open_backend(struct part *part) {
+    const struct run *run = part->run;
+    const struct stage_row *row = part->row;
     // The contrastive loss computes in f32 whatever the encoders do.
     bool bf16 = run->options.precision == PRECISION_BF16 && !row->conducts;
     part->narrow = run->options.weights == WEIGHTS_INT8 && !row->conducts;
-    char *device = run_device(run, row->device);
-    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(run, row->threads));
+    char *device = device_of(part);
+    int status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(run, row->threads));
     free(device);
     part->profile_after = steps_before_profile();
     return status;
+}
+
+int part_gpu(const struct part *part) {
+    char *device = device_of(part);
+    const int index = strcmp(part->ops->backend, "cuda") ? -1 : ops_device_index(device);
+    free(device);
+    return index;
+}
+
+int part_open(struct part *part, const struct stage_row *row, struct run *run) {
+    int status = part_join(part, row, run);
+    return status ? status : part_open_backend(part);
 }
 
 // Tensors are divided among ranks in training; elsewhere nobody owns more of them than others.
@@ -152,9 +176,13 @@ void part_close(struct part *part) {
     *part = (struct part){0};
 }
 
+static struct params *undivided_layout(const struct part *part) {
+    return part->narrow ? params_layout_narrow(&part->config, part->row->part)
+                        : params_layout(&part->config, part->row->part);
+}
+
 struct params *part_layout(const struct part *part) {
-    struct params *layout = part->narrow ? params_layout_narrow(&part->config, part->row->part)
-                                         : params_layout(&part->config, part->row->part);
+    struct params *layout = undivided_layout(part);
     if (part->ranks && !part->narrow) params_layout_deal(layout, rank_of(part), ranks_count(part->ranks));
     return layout;
 }
@@ -178,8 +206,7 @@ static void add_optimizer(struct memory_bytes *bytes, const struct part *part, s
 }
 
 struct memory_bytes part_bytes(const struct part *part, bool train) {
-    struct params *layout = part->narrow ? params_layout_narrow(&part->config, part->row->part)
-                                         : params_layout(&part->config, part->row->part);
+    struct params *layout = undivided_layout(part);
     int64_t weights = params_linear_count(layout);
     struct memory_bytes bytes = {0};
     if (train) add_optimizer(&bytes, part, layout);
@@ -190,22 +217,10 @@ struct memory_bytes part_bytes(const struct part *part, bool train) {
     return bytes;
 }
 
-// The caller frees.
-static double *squares_of(const struct part *part) {
+double part_gradient_squares(const struct part *part) {
     double *squares = xcalloc((size_t)part->params->count, sizeof *squares);
     gradient_squares(part->params, squares);
-    return squares;
-}
-
-double part_gradient_squares(const struct part *part) {
-    double *squares = squares_of(part), total = squares_total(part->params, squares);
+    const double total = squares_total(part->params, squares);
     free(squares);
     return total;
-}
-
-const char *part_bad_gradient(const struct part *part) {
-    double *squares = squares_of(part);
-    const char *bad = squares_bad(part->params, squares);
-    free(squares);
-    return bad;
 }

@@ -27,18 +27,26 @@ static int join_ranks(struct stateful *stage) {
     return status;
 }
 
+static int check_run(const struct stateful *stage) {
+    const struct run *run = &stage->run;
+    int status = stage->train ? run_check_trained(run) : 0;
+    if (status) return status;
+    if (run->options.control && !stage->ranks)
+        return error(EXIT_USAGE, "a run with these losses has no %s: its weights are all 0", stage->part.row->role);
+    return stage->train || run->options.control ? run_check_batch(run) : 0;
+}
+
 int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool may_train) {
-    int status = part_open(&stage->part, row, &stage->run);
+    int status = part_join(&stage->part, row, &stage->run);
     if (status) return status;
     stage->topology = topology_of(&stage->run);
     stage->train = may_train && run_trains(&stage->run);
     stage->ranks = topology_ranks(&stage->topology, row->role);
-    if (stage->train && (status = run_check_trained(&stage->run))) return status;
-    if (stage->run.options.control && !stage->ranks)
-        return error(EXIT_USAGE, "a run with these losses has no %s: its weights are all 0", row->role);
+    status = check_run(stage);
     if (!stage->ranks || !stage->run.options.control) stage->ranks = 1;
-    if (stage->train || stage->run.options.control) status = run_check_batch(&stage->run);
-    return status ? status : join_ranks(stage);
+    if (!status) status = join_ranks(stage);
+    if (!status) status = part_open_backend(&stage->part);
+    return status ? status : ranks_use_devices(stage->joined, part_gpu(&stage->part), &stage->devices);
 }
 
 struct memory_bytes stateful_bytes(const struct stateful *stage, int64_t microbatch) {
@@ -54,7 +62,7 @@ struct memory_bytes stateful_bytes(const struct stateful *stage, int64_t microba
 int stateful_load(struct stateful *stage) {
     int status = part_load(&stage->part, stage->train);
     if (!status && stage->train)
-        stage->gradients = gradients_new(stage->part.params, stage->joined, sum_of(stage),
+        stage->gradients = gradients_new(stage->part.params, stage->joined, stage->devices, sum_of(stage),
                                          stateful_own(stage, stage->run.options.microbatch));
     return status;
 }

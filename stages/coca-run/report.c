@@ -65,13 +65,29 @@ static bool print_end(const char *path, int64_t begin) {
     return size > 0;
 }
 
-bool report_loss(const struct process *process, int code, const struct surroundings *around) {
-    char *path = process_file(process, around, "log", "log");
+// A shell and its like hand a signal on as 128 + its number; what ssh has for a lost host, 255, is beyond all signals.
+static bool is_signal(int code) {
+    return code > 128 && code <= 128 + 64;
+}
+
+char *report_how(int code, bool frozen) {
+    if (frozen) return xstrdup("frozen");
+    return is_signal(code) ? xformat("signal %d", code - 128) : xformat("exit %d", code);
+}
+
+static char *in_words(int code, bool frozen) {
+    if (frozen) return xstrdup("stands still, stopped by a signal");
+    return is_signal(code) ? xformat("was ended by signal %d", code - 128) : xformat("left with %d", code);
+}
+
+bool report_loss(const struct process *process, int code, bool frozen, bool goes_on,
+                 const struct surroundings *around) {
+    char *path = process_file(process, around, "log", "log"), *how = in_words(code, frozen);
     bool named = row_has_log(process->row) && print_end(path, process->log_begin);
-    char *how = code > 128 ? xformat("was ended by signal %d", code - 128) : xformat("left with %d", code);
     const char *where = named ? "; its words are in " : "", *log = named ? path : "";
-    if (process->row->kind == ROW_SIDE)
-        warn("%s, beside the job, %s%s%s", process->name, how, where, log);
+    const char *beside = process->row->kind == ROW_SIDE ? ", beside the job," : "";
+    if (goes_on || process->row->kind == ROW_SIDE)
+        warn("%s%s %s%s%s", process->name, beside, how, where, log);
     else
         error(EXIT_RUN, "%s %s%s%s", process->name, how, where, log);
     free(how);

@@ -117,16 +117,14 @@ static int begin_message(int rank, void *bytes, int size, bool send) {
     return 0;
 }
 
-// An empty piece is a message, too.
 static int begin_piece(const struct ranks_piece *piece, bool send) {
-    size_t at = 0;
-    do {
-        const size_t left = piece->size - at, size = left < coca_transport.most ? left : coca_transport.most;
-        const int status = begin_message(piece->rank, (char *)piece->bytes + at, (int)size, send);
-        if (status) return status;
-        at += size;
-    } while (at < piece->size);
-    return 0;
+    int status = 0;
+    for (size_t at = 0, size; at < piece->size && !status; at += size) {
+        const size_t left = piece->size - at;
+        size = left < coca_transport.most ? left : coca_transport.most;
+        status = begin_message(piece->rank, (char *)piece->bytes + at, (int)size, send);
+    }
+    return status;
 }
 
 static int begin(const struct ranks_piece *send, int sends, const struct ranks_piece *receive, int receives) {
