@@ -122,6 +122,7 @@ static void test_refused(void **state) {
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (read_text(texts[i]) != -EXIT_USAGE) fail_msg("taken: %s", texts[i]);
     }
+    table_release(&table);
     assert_int_equal(table_read(&table, "sink s cat\0x", 12), -EXIT_USAGE);
 }
 
