@@ -10,7 +10,8 @@
 #
 # RUN becomes runs/RUN beside pipelines/, or DIR/RUN with --runs DIR. Options of every stage, such as --record [STAGE:]EDGE=FILE
 # and --stall-timeout SECONDS, are handed on. Exit codes: 0 done, 1 run-time failure, 2 bad usage, 3 bad data, 4 a stage was
-# lost (go on with --resume latest); 130, 143 and 129 after SIGINT, SIGTERM (or SIGUSR1), SIGHUP and a clean drain.
+# lost more often than --max-restarts says (go on with --resume latest); 130, 143 and 129 after SIGINT, SIGTERM (or SIGUSR1),
+# SIGHUP and a clean drain.
 set -uo pipefail
 source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/supervise.sh"
 
@@ -35,6 +36,8 @@ while read -r kind name count edges; do # the run's processes, as the table of s
     "$kind" "$name" $count "${launch[@]}" "coca-$name" "${arguments[@]}"
 done <<<"${job%$'\n'}"
 ((val_frequency)) && side validate nice -n 19 "$COCA_HOME/pipelines/validate.sh" "$run_dir" "$val_data" "$val_frequency" "${first_step:-0}"
+
+again prepare "restarts=$max_restarts" coca-loss --prepare --again "--runs=${run_dir%/*}" "--name=${run_dir##*/}"
 
 # Defaults for Open MPI: more ranks than it counts slots, each with the threads that --threads says on any core, and root, as
 # containers are.

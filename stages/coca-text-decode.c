@@ -50,11 +50,10 @@ static const struct option rows[] = {
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     const struct text_decode *self = context;
     const struct part *part = &self->base.part;
+    const struct encoder use = text_decode_use(self);
+    if (!self->said.generate) return encoder_text_bytes(&use, recompute, microbatch);
     struct memory_bytes bytes = stateful_bytes(&self->base, microbatch);
-    if (self->said.generate)
-        bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &self->generate);
-    else
-        passes_add_bytes(self, &bytes, recompute, microbatch);
+    bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &self->generate);
     return bytes;
 }
 

@@ -61,6 +61,12 @@ int ranks_use_devices(struct ranks *ranks, int device, bool *devices) {
     return status;
 }
 
+struct ranks *ranks_imagine(int rank, int count) {
+    struct ranks *ranks = xcalloc(1, sizeof *ranks);
+    *ranks = (struct ranks){.rank = rank, .count = count};
+    return ranks;
+}
+
 void ranks_close(struct ranks **ranks, bool well) {
     if (*ranks && (*ranks)->transport) {
         leaks_ignore();

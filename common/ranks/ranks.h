@@ -19,6 +19,8 @@ struct ranks;
 // MPI, no launcher started this process, or it started another number of ranks, each with the remedy; -EXIT_RUN when
 // MPI cannot start. *ranks NULL then. `stage` stands in errors.
 int ranks_open(struct ranks **ranks, const char *stage, int expected);
+// One of ranks that are not there, for what is worked out from their numbers alone; nothing can be exchanged.
+struct ranks *ranks_imagine(int rank, int count);
 // `well`: all ranks leave so, in step; else this process is about to leave for an error, and its job with it.
 void ranks_close(struct ranks **ranks, bool well);
 

@@ -29,7 +29,7 @@ int run_join(struct run *run, struct model_config *config) {
     int status = run_json_read(run);
     if (!status) status = run_check(run);
     if (!status) status = run_model_read(run, config);
-    if (!status) stage_identify(run->start.id, config->fingerprint);
+    if (!status) stage_identify(run->start.id, run->start.generation, config->fingerprint);
     return status;
 }
 

@@ -50,10 +50,11 @@ struct memory_bytes exchange_bytes(const struct params *layout, const struct ops
     return bytes;
 }
 
-struct exchange *exchange_new(struct params *params, struct ranks *ranks, enum gradient_sum sum) {
+struct exchange *exchange_new(struct params *params, struct ranks *ranks, bool devices, enum gradient_sum sum) {
     struct exchange *exchange = xcalloc(1, sizeof *exchange);
     const int R = ranks_count(ranks);
-    *exchange = (struct exchange){.params = params, .ranks = ranks, .sum = sum, .direct = is_host(params->ops)};
+    *exchange =
+        (struct exchange){.params = params, .ranks = ranks, .sum = sum, .direct = devices || is_host(params->ops)};
     if (R > 1) exchange->landing = ops_allocate(params->ops, landing_bytes(params, R));
     if (R > 1 && !exchange->direct) exchange->host = xaligned(landing_bytes(params, R) + leaving_bytes(params));
     return exchange;
@@ -107,6 +108,7 @@ static int begin(struct exchange *exchange, int first, int count, add_pieces *ad
     for (int i = first; i < first + count; i++)
         if (!exchange->params->item[i].locked) add(exchange, &exchange->params->item[i], true);
     const int sends = exchange->pieces;
+    exchange->params->ops->finish(exchange->params->ops);
     for (int i = first; i < first + count; i++)
         if (!exchange->params->item[i].locked) add(exchange, &exchange->params->item[i], false);
     return ranks_begin(exchange->ranks, exchange->piece, sends, exchange->piece + sends, exchange->pieces - sends);

@@ -11,7 +11,8 @@ enum gradient_sum { GRADIENT_SUM_TREE, GRADIENT_SUM_CHAIN };
 
 struct exchange;
 // Of the params' division (params_layout_deal). A single rank has nothing to exchange: all calls do nothing then.
-struct exchange *exchange_new(struct params *params, struct ranks *ranks, enum gradient_sum sum);
+// `devices`: what moves the bytes reaches the backend's memory (ranks_use_devices).
+struct exchange *exchange_new(struct params *params, struct ranks *ranks, bool devices, enum gradient_sum sum);
 void exchange_free(struct exchange **exchange);
 struct memory_bytes exchange_bytes(const struct params *layout, const struct ops *ops, int ranks);
 

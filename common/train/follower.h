@@ -44,7 +44,8 @@ struct follower {
     int ranks;                   // of this stage
     struct gradients *gradients; // of the part; NULL: it does not train
     struct channel control;      // without an edge: no conductor
-    struct edge *served;         // NULL, or the output that a consumer asks for
+    struct edge *served;         // NULL, or the output that consumers ask for
+    struct address *asker;       // of it: set before a pass, for the channel that answers
     int window;                  // pulled units to ask for ahead of need
     const struct phase *phase;
     int phases;

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "run/checkpoint.h"
 #include "stage/stage.h"
 #include "train/follower_pass.h"
 
@@ -63,10 +63,10 @@ static int take_scale(const struct pass *pass, struct scale_order *scale) {
 }
 
 // Ranks that do not share the stage's tensors have all of them each, and the first one writes them.
-static int write_checkpoint(const struct pass *pass, struct written *written) {
+static int write_checkpoint(const struct pass *pass, enum checkpoint_place place, struct written *written) {
     const struct follower *follower = pass->follower;
     if (follower->rank && !follower->part->ranks) return 0;
-    char *directory = checkpoint_aside(pass->order.step + 1);
+    char *directory = checkpoint_aside(checkpoint_folder(place), pass->order.step + 1);
     int status = part_write(follower->part, directory, written, meanwhile_of(follower->hub));
     free(directory);
     return status;
@@ -83,7 +83,7 @@ static int update(const struct pass *pass, const struct scale_order *scale) {
 static int finish(const struct pass *pass, const struct scale_order *scale) {
     struct written written = {0};
     int status = scale->skip ? 0 : update(pass, scale);
-    if (!status && scale->checkpoint) status = write_checkpoint(pass, &written);
+    if (!status && scale->checkpoint) status = write_checkpoint(pass, scale->checkpoint, &written);
     if (status || !(scale->last || scale->checkpoint || pass->order.dump)) return status;
     struct message *done = done_pack(&written, pass->order.step);
     return tell(pass->follower, &done);
@@ -113,6 +113,19 @@ static int run_order(struct pass *pass) {
     return pass->train ? train_step(pass) : pass_step(pass);
 }
 
+enum { BLAME_LOOKS = 50, BLAME_PAUSE = 10000 }; // half a second; microseconds
+
+// What a peer that died had in its memory cannot be opened any more. Its loss, which is noticed a moment later, is the
+// reason then, and says that another start will do.
+static int blame(const struct follower *follower, int status) {
+    int found = 0;
+    for (int i = 0; i < BLAME_LOOKS && !found; i++) {
+        usleep(BLAME_PAUSE);
+        found = hub_look(follower->hub);
+    }
+    return found == -EXIT_PEER ? found : status;
+}
+
 int follower_conducted(struct follower *follower) {
     struct strings drops = {0};
     struct pass pass = {.follower = follower, .drops = &drops};
@@ -120,5 +133,5 @@ int follower_conducted(struct follower *follower) {
     stage_signal_policy(STAGE_REQUEST, pass_signal, follower);
     while (!(status = take_order(follower, &pass.order)) && !(status = run_order(&pass))) strings_clear(&drops);
     strings_release(&drops);
-    return status;
+    return status == -EXIT_USAGE ? blame(follower, status) : status;
 }

@@ -68,10 +68,11 @@ struct memory_bytes gradients_bytes(const struct params *layout, const struct op
     return bytes;
 }
 
-struct gradients *gradients_new(struct params *params, struct ranks *ranks, enum gradient_sum sum, int own) {
+struct gradients *gradients_new(struct params *params, struct ranks *ranks, bool devices, enum gradient_sum sum,
+                                int own) {
     struct gradients *gradients = xcalloc(1, sizeof *gradients);
     *gradients = (struct gradients){.params = params, .ranks = ranks, .sum = sum, .own = own};
-    gradients->exchange = exchange_new(params, ranks, sum);
+    gradients->exchange = exchange_new(params, ranks, devices, sum);
     gradients->depth = depth_of(sum, own);
     gradients->kept = xcalloc((size_t)gradients->depth + 1, sizeof *gradients->kept);
     for (int i = 0; i < gradients->depth; i++) gradients->kept[i] = ops_allocate(params->ops, block_bytes(params));

@@ -13,8 +13,9 @@
 struct ranks_meanwhile meanwhile_of(struct hub *hub);
 
 struct gradients;
-// Of `own` microbatches a step on each rank.
-struct gradients *gradients_new(struct params *params, struct ranks *ranks, enum gradient_sum sum, int own);
+// Of `own` microbatches a step on each rank; `devices` as exchange_new.
+struct gradients *gradients_new(struct params *params, struct ranks *ranks, bool devices, enum gradient_sum sum,
+                                int own);
 void gradients_free(struct gradients **gradients);
 // Beside the gradient block itself.
 struct memory_bytes gradients_bytes(const struct params *layout, const struct ops *ops, enum gradient_sum sum, int own,

@@ -125,6 +125,13 @@ int part_open_backend(struct part *part) {
     return status;
 }
 
+int part_gpu(const struct part *part) {
+    char *device = device_of(part);
+    const int index = strcmp(part->ops->backend, "cuda") ? -1 : ops_device_index(device);
+    free(device);
+    return index;
+}
+
 int part_open(struct part *part, const struct stage_row *row, struct run *run) {
     int status = part_join(part, row, run);
     return status ? status : part_open_backend(part);
@@ -169,9 +176,13 @@ void part_close(struct part *part) {
     *part = (struct part){0};
 }
 
+static struct params *undivided_layout(const struct part *part) {
+    return part->narrow ? params_layout_narrow(&part->config, part->row->part)
+                        : params_layout(&part->config, part->row->part);
+}
+
 struct params *part_layout(const struct part *part) {
-    struct params *layout = part->narrow ? params_layout_narrow(&part->config, part->row->part)
-                                         : params_layout(&part->config, part->row->part);
+    struct params *layout = undivided_layout(part);
     if (part->ranks && !part->narrow) params_layout_deal(layout, rank_of(part), ranks_count(part->ranks));
     return layout;
 }
@@ -195,8 +206,7 @@ static void add_optimizer(struct memory_bytes *bytes, const struct part *part, s
 }
 
 struct memory_bytes part_bytes(const struct part *part, bool train) {
-    struct params *layout = part->narrow ? params_layout_narrow(&part->config, part->row->part)
-                                         : params_layout(&part->config, part->row->part);
+    struct params *layout = undivided_layout(part);
     int64_t weights = params_linear_count(layout);
     struct memory_bytes bytes = {0};
     if (train) add_optimizer(&bytes, part, layout);
@@ -207,22 +217,10 @@ struct memory_bytes part_bytes(const struct part *part, bool train) {
     return bytes;
 }
 
-// The caller frees.
-static double *squares_of(const struct part *part) {
+double part_gradient_squares(const struct part *part) {
     double *squares = xcalloc((size_t)part->params->count, sizeof *squares);
     gradient_squares(part->params, squares);
-    return squares;
-}
-
-double part_gradient_squares(const struct part *part) {
-    double *squares = squares_of(part), total = squares_total(part->params, squares);
+    const double total = squares_total(part->params, squares);
     free(squares);
     return total;
-}
-
-const char *part_bad_gradient(const struct part *part) {
-    double *squares = squares_of(part);
-    const char *bad = squares_bad(part->params, squares);
-    free(squares);
-    return bad;
 }

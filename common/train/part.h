@@ -29,6 +29,7 @@ int part_open(struct part *part, const struct stage_row *row, struct run *run);
 // for each of several ranks a GPU of its own.
 int part_join(struct part *part, const struct stage_row *row, struct run *run);
 int part_open_backend(struct part *part);
+int part_gpu(const struct part *part); // the index of the CUDA device that it computes on, or -1
 
 // Allocates parameters and optimizer, and fills them from the checkpoint that the run goes on from, else from
 // --pretrained, else from the seed. 0 or -exit_code.
@@ -47,8 +48,6 @@ int64_t part_count(const struct part *part); // trainable numbers
 struct memory_bytes part_bytes(const struct part *part, bool train);
 
 double part_gradient_squares(const struct part *part); // Σ g² of own tensors (optim/squares.h)
-// The first own parameter whose gradient is not finite, or "".
-const char *part_bad_gradient(const struct part *part);
 
 // Writes NAME.safetensors, NAME.optimizer.safetensors and NAME.ema.safetensors into `directory`, which is made if need
 // be, fsynced. All ranks of the stage call it, and write the same files whatever their number; the first one has them

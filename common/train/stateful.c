@@ -16,11 +16,13 @@ static enum gradient_sum sum_of(const struct stateful *stage) {
     return (enum gradient_sum)stage->run.options.gradient_sum;
 }
 
-// A launcher says which of several ranks this process is; without, --rank may.
+// A launcher says which of several ranks this process is; without, --rank may, and does where nothing is trained and so
+// nothing exchanged.
 static int join_ranks(struct stateful *stage) {
     const struct stage_row *row = stage->part.row;
-    int status = ranks_open(&stage->joined, row->role, stage->ranks);
-    if (!status && stage->ranks > 1) stage_set_rank(ranks_rank(stage->joined));
+    const int joined = stage->train ? stage->ranks : 1;
+    int status = ranks_open(&stage->joined, row->role, joined);
+    if (!status && joined > 1) stage_set_rank(ranks_rank(stage->joined));
     stage->part.ranks = stage->joined;
     return status;
 }
@@ -43,7 +45,8 @@ int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool m
     status = check_run(stage);
     if (!stage->ranks || !stage->run.options.control) stage->ranks = 1;
     if (!status) status = join_ranks(stage);
-    return status ? status : part_open_backend(&stage->part);
+    if (!status) status = part_open_backend(&stage->part);
+    return status ? status : ranks_use_devices(stage->joined, part_gpu(&stage->part), &stage->devices);
 }
 
 struct memory_bytes stateful_bytes(const struct stateful *stage, int64_t microbatch) {
@@ -59,7 +62,7 @@ struct memory_bytes stateful_bytes(const struct stateful *stage, int64_t microba
 int stateful_load(struct stateful *stage) {
     int status = part_load(&stage->part, stage->train);
     if (!status && stage->train)
-        stage->gradients = gradients_new(stage->part.params, stage->joined, sum_of(stage),
+        stage->gradients = gradients_new(stage->part.params, stage->joined, stage->devices, sum_of(stage),
                                          stateful_own(stage, stage->run.options.microbatch));
     return status;
 }
@@ -101,11 +104,13 @@ int stateful_drive(struct stateful *stage, struct follower *follower) {
     if (!status) status = edges_served(&stage->edges, &follower->served);
     if (status) return status;
     follower->hub = hub;
+    follower->asker = &stage->edges.asker;
     follower->part = &stage->part;
     follower->ranks = stage->ranks;
     follower->gradients = stage->gradients;
     follower->control = edges_channel(&stage->edges, "control");
     status = follower_run(follower);
+    if (stage->joined) stage_count_ranks(ranks_counters(stage->joined));
     stage->well = status >= 0;
     return status;
 }

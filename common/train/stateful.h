@@ -12,6 +12,7 @@ struct stateful {
     bool train;
     int ranks;                   // of this stage in the run; 1 without a conductor
     struct ranks *joined;        // them
+    bool devices;                // what they exchange goes from GPU to GPU (ranks_use_devices)
     struct gradients *gradients; // where it trains
     bool well;                   // it came to its end
 };

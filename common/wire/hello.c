@@ -27,7 +27,9 @@ int hello_begin(struct link *link) {
 }
 
 static void take_over_run(struct hub *hub, const struct message *message) {
-    if (!hub->run[0]) memcpy(hub->run, message->run, sizeof hub->run);
+    if (hub->run[0]) return;
+    memcpy(hub->run, message->run, sizeof hub->run);
+    hub->generation = message->generation;
 }
 
 static void take_welcome(struct link *link, const struct message *message) {
@@ -66,6 +68,11 @@ bool hello_of_another_run(const struct hub *hub, const struct message *message) 
     return hub->run[0] && message->run[0] && strcmp(hub->run, message->run) != 0;
 }
 
+// A run has one generation at a time; who knows of no run takes over both.
+int64_t hello_generations_behind(const struct hub *hub, const struct message *message) {
+    return hub->run[0] && message->run[0] ? hub->generation - message->generation : 0;
+}
+
 static bool fingerprints_differ(const struct hub *hub, const struct message *hello) {
     int64_t theirs = 0;
     for (int i = 0; i < hello->field_count; i++)
@@ -84,6 +91,9 @@ static bool is_refused(const struct edge *edge, const struct message *hello, cha
         snprintf(why, WIRE_TEXT, "this is edge %s of %s, not %s", edge->name, own, name);
     else if (hello_of_another_run(hub, hello))
         snprintf(why, WIRE_TEXT, "it belongs to run %s, %s to run %s", hello->run, own, hub->run);
+    else if (hello_generations_behind(hub, hello))
+        snprintf(why, WIRE_TEXT, "it belongs to generation %lld of the run, %s to %lld", (long long)hello->generation,
+                 own, (long long)hub->generation);
     else if (fingerprints_differ(hub, hello))
         snprintf(why, WIRE_TEXT, "its model differs from that of %s: give both the same configuration", own);
     else if (edge->peer_count >= PEER_LIMIT)

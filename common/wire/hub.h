@@ -28,6 +28,7 @@ struct hub_config {
     const char *role;             // "image-encode"; travels as `from`
     int rank;                     // among the replicas of the role
     const char *run;              // run id, at most WIRE_RUN − 1 bytes; "" accepts and takes over the peer's
+    int64_t generation;           // of the run, taken over with its id; another one's hello is refused (exit 2 there)
     uint64_t fingerprint;         // of the model; a peer that differs is refused (exit 2 there)
     double peer_timeout;          // seconds for a peer that is missing: -EXIT_PEER, naming it
     double request_timeout;       // seconds until a request goes to another worker
@@ -145,5 +146,6 @@ void hub_clients_close(struct hub_clients *clients); // what was sent leaves wit
 struct hub_counters {
     double waiting, blocked; // seconds waiting for input, blocked on output
     int64_t messages_in, messages_out, bytes_in, bytes_out, malformed, repeated_requests;
+    int64_t stale; // messages of an older generation, dropped
 };
 struct hub_counters hub_counters(const struct hub *hub);

@@ -9,8 +9,13 @@ static const struct model_config *config(const struct text_decode *self) {
     return &self->base.part.config;
 }
 
+struct encoder text_decode_use(const struct text_decode *self) {
+    return (struct encoder){&self->base, self->passes.repeats, self->for_head};
+}
+
 struct shape passes_features_shape(const struct text_decode *self, int64_t B) {
-    return SHAPE(B * self->passes.repeats, config_feature_tokens(config(self)), config(self)->decoder.width);
+    const struct encoder use = text_decode_use(self);
+    return encoder_features(&use, B);
 }
 
 int passes_set(const struct text_decode *self, const struct work *work) {

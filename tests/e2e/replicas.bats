@@ -84,6 +84,17 @@ held() {
 
 @test "features in messages" { held f32 2,4 --transport frames; }
 
+@test "a dumped step is that of one rank" {
+    for name in one many; do
+        rm -rf "runs/$name"
+        train "$name" ${OPTIONS[f32]} --steps 2 --dump "$PWD/dump-$name" --dump-step 1 \
+            --replicas "$([[ $name == one ]] && echo 1 || echo 2,4)"
+    done
+    cmp dump-one/grads.safetensors dump-many/grads.safetensors
+    cmp dump-one/outputs.safetensors dump-many/outputs.safetensors
+    [[ $(ls -A dump-many | wc -l) == 3 ]]
+}
+
 @test "a run of two ranks is killed and goes on with four" {
     train many ${OPTIONS[f32]} --steps "$STEPS" --replicas 2,1 --save-frequency 5 &
     local job=$! tries=0

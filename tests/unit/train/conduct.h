@@ -121,7 +121,7 @@ static inline void say_done(int64_t step, bool checkpoint) {
     for (int i = 0; i < play.topology.followers; i++) {
         const struct address who = play.topology.follower[i];
         struct written written = {0};
-        char *aside = checkpoint_aside(step + 1);
+        char *aside = checkpoint_aside(CHECKPOINTS, step + 1);
         if (checkpoint && !who.rank) {
             struct part part;
             assert_done(directory_make(aside));

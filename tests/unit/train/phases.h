@@ -116,7 +116,7 @@ static inline void load_part(const struct stage_row *row, bool train) {
 static inline void sum_gradients(int own) {
     gradients_free(&fake.gradients);
     if (fake.part.params && fake.part.params->gradient)
-        fake.gradients = gradients_new(fake.part.params, fake.ranks, GRADIENT_SUM_TREE, own);
+        fake.gradients = gradients_new(fake.part.params, fake.ranks, false, GRADIENT_SUM_TREE, own);
 }
 
 static struct phase fake_phases[3];
@@ -142,6 +142,7 @@ static inline struct follower new_follower(struct hub *hub, struct edges *edges)
     return (struct follower){.hub = hub,
                              .part = &fake.part,
                              .gradients = fake.gradients,
+                             .asker = &edges->asker,
                              .ranks = topology_ranks(&play.topology, hub_role(hub)),
                              .control = edges_channel(edges, "control"),
                              .window = 1,

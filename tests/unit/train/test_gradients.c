@@ -57,7 +57,7 @@ static void assert_sum(const struct params *params, int own, enum gradient_sum s
 
 static void check_steps(int own, enum gradient_sum sum) {
     const struct params *params = fake.part.params;
-    fake.gradients = gradients_new(fake.part.params, fake.ranks, sum, own);
+    fake.gradients = gradients_new(fake.part.params, fake.ranks, false, sum, own);
     for (int step = 0; step < 2; step++) {
         draw_leaves();
         gradients_begin(fake.gradients);
@@ -86,7 +86,7 @@ static void what_is_final_is_handed_on_once(void **state) {
     (void)state;
     type_play("--batch-size 8 --microbatch 2");
     load_part(&text_row, true);
-    fake.gradients = gradients_new(fake.part.params, fake.ranks, GRADIENT_SUM_TREE, 4);
+    fake.gradients = gradients_new(fake.part.params, fake.ranks, false, GRADIENT_SUM_TREE, 4);
     gradients_begin(fake.gradients);
     for (int m = 0; m < 4; m++) {
         gradients_open(fake.gradients, "", m);
@@ -104,7 +104,7 @@ static void the_first_bad_tensor_is_named(void **state) {
     (void)state;
     type_play("--batch-size 8 --microbatch 2");
     load_part(&text_row, true);
-    fake.gradients = gradients_new(fake.part.params, fake.ranks, GRADIENT_SUM_TREE, 1);
+    fake.gradients = gradients_new(fake.part.params, fake.ranks, false, GRADIENT_SUM_TREE, 1);
     gradients_begin(fake.gradients);
     gradients_open(fake.gradients, "", 0);
     for (int i = 3; i < 6; i++) fake.part.params->gradient[fake.part.params->item[i].offset] = (real)NAN;
