@@ -76,8 +76,10 @@ slurm_down() {
 }
 
 # A job that went back into the queue has a time at which it may begin, and nothing else wakes the scheduler of an idle cluster.
+# What it was permitted before is revoked by the second, so that a start within the same one is refused.
 begins() {
     local part deadline=$((SECONDS + 30))
+    sleep 2
     until [[ $(job_state "$1") != *PENDING* ]]; do
         ((SECONDS < deadline)) || { scontrol show job "$1"; return 1; }
         for part in $(scontrol -o show job "$1" | sed 's/^JobId=\([0-9]*\) .*/\1/'); do scontrol update JobId="$part" StartTime=now; done
