@@ -8,6 +8,7 @@
 void stateful_init_run(struct run *run, const struct stage_row *row) {
     run_init(run, row->options);
     for (int i = 0; i < row->edge_count && row->options; i++) run_use(run, row->edges[i].name);
+    if (row->options) run_use(run, "listen");
 }
 
 int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool may_train) {

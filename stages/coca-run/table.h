@@ -18,6 +18,7 @@ struct row {
     int count;              // processes, of a worker
     int restarts;           // so many times within `window` seconds it is started again; one more ends the job
     int window;             // seconds
+    int away;               // 1: a launcher starts it on other hosts, which see no FIFO of this one
     struct strings command; // and its arguments; at least one
 };
 
