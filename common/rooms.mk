@@ -86,6 +86,35 @@ $(VIDEO_OBJECT): $(VIDEO_PARTS)
 	@mkdir -p $(@D)
 	$(LD_TAG)$(CC) $(LDFLAGS) -shared $^ $(VIDEO_LINKED) -o $@
 
+# Ranks: a shared object for each kind of MPI whose mpicc is here, of the same source; an executable loads the one whose launcher
+# started it.
+MPI_KINDS    := $(foreach k,openmpi mpich,$(if $(shell command -v mpicc.$k),$k))
+MPI_MISSING  := $(filter-out $(MPI_KINDS),openmpi mpich)
+MPI_OBJECTS  := $(MPI_KINDS:%=$(BUILD)/lib/coca_%.so)
+MPI_SOURCES  := $(call find_c,common/ranks/mpi)
+# mpicc says which folders and libraries it adds: the compiler is ours. Its headers are not held to our warnings.
+mpi_flags     = $(patsubst -I%,-isystem %,$(filter -I%,$(shell mpicc.$1 -show)))
+mpi_linked    = $(filter -L% -l%,$(shell mpicc.$1 -show))
+define mpi_rule
+$(BUILD)/mpi/$1/%.o: %.c
+	$$(CC_TAG)$(CC) $$(CPPFLAGS) $(call mpi_flags,$1) $$(CFLAGS) -fPIC -fvisibility=hidden -c $$< -o $$@
+$(BUILD)/lib/coca_$1.so: $(MPI_SOURCES:%.c=$(BUILD)/mpi/$1/%.o)
+	@mkdir -p $$(@D)
+	$$(LD_TAG)$(CC) $$(LDFLAGS) -shared $$^ $(call mpi_linked,$1) -o $$@
+endef
+$(foreach k,$(MPI_KINDS),$(eval $(call mpi_rule,$k)))
+
+# Between GPUs: a shared object that executables load for several ranks on GPUs, where nvcc and NCCL's header are. Not in the
+# sanitizers' build, whose GPU is the CPU.
+NCCL_HEADER  := $(firstword $(wildcard $(addsuffix /nccl.h,$(CUDA_HOME)/include /usr/include /usr/local/include)))
+NCCL_OBJECT  := $(if $(SANITIZE),,$(if $(NVCC),$(if $(NCCL_HEADER),$(BUILD)/lib/coca_nccl.so)))
+NCCL_MISSING := $(if $(CUDA_OBJECT),$(if $(SANITIZE)$(NCCL_OBJECT),,nccl.h was not found))
+NCCL_PARTS   := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find_c,common/ranks/nccl))
+$(NCCL_PARTS): override CFLAGS += -fPIC -fvisibility=hidden $(addprefix -isystem ,$(CUDA_HOME)/include $(dir $(NCCL_HEADER)))
+$(NCCL_OBJECT): $(NCCL_PARTS)
+	@mkdir -p $(@D)
+	$(LD_TAG)$(NVCC) -shared -Xlinker '-rpath=$$ORIGIN:/usr/local/cuda/lib64' $^ -o $@
+
 # Unit tests: tests/unit/ROOM/test_NAME.c → build/tests/ROOM/test_NAME; tests/unit/STAGE, of an executable's own folder, with it
 # and every room. A room's test_faults has what makes calls fail.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/test_*.c))
@@ -150,4 +179,4 @@ $(BUILD)-fuzz/video: tests/fuzz/fuzz_video.c $(FUZZ_VIDEO) $(BUILD)-fuzz/libfuzz
 $(BUILD)-fuzz/%: tests/fuzz/fuzz_%.c $(BUILD)-fuzz/libfuzz.a
 	$(LD_TAG)$(FUZZ_CC) -fsanitize=fuzzer $(CPPFLAGS) $^ $(SYSLIBS) -o $@
 
--include $(shell find $(BUILD)/obj $(BUILD)/real64 $(BUILD)-fuzz -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/mpi $(BUILD)/real64 $(BUILD)-fuzz -name '*.d' 2>/dev/null)

@@ -14,7 +14,8 @@
 # How captions are made, as `coca-text-decode --help` says: --num-beams, --num-beam-groups, --diversity-penalty, --prompt,
 # --min-length, --max-length, --repetition-penalty; --sample with --temperature, --top-k, --top-p, --seed. Besides: --format
 # tsv|json, --out FILE, --precision, --device, --threads. --workers N (2) processes decode. --max-picture-bytes BYTES (256M):
-# larger files are not read.
+# larger files are not read. --replicas N, or IMAGE,TEXT, processes of each encoder share the pictures; the captions are the
+# same, and one of several that is lost is started anew.
 #
 # --resume FILE adds to the captions that FILE has (tsv) and goes on behind them; its last line may be cut. The pictures must be
 # given in the same order.

@@ -6,7 +6,7 @@
 #   pipelines/embed.sh --run RUN|--pretrained DIR --out FILE --data DIR [--texts]      of a dataset
 #
 # Paths or texts come as arguments or on stdin, as lines or, with -0 or --null, ended by NUL bytes (understood without it where
-# they come first). --names FILE: one line for each row, spelled as by caption.sh. What cannot be read has a row of zeros, as has
+# they come first). --replicas N processes share them; the embeddings are the same. --names FILE: one line for each row, spelled as by caption.sh. What cannot be read has a row of zeros, as has
 # a picture of more than --max-picture-bytes (256M), and the exit code is 3 at the end; others: 1 run-time failure, 2 bad usage,
 # 4 a stage was lost.
 set -uo pipefail

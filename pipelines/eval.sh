@@ -16,7 +16,8 @@
 #   --benchmark ROOT   a tar root of CLIP_benchmark, packed into ROOT/cocaflow: retrieval or zero-shot, as it says itself
 #   --dataset NAME in the results, else the folder's; --step N in them; --results FILE: merged there (with --run: RUN/results.json)
 #
-# How captions are made: the options of caption.sh. All else (--precision, --device, …) is the stages'. Exit codes: 0 done, 1
+# How captions are made: the options of caption.sh. --replicas N, or IMAGE,TEXT, processes of each encoder share the samples;
+# of --losses and --task they divide the microbatches of 256 samples. All else (--precision, --device, …) is the stages'. Exit codes: 0 done, 1
 # run-time failure, 2 usage, 3 bad data, 4 a stage lost.
 set -uo pipefail
 source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/weights.sh"

@@ -10,7 +10,7 @@
 # MILLISECONDS (20) after their first; beyond --queue N (64) of a task, clients are told to come again.
 #
 # How captions are made: the options of caption.sh. Besides: --max-picture-bytes BYTES (32M), --request-limit, --precision,
-# --device, --threads. --workers N (2) processes decode for each task. TERM or INT: what waits is answered, then it ends.
+# --device, --threads. --workers N (2) processes decode for each task, --replicas N, or IMAGE,TEXT, of each encoder compute for it. TERM or INT: what waits is answered, then it ends.
 #
 # Exit codes: 143, 130 and 129 after a signal; 1 run-time failure, 2 bad usage, 4 a stage was lost.
 set -uo pipefail

@@ -58,5 +58,13 @@ while read -r kind name count edges; do # the run's processes, as the table of s
 done <<<"${job%$'\n'}"
 ((val_frequency)) && side validate nice -n 19 "$COCA_HOME/pipelines/validate.sh" "$run_dir" "$val_data" "$val_frequency" "${first_step:-0}"
 
+again prepare "restarts=$max_restarts" coca-loss --prepare --again "--runs=${run_dir%/*}" "--name=${run_dir##*/}"
+
+# Defaults for Open MPI: more ranks than it counts slots, each with the threads that --threads says on any core, and root, as
+# containers are.
+export OMPI_MCA_rmaps_base_oversubscribe=${OMPI_MCA_rmaps_base_oversubscribe-1}
+export OMPI_MCA_hwloc_base_binding_policy=${OMPI_MCA_hwloc_base_binding_policy-none}
+((EUID)) || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+
 job_dir=$run_dir
 job_run --conductor loss --times

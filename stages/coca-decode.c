@@ -193,7 +193,7 @@ static int prepare(void *context, const struct strings *operands) {
     const int64_t picture = 3LL * model.vision.image_size * model.vision.image_size;
     decode->show.scratch = xmalloc((size_t)picture);
     worker->address = decode->run.options.images;
-    worker->consumers = worker_trains(worker) ? topology_consumers(&decode->run, "images") : 1;
+    worker->consumers = topology_consumers(&decode->run, "images");
     worker->row_bytes = picture * decode->show.count;
     worker->views = worker_views_count(&decode->views);
     return open_samples(decode);

@@ -74,7 +74,7 @@ static int64_t states_bytes(const struct head *self, int64_t microbatch) {
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     const struct head *self = context;
     (void)recompute;
-    struct memory_bytes bytes = part_bytes(&self->base.part, self->base.train);
+    struct memory_bytes bytes = stateful_bytes(&self->base, microbatch);
     struct memory_bytes slots = slots_bytes(
         &self->base.part, self->base.train ? stateful_own(&self->base, microbatch) : 1, states_bytes(self, microbatch));
     bytes.device += head_tower_bytes(config(self), self->base.part.ops, plan_of(self, microbatch)) + slots.device;
@@ -102,7 +102,7 @@ static int check_task(const struct head *self) {
 
 static int load(struct head *self) {
     const int64_t B = self->base.run.options.microbatch;
-    int status = part_load(&self->base.part, self->base.train);
+    int status = stateful_load(&self->base);
     if (status) return status;
     self->tower = head_tower_new(config(self), self->base.part.params, plan_of(self, B));
     self->score = xcalloc((size_t)(B * config(self)->head.classes), sizeof *self->score);
@@ -233,8 +233,12 @@ static int open_edges(struct head *self, struct hub *hub) {
 
 static int drive(struct head *self) {
     const int64_t B = self->base.run.options.microbatch;
-    const struct phase phase = {
-        .name = "learn", .take = {self->labels, self->states}, .pulls = true, .enabled = true, .run = learn};
+    const struct phase phase = {.name = "learn",
+                                .take = {self->labels, self->states},
+                                .pulls = true,
+                                .enabled = true,
+                                .gradients = "",
+                                .run = learn};
     struct follower follower = {
         .window = (int)self->base.run.options.window, .phase = &phase, .phases = 1, .context = self};
     self->slots =
@@ -255,7 +259,7 @@ static void release(void *context) {
     slots_free(&self->slots);
     slot_reader_close(&self->rows);
     head_tower_free(&self->tower);
-    part_close(&self->base.part);
+    stateful_close(&self->base);
 }
 
 int main(int argc, char **argv) {

@@ -35,33 +35,23 @@ static const char manual[] =
 
 // ---- before sockets
 
-struct tower_plan image_encode_plan(const struct image_encode *self, int recompute, int64_t microbatch) {
-    const bool learns = stateful_tunes(&self->base);
-    return (struct tower_plan){
-        .batch = (int)microbatch * self->pictures,
-        .sets = learns && recompute == RECOMPUTE_NONE ? stateful_own(&self->base, microbatch) : 1,
-        .train = learns,
-        .states = self->for_head,
-    };
-}
-
-static int window(const struct image_encode *self) {
-    return (int)(self->base.run.options.window * self->base.run.options.workers);
+struct encoder image_encode_use(const struct image_encode *self) {
+    return (struct encoder){&self->base, self->pictures, self->for_head};
 }
 
 struct shape image_encode_features(const struct image_encode *self, int64_t B) {
-    const struct model_config *config = &self->base.part.config;
-    return SHAPE(B * self->pictures, config_feature_tokens(config), config->decoder.width);
+    const struct encoder use = image_encode_use(self);
+    return encoder_features(&use, B);
 }
 
 struct shape image_encode_states(const struct image_encode *self, int64_t B) {
-    const struct model_config *config = &self->base.part.config;
-    return SHAPE(B * self->pictures * config_image_tokens(config), config->vision.width);
+    const struct encoder use = image_encode_use(self);
+    return encoder_image_states(&use, B);
 }
 
 struct shape image_encode_pixels_shape(const struct image_encode *self, int64_t B) {
-    const int64_t S = self->base.part.config.vision.image_size;
-    return self->pictures > 1 ? SHAPE(B, self->pictures, S, S, 3) : SHAPE(B, S, S, 3);
+    const struct encoder use = image_encode_use(self);
+    return encoder_pixels(&use, B);
 }
 
 int image_encode_pixels(const struct image_encode *self, const struct work *work, const struct message *images,
@@ -74,11 +64,6 @@ int image_encode_set(const struct image_encode *self, const struct work *work) {
     return self->sets > 1 ? work->slot : 0;
 }
 
-// Microbatches that a consumer asks for ahead, the one that it reads, and the one that is made.
-static int served_slots(const struct image_encode *self) {
-    return (int)self->base.run.options.window + 2;
-}
-
 // Bytes of what goes through slots, of one microbatch.
 static int64_t slot_bytes(const struct image_encode *self, int64_t microbatch) {
     const struct shape shape =
@@ -87,18 +72,8 @@ static int64_t slot_bytes(const struct image_encode *self, int64_t microbatch) {
 }
 
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
-    const struct image_encode *self = context;
-    const struct run_options *o = &self->base.run.options;
-    const struct tower_plan plan = image_encode_plan(self, recompute, microbatch);
-    int64_t pixels = shape_count(image_encode_pixels_shape(self, 1));
-    int own = stateful_own(&self->base, microbatch);
-    int64_t kept = plan.train && recompute == RECOMPUTE_MICROBATCH ? own * microbatch : 0;
-    int64_t queued = self->base.train ? own : o->features || o->states ? served_slots(self) : 0;
-    struct memory_bytes bytes = part_bytes(&self->base.part, self->base.train);
-    struct memory_bytes slots = slots_bytes(&self->base.part, queued, slot_bytes(self, microbatch));
-    bytes.device += image_tower_bytes(&self->base.part.config, self->base.part.ops, plan) + slots.device;
-    bytes.host += pixels * (kept + (window(self) + 1) * microbatch) + slots.host;
-    return bytes;
+    const struct encoder use = image_encode_use(context);
+    return encoder_image_bytes(&use, recompute, microbatch);
 }
 
 static void say_share(const struct part *part) {
@@ -110,9 +85,10 @@ static void say_share(const struct part *part) {
 
 static int load(struct image_encode *self) {
     const struct run_options *o = &self->base.run.options;
-    int status = part_load(&self->base.part, self->base.train);
+    int status = stateful_load(&self->base);
     if (status) return status;
-    const struct tower_plan plan = image_encode_plan(self, o->recompute, o->microbatch);
+    const struct encoder use = image_encode_use(self);
+    const struct tower_plan plan = encoder_plan(&use, o->recompute, o->microbatch);
     self->sets = plan.sets;
     self->tunes = plan.train && !tuning_locks_all(self->base.part.params);
     if (self->pictures > 1)
@@ -179,7 +155,7 @@ static void open_slots(struct image_encode *self) {
     const size_t bytes = (size_t)slot_bytes(self, self->base.run.options.microbatch);
     self->slots = self->base.run.options.control
                       ? slots_new(&self->base.part, out, self->kept_count, bytes)
-                      : slots_new_served(&self->base.part, out->edge, reader, served_slots(self), bytes);
+                      : slots_new_served(&self->base.part, out->edge, reader, encoder_served_slots(&self->base), bytes);
     self->gradient.ops = self->base.part.ops;
 }
 
@@ -196,9 +172,10 @@ static int drive(struct image_encode *self) {
          .take = {self->for_head ? self->states_grad : self->features_grad, self->embeddings_grad},
          .enabled = true,
          .backward = true,
+         .gradients = "",
          .run = image_encode_backward},
     };
-    struct follower follower = {.window = window(self),
+    struct follower follower = {.window = encoder_image_window(&self->base),
                                 .phase = phases,
                                 .phases = sizeof phases / sizeof *phases,
                                 .outputs = outputs,
@@ -215,7 +192,7 @@ static void release(void *context) {
     slots_free(&self->slots);
     slot_reader_close(&self->gradient);
     image_tower_free(&self->tower);
-    part_close(&self->base.part);
+    stateful_close(&self->base);
 }
 
 static int run(void *context, struct hub *hub) {

@@ -69,7 +69,7 @@ static int prepare(void *context, const struct strings *operands) {
     const char *const *needs = worker_trains(worker) ? label->targets.task->soft ? answers : classes : pictures;
     worker->views = worker_views_count(&label->views);
     worker->address = label->run.options.labels;
-    worker->consumers = worker_trains(worker) ? topology_consumers(&label->run, "labels") : 1;
+    worker->consumers = topology_consumers(&label->run, "labels");
     worker->row_bytes = targets_width(&label->targets) * (int64_t)(sizeof(int32_t) + sizeof(float));
     return worker_open(worker, SOURCES_IN_ORDER, needs);
 }

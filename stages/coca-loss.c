@@ -1,21 +1,19 @@
 // coca-loss: conducts a run. The manual page is below. This file chooses between its tasks, training, evaluation and
 // loss alone, and says what they need; each is a file of train/ (conductor*.c, evaluate.c). --prepare is
-// coca-loss/prepare.c.
+// coca-loss/prepare.c, --plan is coca-loss/plan.c.
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "coca-loss/need.h"
+#include "coca-loss/plan.h"
 #include "coca-loss/prepare.h"
 #include "model/contrastive.h"
-#include "run/export.h"
 #include "run/results.h"
 #include "run/run_model.h"
 #include "stage/stage.h"
-#include "train/conductor.h"
-#include "train/idle.h"
-#include "train/memory.h"
 #include "train/scalars.h"
 #include "train/stateful.h"
 
@@ -36,7 +34,8 @@ static const char manual[] =
     "Alone, without --control: the contrastive loss of recorded embeddings, a JSON line a step on stdout. Which\n"
     "of the encoders a gradient is for stands in no recording, so none is written.\n"
     "\n"
-    "coca-loss --prepare makes the run directory before all that: `coca-loss --prepare --help`.\n"
+    "coca-loss --prepare makes the run directory before all that: `coca-loss --prepare --help`. coca-loss --plan says\n"
+    "what a step of a run would take, on hosts that need not be there: `coca-loss --plan --help`.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure (also steps that are not finite), 2 usage, 3 bad input, 4 peer lost,\n"
     "130 and 143 signals, after a checkpoint.\n"
@@ -58,22 +57,11 @@ static bool is_alone(const struct loss *loss) {
     return !o->control && !o->evaluate;
 }
 
-// Of the parts that the exported model is joined of.
-static int64_t exported_bytes(const struct loss *loss) {
-    const struct model_part *part[TOPOLOGY_STAGES];
-    int count = topology_parts(&loss->topology, part);
-    return export_bytes(&loss->part.config, part, count) + idle_bytes(&loss->part, &loss->topology);
-}
-
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     const struct loss *loss = context;
-    const struct part *part = &loss->part;
     (void)recompute;
     (void)microbatch;
-    struct memory_bytes bytes = part_bytes(part, loss->train), batch = conductor_bytes(part, loss->train);
-    bytes.device += batch.device;
-    bytes.host += batch.host + (loss->train ? exported_bytes(loss) : 0);
-    return bytes;
+    return loss_bytes(&loss->part, &loss->topology, loss->train);
 }
 
 static const char *contrastive_words(const struct run *run, const struct model_config *config) {
@@ -149,6 +137,7 @@ static void release(void *context) {
 
 int main(int argc, char **argv) {
     if (argc > 1 && !strcmp(argv[1], "--prepare")) return prepare_main(argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "--plan")) return plan_main(argc - 1, argv + 1);
     struct loss loss = {.train = false};
     struct option_table results = results_options_table(&loss.results);
     struct option_table *const tables[] = {&results, &loss.run.table, NULL};

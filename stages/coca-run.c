@@ -27,6 +27,8 @@ static const char manual[] =
     "  worker  count=N of them (1), called NAME.0, NAME.1, ...; may die and are started again\n"
     "  feeder  any program that makes what the job reads, from coca-run's stdin; ends before the job or with it\n"
     "  side    any program that goes on beside the job, which does not depend on it; its words go to log/NAME.log\n"
+    "  again   runs, with the lock on DIR as stdin, before the job starts again when it lost a stage or a sink (see\n"
+    "          below); its words go to log/NAME.log\n"
     "  then    alone in its line: what follows is another job, which starts when the one before ended with 0\n"
     "\n"
     "Words are quoted as in a shell, by '...', \"...\" or a backslash, and nothing in them is expanded; # begins a\n"
@@ -34,9 +36,17 @@ static const char manual[] =
     "left with 4, is started again restarts=N times (5 for workers, else 0) within=SECONDS (60), each time after\n"
     "twice the wait of the time before (0.1 s at first); once more, and the job ends.\n"
     "\n"
+    "A stage or sink is lost when a signal ended it, when it left with 4, or with a code that is none of a stage's but\n"
+    "a launcher's (mpirun, srun, ssh). Without a row `again` that ends the job. With one, what is left of the job is\n"
+    "killed, the row's command is run, after the same wait as for a process, and all rows are started again,\n"
+    "restarts=N times (3) within=SECONDS (600). If the command fails, the job ends with its code. Who left with 4\n"
+    "because another process was stopped (SIGSTOP) does not count as lost, but that one. What was lost is kept in\n"
+    "DIR/incident.json.\n"
+    "\n"
     "Stages, sinks and workers get --run-dir, --supervisor, --ready sockets/NAME.ready, --counters\n"
-    "log/NAME.counters and the OPTIONs behind `--` added to their commands; sockets/NAME.pid holds the number of\n"
-    "each process. away=1 says that the command starts its process on other hosts, which know no --supervisor.\n"
+    "log/NAME.counters and the OPTIONs behind `--` added to their commands, and the workers of a row with several\n"
+    "--rank 0, 1, ...; sockets/NAME.pid holds the number of each process.\n"
+    "away=1 says that the command starts its process on other hosts, which know no --supervisor.\n"
     "\n"
     "The job is over when no stage and no sink is left: feeders are ended, workers leave with their consumers,\n"
     "side processes are waited for, and whatever they started is ended with them. The first that leaves with\n"
@@ -211,10 +221,11 @@ static int run(void *context, const struct strings *operands) {
                                           .scratch = run->own.scratch,
                                           .times = run->own.times,
                                           .grace = run->own.grace};
-    int lock = -1, status = find_directory(run);
-    if (!status) status = folder_take(run->supervisor.around.directory, &lock);
+    int *lock = &run->supervisor.around.lock, status = find_directory(run);
+    *lock = -1;
+    if (!status) status = folder_take(run->supervisor.around.directory, lock);
     if (!status) status = guard_jobs(run);
-    if (lock >= 0) close(lock);
+    if (*lock >= 0) close(*lock);
     release(run);
     return status;
 }

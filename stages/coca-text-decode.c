@@ -50,11 +50,10 @@ static const struct option rows[] = {
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     const struct text_decode *self = context;
     const struct part *part = &self->base.part;
-    struct memory_bytes bytes = part_bytes(part, self->base.train);
-    if (self->said.generate)
-        bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &self->generate);
-    else
-        passes_add_bytes(self, &bytes, recompute, microbatch);
+    const struct encoder use = text_decode_use(self);
+    if (!self->said.generate) return encoder_text_bytes(&use, recompute, microbatch);
+    struct memory_bytes bytes = stateful_bytes(&self->base, microbatch);
+    bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &self->generate);
     return bytes;
 }
 
@@ -82,7 +81,7 @@ static void say_share(const struct text_decode *self) {
 }
 
 static int load(struct text_decode *self) {
-    int status = part_load(&self->base.part, self->base.train);
+    int status = stateful_load(&self->base);
     if (status) return status;
     if (self->said.generate)
         captions_open(self);
@@ -151,7 +150,7 @@ static void release(void *context) {
     passes_close(self);
     captions_close(self);
     free((void *)self->generate.prompt);
-    part_close(&self->base.part);
+    stateful_close(&self->base);
     if (self->tokenizer) tokenizer_close(&self->tokenizer);
 }
 

@@ -118,7 +118,7 @@ static int prepare(void *context, const struct strings *operands) {
     if (status) return status;
     tokenize->T = model.text.context_length;
     tokenize->worker.address = tokenize->run.options.tokens;
-    tokenize->worker.consumers = worker_trains(&tokenize->worker) ? topology_consumers(&tokenize->run, "tokens") : 1;
+    tokenize->worker.consumers = topology_consumers(&tokenize->run, "tokens");
     tokenize->worker.row_bytes = tokenize->T * (int64_t)sizeof(int32_t);
     return 0;
 }

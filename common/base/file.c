@@ -263,10 +263,14 @@ static FILE *open_in_place(const char *path) {
     return fd < 0 ? NULL : fdopen(fd, "wb");
 }
 
+static char *name_aside(const char *path) {
+    return xformat("%s.tmp", path);
+}
+
 int aside_open(struct aside *aside, const char *path) {
     const bool in_place = is_in_place(path);
     *aside = (struct aside){.path = in_place ? xstrdup(path) : behind_links(path)};
-    if (!in_place) aside->temporary = xformat("%s.tmp", aside->path);
+    if (!in_place) aside->temporary = name_aside(aside->path);
     aside->file = in_place ? open_in_place(path) : fopen(aside->temporary, "wbe");
     if (aside->file) return 0;
     int status = fail(EXIT_RUN, path, "cannot be written");
@@ -307,6 +311,40 @@ void aside_abandon(struct aside *aside) {
     fclose(aside->file);
     if (aside->temporary) remove(aside->temporary);
     aside_release(aside);
+}
+
+int aside_extend(struct aside *aside, int64_t size) {
+    if (!fflush(aside->file) && !ftruncate(fileno(aside->file), size)) return 0;
+    return fail(EXIT_RUN, aside->path, "cannot be written");
+}
+
+int aside_share_open(struct aside_share *share, const char *path) {
+    char *target = behind_links(path), *temporary = name_aside(target);
+    *share = (struct aside_share){.fd = open(temporary, O_WRONLY | O_CLOEXEC)};
+    int status = share->fd < 0 ? fail(EXIT_RUN, temporary, "cannot be written") : 0;
+    free(target);
+    free(temporary);
+    return status;
+}
+
+void aside_share_write(struct aside_share *share, const void *bytes, size_t size, int64_t at) {
+    const char *from = bytes;
+    while (size && !share->failure) {
+        ssize_t written = pwrite(share->fd, from, size, at);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) share->failure = written < 0 ? errno : EIO;
+        if (written <= 0) return;
+        from += written;
+        at += written;
+        size -= (size_t)written;
+    }
+}
+
+int aside_share_close(struct aside_share *share, const char *path) {
+    if (!share->failure && fsync(share->fd)) share->failure = errno;
+    if (close(share->fd) && !share->failure) share->failure = errno;
+    errno = share->failure;
+    return share->failure ? fail(EXIT_RUN, path, "cannot be written") : 0;
 }
 
 int file_write(const char *path, const void *bytes, size_t size) {

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -44,6 +45,17 @@ struct aside {
 int aside_open(struct aside *aside, const char *path);
 int aside_commit(struct aside *aside);
 void aside_abandon(struct aside *aside); // after aside_open succeeded: closes and removes
+
+// Gives what is aside its size in bytes, behind which others write into it. 0 or -EXIT_RUN, reported.
+int aside_extend(struct aside *aside, int64_t size);
+// A process's share of a file that another one has aside, has extended, and commits when all shares are closed. The
+// first failed write sticks; aside_share_close, which waits for the disk, reports it. 0 or -EXIT_RUN.
+struct aside_share {
+    int fd, failure; // errno, or 0
+};
+int aside_share_open(struct aside_share *share, const char *path); // of the file, not of what is aside
+void aside_share_write(struct aside_share *share, const void *bytes, size_t size, int64_t at);
+int aside_share_close(struct aside_share *share, const char *path);
 
 int file_write(const char *path, const void *bytes, size_t size); // aside_open, write, aside_commit
 int file_copy(const char *from, const char *to);

@@ -13,7 +13,7 @@
 #define CLIP_THRESHOLD 1.0
 #define MOMENT_ALIGN 16 // elements
 
-// How one tensor's second moments lie in the block `moments`.
+// How one own tensor's second moments lie in the block `moments`.
 struct slot {
     int64_t batch, rows, columns;
     bool factored;
@@ -21,10 +21,10 @@ struct slot {
 };
 
 struct adafactor {
-    char *momentum; // [params->elements] of f32 or bf16
+    char *momentum; // [params->own_elements] of f32 or bf16
     enum dtype momentum_dtype;
     real *moments;
-    struct slot *slot; // [params->count]
+    struct slot *slot; // [params->count], of which other ranks' take no room
 };
 
 static int64_t aligned(int64_t elements) {
@@ -40,13 +40,15 @@ static bool is_factored(struct shape shape) {
     return rows >= FACTORED_FROM && columns >= FACTORED_FROM;
 }
 
-static struct slot make_slot(struct shape shape, int64_t *used) {
+static struct slot make_slot(const struct param *param, int64_t *used) {
+    const struct shape shape = param->shape;
     struct slot slot = {.batch = 1, .rows = 1, .columns = shape_count(shape), .factored = is_factored(shape)};
     if (slot.factored) {
         slot.rows = shape.dim[shape.rank - 2];
         slot.columns = shape.dim[shape.rank - 1];
         slot.batch = shape_count(shape) / (slot.rows * slot.columns);
     }
+    if (param->own < 0) return slot;
     slot.row = *used;
     *used += aligned(slot.batch * (slot.factored ? slot.rows : slot.columns));
     slot.column = *used;
@@ -60,18 +62,19 @@ static enum dtype momentum_dtype(const struct optimizer_settings *settings) {
 
 static int64_t adafactor_bytes(const struct params *params, const struct optimizer_settings *settings) {
     int64_t used = 0;
-    for (int i = 0; i < params->count; i++) make_slot(params->item[i].shape, &used);
-    return used * (int64_t)sizeof(real) + params->elements * (int64_t)dtype_size(momentum_dtype(settings));
+    for (int i = 0; i < params->count; i++) make_slot(&params->item[i], &used);
+    return used * (int64_t)sizeof(real) + params->own_elements * (int64_t)dtype_size(momentum_dtype(settings));
 }
 
 static void *adafactor_new(struct params *params, const struct optimizer_settings *settings) {
     struct adafactor *adafactor = xcalloc(1, sizeof *adafactor);
     int64_t used = 0;
     adafactor->slot = xcalloc((size_t)params->count, sizeof *adafactor->slot);
-    for (int i = 0; i < params->count; i++) adafactor->slot[i] = make_slot(params->item[i].shape, &used);
+    for (int i = 0; i < params->count; i++) adafactor->slot[i] = make_slot(&params->item[i], &used);
     adafactor->moments = ops_allocate(params->ops, (size_t)used * sizeof(real));
     adafactor->momentum_dtype = momentum_dtype(settings);
-    adafactor->momentum = ops_allocate(params->ops, (size_t)params->elements * dtype_size(adafactor->momentum_dtype));
+    adafactor->momentum =
+        ops_allocate(params->ops, (size_t)params->own_elements * dtype_size(adafactor->momentum_dtype));
     return adafactor;
 }
 
@@ -84,7 +87,7 @@ static void adafactor_free(void *rule, struct ops *ops) {
 }
 
 static void *momentum_of(const struct adafactor *adafactor, const struct param *param) {
-    return adafactor->momentum + param->offset * (int64_t)dtype_size(adafactor->momentum_dtype);
+    return adafactor->momentum + param->own * (int64_t)dtype_size(adafactor->momentum_dtype);
 }
 
 static void adafactor_update(void *rule, struct params *params, const struct optimizer_settings *settings, double lr,
@@ -93,7 +96,7 @@ static void adafactor_update(void *rule, struct params *params, const struct opt
     for (int i = 0; i < params->count; i++) {
         const struct param *param = &params->item[i];
         const struct slot *slot = &adafactor->slot[i];
-        if (param->locked) continue;
+        if (param->locked || param->own < 0) continue;
         struct adafactor_step step = {.lr = lr * param->rate,
                                       .beta1 = settings->beta1,
                                       .beta2 = fmin(settings->beta2, 1 - pow((double)update, -DECAY_EXPONENT)),
@@ -105,7 +108,7 @@ static void adafactor_update(void *rule, struct params *params, const struct opt
                                       .columns = slot->columns,
                                       .factored = slot->factored,
                                       .momentum_dtype = adafactor->momentum_dtype};
-        params->ops->adafactor(params->ops, params->master + param->offset, momentum_of(adafactor, param),
+        params->ops->adafactor(params->ops, params_master(params, param), momentum_of(adafactor, param),
                                adafactor->moments + slot->row, adafactor->moments + slot->column,
                                params->gradient + param->offset, &step);
     }
@@ -117,12 +120,14 @@ static void adafactor_state(void *rule, const struct params *params, struct stat
         const struct param *param = &params->item[i];
         const struct slot *slot = &adafactor->slot[i];
         int64_t row = slot->factored ? slot->rows : slot->columns;
+        const bool own = param->own >= 0;
         state_add(state, param->name, ".momentum", adafactor->momentum_dtype, param->shape,
-                  momentum_of(adafactor, param));
-        state_add(state, param->name, ".row", DT_REAL, SHAPE(slot->batch, row), adafactor->moments + slot->row);
+                  own ? momentum_of(adafactor, param) : NULL);
+        state_add(state, param->name, ".row", DT_REAL, SHAPE(slot->batch, row),
+                  own ? adafactor->moments + slot->row : NULL);
         if (slot->factored)
             state_add(state, param->name, ".column", DT_REAL, SHAPE(slot->batch, slot->columns),
-                      adafactor->moments + slot->column);
+                      own ? adafactor->moments + slot->column : NULL);
     }
 }
 

@@ -7,12 +7,12 @@
 #include "optim/optimizer_rule.h"
 
 struct adamw {
-    real *first, *second; // [params->elements] each
+    real *first, *second; // [params->own_elements] each
 };
 
 static int64_t adamw_bytes(const struct params *params, const struct optimizer_settings *settings) {
     (void)settings;
-    return 2 * params->elements * (int64_t)sizeof(real);
+    return 2 * params->own_elements * (int64_t)sizeof(real);
 }
 
 static void *adamw_new(struct params *params, const struct optimizer_settings *settings) {
@@ -34,8 +34,8 @@ static void adamw_free(void *rule, struct ops *ops) {
 // zero in every block and stay so.
 static int run_end(const struct params *params, int i) {
     const struct param *first = &params->item[i], *item = first;
-    while (i < params->count && item->decay == first->decay && item->locked == first->locked &&
-           item->rate == first->rate)
+    while (i < params->count && item->owner == first->owner && item->decay == first->decay &&
+           item->locked == first->locked && item->rate == first->rate)
         item = &params->item[++i];
     return i;
 }
@@ -50,14 +50,14 @@ static void adamw_update(void *rule, struct params *params, const struct optimiz
                               .correction2 = 1 - pow(settings->beta2, (double)update),
                               .gradient_scale = gradient_scale};
     for (int i = 0, end; i < params->count; i = end) {
+        const struct param *param = &params->item[i];
         end = run_end(params, i);
-        if (params->item[i].locked) continue;
-        int64_t from = params->item[i].offset;
-        int64_t to = end < params->count ? params->item[end].offset : params->elements;
-        step.lr = lr * params->item[i].rate;
-        step.weight_decay = params->item[i].decay ? settings->weight_decay : 0;
-        params->ops->adamw(params->ops, params->master + from, adamw->first + from, adamw->second + from,
-                           params->gradient + from, to - from, &step);
+        if (param->locked || param->own < 0) continue;
+        step.lr = lr * param->rate;
+        step.weight_decay = param->decay ? settings->weight_decay : 0;
+        params->ops->adamw(params->ops, params_master(params, param), adamw->first + param->own,
+                           adamw->second + param->own, params->gradient + param->offset, params_span(params, i, end),
+                           &step);
     }
 }
 
@@ -66,8 +66,9 @@ static void adamw_state(void *rule, const struct params *params, struct state *s
     struct adamw *adamw = rule;
     for (int i = 0; i < params->count; i++) {
         const struct param *param = &params->item[i];
-        state_add(state, param->name, ".exp_avg", DT_REAL, param->shape, adamw->first + param->offset);
-        state_add(state, param->name, ".exp_avg_sq", DT_REAL, param->shape, adamw->second + param->offset);
+        const bool own = param->own >= 0;
+        state_add(state, param->name, ".exp_avg", DT_REAL, param->shape, own ? adamw->first + param->own : NULL);
+        state_add(state, param->name, ".exp_avg_sq", DT_REAL, param->shape, own ? adamw->second + param->own : NULL);
     }
 }
 

@@ -14,7 +14,7 @@ struct optimizer {
     struct optimizer_settings settings;
     const struct optimizer_rule *rule;
     void *rule_state;
-    real *average; // [params->elements], NULL without
+    real *average; // [params->own_elements], NULL without
     int64_t updates;
     int64_t *updates_device; // a copy for files
 };
@@ -23,7 +23,7 @@ static const struct optimizer_rule *const rules[] = {
     [OPTIMIZER_ADAMW] = &adamw_rule, [OPTIMIZER_ADAFACTOR] = &adafactor_rule};
 
 static size_t block_bytes(const struct params *params) {
-    return (size_t)params->elements * sizeof(real);
+    return (size_t)params->own_elements * sizeof(real);
 }
 
 struct optimizer *optimizer_new(struct params *params, const struct optimizer_settings *settings) {
@@ -53,8 +53,25 @@ int64_t optimizer_bytes(const struct params *params, const struct optimizer_sett
 }
 
 void optimizer_start(struct optimizer *optimizer) {
-    struct params *params = optimizer->params;
-    if (optimizer->average) params->ops->copy(params->ops, optimizer->average, params->master, block_bytes(params));
+    const struct params *params = optimizer->params;
+    for (int i = 0, end; optimizer->average && i < params->count; i = end) {
+        const struct param *param = &params->item[i];
+        end = params_run_end(params, i);
+        if (param->own < 0) continue;
+        params->ops->copy(params->ops, optimizer->average + param->own, params_master(params, param),
+                          (size_t)params_span(params, i, end) * sizeof(real));
+    }
+}
+
+static void follow(const struct optimizer *optimizer) {
+    const struct params *params = optimizer->params;
+    for (int i = 0, end; i < params->count; i = end) {
+        const struct param *param = &params->item[i];
+        end = params_run_end(params, i);
+        if (param->own < 0) continue;
+        params->ops->moving_average(params->ops, optimizer->average + param->own, params_master(params, param),
+                                    optimizer->settings.average_decay, params_span(params, i, end));
+    }
 }
 
 void optimizer_step(struct optimizer *optimizer, double lr, double gradient_scale) {
@@ -62,9 +79,7 @@ void optimizer_step(struct optimizer *optimizer, double lr, double gradient_scal
     optimizer->updates++;
     optimizer->rule->step(optimizer->rule_state, params, &optimizer->settings, lr, optimizer->updates, gradient_scale);
     params_refresh(params);
-    if (optimizer->average)
-        params->ops->moving_average(params->ops, optimizer->average, params->master, optimizer->settings.average_decay,
-                                    params->elements);
+    if (optimizer->average) follow(optimizer);
 }
 
 int64_t optimizer_updates(const struct optimizer *optimizer) {
@@ -76,41 +91,40 @@ const real *optimizer_average(const struct optimizer *optimizer) {
 }
 
 // Everything that the optimizer's file holds.
-static struct state own_state(const struct optimizer *optimizer) {
+static struct state whole_state(const struct optimizer *optimizer, int64_t *updates) {
     struct state state = {.ops = optimizer->params->ops};
-    state_add(&state, "updates", "", DT_I64, SHAPE(1), optimizer->updates_device);
+    state_add(&state, "updates", "", DT_I64, SHAPE(1), updates);
     optimizer->rule->state(optimizer->rule_state, optimizer->params, &state);
     return state;
 }
 
-int optimizer_write(const struct optimizer *optimizer, const char *path, uint64_t *checksum, int64_t *size) {
+struct state optimizer_state(const struct optimizer *optimizer) {
     struct ops *ops = optimizer->params->ops;
     ops->upload(ops, optimizer->updates_device, &optimizer->updates, sizeof optimizer->updates);
-    struct state state = own_state(optimizer);
-    int status = state_write(&state, path, checksum, size);
-    state_release(&state);
-    return status;
+    return whole_state(optimizer, optimizer->params->rank ? NULL : optimizer->updates_device);
 }
 
 int optimizer_read(struct optimizer *optimizer, const char *path) {
     struct ops *ops = optimizer->params->ops;
-    struct state state = own_state(optimizer);
+    struct state state = whole_state(optimizer, optimizer->updates_device);
     int status = state_read(&state, path);
     state_release(&state);
     ops->download(ops, &optimizer->updates, optimizer->updates_device, sizeof optimizer->updates);
     return status;
 }
 
-int optimizer_average_write(const struct optimizer *optimizer, const char *path, uint64_t *checksum, int64_t *size) {
-    return params_write(optimizer->params, optimizer->average, path, checksum, size);
-}
-
-int optimizer_average_read(struct optimizer *optimizer, const char *path) {
+struct state optimizer_average_state(const struct optimizer *optimizer) {
     struct state state = {.ops = optimizer->params->ops};
     for (int i = 0; i < optimizer->params->count; i++) {
         const struct param *param = &optimizer->params->item[i];
-        state_add(&state, param->name, "", DT_REAL, param->shape, optimizer->average + param->offset);
+        state_add(&state, param->name, "", DT_REAL, param->shape,
+                  param->own < 0 ? NULL : optimizer->average + param->own);
     }
+    return state;
+}
+
+int optimizer_average_read(struct optimizer *optimizer, const char *path) {
+    struct state state = optimizer_average_state(optimizer);
     int status = state_read(&state, path);
     state_release(&state);
     return status;

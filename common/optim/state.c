@@ -26,17 +26,35 @@ void state_release(struct state *state) {
     *state = (struct state){0};
 }
 
-int state_write(const struct state *state, const char *path, uint64_t *checksum, int64_t *size) {
+// Copies in host memory of what is this rank's; release_host frees them.
+static struct tensor *to_host(const struct state *state) {
     struct tensor *host = xcalloc(state->count ? state->count : 1, sizeof *host);
     for (size_t i = 0; i < state->count; i++) {
         host[i] = state->tensor[i];
+        if (!host[i].data) continue;
         size_t bytes = (size_t)tensor_bytes(&host[i]);
         host[i].data = xmalloc(bytes);
         state->ops->download(state->ops, host[i].data, state->tensor[i].data, bytes);
     }
-    int status = safetensors_write(path, host, state->count, NULL, 0, checksum, size);
+    return host;
+}
+
+static void release_host(const struct state *state, struct tensor *host) {
     for (size_t i = 0; i < state->count; i++) free(host[i].data);
     free(host);
+}
+
+int state_write(const struct state *state, const char *path, uint64_t *checksum, int64_t *size) {
+    struct tensor *host = to_host(state);
+    int status = safetensors_write(path, host, state->count, NULL, 0, checksum, size);
+    release_host(state, host);
+    return status;
+}
+
+int state_fill(const struct state *state, const char *path) {
+    struct tensor *host = to_host(state);
+    int status = safetensors_fill(path, host, state->count);
+    release_host(state, host);
     return status;
 }
 
@@ -58,7 +76,8 @@ int state_read(const struct state *state, const char *path) {
     struct safetensors file;
     int status = safetensors_open(&file, path);
     if (status) return status;
-    for (size_t i = 0; i < state->count && !status; i++) status = read_tensor(state, &state->tensor[i], &file, path);
+    for (size_t i = 0; i < state->count && !status; i++)
+        if (state->tensor[i].data) status = read_tensor(state, &state->tensor[i], &file, path);
     safetensors_close(&file);
     return status;
 }

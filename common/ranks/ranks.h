@@ -19,23 +19,34 @@ struct ranks;
 // MPI, no launcher started this process, or it started another number of ranks, each with the remedy; -EXIT_RUN when
 // MPI cannot start. *ranks NULL then. `stage` stands in errors.
 int ranks_open(struct ranks **ranks, const char *stage, int expected);
+// One of ranks that are not there, for what is worked out from their numbers alone; nothing can be exchanged.
+struct ranks *ranks_imagine(int rank, int count);
 // `well`: all ranks leave so, in step; else this process is about to leave for an error, and its job with it.
 void ranks_close(struct ranks **ranks, bool well);
 
 int ranks_rank(const struct ranks *ranks);              // 0 … count − 1
 int ranks_count(const struct ranks *ranks);             // R
 int ranks_place(const struct ranks *ranks);             // among those on this host, from 0: which of its GPUs
-const char *ranks_transport(const struct ranks *ranks); // "Open MPI 4.1.4", …; "" of a single rank
+const char *ranks_transport(const struct ranks *ranks); // "Open MPI v4.1.4", …; "" of a single rank
+
+// Whether pieces may be memory of GPUs, too, which NCCL then carries: when every rank has a CUDA device of its own and
+// the library. All ranks call it, in the same place of their work and before anything is begun, with the index of the
+// device that their backend has opened, or −1. *devices false: memory of a GPU goes through the host, and rank 0 notes
+// why where a rank has a GPU; false of a single rank. 0; -EXIT_PEER; -EXIT_RUN when NCCL cannot start.
+int ranks_use_devices(struct ranks *ranks, int device, bool *devices);
 
 // Bytes for, or from, one other rank.
 struct ranks_piece {
     int rank;
-    void *bytes; // host memory; only read when it is sent
-    size_t size; // the same at both ends
+    void *bytes; // host memory, or that of this rank's GPU (ranks_use_devices); only read when it is sent
+    size_t size; // the same at both ends; 0: nothing is sent
 };
 // Begins to send and to receive. Between two ranks pieces arrive in the order in which they were sent, and are received
 // in the order in which they were begun. The memory is the caller's and stays as it is until all that was begun is
 // done. 0 or -EXIT_PEER.
+// Pieces of one call are all host memory, or all of the GPU, at both ends alike. On the GPU what was computed into them
+// is finished, as the host sees it, and those of one call are one group, which ends as one: all ranks begin the same
+// groups in the same order.
 int ranks_begin(struct ranks *ranks, const struct ranks_piece *send, int sends, const struct ranks_piece *receive,
                 int receives);
 // Lets the library move bytes, and returns at once: between pieces of other work. *done: all that was begun. 0 or

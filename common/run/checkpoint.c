@@ -14,16 +14,15 @@
 #include "base/json.h"
 #include "base/text.h"
 
-#define FOLDER "checkpoints"
 #define MANIFEST "manifest.json"
 #define MANIFEST_LIMIT (1 << 20)
 
-char *checkpoint_aside(int64_t step) {
-    return xformat(FOLDER "/.step-%" PRId64, step);
+char *checkpoint_aside(const char *folder, int64_t step) {
+    return xformat("%s/.step-%" PRId64, folder, step);
 }
 
-char *checkpoint_path(const char *run_directory, int64_t step) {
-    return xformat("%s/" FOLDER "/step-%" PRId64, run_directory, step);
+char *checkpoint_path(const char *folder, int64_t step) {
+    return xformat("%s/step-%" PRId64, folder, step);
 }
 
 struct written_file *written_add(struct written *written, const char *name) {
@@ -153,17 +152,10 @@ static int descending(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-static int list_names(const char *run_directory, struct strings *names) {
-    char *folder = path_join(run_directory, FOLDER);
-    int status = directory_list(folder, names);
-    free(folder);
-    return status;
-}
-
 // Steps of the finished checkpoints, newest first, in *steps, which the caller frees. 0 or -EXIT_DATA.
-static int list_steps(const char *run_directory, int64_t **steps, int *count) {
+static int list_steps(const char *folder, int64_t **steps, int *count) {
     struct strings names = {0};
-    int status = list_names(run_directory, &names);
+    int status = directory_list(folder, &names);
     *steps = xcalloc(names.count, sizeof **steps);
     *count = 0;
     for (size_t i = 0; i < names.count; i++)
@@ -173,20 +165,20 @@ static int list_steps(const char *run_directory, int64_t **steps, int *count) {
     return status;
 }
 
-int checkpoint_newest(const char *run_directory, int64_t *step) {
+int checkpoint_newest(const char *folder, int64_t *step) {
     int64_t *steps;
-    int count, status = list_steps(run_directory, &steps, &count);
+    int count, status = list_steps(folder, &steps, &count);
     *step = count ? steps[0] : -1;
     free(steps);
     return status;
 }
 
-int checkpoint_clean(const char *run_directory) {
+int checkpoint_clean(const char *folder) {
     struct strings names = {0};
-    int status = list_names(run_directory, &names);
+    int status = directory_list(folder, &names);
     for (size_t i = 0; i < names.count && !status; i++) {
         if (names.item[i][0] != '.' || step_of(names.item[i] + 1) < 0) continue;
-        char *path = xformat("%s/" FOLDER "/%s", run_directory, names.item[i]);
+        char *path = path_join(folder, names.item[i]);
         status = directory_remove(path);
         free(path);
     }
@@ -199,9 +191,18 @@ static int rename_directory(const char *from, const char *to) {
     return error(EXIT_RUN, "cannot rename %s to %s: %s", from, to, strerror(errno));
 }
 
+int checkpoint_set_aside(const char *folder, int64_t step) {
+    char *path = checkpoint_path(folder, step), *aside = xformat("%s/damaged-step-%" PRId64, folder, step);
+    int status = directory_remove(aside);
+    if (!status) status = rename_directory(path, aside);
+    free(path);
+    free(aside);
+    return status;
+}
+
 // Renamed first, since what has a final name is whole. What a failure leaves of it, checkpoint_clean removes.
-static int delete_one(int64_t step) {
-    char *path = checkpoint_path(".", step), *aside = checkpoint_aside(step);
+static int delete_one(const char *folder, int64_t step) {
+    char *path = checkpoint_path(folder, step), *aside = checkpoint_aside(folder, step);
     int status = rename_directory(path, aside);
     if (!status) status = directory_remove(aside);
     free(path);
@@ -209,20 +210,20 @@ static int delete_one(int64_t step) {
     return status;
 }
 
-static int delete_beyond(int64_t keep) {
+static int delete_beyond(const char *folder, int64_t keep) {
     int64_t *steps;
-    int count, status = list_steps(".", &steps, &count);
-    for (int64_t i = keep; i < count && !status; i++) status = delete_one(steps[i]);
+    int count, status = list_steps(folder, &steps, &count);
+    for (int64_t i = keep; i < count && !status; i++) status = delete_one(folder, steps[i]);
     free(steps);
     return status;
 }
 
-int checkpoint_commit(const struct checkpoint *checkpoint, int64_t keep) {
-    char *aside = checkpoint_aside(checkpoint->step), *final = checkpoint_path(".", checkpoint->step);
+int checkpoint_commit(const struct checkpoint *checkpoint, const char *folder, int64_t keep) {
+    char *aside = checkpoint_aside(folder, checkpoint->step), *final = checkpoint_path(folder, checkpoint->step);
     int status = write_manifest(checkpoint, aside);
     if (!status) status = directory_sync(aside);
     if (!status) status = rename_directory(aside, final);
-    if (!status) status = delete_beyond(keep);
+    if (!status) status = delete_beyond(folder, keep);
     free(aside);
     free(final);
     return status;

@@ -32,7 +32,7 @@ static int export_weights(const char *directory, const char *folder, const struc
     }
     for (size_t i = 0; more && i < more->count; i++) strings_add_text(&paths, more->item[i]);
     char *weights = path_join(folder, PRETRAINED_WEIGHTS);
-    if (!status) status = safetensors_join(weights, &paths, metadata, 1);
+    if (!status) status = safetensors_join(weights, &paths, NULL, metadata, 1);
     free(weights);
     strings_release(&paths);
     return status;

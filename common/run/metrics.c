@@ -88,3 +88,18 @@ int jsonl_cut(const char *path, int64_t steps) {
     buffer_release(&text);
     return status;
 }
+
+int64_t jsonl_steps(const char *path) {
+    char text[1 << 16];
+    int64_t steps = 0;
+    FILE *file = fopen(path, "re");
+    if (!file) return 0;
+    if (fseek(file, -(long)sizeof text, SEEK_END)) rewind(file);
+    size_t size = fread(text, 1, sizeof text, file);
+    fclose(file);
+    for (const char *line = text, *end; (end = memchr(line, '\n', size - (size_t)(line - text))); line = end + 1) {
+        int64_t step = step_of_line(line, (size_t)(end - line));
+        if (step >= 0) steps = step + 1;
+    }
+    return steps;
+}

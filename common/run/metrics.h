@@ -35,3 +35,5 @@ int metrics_append(const char *path, const struct metrics *metrics); // 0 or -EX
 // Keeps the lines whose "step" is below `steps`, of metrics.jsonl or drops.jsonl; a last line cut short goes too. A
 // missing file is fine. 0, -EXIT_DATA or -EXIT_RUN.
 int jsonl_cut(const char *path, int64_t steps);
+// One more than the "step" of the last whole line; 0 when there is none.
+int64_t jsonl_steps(const char *path);

@@ -29,7 +29,7 @@ int run_join(struct run *run, struct model_config *config) {
     int status = run_json_read(run);
     if (!status) status = run_check(run);
     if (!status) status = run_model_read(run, config);
-    if (!status) stage_identify(run->start.id, config->fingerprint);
+    if (!status) stage_identify(run->start.id, run->start.generation, config->fingerprint);
     return status;
 }
 
@@ -48,7 +48,7 @@ int run_check(struct run *run) {
     if (o->microbatch == 0) o->microbatch = o->batch_size;
     if (o->threads && !are_numbers(o->threads, 0, THREADS_MOST))
         return error(EXIT_USAGE, "--threads %s: it is N or IMAGE,TEXT, each 0 to %d", o->threads, THREADS_MOST);
-    if (!are_numbers(o->replicas, 1, REPLICAS_MOST))
+    if (o->replicas && !are_numbers(o->replicas, 1, REPLICAS_MOST))
         return error(EXIT_USAGE, "--replicas %s: it is N or IMAGE,TEXT[,HEAD], each 1 to %d", o->replicas,
                      REPLICAS_MOST);
     if (o->crop_scale_low > o->crop_scale_high) return error(EXIT_USAGE, "--aug-scale-low is above --aug-scale-high");
@@ -139,6 +139,7 @@ int run_threads(const struct run *run, int place) {
 }
 
 int run_replicas(const struct run *run, int place) {
+    if (!run->options.replicas) return 1;
     char *replicas = element_of(run->options.replicas, place);
     int count = atoi(replicas);
     free(replicas);

@@ -8,6 +8,7 @@
 // How this start goes on.
 struct run_start {
     char id[WIRE_RUN];    // of this start; travels in every message; "" outside a run
+    int64_t generation;   // how often the run was begun or taken up before this start; travels likewise
     char checkpoint[256]; // to go on from, relative to the run directory; "" for a new run
     int64_t steps;        // N, 0 when the clock decides
 };

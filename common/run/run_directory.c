@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
-#include "run/checkpoint.h"
+#include "run/checkpoint_memory.h"
+#include "run/incidents.h"
 #include "run/metrics.h"
 #include "run/pretrained.h"
 #include "run/run_json.h"
@@ -116,51 +118,101 @@ static int take_options(struct run_directory *directory) {
 
 // ---- its checkpoint
 
-// The step of "latest", "step-40", or a path that ends so and lies in this run; −1 for none, −2 for what cannot be.
-static int64_t wanted_step(const struct run_directory *directory, const char *resume, int64_t newest) {
-    if (!strcmp(resume, "latest")) return newest;
-    int64_t step;
-    int end = 0;
-    if (sscanf(path_base(resume), "step-%" SCNd64 "%n", &step, &end) != 1 || path_base(resume)[end] || step < 0)
-        return -2;
-    if (path_base(resume) == resume) return step;
-    char *given = realpath(resume, NULL), *own = checkpoint_path(directory->path, step), *actual = realpath(own, NULL);
-    bool same = given && actual && !strcmp(given, actual);
-    free(given);
-    free(own);
-    free(actual);
-    return same ? step : -2;
+static char *folder_path(const struct run_directory *directory, const char *folder, int64_t step) {
+    char *inside = checkpoint_path(folder, step), *path = file_in(directory, inside);
+    free(inside);
+    return path;
 }
 
-static int verify(const char *path) {
-    struct checkpoint checkpoint;
-    int status = checkpoint_read(&checkpoint, path);
-    return status ? status : checkpoint_verify(&checkpoint, path, "");
-}
-
-static int find_checkpoint(struct run_directory *directory, const char *resume) {
+// The newest of one folder, if it is newer than the one that was found so far.
+static int look_for_newer(struct run_directory *directory, const char *folder) {
     int64_t newest;
-    int status = checkpoint_newest(directory->path, &newest);
-    if (status) return status;
-    directory->checkpoint = wanted_step(directory, resume, newest);
-    if (directory->checkpoint == -2)
-        return error(EXIT_USAGE, "--resume %s: no checkpoint of %s; say latest, or step-N", resume, directory->path);
-    if (directory->checkpoint < 0) {
-        note("--resume latest: %s has no checkpoint yet, starting anew", directory->path);
-        return 0;
+    char *path = file_in(directory, folder);
+    int status = checkpoint_newest(path, &newest);
+    free(path);
+    if (status || newest <= directory->checkpoint) return status;
+    directory->checkpoint = newest;
+    directory->folder = folder;
+    return 0;
+}
+
+static int find_newest(struct run_directory *directory) {
+    directory->checkpoint = -1;
+    int status = look_for_newer(directory, CHECKPOINTS);
+    return status ? status : look_for_newer(directory, CHECKPOINTS_MEMORY);
+}
+
+static bool is_same_path(const char *given, const char *own) {
+    char *one = realpath(given, NULL), *other = realpath(own, NULL);
+    bool same = one && other && !strcmp(one, other);
+    free(one);
+    free(other);
+    return same;
+}
+
+// The folder of step-N: the one that has it and, where a path is given, is meant by it.
+static const char *folder_of(const struct run_directory *directory, const char *resume, int64_t step) {
+    static const char *const folders[] = {CHECKPOINTS, CHECKPOINTS_MEMORY};
+    const bool bare = path_base(resume) == resume;
+    for (int i = 0; i < 2; i++) {
+        char *own = folder_path(directory, folders[i], step);
+        const bool meant = bare ? directory_exists(own) : is_same_path(resume, own);
+        free(own);
+        if (meant) return folders[i];
     }
-    if (newest > directory->checkpoint)
-        return error(EXIT_USAGE,
-                     "--resume %s: step-%" PRId64 " is newer and would be overtaken; move it away from %s/checkpoints",
-                     resume, newest, directory->path);
-    char *path = checkpoint_path(directory->path, directory->checkpoint);
-    status = verify(path);
+    return bare ? CHECKPOINTS : NULL;
+}
+
+// "step-40", or a path that ends so and lies in this run; -EXIT_USAGE for what cannot be, or would overtake `newest`.
+static int find_named(struct run_directory *directory, const char *resume) {
+    int64_t step, newest = directory->checkpoint;
+    int end = 0;
+    const char *base = path_base(resume), *newest_folder = directory->folder;
+    bool named = sscanf(base, "step-%" SCNd64 "%n", &step, &end) == 1 && !base[end] && step >= 0;
+    directory->folder = named ? folder_of(directory, resume, step) : NULL;
+    if (!directory->folder)
+        return error(EXIT_USAGE, "--resume %s: no checkpoint of %s; say latest, or step-N", resume, directory->path);
+    directory->checkpoint = step;
+    if (newest <= step) return 0;
+    return error(EXIT_USAGE,
+                 "--resume %s: step-%" PRId64 " is newer and would be overtaken; move it away from %s/%s", resume,
+                 newest, directory->path, newest_folder);
+}
+
+static int verify(const struct run_directory *directory) {
+    struct checkpoint checkpoint;
+    char *path = folder_path(directory, directory->folder, directory->checkpoint);
+    int status = checkpoint_read(&checkpoint, path);
+    if (!status) status = checkpoint_verify(&checkpoint, path, "");
     free(path);
     return status;
 }
 
+// Nobody is there to be asked what is to become of a damaged one.
+static int find_whole(struct run_directory *directory) {
+    int status, damage = 0;
+    while (!(status = find_newest(directory)) && directory->checkpoint >= 0 && (damage = verify(directory))) {
+        char *folder = file_in(directory, directory->folder);
+        warn("step-%" PRId64 " of %s is set aside, an older one is looked for", directory->checkpoint, folder);
+        status = damage == -EXIT_DATA ? checkpoint_set_aside(folder, directory->checkpoint) : damage;
+        free(folder);
+        if (status) break;
+    }
+    return status;
+}
+
+static int find_checkpoint(struct run_directory *directory, const char *resume) {
+    const bool latest = !strcmp(resume, "latest");
+    int status = directory->again ? find_whole(directory) : find_newest(directory);
+    if (!status && !latest) status = find_named(directory, resume);
+    if (status) return status;
+    if (directory->checkpoint >= 0) return directory->again ? 0 : verify(directory);
+    note("--resume latest: %s has no checkpoint yet, starting anew", directory->path);
+    return 0;
+}
+
 int run_directory_open(struct run_directory *directory, struct run *run, const struct run_place *place) {
-    *directory = (struct run_directory){.run = run, .checkpoint = -1, .lock = -1};
+    *directory = (struct run_directory){.run = run, .again = place->again, .checkpoint = -1, .lock = -1};
     int status = find_run(directory, place);
     if (!status) status = check_wish(directory, place);
     if (status || !directory->resumes) return status;
@@ -242,10 +294,18 @@ static int copy_all(const struct run_directory *directory, const struct run_sour
     return status ? status : copy_labels(directory, sources->labels);
 }
 
+static int clean(const struct run_directory *directory, const char *name) {
+    char *folder = file_in(directory, name);
+    int status = checkpoint_clean(folder);
+    free(folder);
+    return status;
+}
+
 static int cut_logs(const struct run_directory *directory) {
     static const char *const logs[] = {"metrics.jsonl", "drops.jsonl"};
     int64_t steps = directory->checkpoint < 0 ? 0 : directory->checkpoint;
-    int status = checkpoint_clean(directory->path);
+    int status = clean(directory, CHECKPOINTS);
+    if (!status) status = clean(directory, CHECKPOINTS_MEMORY);
     for (size_t i = 0; i < sizeof logs / sizeof *logs && !status; i++) {
         char *log = file_in(directory, logs[i]);
         status = jsonl_cut(log, steps);
@@ -254,18 +314,44 @@ static int cut_logs(const struct run_directory *directory) {
     return status;
 }
 
+// Of the file, or of the caller's descriptor of it: who has the lock already may take it as often as he likes.
+static int open_lock(const struct run_directory *directory, const char *file) {
+    struct stat given, own;
+    if (!directory->again) return open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fstat(STDIN_FILENO, &given) || stat(file, &own)) return -1;
+    if (given.st_dev == own.st_dev && given.st_ino == own.st_ino) return dup(STDIN_FILENO);
+    errno = EBADF;
+    return -1;
+}
+
 // A job under way holds this lock (coca-run); what it reads and appends to is not to be touched then.
 static int lock(struct run_directory *directory) {
     char *file = file_in(directory, "lock");
     int status = 0;
-    directory->lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    directory->lock = open_lock(directory, file);
     if (directory->lock < 0)
-        status = error(EXIT_RUN, "%s: cannot be made: %s", file, strerror(errno));
+        status = error(directory->again ? EXIT_USAGE : EXIT_RUN, "%s: %s: %s", file,
+                       directory->again ? "is not what stdin is, with --again" : "cannot be made", strerror(errno));
     else if (flock(directory->lock, LOCK_EX | LOCK_NB))
         status =
             error(EXIT_USAGE, "%s is in use by another job: wait for it, or choose another --name", directory->path);
     free(file);
     return status;
+}
+
+// In the options this start has: those of before, changed by what was typed.
+static int open_memory(const struct run_directory *directory) {
+    const struct run *run = directory->run;
+    if (!run->options.checkpoint_memory) return 0;
+    return checkpoint_memory_open(directory->path, run->options.checkpoint_memory_dir, run->start.id);
+}
+
+// What was lost before is told from where the logs end now.
+static int resume_incidents(const struct run_directory *directory) {
+    char *metrics = file_in(directory, "metrics.jsonl");
+    const int64_t back = directory->checkpoint < 0 ? 0 : directory->checkpoint, reached = jsonl_steps(metrics);
+    free(metrics);
+    return incidents_resume(directory->path, directory->run->start.generation, reached > back ? reached : back, back);
 }
 
 static int write_run_json(const struct run_directory *directory, const json_t *versions) {
@@ -275,14 +361,25 @@ static int write_run_json(const struct run_directory *directory, const json_t *v
     return status;
 }
 
-int run_directory_write(struct run_directory *directory, const json_t *versions, const struct run_sources *sources) {
+// How this start follows those of before.
+static void fill_start(const struct run_directory *directory) {
     struct run_start *start = &directory->run->start;
+    const json_t *before = json_object_get(directory->saved, "start"), *id = json_object_get(before, "id");
+    start->generation = before ? json_integer_value(json_object_get(before, "generation")) + 1 : 0;
+    if (directory->again && json_is_string(id)) snprintf(start->id, sizeof start->id, "%s", json_string_value(id));
     start->checkpoint[0] = 0;
     if (directory->checkpoint >= 0)
-        snprintf(start->checkpoint, sizeof start->checkpoint, "checkpoints/step-%" PRId64, directory->checkpoint);
+        snprintf(start->checkpoint, sizeof start->checkpoint, "%s/step-%" PRId64, directory->folder,
+                 directory->checkpoint);
+}
+
+int run_directory_write(struct run_directory *directory, const json_t *versions, const struct run_sources *sources) {
+    fill_start(directory);
     int status = make_folders(directory);
     if (!status) status = lock(directory);
     if (!status && !directory->resumes) status = copy_all(directory, sources);
+    if (!status) status = resume_incidents(directory);
     if (!status) status = cut_logs(directory);
+    if (!status) status = open_memory(directory);
     return status ? status : write_run_json(directory, versions);
 }

@@ -27,15 +27,16 @@ int run_json_options(struct run *run, const json_t *document, const char *path) 
 // ---- how this start goes on
 
 static json_t *start_json(const struct run_start *start) {
-    return json_pack("{s:s, s:s, s:I}", "id", start->id, "checkpoint", start->checkpoint, "steps",
-                     (json_int_t)start->steps);
+    return json_pack("{s:s, s:I, s:s, s:I}", "id", start->id, "generation", (json_int_t)start->generation, "checkpoint",
+                     start->checkpoint, "steps", (json_int_t)start->steps);
 }
 
 static int read_start(struct run_start *start, const json_t *object) {
     struct json_fields fields;
     json_fields_begin(&fields, object, RUN_JSON ": start");
     const char *id = json_fields_text(&fields, "id", ""), *checkpoint = json_fields_text(&fields, "checkpoint", "");
-    *start = (struct run_start){.steps = json_fields_int(&fields, "steps", 0, 0, INT64_MAX)};
+    *start = (struct run_start){.generation = json_fields_int(&fields, "generation", 0, 0, INT64_MAX),
+                                .steps = json_fields_int(&fields, "steps", 0, 0, INT64_MAX)};
     if (json_fields_end(&fields)) return -EXIT_DATA;
     if (!*id || snprintf(start->id, sizeof start->id, "%s", id) >= (int)sizeof start->id ||
         snprintf(start->checkpoint, sizeof start->checkpoint, "%s", checkpoint) >= (int)sizeof start->checkpoint)

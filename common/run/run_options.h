@@ -57,6 +57,8 @@ struct run_options {
     double max_drop_rate;
     // Keeping
     int64_t save_frequency, keep, val_frequency;
+    int64_t max_restarts, checkpoint_memory;
+    char *checkpoint_memory_dir;
     char *dump;
     int64_t dump_step, dump_limit;
     // Debugging

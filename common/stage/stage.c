@@ -39,12 +39,14 @@ static struct {
     const char *role;
     int signals; // the pipe that tells of them
     char run[WIRE_RUN];
+    int64_t generation;
     uint64_t fingerprint;
     enum stage_signal policy;
     int (*on_signal)(void *context, int signal);
     void *context;
     int exit_signal;
     int64_t announced_memory; // bytes
+    struct ranks_counters ranks;
 } process;
 
 #define FIELD(member) offsetof(struct common, member)
@@ -58,7 +60,8 @@ static const struct option common_rows[] = {
     TEXT("supervisor", supervisor, "FIFO", NULL, "leave with 4 when nobody holds this FIFO open for writing",
          OPTION_LOCAL),
     TEXT("counters", counters, "FILE", NULL,
-         "append a line at exit, tab-separated: " COUNTERS_HEADER " (busy, waiting, blocked: shares; memory: bytes)",
+         "append a line at exit, tab-separated: " COUNTERS_HEADER
+         " (busy, waiting, blocked, exchanging: shares; memory: bytes)",
          OPTION_LOCAL | OPTION_OUTPUT),
     LIST("record", record, "EDGE=FILE", "write what arrives on an edge to a file or FIFO, as coca-tap reads it",
          OPTION_LOCAL | OPTION_OUTPUT),
@@ -76,8 +79,9 @@ static const struct option common_rows[] = {
 
 // --- What the stage says about itself while it runs
 
-void stage_identify(const char *run, uint64_t fingerprint) {
+void stage_identify(const char *run, int64_t generation, uint64_t fingerprint) {
     if (run && *run) snprintf(process.run, sizeof process.run, "%s", run);
+    process.generation = generation;
     process.fingerprint = fingerprint;
 }
 
@@ -105,6 +109,10 @@ void stage_exit_signal(int signal) {
 
 void stage_announce_memory(int64_t bytes) {
     process.announced_memory = bytes;
+}
+
+void stage_count_ranks(struct ranks_counters counters) {
+    process.ranks = counters;
 }
 
 void stage_ready(void) {
@@ -173,7 +181,7 @@ static int check_common(void) {
             return error(EXIT_USAGE, "--record %s: it is EDGE=FILE", process.options.record.item[i]);
     if (process.options.run_dir && chdir(process.options.run_dir))
         return error(EXIT_USAGE, "--run-dir %s: %s", process.options.run_dir, strerror(errno));
-    if (process.options.run_id) stage_identify(process.options.run_id, 0);
+    if (process.options.run_id) stage_identify(process.options.run_id, 0, 0);
     anchor_paths();
     return 0;
 }
@@ -183,6 +191,7 @@ static struct hub *open_hub(const struct strings *record) {
         .role = process.role,
         .rank = (int)process.options.rank,
         .run = process.run,
+        .generation = process.generation,
         .fingerprint = process.fingerprint,
         .peer_timeout = process.options.peer_timeout,
         .request_timeout = process.options.request_timeout,
@@ -207,6 +216,7 @@ static int leave_counters(const struct stage *stage, const struct hub *hub, doub
         .rank = (int)process.options.rank,
         .seconds = clock_seconds() - began,
         .hub = hub_counters(hub),
+        .ranks = process.ranks,
         .announced_memory = process.announced_memory,
     };
     return process.options.counters ? counters_append(process.options.counters, &counters) : 0;

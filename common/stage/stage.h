@@ -2,6 +2,7 @@
 // its manual page, its option table and its callbacks; its main is `return stage_main(&stage, argc, argv)`.
 #pragma once
 
+#include "ranks/ranks.h"
 #include "stage/option.h"
 #include "wire/hub.h"
 
@@ -40,11 +41,13 @@ int stage_main(const struct stage *stage, int argc, char **argv);
 // One hub more with the options of this process, for what is to be asked in `prepare`; the caller closes it before
 // `run`.
 struct hub *stage_open_hub(void);
-void stage_identify(const char *run, uint64_t fingerprint); // from prepare
-void stage_set_rank(int rank);                              // from prepare: a launcher says it, not --rank
+// From prepare: the run, which of its generations this is, and the model.
+void stage_identify(const char *run, int64_t generation, uint64_t fingerprint);
+void stage_set_rank(int rank); // from prepare: a launcher says it, not --rank
 void stage_signal_policy(enum stage_signal policy, int (*on_signal)(void *context, int signal), void *context);
 bool stage_stopping(void);
 int stage_signal_number(void);             // 0, or the first signal seen: a drained stage exits with 128 + it
 void stage_exit_signal(int signal);        // exit with 128 + signal at the end, as asked by a peer
 void stage_ready(void);                    // creates the --ready file: edges are open, the model is loaded
 void stage_announce_memory(int64_t bytes); // expected peak; written beside the measured one into --counters
+void stage_count_ranks(struct ranks_counters counters); // exchanged so far with other ranks: for --counters, too

@@ -26,3 +26,10 @@ const struct tensor *safetensors_find(const struct safetensors *file, const char
 // reported.
 int safetensors_write(const char *path, const struct tensor *tensor, size_t count, const char *const *metadata,
                       size_t metadata_count, uint64_t *checksum, int64_t *size);
+
+// The same file, written by several processes: one lays it out, aside; each then fills in the data that it has, of the
+// same list; when all have, the first finishes or gives up (aside_abandon). `data` is not looked at where a file is laid
+// out, and is NULL for what others fill in. 0 or -EXIT_RUN, reported.
+int safetensors_lay_out(struct aside *aside, const char *path, const struct tensor *tensor, size_t count);
+int safetensors_fill(const char *path, const struct tensor *tensor, size_t count);
+int safetensors_finish(struct aside *aside, const char *path, uint64_t *checksum, int64_t *size);

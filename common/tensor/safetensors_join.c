@@ -70,7 +70,20 @@ static void release(struct joined *joined) {
     free(joined->tensor);
 }
 
-int safetensors_join(const char *path, const struct strings *from, const char *const *metadata, size_t metadata_count) {
+// Whose copies are whose is of no interest any more.
+static void arrange(struct joined *joined, const struct strings *order) {
+    size_t at = 0;
+    for (size_t k = 0; k < order->count; k++) {
+        const size_t i = place_of(joined, order->item[k]);
+        if (i == joined->count) continue;
+        const struct tensor tensor = joined->tensor[i];
+        joined->tensor[i] = joined->tensor[at];
+        joined->tensor[at++] = tensor;
+    }
+}
+
+int safetensors_join(const char *path, const struct strings *from, const struct strings *order,
+                     const char *const *metadata, size_t metadata_count) {
     struct safetensors *file = xcalloc(from->count ? from->count : 1, sizeof *file);
     struct joined joined = {.count = 0};
     size_t opened = 0;
@@ -79,6 +92,7 @@ int safetensors_join(const char *path, const struct strings *from, const char *c
         status = safetensors_open(&file[opened], from->item[opened]);
         if (!status) status = add_file(&joined, &file[opened], from->item[opened]);
     }
+    if (order) arrange(&joined, order);
     if (!status) status = safetensors_write(path, joined.tensor, joined.count, metadata, metadata_count, NULL, NULL);
     release(&joined);
     for (size_t i = 0; i < opened; i++) safetensors_close(&file[i]);

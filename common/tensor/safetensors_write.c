@@ -1,6 +1,7 @@
 // Writes safetensors: checkpoints, exported models, tensors of an edge. Sizes are known before the data are written, so
 // the header comes first and the tensors follow from where they lie; nothing is held twice. The file is written aside
-// (base/file.c). Names and metadata may come from elsewhere and are checked; shapes are the caller's own.
+// (base/file.c). Names and metadata may come from elsewhere and are checked; shapes are the caller's own. Where several
+// processes write one file, each works out the same places from the same list of tensors.
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,4 +97,45 @@ int safetensors_write(const char *path, const struct tensor *tensor, size_t coun
     if (!status) status = write_all(path, &header, tensor, count);
     buffer_release(&header);
     return status || (!checksum && !size) ? status : sum_up(path, checksum, size);
+}
+
+// ---- by several processes
+
+static int64_t data_bytes(const struct tensor *tensor, size_t count) {
+    int64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) bytes += tensor_bytes(&tensor[i]);
+    return bytes;
+}
+
+int safetensors_lay_out(struct aside *aside, const char *path, const struct tensor *tensor, size_t count) {
+    struct buffer header = {0};
+    int status = make_header(&header, path, tensor, count, NULL, 0);
+    if (!status) status = aside_open(aside, path);
+    if (!status) {
+        fwrite(header.bytes, 1, header.size, aside->file);
+        status = aside_extend(aside, (int64_t)header.size + data_bytes(tensor, count));
+        if (status) aside_abandon(aside);
+    }
+    buffer_release(&header);
+    return status;
+}
+
+int safetensors_fill(const char *path, const struct tensor *tensor, size_t count) {
+    struct buffer header = {0};
+    struct aside_share share;
+    int status = make_header(&header, path, tensor, count, NULL, 0);
+    if (!status) status = aside_share_open(&share, path);
+    if (!status) {
+        int64_t at = (int64_t)header.size;
+        for (size_t i = 0; i < count; at += tensor_bytes(&tensor[i++]))
+            if (tensor[i].data) aside_share_write(&share, tensor[i].data, (size_t)tensor_bytes(&tensor[i]), at);
+        status = aside_share_close(&share, path);
+    }
+    buffer_release(&header);
+    return status;
+}
+
+int safetensors_finish(struct aside *aside, const char *path, uint64_t *checksum, int64_t *size) {
+    int status = aside_commit(aside);
+    return status ? status : sum_up(path, checksum, size);
 }

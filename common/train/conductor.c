@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "run/checkpoint.h"
+#include "run/checkpoint_memory.h"
 #include "run/export.h"
 #include "stage/stage.h"
 #include "train/idle.h"
@@ -51,25 +51,46 @@ static int take_up(struct training *training) {
 }
 
 static int take_steps(struct training *training) {
-    int status = 0;
+    int status;
     training->begun = training->step_begun = clock_seconds();
     bool last = training_is_over(training, training->step);
     if (last) note("nothing is left to do: the run has had its %" PRId64 " steps", training->step);
     progress_set(training->progress, training_done(training), NULL);
-    while (!last && !status) status = training_step(training, &last);
+    status = incidents_reached(training->incidents, training->step, last);
+    while (!last && !status) {
+        status = training_step(training, &last);
+        if (!status) status = incidents_reached(training->incidents, training->step, last);
+    }
     return status;
+}
+
+// On disk, unless nothing was left to do for a run that was taken up from memory.
+static char *last_checkpoint(const struct training *training) {
+    const struct run_start *start = &training->conductor->part->run->start;
+    char *path = checkpoint_path(CHECKPOINTS, training->step);
+    if (directory_exists(path) || !start->checkpoint[0]) return path;
+    free(path);
+    return xstrdup(start->checkpoint);
 }
 
 static int export_last(const struct training *training) {
     const struct model_part *part[TOPOLOGY_STAGES];
     int count = topology_parts(training->conductor->topology, part);
-    char *checkpoint = checkpoint_path(".", training->step);
+    char *checkpoint = last_checkpoint(training);
     struct strings idle = {0};
     int status = directory_make("model");
     if (!status) status = idle_write(training->conductor->part, training->conductor->topology, "model", &idle);
     if (!status) status = export_model(checkpoint, "model", part, count, &idle);
     idle_remove(&idle);
     free(checkpoint);
+    return status;
+}
+
+// What is in memory has done its service once the last checkpoint is on disk.
+static int forget_memory(const struct training *training) {
+    char *path = checkpoint_path(CHECKPOINTS, training->step);
+    int status = directory_exists(path) ? checkpoint_memory_close(".") : 0;
+    free(path);
     return status;
 }
 
@@ -80,7 +101,8 @@ static int finish(struct training *training) {
     int status = 0;
     for (size_t i = 0; i < sizeof edges / sizeof *edges && !status; i++)
         if (edges[i]) status = edge_end(edges[i]);
-    if (!status && !training->signal) return export_last(training);
+    if (!status && !training->signal) status = export_last(training);
+    if (!status) status = forget_memory(training);
     stage_exit_signal(training->signal);
     return status;
 }
@@ -93,6 +115,7 @@ int conductor_train(struct conductor *conductor) {
     stage_signal_policy(STAGE_REQUEST, on_signal, &training);
     training.progress = new_progress(&training.schedule);
     status = drops_open(&training.drops, "drops.jsonl");
+    training.incidents = incidents_open();
     if (!status) status = take_steps(&training);
     progress_done(&training.progress);
     if (!status && training.step < training.schedule.steps && training_is_out_of_time(&training))
@@ -100,6 +123,7 @@ int conductor_train(struct conductor *conductor) {
              training.step, training.schedule.steps);
     if (!status) status = finish(&training);
     drops_close(&training.drops);
+    incidents_free(&training.incidents);
     gather_free(&training.gather);
     return status;
 }

@@ -5,11 +5,12 @@
 #include "train/part.h"
 #include "train/topology.h"
 
-// Writes the part's gradients (of rank 0, since ranks have the same) and outputs (none: count 0; a rank's own
-// microbatches in order): `aside` as .PART.RANK.grads.safetensors and .PART.RANK.outputs.safetensors for dump_join,
-// else as PART.grads.safetensors and PART.outputs.safetensors, the whole dump of a stage alone. 0 or -EXIT_RUN.
+// Writes the gradients of the part's own tensors and outputs (none: count 0; a rank's own microbatches in order):
+// `aside` as .PART.RANK.grads.safetensors and .PART.RANK.outputs.safetensors for dump_join, else as
+// PART.grads.safetensors and PART.outputs.safetensors, the whole dump of a stage alone. 0 or -EXIT_RUN.
 int dump_write_part(const struct part *part, int rank, const struct tensor *outputs, int count, bool aside);
 
-// Joins the parts into grads.safetensors and outputs.safetensors, outputs of several ranks along their first dimension;
-// writes losses.json, removes the parts. 0 or -exit_code.
-int dump_join(const struct run *run, const struct topology *topology, const char *losses);
+// Joins the parts into grads.safetensors, in the order of the stages' tables, and outputs.safetensors, outputs of
+// several ranks along their first dimension; writes losses.json, removes the parts. `part` is any of the run's. 0 or
+// -exit_code.
+int dump_join(const struct part *part, const struct topology *topology, const char *losses);

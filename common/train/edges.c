@@ -14,6 +14,7 @@
 // ---- channels
 
 struct address channel_address(const struct channel *channel, int microbatch, int microbatches) {
+    if (channel->asker) return *channel->asker;
     if (channel->peers != 1) return ANYBODY;
     const struct peer_group *peer = &channel->peer[0];
     return (struct address){peer->role, owner_of(microbatch, microbatches, peer->ranks)};
@@ -42,15 +43,29 @@ static enum edge_manner manner_of(const struct edges *edges, const struct stage_
     return pushed && !is_conducted(edges) && edge->direction == EDGE_OUT ? EDGE_SERVE : edge->manner;
 }
 
-static bool binds(const struct stage_edge *edge) {
-    return edge->manner == EDGE_BIND || edge->manner == EDGE_PULL;
+// The ranks of the stage that asks for what is served: the one that the edge goes into.
+static int askers(const struct edges *edges, const struct stage_edge *edge) {
+    for (int i = 0; i < edges->topology->count; i++) {
+        const struct stage_edge *other = stage_edge(edges->topology->stage[i].row, edge->name);
+        if (other && other->direction == EDGE_IN) return edges->topology->stage[i].ranks;
+    }
+    return 1;
 }
 
-// The ranks of the end that binds. Without a conductor a stage is one process.
+static bool serves(const struct edges *edges, const struct stage_edge *edge) {
+    return manner_of(edges, edge) == EDGE_SERVE;
+}
+
+static bool binds(const struct edges *edges, const struct stage_edge *edge) {
+    return (edge->manner == EDGE_BIND || edge->manner == EDGE_PULL) && !serves(edges, edge);
+}
+
+// The ranks of the end that binds.
 static int listeners(const struct edges *edges, const struct stage_edge *edge, const struct channel *channel) {
-    if (!is_conducted(edges)) return 1;
-    if (binds(edge)) return topology_ranks(edges->topology, edges->row->role);
-    return edge->manner == EDGE_CONNECT && channel->peers ? channel->peer[0].ranks : 1;
+    const int own = topology_ranks(edges->topology, edges->row->role);
+    if (serves(edges, edge)) return askers(edges, edge);
+    if (binds(edges, edge)) return own ? own : 1;
+    return channel->peers ? channel->peer[0].ranks : 1;
 }
 
 static int open_at(struct edges *edges, const struct stage_edge *edge, struct channel *channel, const char *address) {
@@ -73,7 +88,7 @@ static struct address self(const struct edges *edges) {
 // What was given is told to the others, too.
 static void note_given(struct edges *edges, const struct stage_edge *edge, const struct channel *channel,
                        const char *address) {
-    if (!edges->meeting || !binds(edge) || edge_is_recording(channel->edge)) return;
+    if (!edges->meeting || !binds(edges, edge) || edge_is_recording(channel->edge)) return;
     const bool tcp = text_begins(address, "tcp://");
     meeting_note(edges->meeting, self(edges), edge->name, tcp ? NULL : address, tcp ? address : NULL);
 }
@@ -81,11 +96,11 @@ static void note_given(struct edges *edges, const struct stage_edge *edge, const
 static int open_given(struct edges *edges, const struct stage_edge *edge, struct channel *channel,
                       const char *address) {
     int ranks = listeners(edges, edge, channel);
-    char *first = endpoint_of_rank(address, binds(edge) ? hub_rank(edges->hub) : 0, ranks);
+    char *first = endpoint_of_rank(address, binds(edges, edge) ? hub_rank(edges->hub) : 0, ranks);
     int status = open_at(edges, edge, channel, first);
     if (!status) note_given(edges, edge, channel, first);
     free(first);
-    for (int rank = 1; rank < ranks && edge->manner == EDGE_CONNECT && !status; rank++) {
+    for (int rank = 1; rank < ranks && !binds(edges, edge) && !status; rank++) {
         char *more = endpoint_of_rank(address, rank, ranks);
         status = edge_connect(channel->edge, more);
         free(more);
@@ -148,13 +163,13 @@ static int meet(struct edges *edges) {
 static int open_channel(struct edges *edges, const struct stage_edge *edge, struct channel *channel) {
     const char *address = run_address(edges->run, edge->name);
     if (address) return open_given(edges, edge, channel, address);
-    return binds(edge) ? open_listener(edges, edge, channel) : 0;
+    return binds(edges, edge) ? open_listener(edges, edge, channel) : 0;
 }
 
 static int open_listed(struct edges *edges, const struct stage_edge *edge) {
     const char *address = run_address(edges->run, edge->name);
     bool pushed = edge->manner == EDGE_BIND || edge->manner == EDGE_CONNECT;
-    struct channel channel = {.edge = NULL};
+    struct channel channel = {.asker = serves(edges, edge) ? &edges->asker : NULL};
     if (pushed && is_conducted(edges)) {
         channel.peers = topology_peers(edges->topology, edges->row, edge, edges->run, edges->trains, channel.peer);
         if (!channel.peers) return 0;
@@ -172,6 +187,7 @@ static int open_listed(struct edges *edges, const struct stage_edge *edge) {
 
 int edges_open(struct edges *edges, const struct stage_edge *list, int count) {
     int status = meeting_is_asked(edges->run) ? meeting_begin(&edges->meeting, edges->run) : 0;
+    edges->asker = ANYBODY;
     for (int i = 0; i < count && !status; i++) status = open_listed(edges, &list[i]);
     return status || !edges->meeting ? status : meet(edges);
 }

@@ -16,6 +16,7 @@ struct channel {
     struct peer_group
         peer[TOPOLOGY_STAGES]; // [peers]; none where workers, a consumer that asks or a recording are there
     int peers;
+    const struct address *asker; // of an edge that is served: whose request is being answered; else NULL
 };
 // Whose microbatch m is at the other end, where stages of one role are there; else anybody.
 struct address channel_address(const struct channel *channel, int microbatch, int microbatches);
@@ -27,6 +28,7 @@ struct edges {
     const struct topology *topology;
     const struct run *run;
     bool trains;
+    struct address asker; // the follower's to say; ANYBODY while one consumer is there
     struct {
         const struct stage_edge *of;
         struct channel channel;

@@ -5,14 +5,16 @@
 
 #include "model/params/params.h"
 #include "ranks/ranks.h"
+#include "train/memory.h"
 
 enum gradient_sum { GRADIENT_SUM_TREE, GRADIENT_SUM_CHAIN };
 
 struct exchange;
 // Of the params' division (params_layout_deal). A single rank has nothing to exchange: all calls do nothing then.
-struct exchange *exchange_new(struct params *params, struct ranks *ranks, enum gradient_sum sum);
+// `devices`: what moves the bytes reaches the backend's memory (ranks_use_devices).
+struct exchange *exchange_new(struct params *params, struct ranks *ranks, bool devices, enum gradient_sum sum);
 void exchange_free(struct exchange **exchange);
-int64_t exchange_bytes(const struct params *layout, const struct ops *ops, int ranks); // on the host or the device
+struct memory_bytes exchange_bytes(const struct params *layout, const struct ops *ops, int ranks);
 
 // The gradients of these tensors are final on this rank, in this step: they leave for their owners, and the others'
 // versions of own tensors may come. All ranks say it of the same tensors in the same order. 0 or -exit_code.

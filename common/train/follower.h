@@ -5,6 +5,7 @@
 #pragma once
 
 #include "train/edges.h"
+#include "train/gradients.h"
 #include "train/own_units.h"
 #include "train/part.h"
 #include "wire/ahead.h"
@@ -24,6 +25,7 @@ struct phase {
     struct channel take[PHASE_EDGES]; // whose data of (s, m) the phase needs; without an edge: none
     bool pulls;                       // take[0] is the stage's pulled edge, which one phase at most takes
     bool enabled, backward;           // backward phases are left out without gradients
+    const char *gradients;            // of tensors whose names begin so the phase adds up, in training; NULL: of none
     int (*begin)(void *context, const struct work *work); // before the phase's first microbatch; may be NULL
     // taken[i] is the message of take[i], NULL without an edge. Beyond the end of the data it is an empty message: no
     // tensors, no samples. A phase that keeps a message sets taken[i] to NULL. 0 or -exit_code.
@@ -39,10 +41,12 @@ enum { DUMP_OUTPUTS = 4 };
 struct follower {
     struct hub *hub;
     struct part *part;
-    int ranks; // of this stage
-    struct channel control; // without an edge: no conductor
-    struct edge *served;    // NULL, or the output that a consumer asks for
-    int window;             // pulled units to ask for ahead of need
+    int ranks;                   // of this stage
+    struct gradients *gradients; // of the part; NULL: it does not train
+    struct channel control;      // without an edge: no conductor
+    struct edge *served;         // NULL, or the output that consumers ask for
+    struct address *asker;       // of it: set before a pass, for the channel that answers
+    int window;                  // pulled units to ask for ahead of need
     const struct phase *phase;
     int phases;
     // Adds the outputs of the dumped step, f32, the own microbatches in order, in host memory; returns how many, at

@@ -88,11 +88,11 @@ static int whole_step(struct follower *follower, int64_t number) {
                                   .steps = o->steps,
                                   .dump = o->dump && o->dump_step == number}};
     own_units_reach(&follower->own, &pass.order);
-    params_zero_gradient(follower->part->params);
+    gradients_begin(follower->gradients);
     int status = pass_step(&pass);
+    if (!status) status = gradients_sum(follower->gradients, meanwhile_of(follower->hub));
     if (status) return status;
-    tuning_clear_locked(follower->part->params);
-    note("step %" PRId64 ": gradient norm %.9g", number, sqrt(part_gradient_squares(follower->part)));
+    note("step %" PRId64 ": gradient norm %.9g", number, sqrt(gradients_squares(follower->gradients)));
     return pass.order.dump ? follower_dump(follower) : 0;
 }
 

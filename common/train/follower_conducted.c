@@ -2,12 +2,9 @@
 // `step` and `norm`; their losses are reported by the phases themselves. `scale` comes always, so a follower that has
 // sent its norm knows that every other follower's reading of this step is over (train/slots.h relies on it).
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "run/checkpoint.h"
 #include "stage/stage.h"
 #include "train/follower_pass.h"
 
@@ -44,10 +41,12 @@ static int take_order(const struct follower *follower, struct step_order *order)
     return status ? status : check_order(follower, order);
 }
 
+// All ranks know the sums; the first one says them for the stage.
 static int send_norm(const struct pass *pass) {
-    const struct part *part = pass->follower->part;
-    struct norm_report report = {.squares = part_gradient_squares(part)};
-    if (!isfinite(report.squares)) strcpy(report.bad, part_bad_gradient(part));
+    const struct follower *follower = pass->follower;
+    struct norm_report report = {.squares = 0};
+    if (!follower->rank) report.squares = gradients_squares(follower->gradients);
+    strcpy(report.bad, gradients_bad(follower->gradients));
     struct message *message = norm_pack(&report, pass->order.step, pass->drops);
     return tell(pass->follower, &message);
 }
@@ -62,22 +61,28 @@ static int take_scale(const struct pass *pass, struct scale_order *scale) {
     return status;
 }
 
-// Ranks of one stage hold the same weights, so the first one writes them.
-static int write_checkpoint(const struct pass *pass, struct written *written) {
-    if (pass->follower->rank) return 0;
-    char *directory = checkpoint_aside(pass->order.step + 1);
-    int status = directory_make(directory);
-    if (!status) status = part_write(pass->follower->part, directory, written);
+// Ranks that do not share the stage's tensors have all of them each, and the first one writes them.
+static int write_checkpoint(const struct pass *pass, enum checkpoint_place place, struct written *written) {
+    const struct follower *follower = pass->follower;
+    if (follower->rank && !follower->part->ranks) return 0;
+    char *directory = checkpoint_aside(checkpoint_folder(place), pass->order.step + 1);
+    int status = part_write(follower->part, directory, written, meanwhile_of(follower->hub));
     free(directory);
     return status;
+}
+
+static int update(const struct pass *pass, const struct scale_order *scale) {
+    const struct follower *follower = pass->follower;
+    optimizer_step(follower->part->optimizer, pass->order.lr, scale->clip);
+    return gradients_spread(follower->gradients, meanwhile_of(follower->hub));
 }
 
 // The update comes before the checkpoint, which counts this step, and both before `done`: loss commits when all have
 // said it.
 static int finish(const struct pass *pass, const struct scale_order *scale) {
     struct written written = {0};
-    if (!scale->skip) optimizer_step(pass->follower->part->optimizer, pass->order.lr, scale->clip);
-    int status = scale->checkpoint ? write_checkpoint(pass, &written) : 0;
+    int status = scale->skip ? 0 : update(pass, scale);
+    if (!status && scale->checkpoint) status = write_checkpoint(pass, scale->checkpoint, &written);
     if (status || !(scale->last || scale->checkpoint || pass->order.dump)) return status;
     struct message *done = done_pack(&written, pass->order.step);
     return tell(pass->follower, &done);
@@ -85,11 +90,11 @@ static int finish(const struct pass *pass, const struct scale_order *scale) {
 
 // Locked tensors' gradients are cleared before anybody sees them: in the dump, in the norm, in the update.
 static int train_step(const struct pass *pass) {
+    const struct follower *follower = pass->follower;
     struct scale_order scale;
-    struct params *params = pass->follower->part->params;
-    params_zero_gradient(params);
+    gradients_begin(follower->gradients);
     int status = pass_step(pass);
-    tuning_clear_locked(params);
+    if (!status) status = gradients_sum(follower->gradients, meanwhile_of(follower->hub));
     if (status == HUB_END) status = follower_ended(pass->follower, pass->order.step);
     if (!status && pass->order.dump) status = follower_dump(pass->follower);
     if (!status) status = send_norm(pass);

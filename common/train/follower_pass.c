@@ -99,6 +99,16 @@ static struct work work_of(const struct pass *pass, int microbatch, int slot, in
                          .dump = pass->order.dump};
 }
 
+// What a pass adds to gradients is a leaf of the step's sum.
+static int run_summed(const struct pass *pass, const struct phase *phase, const struct work *work) {
+    struct gradients *gradients = pass->train && phase->gradients ? pass->follower->gradients : NULL;
+    if (gradients) gradients_open(gradients, phase->gradients, work->slot);
+    int status = run_one(pass, phase, work, work->slot + 1 < work->own);
+    if (!gradients) return status;
+    int summed = gradients_close(gradients);
+    return status ? status : summed;
+}
+
 static int run_phase(const struct pass *pass, const struct phase *phase) {
     const struct follower *follower = pass->follower;
     const struct share share = share_of(pass->order.microbatches, follower->rank, follower->ranks);
@@ -106,7 +116,7 @@ static int run_phase(const struct pass *pass, const struct phase *phase) {
     int status = phase->begin ? phase->begin(follower->context, &work) : 0;
     for (int slot = 0; slot < share.count && !status; slot++) {
         work = work_of(pass, share.first + slot, slot, share.count);
-        status = run_one(pass, phase, &work, slot + 1 < share.count);
+        status = run_summed(pass, phase, &work);
     }
     return status;
 }

@@ -1,19 +1,89 @@
-// A consumer asks for the stage's output, microbatch by microbatch, until it has enough. The input of what it asked is
-// asked for at once, so that it is made while earlier units compute.
+// Consumers ask for the stage's output, microbatch by microbatch, until they have enough. The input of what was asked
+// is asked for at once, so that it is made while earlier units compute. Each answer goes to who asked for it; a unit
+// that two ask for, as when one of them is thought lost, is made for the second when the first has it.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
 #include "train/follower_pass.h"
 
-enum { QUEUE = 64 }; // units taken from the consumer's requests and not answered
+enum { QUEUE = 64 }; // units taken from the consumers' requests and not answered
 
-// The `next` of the pulled edge: what the consumer asks.
-static int next_asked(void *context, bool wait, struct unit *unit) {
-    struct follower *follower = context;
-    if (!wait && !edge_ready(follower->served, wanted_ask())) return AHEAD_NOT_YET;
-    return edge_next_ask(follower->served, unit);
+// A request that is not answered yet.
+struct asked {
+    struct unit unit;
+    char role[WIRE_NAME]; // of who asked
+    int rank;
+    bool begun; // its input is asked for
+};
+
+struct service {
+    struct follower *follower;
+    struct asked *asked; // [count], in the order in which they came
+    int count, capacity;
+};
+
+// ---- requests
+
+// The first one of the unit whose input is asked for, or not.
+static struct asked *find(const struct service *service, struct unit unit, bool begun) {
+    for (int i = 0; i < service->count; i++) {
+        struct asked *asked = &service->asked[i];
+        if (asked->begun == begun && asked->unit.step == unit.step && asked->unit.microbatch == unit.microbatch)
+            return asked;
+    }
+    return NULL;
 }
+
+// The first one that had to wait for another of the same unit, and need not any more.
+static struct asked *find_put_off(const struct service *service) {
+    for (int i = 0; i < service->count; i++)
+        if (!service->asked[i].begun && !find(service, service->asked[i].unit, true)) return &service->asked[i];
+    return NULL;
+}
+
+static void add(struct service *service, struct unit unit, bool begun) {
+    const struct address from = edge_asker(service->follower->served);
+    if (service->count == service->capacity) {
+        service->capacity = service->capacity ? 2 * service->capacity : 16;
+        service->asked = xrealloc_array(service->asked, (size_t)service->capacity, sizeof *service->asked);
+    }
+    struct asked *asked = &service->asked[service->count++];
+    *asked = (struct asked){.unit = unit, .rank = from.rank, .begun = begun};
+    strncpy(asked->role, from.role, WIRE_NAME - 1);
+}
+
+static struct asked take(struct service *service, struct unit unit) {
+    struct asked *at = find(service, unit, true), asked = *at;
+    memmove(at, at + 1, (size_t)(service->asked + --service->count - at) * sizeof *at);
+    return asked;
+}
+
+// The `next` of the pulled edge: what a consumer asks.
+static int next_asked(void *context, bool wait, struct unit *unit) {
+    struct service *service = context;
+    struct edge *served = service->follower->served;
+    struct asked *put_off = find_put_off(service);
+    if (put_off) {
+        put_off->begun = true;
+        *unit = put_off->unit;
+        return 0;
+    }
+    for (;;) {
+        if (!wait && !edge_ready(served, wanted_ask())) return AHEAD_NOT_YET;
+        const int status = edge_next_ask(served, unit);
+        if (status) return status;
+        const bool begins = !find(service, *unit, true);
+        add(service, *unit, begins);
+        if (begins) return 0;
+    }
+}
+
+// ---- answers
 
 static int say_end(const struct follower *follower, struct unit unit) {
     struct message *end = message_new(MESSAGE_END, unit);
-    return edge_send(follower->served, ANYBODY, &end);
+    return edge_send(follower->served, *follower->asker, &end);
 }
 
 static int serve(struct follower *follower, struct unit unit, struct message **input) {
@@ -22,18 +92,28 @@ static int serve(struct follower *follower, struct unit unit, struct message **i
     return pass_unit(&pass, unit.microbatch);
 }
 
+static int answer_next(struct service *service) {
+    struct follower *follower = service->follower;
+    struct message *input;
+    const struct unit unit = *ahead_first(&follower->pulled);
+    int status = ahead_take(&follower->pulled, &input);
+    if (status && status != HUB_END) return status;
+    const struct asked asked = take(service, unit);
+    *follower->asker = (struct address){asked.role, asked.rank};
+    status = status == HUB_END ? say_end(follower, unit) : serve(follower, unit, &input);
+    *follower->asker = ANYBODY;
+    message_free(&input);
+    return status;
+}
+
 int follower_served(struct follower *follower) {
+    struct service service = {.follower = follower};
     int status;
     follower->pulled.window = QUEUE - 1;
     follower->pulled.next = next_asked;
-    follower->pulled.context = follower;
-    while (!(status = ahead_fill(&follower->pulled))) {
-        struct message *input;
-        const struct unit unit = *ahead_first(&follower->pulled);
-        status = ahead_take(&follower->pulled, &input);
-        status = status == HUB_END ? say_end(follower, unit) : status ? status : serve(follower, unit, &input);
-        message_free(&input);
-        if (status) break;
+    follower->pulled.context = &service;
+    while (!(status = ahead_fill(&follower->pulled)) && !(status = answer_next(&service))) {
     }
+    free(service.asked);
     return status;
 }

@@ -7,22 +7,32 @@
 #pragma once
 
 #include "train/exchange.h"
+#include "wire/hub.h"
+
+// What a wait for other ranks serves in between: the sockets.
+struct ranks_meanwhile meanwhile_of(struct hub *hub);
 
 struct gradients;
-// Of `own` microbatches a step on each rank.
-struct gradients *gradients_new(struct params *params, struct ranks *ranks, enum gradient_sum sum, int own);
+// Of `own` microbatches a step on each rank; `devices` as exchange_new.
+struct gradients *gradients_new(struct params *params, struct ranks *ranks, bool devices, enum gradient_sum sum,
+                                int own);
 void gradients_free(struct gradients **gradients);
-// Beside the gradient block: on the device.
-int64_t gradients_bytes(const struct params *layout, const struct ops *ops, enum gradient_sum sum, int own, int ranks);
+// Beside the gradient block itself.
+struct memory_bytes gradients_bytes(const struct params *layout, const struct ops *ops, enum gradient_sum sum, int own,
+                                    int ranks);
 
-void gradients_begin(struct gradients *gradients); // of a step: nothing is there
+void gradients_begin(struct gradients *gradients); // of a step: all are zero
 // Around the backward pass of own microbatch `slot` over the tensors whose names begin with `prefix`: before it their
 // gradients are cleared where a new leaf begins; behind it they are added up as far as the tree goes, and after the
 // last one they are on their way to their owners. 0 or -exit_code.
-int gradients_open(struct gradients *gradients, const char *prefix, int slot);
-int gradients_close(struct gradients *gradients, const char *prefix, int slot);
-// Behind all passes: own tensors' gradients are the sums over all M microbatches. Fills squares[params->count], Σ g² of
-// each tensor, of all ranks' tensors. 0, -EXIT_PEER, or what `meanwhile` returned.
-int gradients_sum(struct gradients *gradients, double *squares, struct ranks_meanwhile meanwhile);
+void gradients_open(struct gradients *gradients, const char *prefix, int slot);
+int gradients_close(struct gradients *gradients);
+// Behind all passes: own tensors' gradients become the sums over all M microbatches, those of locked ones zero. 0,
+// -EXIT_PEER, or what `meanwhile` returned.
+int gradients_sum(struct gradients *gradients, struct ranks_meanwhile meanwhile);
+// Then, the same on every rank: Σ g² over the whole part, tensor by tensor in the table's order, and the first tensor
+// whose gradient is not finite, or "".
+double gradients_squares(const struct gradients *gradients);
+const char *gradients_bad(const struct gradients *gradients);
 // After the update: every rank has all values.
 int gradients_spread(struct gradients *gradients, struct ranks_meanwhile meanwhile);

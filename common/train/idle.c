@@ -23,7 +23,7 @@ static int write_one(const struct part *part, const struct model_part *idle, con
     const struct model_part **known = stage_parts(&count);
     struct params *params = params_new(part->ops, &part->config, idle, false);
     int status = pretrained_load(params, part->run->options.pretrained, true, known, count);
-    if (!status) status = params_write(params, params->master, path, &checksum, &size);
+    if (!status) status = params_write(params, params_master(params, params->item), path, &checksum, &size);
     params_free(&params);
     free(known);
     return status;

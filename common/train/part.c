@@ -1,16 +1,17 @@
-// How a stage's tensors come to be, are measured and are kept: the same for every row of the table. The passes over
-// them are the stage's; when they are updated, the follower's or the conductor's.
+// How a stage's tensors come to be and are measured: the same for every row of the table. The passes over them are the
+// stage's; when they are updated, the follower's or the conductor's; how they are kept is part_write.c's.
 #include "train/part.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "model/params/narrow.h"
+#include "optim/squares.h"
 #include "optim/tuning.h"
 #include "run/checkpoint.h"
 #include "run/pretrained.h"
+#include "train/agree.h"
 
 static struct optimizer_settings optimizer_settings_of_run(const struct run *run) {
     const struct run_options *o = &run->options;
@@ -49,15 +50,25 @@ static int read_checkpoint_files(struct part *part, const struct checkpoint *che
     return status;
 }
 
-static int resume(struct part *part, const char *directory) {
-    struct checkpoint checkpoint;
-    int status = checkpoint_read(&checkpoint, directory);
+static int rank_of(const struct part *part) {
+    return part->ranks ? ranks_rank(part->ranks) : 0;
+}
+
+// One rank reads the files for their checksums.
+static int check_checkpoint(const struct part *part, struct checkpoint *checkpoint, const char *directory) {
+    int status = checkpoint_read(checkpoint, directory);
     if (status) return status;
-    if (checkpoint.model != part->config.fingerprint)
+    if (checkpoint->model != part->config.fingerprint)
         return error(EXIT_USAGE, "%s holds the weights of another model than model.json", directory);
     char *prefix = xformat("%s.", part->row->part->name);
-    status = checkpoint_verify(&checkpoint, directory, prefix);
+    if (!rank_of(part)) status = checkpoint_verify(checkpoint, directory, prefix);
     free(prefix);
+    return status;
+}
+
+static int resume(struct part *part, const char *directory) {
+    struct checkpoint checkpoint;
+    int status = agree(part->ranks, check_checkpoint(part, &checkpoint, directory), (struct ranks_meanwhile){0});
     return status ? status : read_checkpoint_files(part, &checkpoint, directory);
 }
 
@@ -88,30 +99,61 @@ static int64_t steps_before_profile(void) {
     return steps ? atoll(steps) : -1;
 }
 
-int part_open(struct part *part, const struct stage_row *row, struct run *run) {
+int part_join(struct part *part, const struct stage_row *row, struct run *run) {
     *part = (struct part){.run = run, .row = row};
-    int status = run_join(run, &part->config);
-    if (status) return status;
+    return run_join(run, &part->config);
+}
+
+// The caller frees.
+static char *device_of(const struct part *part) {
+    char *device = run_device(part->run, part->row->device);
+    if (!part->ranks || ranks_count(part->ranks) == 1 || strcmp(device, "cuda") != 0) return device;
+    free(device);
+    return xformat("cuda:%d", ranks_place(part->ranks));
+}
+
+int part_open_backend(struct part *part) {
+    const struct run *run = part->run;
+    const struct stage_row *row = part->row;
     // The contrastive loss computes in f32 whatever the encoders do.
     bool bf16 = run->options.precision == PRECISION_BF16 && !row->conducts;
     part->narrow = run->options.weights == WEIGHTS_INT8 && !row->conducts;
-    char *device = run_device(run, row->device);
-    status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(run, row->threads));
+    char *device = device_of(part);
+    int status = ops_open(&part->ops, device, bf16 ? DT_BF16 : DT_REAL, run_threads(run, row->threads));
     free(device);
     part->profile_after = steps_before_profile();
     return status;
 }
 
+int part_gpu(const struct part *part) {
+    char *device = device_of(part);
+    const int index = strcmp(part->ops->backend, "cuda") ? -1 : ops_device_index(device);
+    free(device);
+    return index;
+}
+
+int part_open(struct part *part, const struct stage_row *row, struct run *run) {
+    int status = part_join(part, row, run);
+    return status ? status : part_open_backend(part);
+}
+
+// Tensors are divided among ranks in training; elsewhere nobody owns more of them than others.
+static struct params *make_params(const struct part *part, bool train) {
+    const struct model_part *model = part->row->part;
+    if (part->narrow) return params_new_narrow(part->ops, &part->config, model);
+    if (train && part->ranks)
+        return params_new_divided(part->ops, &part->config, model, rank_of(part), ranks_count(part->ranks));
+    return params_new(part->ops, &part->config, model, train);
+}
+
 int part_load(struct part *part, bool train) {
-    part->params = part->narrow ? params_new_narrow(part->ops, &part->config, part->row->part)
-                                : params_new(part->ops, &part->config, part->row->part, train);
+    part->params = make_params(part, train);
     part->params->resample = (enum resample)part->run->options.resample;
     part->params->seed = (uint64_t)part->run->options.seed;
     if (part->row->tuning) {
         struct tuning tuning = part->row->tuning(&part->run->options);
         tuning_apply(part->params, &tuning);
     }
-    part->sum = ops_allocate(part->ops, sizeof *part->sum);
     if (train) {
         struct optimizer_settings settings = optimizer_settings_of_run(part->run);
         part->optimizer = optimizer_new(part->params, &settings);
@@ -129,10 +171,20 @@ void part_step(struct part *part) {
 void part_close(struct part *part) {
     if (part->optimizer) optimizer_free(&part->optimizer);
     if (part->params) params_free(&part->params);
-    if (part->sum) ops_release(part->ops, part->sum);
     if (part->ops && part->ops->profile) ops_profile_report(part->ops, clock_seconds() - part->profiled_since);
     if (part->ops) ops_close(&part->ops);
     *part = (struct part){0};
+}
+
+static struct params *undivided_layout(const struct part *part) {
+    return part->narrow ? params_layout_narrow(&part->config, part->row->part)
+                        : params_layout(&part->config, part->row->part);
+}
+
+struct params *part_layout(const struct part *part) {
+    struct params *layout = undivided_layout(part);
+    if (part->ranks && !part->narrow) params_layout_deal(layout, rank_of(part), ranks_count(part->ranks));
+    return layout;
 }
 
 int64_t part_count(const struct part *part) {
@@ -142,74 +194,33 @@ int64_t part_count(const struct part *part) {
     return count;
 }
 
-struct memory_bytes part_bytes(const struct part *part, bool train) {
-    struct params *layout = part->narrow ? params_layout_narrow(&part->config, part->row->part)
-                                         : params_layout(&part->config, part->row->part);
+// The largest file of a checkpoint, the optimizer's, is written from copies in host memory of what each rank has of it,
+// and the first one reads all of it again.
+static void add_optimizer(struct memory_bytes *bytes, const struct part *part, struct params *layout) {
     struct optimizer_settings settings = optimizer_settings_of_run(part->run);
-    int64_t block = layout->elements * (int64_t)sizeof(real), optimizer = optimizer_bytes(layout, &settings);
+    const int64_t whole = optimizer_bytes(layout, &settings);
+    if (part->ranks) params_layout_deal(layout, rank_of(part), ranks_count(part->ranks));
+    const int64_t own = optimizer_bytes(layout, &settings);
+    bytes->device += own;
+    bytes->host += own + (rank_of(part) ? 0 : whole);
+}
+
+struct memory_bytes part_bytes(const struct part *part, bool train) {
+    struct params *layout = undivided_layout(part);
     int64_t weights = params_linear_count(layout);
-    struct memory_bytes bytes = {.device = block};
-    if (part->ops->dtype != DT_REAL) bytes.device += layout->elements * (int64_t)dtype_size(part->ops->dtype);
-    if (train) bytes.device += block + optimizer;
-    // The largest file of a checkpoint, the optimizer's, is written from a copy in host memory and read again.
-    if (train) bytes.host = 2 * optimizer;
+    struct memory_bytes bytes = {0};
+    if (train) add_optimizer(&bytes, part, layout);
+    bytes.device += params_bytes(layout, part->ops->dtype, train);
     if (part->narrow) bytes.device += narrow_bytes(layout);
     if (weights) bytes.device += ops_own_bytes(part->ops, weights, part->narrow, train);
     params_free(&layout);
     return bytes;
 }
 
-static double squares(const struct part *part, const real *gradient, int64_t n) {
-    struct ops *ops = part->ops;
-    double sum = 0;
-    ops->zero(ops, part->sum, sizeof *part->sum);
-    ops->sum_squares(ops, part->sum, gradient, n);
-    ops->download(ops, &sum, part->sum, sizeof sum);
-    return sum;
-}
-
-// Over the whole block at once: the gaps between tensors are zero, and the order of adding is the backend's for one
-// array.
 double part_gradient_squares(const struct part *part) {
-    return squares(part, part->params->gradient, part->params->elements);
-}
-
-const char *part_bad_gradient(const struct part *part) {
-    for (int i = 0; i < part->params->count; i++) {
-        const struct param *param = &part->params->item[i];
-        if (!isfinite(squares(part, part->params->gradient + param->offset, shape_count(param->shape))))
-            return param->name;
-    }
-    return "";
-}
-
-typedef int write_function(const struct part *part, const char *path, struct written_file *file);
-
-static int write_masters(const struct part *part, const char *path, struct written_file *file) {
-    return params_write(part->params, part->params->master, path, &file->checksum, &file->size);
-}
-
-static int write_optimizer(const struct part *part, const char *path, struct written_file *file) {
-    return optimizer_write(part->optimizer, path, &file->checksum, &file->size);
-}
-
-static int write_average(const struct part *part, const char *path, struct written_file *file) {
-    return optimizer_average_write(part->optimizer, path, &file->checksum, &file->size);
-}
-
-static int write_one(const struct part *part, const char *directory, const char *ending, write_function *write,
-                     struct written *written) {
-    char *name = xformat("%s%s.safetensors", part->row->part->name, ending), *path = path_join(directory, name);
-    int status = write(part, path, written_add(written, name));
-    free(name);
-    free(path);
-    return status;
-}
-
-int part_write(const struct part *part, const char *directory, struct written *written) {
-    int status = write_one(part, directory, "", write_masters, written);
-    if (!status) status = write_one(part, directory, ".optimizer", write_optimizer, written);
-    if (!status && optimizer_average(part->optimizer))
-        status = write_one(part, directory, ".ema", write_average, written);
-    return status;
+    double *squares = xcalloc((size_t)part->params->count, sizeof *squares);
+    gradient_squares(part->params, squares);
+    const double total = squares_total(part->params, squares);
+    free(squares);
+    return total;
 }

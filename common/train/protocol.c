@@ -102,12 +102,21 @@ struct message *scale_pack(const struct scale_order *order, int64_t step) {
     return message;
 }
 
+static int read_place(const struct message *message, enum checkpoint_place *place) {
+    int64_t integer = 0;
+    int status = message_int(message, SCALE_CHECKPOINT, &integer);
+    if (!status && (integer < 0 || integer >= CHECKPOINT_PLACES))
+        return error(EXIT_RUN, "%s: asks for a checkpoint at place %" PRId64, message->from, integer);
+    *place = (enum checkpoint_place)integer;
+    return status;
+}
+
 int scale_unpack(const struct message *message, struct scale_order *order) {
     int status = message_real(message, SCALE_CLIP, &order->clip);
     if (!status) status = message_real(message, SCALE_NORM, &order->norm);
     if (!status) status = read_flag(message, SCALE_SKIP, &order->skip);
     if (!status) status = read_flag(message, SCALE_LAST, &order->last);
-    return status ? status : read_flag(message, SCALE_CHECKPOINT, &order->checkpoint);
+    return status ? status : read_place(message, &order->checkpoint);
 }
 
 #define DONE_FILES "files"

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/memory.h"
-#include "run/checkpoint.h"
+#include "run/checkpoint_memory.h"
 #include "run/samples.h"
 #include "wire/message.h"
 
@@ -50,7 +50,8 @@ int norm_unpack(const struct message *message, struct norm_report *report);
 struct scale_order {
     double clip, norm; // factor of the gradients; their global norm
     bool skip;         // not finite: no update
-    bool last, checkpoint;
+    bool last;
+    enum checkpoint_place checkpoint; // after the update
 };
 struct message *scale_pack(const struct scale_order *order, int64_t step);
 int scale_unpack(const struct message *message, struct scale_order *order);

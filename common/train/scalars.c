@@ -14,14 +14,14 @@ static const struct param *find(const struct part *part, const char *name) {
 static double read_scalar(const struct part *part, const char *name) {
     const struct param *param = find(part, name);
     real value = 0;
-    if (param) part->ops->download(part->ops, &value, part->params->master + param->offset, sizeof value);
+    if (param) part->ops->download(part->ops, &value, params_master(part->params, param), sizeof value);
     return (double)value;
 }
 
-static void write_scalar(const struct part *part, const char *name, real *block, double number) {
+static void set_gradient(const struct part *part, const char *name, double number) {
     const struct param *param = find(part, name);
     real value = (real)number;
-    if (param) part->ops->upload(part->ops, block + param->offset, &value, sizeof value);
+    if (param) part->ops->upload(part->ops, part->params->gradient + param->offset, &value, sizeof value);
 }
 
 struct contrastive_scalars scalars_read(const struct part *part) {
@@ -29,13 +29,13 @@ struct contrastive_scalars scalars_read(const struct part *part) {
 }
 
 void scalars_set_gradient(const struct part *part, const struct contrastive_result *result) {
-    write_scalar(part, "logit_scale", part->params->gradient, result->d_logit_scale);
-    write_scalar(part, "logit_bias", part->params->gradient, result->d_logit_bias);
+    set_gradient(part, "logit_scale", result->d_logit_scale);
+    set_gradient(part, "logit_bias", result->d_logit_bias);
 }
 
 void scalars_step(struct part *part, double lr, double gradient_scale) {
     optimizer_step(part->optimizer, lr, gradient_scale);
-    double scale = fmin(fmax(scalars_read(part).logit_scale, 0), log(SCALE_LIMIT));
-    write_scalar(part, "logit_scale", part->params->master, scale);
+    const real scale = (real)fmin(fmax(scalars_read(part).logit_scale, 0), log(SCALE_LIMIT));
+    part->ops->upload(part->ops, params_master(part->params, find(part, "logit_scale")), &scale, sizeof scale);
     params_refresh(part->params);
 }

@@ -154,22 +154,45 @@ static int cannot_open(const struct message *message, const char *name) {
         name, message->from, message->from);
 }
 
+// The memory of one peer.
+struct slot_writer {
+    struct shared_memory memory, words;
+};
+
 static bool is_open_as(const struct shared_memory *memory, const unsigned char handle[WIRE_HANDLE]) {
     return memory->at && memcmp(memory->handle, handle, WIRE_HANDLE) == 0;
 }
 
-static void open_memory(struct slot_reader *reader, const struct shared_place *place) {
-    if (is_open_as(&reader->memory, place->handle)) return;
-    if (reader->memory.at) reader->ops->close_shared(reader->ops, &reader->memory);
-    memcpy(reader->memory.handle, place->handle, WIRE_HANDLE);
-    reader->ops->open_shared(reader->ops, &reader->memory);
+static void close_last(struct slot_reader *reader) {
+    struct slot_writer *writer = reader->writer[--reader->writers];
+    if (writer->memory.at) reader->ops->close_shared(reader->ops, &writer->memory);
+    host_close_shared(reader->ops, &writer->words);
+    free(writer);
 }
 
-static void open_words(struct slot_reader *reader, const struct shared_place *place) {
-    if (place->word < 0 || is_open_as(&reader->words, place->word_handle)) return;
-    host_close_shared(reader->ops, &reader->words);
-    memcpy(reader->words.handle, place->word_handle, WIRE_HANDLE);
-    host_open_shared(reader->ops, &reader->words);
+// The one with this memory comes first, or a new one.
+static struct slot_writer *find_writer(struct slot_reader *reader, const unsigned char handle[WIRE_HANDLE]) {
+    struct slot_writer *writer;
+    int at = 0;
+    while (at < reader->writers && !is_open_as(&reader->writer[at]->memory, handle)) at++;
+    if (at == SLOT_WRITERS) close_last(reader);
+    writer = at < reader->writers ? reader->writer[at] : xcalloc(1, sizeof *writer);
+    if (at >= reader->writers) at = reader->writers++;
+    memmove(reader->writer + 1, reader->writer, (size_t)at * sizeof *reader->writer);
+    return reader->writer[0] = writer;
+}
+
+static void open_memory(struct slot_reader *reader, struct slot_writer *writer, const struct shared_place *place) {
+    if (is_open_as(&writer->memory, place->handle)) return;
+    memcpy(writer->memory.handle, place->handle, WIRE_HANDLE);
+    reader->ops->open_shared(reader->ops, &writer->memory);
+}
+
+static void open_words(struct slot_reader *reader, struct slot_writer *writer, const struct shared_place *place) {
+    if (place->word < 0 || is_open_as(&writer->words, place->word_handle)) return;
+    host_close_shared(reader->ops, &writer->words);
+    memcpy(writer->words.handle, place->word_handle, WIRE_HANDLE);
+    host_open_shared(reader->ops, &writer->words);
 }
 
 // Whether `bytes` from `at` on lie in the memory.
@@ -183,15 +206,16 @@ int slot_read(struct slot_reader *reader, const struct message *message, const c
     const struct shared_place *place;
     int status = message_placed_tensor(message, name, dtype, shape, rows, &place);
     if (status || !place) return status;
-    open_memory(reader, place);
-    open_words(reader, place);
+    struct slot_writer *writer = find_writer(reader, place->handle);
+    open_memory(reader, writer, place);
+    open_words(reader, writer, place);
     bool has_word = place->word >= 0;
-    if (!reader->memory.at || (has_word && !reader->words.at)) return cannot_open(message, name);
-    if (!holds(&reader->memory, place->offset, shape_bytes(shape, dtype), ARENA_ALIGN) ||
-        (has_word && !holds(&reader->words, place->word, sizeof(uint32_t), sizeof(uint32_t))))
+    if (!writer->memory.at || (has_word && !writer->words.at)) return cannot_open(message, name);
+    if (!holds(&writer->memory, place->offset, shape_bytes(shape, dtype), ARENA_ALIGN) ||
+        (has_word && !holds(&writer->words, place->word, sizeof(uint32_t), sizeof(uint32_t))))
         return error(EXIT_RUN, "%s from %s lie outside of its shared memory", name, message->from);
-    if (has_word) reader->taken = word_of(&reader->words, place->word);
-    *rows = (const char *)reader->memory.at + place->offset;
+    if (has_word) reader->taken = word_of(&writer->words, place->word);
+    *rows = (const char *)writer->memory.at + place->offset;
     return 0;
 }
 
@@ -203,7 +227,6 @@ void slot_give_back(struct slot_reader *reader) {
 }
 
 void slot_reader_close(struct slot_reader *reader) {
-    if (reader->memory.at) reader->ops->close_shared(reader->ops, &reader->memory);
-    host_close_shared(reader->ops, &reader->words);
+    while (reader->writers) close_last(reader);
     reader->taken = NULL;
 }

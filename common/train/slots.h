@@ -32,11 +32,14 @@ void slots_free(struct slots **slots);
 void *slots_add(struct slots *slots, int own, struct message *message, const char *name, enum dtype dtype,
                 struct shape shape);
 
-// The reader's side.
+// The reader's side. Each peer has memory of its own, opened when its first message comes; of more than SLOT_WRITERS
+// the one that was longest not read from is closed again, as that of a peer that was started anew will be.
+enum { SLOT_WRITERS = 16 };
 struct slot_reader {
     struct ops *ops;
-    struct shared_memory memory, words; // of the peer; opened when its first message comes
-    uint32_t *taken;                    // the word of what was read last, until it is given back
+    struct slot_writer *writer[SLOT_WRITERS]; // [writers], the latest first
+    int writers;
+    uint32_t *taken; // the word of what was read last, until it is given back
 };
 // Where the tensor of the message lies, for ops->upload. 0, -EXIT_RUN (a message of another kind), -EXIT_USAGE (memory
 // that cannot be opened, with the remedy).

@@ -210,7 +210,7 @@ const struct stage_row loss_row = {
         "model pretrained image-size batch-size microbatch steps seconds epochs max-seconds device threads replicas gradient-sum memory "
         "coca-caption-loss-weight coca-contrastive-loss-weight contrastive-loss contrastive optimizer lr beta1 "
         "beta2 eps wd warmup lr-scheduler grad-clip-norm ema-decay adafactor-bf16-momentum max-skipped "
-        "max-drop-rate save-frequency keep val-frequency dump dump-step first-step evaluate",
+        "max-drop-rate save-frequency keep checkpoint-memory val-frequency dump dump-step first-step evaluate",
 };
 
 __attribute__((weak)) const struct stage_row *const stage_rows[] = {&image_row, &text_row, &head_row, &loss_row, NULL};

@@ -2,7 +2,9 @@
 // only its beginning: it conducts, and its part of the model is two scalars.
 #include "train/stateful.h"
 
-#include "base/fail.h"
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "stage/stage.h"
 
 void stateful_init_run(struct run *run, const struct stage_row *row) {
@@ -11,17 +13,74 @@ void stateful_init_run(struct run *run, const struct stage_row *row) {
     if (row->options) run_use(run, "listen");
 }
 
+static enum gradient_sum sum_of(const struct stateful *stage) {
+    return (enum gradient_sum)stage->run.options.gradient_sum;
+}
+
+// A launcher says which of several ranks this process is; without, --rank may, and does where nothing is trained and so
+// nothing exchanged.
+static int join_ranks(struct stateful *stage) {
+    const struct stage_row *row = stage->part.row;
+    const int joined = stage->train ? stage->ranks : 1;
+    int status = ranks_open(&stage->joined, row->role, joined);
+    if (!status && joined > 1) stage_set_rank(ranks_rank(stage->joined));
+    stage->part.ranks = stage->joined;
+    return status;
+}
+
+static int check_run(const struct stateful *stage) {
+    const struct run *run = &stage->run;
+    int status = stage->train ? run_check_trained(run) : 0;
+    if (status) return status;
+    if (run->options.control && !stage->ranks)
+        return error(EXIT_USAGE, "a run with these losses has no %s: its weights are all 0", stage->part.row->role);
+    return stage->train || run->options.control ? run_check_batch(run) : 0;
+}
+
 int stateful_prepare(struct stateful *stage, const struct stage_row *row, bool may_train) {
-    int status = part_open(&stage->part, row, &stage->run);
+    int status = part_join(&stage->part, row, &stage->run);
     if (status) return status;
     stage->topology = topology_of(&stage->run);
     stage->train = may_train && run_trains(&stage->run);
     stage->ranks = topology_ranks(&stage->topology, row->role);
-    if (stage->train && (status = run_check_trained(&stage->run))) return status;
-    if (stage->run.options.control && !stage->ranks)
-        return error(EXIT_USAGE, "a run with these losses has no %s: its weights are all 0", row->role);
-    if (!stage->ranks) stage->ranks = 1;
-    return stage->train || stage->run.options.control ? run_check_batch(&stage->run) : 0;
+    status = check_run(stage);
+    if (!stage->ranks || !stage->run.options.control) stage->ranks = 1;
+    if (!status) status = join_ranks(stage);
+    if (!status) status = part_open_backend(&stage->part);
+    return status ? status : ranks_use_devices(stage->joined, part_gpu(&stage->part), &stage->devices);
+}
+
+struct memory_bytes stateful_bytes(const struct stateful *stage, int64_t microbatch) {
+    struct memory_bytes bytes = part_bytes(&stage->part, stage->train);
+    if (!stage->train) return bytes;
+    struct params *layout = part_layout(&stage->part);
+    struct memory_bytes sums =
+        gradients_bytes(layout, stage->part.ops, sum_of(stage), stateful_own(stage, microbatch), stage->ranks);
+    params_free(&layout);
+    return (struct memory_bytes){.device = bytes.device + sums.device, .host = bytes.host + sums.host};
+}
+
+int stateful_load(struct stateful *stage) {
+    int status = part_load(&stage->part, stage->train);
+    if (!status && stage->train)
+        stage->gradients = gradients_new(stage->part.params, stage->joined, stage->devices, sum_of(stage),
+                                         stateful_own(stage, stage->run.options.microbatch));
+    return status;
+}
+
+void stateful_close(struct stateful *stage) {
+    gradients_free(&stage->gradients);
+    part_close(&stage->part);
+    if (stage->joined) ranks_close(&stage->joined, stage->well);
+}
+
+int stateful_add_up(const struct stateful *stage, int64_t *count) {
+    int64_t *all = xcalloc((size_t)stage->ranks, sizeof *all);
+    int status = ranks_collect(stage->joined, count, all, sizeof *all, meanwhile_of(stage->edges.hub));
+    *count = 0;
+    for (int i = 0; i < stage->ranks; i++) *count += all[i];
+    free(all);
+    return status;
 }
 
 bool stateful_tunes(const struct stateful *stage) {
@@ -46,8 +105,13 @@ int stateful_drive(struct stateful *stage, struct follower *follower) {
     if (!status) status = edges_served(&stage->edges, &follower->served);
     if (status) return status;
     follower->hub = hub;
+    follower->asker = &stage->edges.asker;
     follower->part = &stage->part;
     follower->ranks = stage->ranks;
+    follower->gradients = stage->gradients;
     follower->control = edges_channel(&stage->edges, "control");
-    return follower_run(follower);
+    status = follower_run(follower);
+    if (stage->joined) stage_count_ranks(ranks_counters(stage->joined));
+    stage->well = status >= 0;
+    return status;
 }

@@ -3,6 +3,7 @@
 
 #include "optim/schedule.h"
 #include "run/drops.h"
+#include "run/incidents.h"
 #include "run/metrics.h"
 #include "stage/progress.h"
 #include "train/gather.h"
@@ -13,6 +14,7 @@ struct training {
     struct conductor *conductor;
     struct gather *gather; // NULL without the contrastive loss
     struct drops *drops;
+    struct incidents *incidents; // from which the run goes on; NULL: none
     struct progress *progress;
     struct schedule schedule;
     int64_t step, samples;        // steps taken, samples seen (n)

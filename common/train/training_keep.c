@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "run/checkpoint.h"
 #include "train/dump.h"
 #include "train/training.h"
 
@@ -19,24 +17,24 @@ static int take_done(const struct training *training, int64_t step, struct addre
     return status;
 }
 
-static int write_own(const struct training *training, struct written *written) {
-    char *directory = checkpoint_aside(training->step);
-    int status = directory_make(directory);
-    if (!status) status = part_write(training->conductor->part, directory, written);
+static int write_own(const struct training *training, const char *folder, struct written *written) {
+    char *directory = checkpoint_aside(folder, training->step);
+    int status = part_write(training->conductor->part, directory, written, (struct ranks_meanwhile){0});
     free(directory);
     return status;
 }
 
-static int commit(const struct training *training, struct written *written) {
+static int commit(const struct training *training, enum checkpoint_place place, struct written *written) {
     const struct part *part = training->conductor->part;
-    int status = write_own(training, written);
+    const int64_t keep = place == CHECKPOINT_MEMORY ? CHECKPOINTS_IN_MEMORY : part->run->options.keep;
+    int status = write_own(training, checkpoint_folder(place), written);
     if (status) return status;
     struct checkpoint checkpoint = {.step = training->step,
                                     .samples = training->samples,
                                     .elapsed = training_elapsed(training),
                                     .model = part->config.fingerprint,
                                     .written = *written};
-    return checkpoint_commit(&checkpoint, part->run->options.keep);
+    return checkpoint_commit(&checkpoint, checkpoint_folder(place), keep);
 }
 
 int training_keep(const struct training *training, const struct step_order *order, const struct scale_order *scale) {
@@ -46,7 +44,7 @@ int training_keep(const struct training *training, const struct step_order *orde
     if (!(scale->last || scale->checkpoint || order->dump)) return 0;
     for (int i = 0; i < topology->followers && !status; i++)
         status = take_done(training, order->step, topology->follower[i], &written);
-    return status || !scale->checkpoint ? status : commit(training, &written);
+    return status || !scale->checkpoint ? status : commit(training, scale->checkpoint, &written);
 }
 
 // ---- dumps
@@ -65,7 +63,7 @@ int training_dump(const struct training *training) {
 
 int training_join_dump(const struct training *training, const struct metrics *metrics) {
     char *losses = metrics_format(metrics);
-    int status = dump_join(training->conductor->part->run, training->conductor->topology, losses);
+    int status = dump_join(training->conductor->part, training->conductor->topology, losses);
     free(losses);
     return status;
 }

@@ -95,6 +95,12 @@ static bool is_due(int64_t steps, int64_t frequency) {
     return frequency && steps % frequency == 0;
 }
 
+// The disk's will do where both are due. The last step always is one there.
+static enum checkpoint_place place_due(const struct run_options *o, int64_t steps, bool last) {
+    if (last || is_due(steps, o->save_frequency) || is_due(steps, o->val_frequency)) return CHECKPOINT_DISK;
+    return is_due(steps, o->checkpoint_memory) ? CHECKPOINT_MEMORY : CHECKPOINT_NONE;
+}
+
 // What becomes of the gradients, and whether the run goes on.
 static void judge(struct step *step) {
     struct training *t = step->training;
@@ -105,8 +111,7 @@ static void judge(struct step *step) {
                                        .norm = norm,
                                        .skip = !isfinite(squares) || !isfinite(step->metrics.loss),
                                        .last = is_last(t)};
-    step->scale.checkpoint = step->scale.last || is_due(t->step + 1, options_of(step)->save_frequency) ||
-                             is_due(t->step + 1, options_of(step)->val_frequency);
+    step->scale.checkpoint = place_due(options_of(step), t->step + 1, step->scale.last);
     step->metrics.skipped = step->scale.skip;
 }
 

@@ -44,6 +44,10 @@ static const char *deliver(struct edge *edge, struct peer *peer, struct message 
     if (!address_fits(peer_address(peer), (struct address){(*message)->from, (*message)->rank}))
         return "the sender is not who said hello";
     if (hello_of_another_run(edge->hub, *message)) return "it belongs to another run";
+    const int64_t behind = hello_generations_behind(edge->hub, *message);
+    if (behind < 0) return "it belongs to a later generation of the run";
+    edge->hub->counters.stale += behind > 0;
+    if (behind > 0) return NULL;
     // It only tells its sender that this end is there, and is no progress to a stalled edge.
     if ((*message)->kind == MESSAGE_PROBE) return NULL;
     edge->hub->arrival = edge->hub->clock;

@@ -11,6 +11,8 @@ void hello_take(struct link *link, const struct identity *identity, struct peer 
 // At a DEALER that has no peer yet: takes welcome or refuse. NULL, or why the message is malformed.
 const char *hello_take_answer(struct link *link, const struct message *message);
 bool hello_of_another_run(const struct hub *hub, const struct message *message);
+// Of the same run: by how many generations its sender is behind this end; below 0 it is ahead.
+int64_t hello_generations_behind(const struct hub *hub, const struct message *message);
 
 // --- arrivals.c
 void arrivals_take(struct edge *edge); // all that has arrived

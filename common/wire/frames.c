@@ -128,7 +128,7 @@ void frames_stamp(const struct hub *hub, struct message *message) {
     memcpy(message->run, hub->run, sizeof message->run);
     strcpy(message->from, hub->config.role);
     message->rank = hub->config.rank;
-    message->generation = 0;
+    message->generation = hub->generation;
 }
 
 struct message *frames_control(enum message_kind kind) {

@@ -71,6 +71,7 @@ static const char *deliver(struct edge *edge, struct peer *peer, struct message 
 // It may come back, and the link greets anew.
 static void lost(struct edge *edge, struct peer *peer) {
     peer_remove(edge, peer);
+    edge->hub->interrupt = HUB_NEWS;
 }
 
 const struct manner guest_manner = {

@@ -29,7 +29,9 @@ int hello_begin(struct link *link) {
 }
 
 static void take_over_run(struct hub *hub, const struct message *message) {
-    if (!hub->run[0]) memcpy(hub->run, message->run, sizeof hub->run);
+    if (hub->run[0]) return;
+    memcpy(hub->run, message->run, sizeof hub->run);
+    hub->generation = message->generation;
 }
 
 static void take_welcome(struct link *link, const struct message *message) {
@@ -37,6 +39,7 @@ static void take_welcome(struct link *link, const struct message *message) {
     struct edge *edge = link->edge;
     char why[WIRE_TEXT];
     take_over_run(edge->hub, message);
+    if (edge->manner->name == EDGE_GUEST) edge->hub->generation = message->generation;
     link->lost = false; // a socket whose hello was not sent yet connects again by itself
     if (peer_is_unexpected(edge, (struct address){message->from, message->rank}, why))
         hub_fail(edge->hub, error(EXIT_USAGE, "--%s %s: %s %d answers there: %s", edge->name, link->address,
@@ -68,6 +71,11 @@ bool hello_of_another_run(const struct hub *hub, const struct message *message) 
     return hub->run[0] && message->run[0] && strcmp(hub->run, message->run) != 0;
 }
 
+// A run has one generation at a time; who knows of no run takes over both.
+int64_t hello_generations_behind(const struct hub *hub, const struct message *message) {
+    return hub->run[0] && message->run[0] ? hub->generation - message->generation : 0;
+}
+
 static int64_t number_of(const struct message *hello, const char *name, int64_t otherwise) {
     for (int i = 0; i < hello->field_count; i++)
         if (strcmp(hello->field[i].name, name) == 0) return hello->field[i].integer;
@@ -77,6 +85,11 @@ static int64_t number_of(const struct message *hello, const char *name, int64_t 
 static bool fingerprints_differ(const struct hub *hub, const struct message *hello) {
     const int64_t theirs = number_of(hello, "fingerprint", 0);
     return theirs && hub->config.fingerprint && (uint64_t)theirs != hub->config.fingerprint;
+}
+
+// Guests outlive generations.
+static bool is_guest(const struct edge *edge, const struct message *hello) {
+    return edge->guests && number_of(hello, "guest", 0);
 }
 
 // Why this hello is refused, in words that name both sides.
@@ -90,11 +103,14 @@ static bool is_refused(const struct edge *edge, const struct message *hello, cha
         snprintf(why, WIRE_TEXT, "this is edge %s of %s, not %s", edge->name, own, name);
     else if (hello_of_another_run(hub, hello))
         snprintf(why, WIRE_TEXT, "it belongs to run %s, %s to run %s", hello->run, own, hub->run);
+    else if (hello_generations_behind(hub, hello) && !is_guest(edge, hello))
+        snprintf(why, WIRE_TEXT, "it belongs to generation %lld of the run, %s to %lld", (long long)hello->generation,
+                 own, (long long)hub->generation);
     else if (fingerprints_differ(hub, hello))
         snprintf(why, WIRE_TEXT, "its model differs from that of %s: give both the same configuration", own);
     else if (edge->peer_count >= PEER_LIMIT)
         snprintf(why, WIRE_TEXT, "there are %d peers already", PEER_LIMIT);
-    else if (edge->guests && number_of(hello, "guest", 0))
+    else if (is_guest(edge, hello))
         guests_refuse(edge, hello, why);
     else
         peer_is_unexpected(edge, (struct address){hello->from, hello->rank}, why);
@@ -115,7 +131,7 @@ static void welcome(struct link *link, const struct identity *identity, const st
     struct peer *peer = peer_add(link, identity, hello);
     struct message *answer = frames_control(MESSAGE_WELCOME);
     peer->local = number_of(hello, "local", peer->local);
-    peer->guest = link->edge->guests && number_of(hello, "guest", 0);
+    peer->guest = is_guest(link->edge, hello);
     frames_send(peer, &answer);
     if (peer->guest) guests_greet(link->edge, peer);
     if (!link->edge->ended) return;

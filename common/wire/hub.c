@@ -21,6 +21,7 @@ struct hub *hub_new(const struct hub_config *config) {
         bug("role %s, rank %d or run id %s cannot travel", config->role, config->rank, config->run);
     hub->config = *config;
     strcpy(hub->run, config->run);
+    hub->generation = config->generation;
     hub->keys.folder = config->keys;
     hub->trace = trace && *trace && strcmp(trace, "0") != 0;
     hub->context = zmq_ctx_new();

@@ -28,6 +28,7 @@ struct hub_config {
     const char *role;             // "image-encode"; travels as `from`
     int rank;                     // among the replicas of the role
     const char *run;              // run id, at most WIRE_RUN − 1 bytes; "" accepts and takes over the peer's
+    int64_t generation;           // of the run, taken over with its id; another one's hello is refused (exit 2 there)
     uint64_t fingerprint;         // of the model; a peer that differs is refused (exit 2 there)
     double peer_timeout;          // seconds for a peer that is missing: -EXIT_PEER, naming it
     double request_timeout;       // seconds until a request goes to another worker
@@ -112,10 +113,11 @@ const char *edge_name(const struct edge *edge);
 
 // Waits until every peer that the stateful edges name has said hello. 0 or -EXIT_PEER. Pulled edges wait in edge_take.
 int hub_meet(struct hub *hub);
-int edge_meet(struct edge *edge); // the same of one stateful edge
+int edge_meet(struct edge *edge); // the same of one edge
+bool edge_is_met(const struct edge *edge);
 
 // What waits return besides 0 and -exit_code. A watch callback's value is returned as it is. HUB_NEWS: something was
-// told on an EDGE_GUEST edge, for edge_take, or it ended.
+// told on an EDGE_GUEST edge, for edge_take, it ended, or it was lost and is greeted anew.
 enum { HUB_END = 1, HUB_NEWS = 101 };
 
 // A pulled edge's requests say from here on that the stage opens shared memory of this backend ("cpu", "cuda"; it
@@ -167,5 +169,6 @@ void hub_clients_close(struct hub_clients *clients); // what was sent leaves wit
 struct hub_counters {
     double waiting, blocked; // seconds waiting for input, blocked on output
     int64_t messages_in, messages_out, bytes_in, bytes_out, malformed, repeated_requests;
+    int64_t stale; // messages of an older generation, dropped
 };
 struct hub_counters hub_counters(const struct hub *hub);

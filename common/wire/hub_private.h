@@ -143,6 +143,7 @@ struct watch {
 struct hub {
     struct hub_config config;
     char run[WIRE_RUN]; // the configured one, or taken over from a peer
+    int64_t generation; // the same
     void *context;
     struct keys keys;
     struct edge *edges;

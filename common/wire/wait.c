@@ -194,9 +194,13 @@ int hub_meet(struct hub *hub) {
     return hub_wait(&awaited);
 }
 
-static bool is_met(const struct awaited *awaited) {
+bool edge_is_met(const struct edge *edge) {
     struct missing missing;
-    return !awaited->edge->manner->misses(awaited->edge, ANYBODY, &missing);
+    return !edge->manner->misses(edge, ANYBODY, &missing);
+}
+
+static bool is_met(const struct awaited *awaited) {
+    return edge_is_met(awaited->edge);
 }
 
 int edge_meet(struct edge *edge) {

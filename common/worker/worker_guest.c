@@ -21,12 +21,18 @@ struct guest {
     struct strings linked; // addresses that its edge is connected to
 };
 
+// What is told meanwhile waits to be taken.
+static int meet(struct edge *control) {
+    int status;
+    while ((status = edge_meet(control)) == HUB_NEWS) continue;
+    return status;
+}
+
 static int open_control(const struct run *run, struct hub *hub, struct edge **control) {
     const struct edge_options options = {
         .name = "control", .address = run->options.control, .manner = EDGE_GUEST, .direction = EDGE_BOTH};
     int status = hub_edge(hub, control, &options);
-    while (!status && (status = edge_meet(*control)) == HUB_NEWS) status = 0;
-    return status;
+    return status ? status : meet(*control);
 }
 
 // The news are waited for here, and are no interruption.
@@ -155,11 +161,21 @@ int guest_open(const struct worker *worker, struct hub *hub, struct edge **edge)
     return status;
 }
 
+// A job that lost a stage starts again, conductor and consumers: they are other processes then, of another generation,
+// and are greeted when control has told of it.
+static int begin_anew(const struct worker *worker, struct edge *edge, struct strings *found) {
+    struct guest *guest = worker->guest;
+    for (size_t i = 0; i < guest->linked.count; i++) edge_leave(edge, guest->linked.item[i]);
+    strings_clear(&guest->linked);
+    int status = meet(guest->control);
+    return status ? status : hear_consumers(worker, found);
+}
+
 // Of several tellings that came meanwhile the newest counts. When the conductor has ended, so have the steps.
 int guest_follow(const struct worker *worker, struct edge *edge) {
     const struct wanted where = wanted_word(WORD_WHERE, ANYBODY, -1, -1);
     struct strings found = {0};
-    int status = 0;
+    int status = edge_is_met(worker->guest->control) ? 0 : begin_anew(worker, edge, &found);
     while (!status && edge_ready(worker->guest->control, where)) {
         strings_clear(&found);
         status = hear_consumers(worker, &found);

@@ -15,11 +15,10 @@ take_hosts() {
     [[ -z $control || $control == @(tcp|ipc)://* ]] || fail 2 "--control $control: give tcp://HOST:PORT, where HOST is this host as others know it"
 }
 
-# Open MPI starts more ranks than there are cores only when told so.
+# Open MPI looks for ssh before it starts anything, ranks of this host too.
 mpi_words() {
-    type -P mpirun >/dev/null || fail 2 "--replicas needs mpirun: ./run.sh build all installs it"
     launch=(mpirun -n "$1")
-    [[ $(mpirun --version 2>/dev/null) != *'Open MPI'* ]] || launch+=(--oversubscribe)
+    type -P ssh rsh >/dev/null || launch=(env "OMPI_MCA_plm=${OMPI_MCA_plm-isolated}" "${launch[@]}")
 }
 # Another host's shell may look for commands elsewhere.
 launched() {

@@ -9,6 +9,7 @@
 #   workers NAME COUNT COMMAND ...  processes that may die and are started again
 #   feeder NAME COMMAND ...         a program that reads this script's stdin: it ends before the job or with it
 #   side NAME COMMAND ...           a program that goes on beside the job
+#   again NAME SETTING COMMAND ...  runs before the job starts again, when it lost a stage or sink; SETTING is restarts=N
 #   job_then                        what follows is another job, for when the one before ended well
 #   job_run OPTION ...              coca-run takes this script's place; options are its own (coca-run --help)
 
@@ -69,5 +70,6 @@ sink() { row sink "$@"; }
 workers() { row worker "$1" "count=$2" "${@:3}"; }
 feeder() { row feeder "$@"; }
 side() { row side "$@"; }
+again() { row again "$@"; }
 job_then() { row then; }
 job_run() { exec coca-run --run-dir "$job_dir" "$@" "${job_settings[@]}" --table 3 -- "${job_options[@]}" 3<<<"$job_table"; }

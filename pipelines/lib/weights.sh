@@ -1,6 +1,6 @@
 # Jobs on trained weights, without a run of their own. Sourced.
 source "$(dirname "${BASH_SOURCE[0]}")/supervise.sh"
-weights=() batch=(--microbatch=64) generate=() pictures=() null=() run_directory=''
+weights=() encoders=(1 1) batch=(--microbatch=64) generate=() pictures=() null=() run_directory=''
 chain='' # tells the stages of several chains of one job apart
 # By which coca-text-decode makes captions.
 generation='sample|temperature|top-[kp]|@(min|max)-length|repetition-penalty|num-beams|num-beam-groups|diversity-penalty|prompt'
@@ -21,12 +21,31 @@ weights_find() {
     [[ -e $pretrained ]] || fail 2 "--pretrained $pretrained: no such file or folder"
     weights+=(--pretrained="$pretrained")
     take pictures max-picture-bytes
+    take_replicas
+}
+# take_replicas: --replicas N, of both encoders, or IMAGE,TEXT into `encoders`, and a head's 1 behind them into `weights`.
+take_replicas() {
+    local said=''
+    take_value said replicas
+    [[ $said ]] || return 0
+    [[ $said =~ ^[1-9][0-9]{0,2}(,[1-9][0-9]{0,2})?$ ]] || fail 2 "--replicas $said: it is N or IMAGE,TEXT, each 1 to 256"
+    encoders=("${said%,*}" "${said#*,}")
+    weights+=("--replicas=${said%,*},${said#*,},1")
+    [[ $said == 1 || " ${job_settings[*]}" != *' --record'* ]] || fail 2 "--record: several --replicas would write to one file"
 }
 newest_checkpoint() { find "$1/checkpoints" -maxdepth 1 -name 'step-*' 2>/dev/null | sort -V | tail -n 1; }
 
 # The stages between pictures or texts and a sink.
 serve() { workers "$chain$1" "$2" "coca-$1" "--$3=ipc://sockets/$chain$3" "${weights[@]}" "${@:4}"; }
-encode() { stage "$chain$1" "coca-$1" "${weights[@]}" "${batch[@]}" "${@:2}"; }
+# encode STAGE OPTION ...: an encoder, or as many as --replicas says. Each of several serves whoever asks, so one that is lost
+# is started anew; but none may be missing from the order of a conductor.
+encode() {
+    local count=1 rank=0 options=("${weights[@]}" "${batch[@]}" "${@:2}")
+    case $1 in image-encode) count=${encoders[0]} ;; text-decode) count=${encoders[1]} ;; esac
+    if ((count == 1)); then stage "$chain$1" "coca-$1" "${options[@]}"
+    elif [[ " $* " != *' --control '* ]]; then workers "$chain$1" "$count" "coca-$1" "${options[@]}"
+    else for ((; rank < count; rank++)); do stage "$1-$rank" "coca-$1" "${options[@]}" --rank $rank; done; fi
+}
 serve_images() { serve decode "${COCA_WORKERS:-2}" images "${pictures[@]}" "$@"; }
 serve_texts() { serve tokenize 1 tokens "$@"; }
 encode_images() { encode image-encode "--images=ipc://sockets/${chain}images" "$@"; }

@@ -1,10 +1,9 @@
 // What the files of coca-image-encode share.
 #pragma once
 
-#include "model/towers/towers.h"
+#include "train/encoder.h"
 #include "train/outputs.h"
 #include "train/slots.h"
-#include "train/stateful.h"
 
 struct image_encode {
     struct stateful base;
@@ -27,7 +26,7 @@ struct image_encode {
     struct slot_reader gradient;
 };
 
-struct tower_plan image_encode_plan(const struct image_encode *self, int recompute, int64_t microbatch);
+struct encoder image_encode_use(const struct image_encode *self);
 struct shape image_encode_pixels_shape(const struct image_encode *self, int64_t B);
 struct shape image_encode_features(const struct image_encode *self, int64_t B); // [B·P,N,D]
 struct shape image_encode_states(const struct image_encode *self, int64_t B);   // [B·P·N,W]

@@ -21,7 +21,7 @@ static const char manual[] =
     "stages, started next with --run-dir, read all they need from its run.json.\n"
     "\n"
     "Prints KEY=VALUE lines that a shell can eval: run_dir, run_id, first_step, resume (the checkpoint, or empty),\n"
-    "val_data, val_frequency, for each edge that stages pull recorded_EDGE (an address, or empty where workers serve\n"
+    "val_data, val_frequency, max_restarts, for each edge that stages pull recorded_EDGE (an address, or empty where workers serve\n"
     "it), and job: a line for each kind of process, `KIND NAME COUNT EDGE...`, to be started as coca-NAME with the\n"
     "addresses of its edges.\n"
     "\n"
@@ -36,6 +36,10 @@ static const struct option place_rows[] = {
     TEXT("name", name, "NAME", NULL, "of the run", OPTION_LOCAL),
     TEXT("runs", runs, "DIR", "runs", "where runs are kept (train.sh: runs beside pipelines/)", OPTION_LOCAL),
     TEXT("resume", resume, "latest|step-N", NULL, "go on from a checkpoint of the run", OPTION_LOCAL),
+    FLAG("again", again,
+         "go on from the newest whole checkpoint under the same run id; for coca-run, which has the run's lock and gives "
+         "it as stdin",
+         OPTION_LOCAL),
 };
 
 enum { SETTINGS_BYTES = 1 << 20 };
@@ -108,6 +112,7 @@ static void print(const struct run_directory *directory) {
     print_text("resume", run->start.checkpoint);
     print_text("val_data", o->val_data);
     print_number("val_frequency", o->val_frequency);
+    print_number("max_restarts", o->max_restarts);
     for (int i = 0; i < topology.count; i++) print_recorded(topology.stage[i].row, run);
     job_print(&topology, run);
 }
@@ -170,6 +175,7 @@ static int prepare(void *context, const struct strings *operands) {
     struct ingredients found = {0};
     (void)operands;
     run_make_absolute(run);
+    if (wish->place.again && !wish->place.resume) wish->place.resume = xstrdup("latest");
     int status = run_directory_open(&directory, run, &wish->place);
     if (!status) status = read_settings(wish, &directory);
     if (!status) status = run_check(run);

@@ -13,7 +13,7 @@
 #include "report.h"
 
 bool job_needs(const struct process *process) {
-    return process->row->kind == ROW_STAGE || process->row->kind == ROW_SINK;
+    return process->row->kind == ROW_STAGE || process->row->kind == ROW_SINK || process->row->kind == ROW_AGAIN;
 }
 
 bool process_is_due(const struct process *process) {
@@ -37,8 +37,11 @@ void job_end_sides(const struct job *job) {
 
 void job_decide(struct job *job, double now) {
     job->cause_until = INFINITY;
-    job->self->named |= report_loss(job->culprit, job->code, &job->self->around);
-    if (job->code > 128) job->code = EXIT_PEER;
+    const bool goes_on = job_heals(job, now);
+    job->self->named |= report_loss(job->culprit, job->code, job->frozen, goes_on, &job->self->around);
+    if (job->code > 128 || job_lost_it(job)) job->code = EXIT_PEER;
+    if (goes_on) return job_begin_again(job);
+    if (job->frozen) process_signal(job->culprit, SIGKILL); // it cannot leave as it is told
     for (int i = 0; i < job->count; i++) job->process[i].start_at = INFINITY;
     job_tell_to_leave(job, now);
     job_end_sides(job);
@@ -53,7 +56,8 @@ void job_fail(struct job *job, const struct process *process, int code, double n
     job->outcome = outcome;
     job->code = code;
     job->culprit = process;
-    if (outcome == OUTCOME_LOST)
+    job->lost_at = fmin(job->lost_at, now);
+    if (outcome == OUTCOME_LOST && !job_find_frozen(job))
         job->cause_until = now + CAUSE_PATIENCE;
     else
         job_decide(job, now);
@@ -97,9 +101,8 @@ static void leave_as_asked(struct job *job, int signal) {
     job->code = 128 + signal;
 }
 
-static void end_at_once(struct job *job, int signal) {
+void job_kill(struct job *job) {
     job->outcome = OUTCOME_FAILED;
-    job->code = 128 + signal;
     job->cause_until = INFINITY;
     job->at_once = true;
     for (int i = 0; i < job->count; i++) {
@@ -108,10 +111,16 @@ static void end_at_once(struct job *job, int signal) {
     }
 }
 
+static void end_at_once(struct job *job, int signal) {
+    job->code = 128 + signal;
+    job_kill(job);
+}
+
 void job_asked(struct job *job, int signal, double now) {
     if (signal == SIGUSR1) signal = SIGTERM;
     if (!job->self->asked) {
         request(job, signal, now);
+        if (job->prepares) end_at_once(job, signal); // the newest checkpoint is all there is to keep
         if (job->ending) leave_as_asked(job, signal); // what goes on beside the job is cut short
     } else if (now - job->self->asked_at >= SAME_REQUEST) {
         end_at_once(job, signal);
@@ -138,7 +147,7 @@ static void asked_at_process(struct job *job, const struct process *process, int
 
 static bool start_again(struct job *job, struct process *process, int code, double now) {
     const struct row *row = process->row;
-    if (job->fifo < 0 || job->ending || !row->restarts || (code <= 128 && code != EXIT_PEER)) return false;
+    if (job->fifo < 0 || job->ending || job->at_once || job->prepares || !row->restarts || (code <= 128 && code != EXIT_PEER)) return false;
     double wait = restarts_next(&job->restarts[row - job->row], row, now);
     if (wait < 0) {
         warn("%s: more than %d restarts in %d s", process->name, row->restarts, row->window);
@@ -151,7 +160,7 @@ static bool start_again(struct job *job, struct process *process, int code, doub
 
 static void side_left(struct job *job, const struct process *process, int code) {
     if (job->self->asked || job->outcome != OUTCOME_GOOD) return; // it was told to
-    job->self->named |= report_loss(process, code, &job->self->around);
+    job->self->named |= report_loss(process, code, false, true, &job->self->around);
 }
 
 // After the stages were told to leave, how they do does not matter any more.

@@ -26,10 +26,11 @@ void supervisor_clean(const struct supervisor *self) {
 // ---- its processes
 
 static void add_processes(struct job *job, const struct row *row) {
+    if (row->kind == ROW_AGAIN && !job->prepares) return;
     for (int i = 0; i < row->count; i++) {
         struct process *process = &job->process[job->count++];
         char *name = row->kind == ROW_WORKER ? xformat("%s.%d", row->name, i) : xstrdup(row->name);
-        *process = (struct process){.row = row, .name = name, .start_at = INFINITY};
+        *process = (struct process){.row = row, .name = name, .number = i, .start_at = INFINITY};
         report_begin(process, &job->self->around);
     }
 }
@@ -58,7 +59,12 @@ static void start(struct job *job, struct process *process, double now) {
 }
 
 static void start_all(struct job *job) {
-    for (int i = 0; i < job->count; i++) start(job, &job->process[i], clock_seconds());
+    const double now = clock_seconds();
+    for (int i = 0; i < job->count; i++)
+        if (job->prepares)
+            job->process[i].start_at = now + job->healing->wait;
+        else
+            start(job, &job->process[i], now);
 }
 
 // ---- waiting
@@ -152,7 +158,7 @@ static bool act(struct job *job) {
     double now = clock_seconds();
     if (isfinite(job->cause_until) && (now >= job->cause_until || !any(job, is_inside))) job_decide(job, now);
     start_due(job, now);
-    if (!job->ending && !any(job, is_needed)) begin_end(job, now);
+    if (!job->ending && !isfinite(job->cause_until) && !any(job, is_needed)) begin_end(job, now);
     const bool inside = any(job, is_inside);
     if (now >= job->leave_at || (job->ending && !inside)) job_tell_to_leave(job, now);
     if (now >= job->kill_at) kill_all(job);
@@ -177,13 +183,22 @@ static void ask_orphans(const struct supervisor *self) {
     }
 }
 
-int job_run(struct supervisor *self, const struct row *row, int rows) {
-    struct job job = {
-        .self = self, .row = row, .rows = rows, .cause_until = INFINITY, .leave_at = INFINITY, .kill_at = INFINITY};
+// From the first start of its processes to the last exit.
+static int run_once(struct supervisor *self, const struct row *row, int rows, struct healing *healing) {
+    struct job job = {.self = self,
+                      .healing = healing,
+                      .prepares = row == healing->again,
+                      .row = row,
+                      .rows = rows,
+                      .cause_until = INFINITY,
+                      .lost_at = INFINITY,
+                      .leave_at = INFINITY,
+                      .kill_at = INFINITY};
     int status = open_job(&job);
+    healing->due = false;
     if (!status) start_all(&job);
     while (act(&job)) wait_for_event(&job);
-    if (self->times && !status) report_times(job.process, job.count, &self->around);
+    if (self->times && !status && !healing->due && !job.prepares) report_times(job.process, job.count, &self->around);
     while (any(&job, process_is_due)) {
         wait_for_event(&job);
         act(&job);
@@ -192,4 +207,22 @@ int job_run(struct supervisor *self, const struct row *row, int rows) {
     descendants_end();
     close_job(&job);
     return status ? -status : job.code;
+}
+
+static const struct row *find_again(const struct row *row, int rows) {
+    for (int i = 0; i < rows; i++)
+        if (row[i].kind == ROW_AGAIN) return &row[i];
+    return NULL;
+}
+
+// What prepares another start is a job of its own, which may be lost, too.
+int job_run(struct supervisor *self, const struct row *row, int rows) {
+    struct healing healing = {.again = find_again(row, rows)};
+    int code = run_once(self, row, rows, &healing);
+    while (healing.due && !self->asked) {
+        code = run_once(self, healing.again, 1, &healing);
+        if (!code && !self->asked) code = run_once(self, row, rows, &healing);
+    }
+    free(healing.restarts.at);
+    return healing.due ? 128 + self->asked : code;
 }

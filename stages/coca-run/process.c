@@ -72,6 +72,12 @@ static void add_strings(struct strings *words, const struct strings *more) {
     for (size_t i = 0; i < more->count; i++) strings_add_text(words, more->item[i]);
 }
 
+static void add_rank(struct strings *words, const struct process *process) {
+    char *rank = xformat("%d", process->number);
+    if (process->row->count > 1) add_option(words, "--rank", rank);
+    free(rank);
+}
+
 static void make_command(struct strings *words, const struct process *process, const struct surroundings *around) {
     add_strings(words, &process->row->command);
     if (!row_is_stage(process->row)) return;
@@ -79,6 +85,7 @@ static void make_command(struct strings *words, const struct process *process, c
     if (!process->row->away) add_option(words, "--supervisor", "sockets/supervisor");
     add_file(words, "--ready", "sockets", process, "ready");
     add_file(words, "--counters", "log", process, "counters");
+    add_rank(words, process);
     add_strings(words, around->options);
     add_records(words, process->row, around);
 }
@@ -86,9 +93,9 @@ static void make_command(struct strings *words, const struct process *process, c
 // ---- its birth
 
 // Standard descriptors of the child: what a kind does not have is /dev/null.
-static void direct(const struct row *row, int log) {
+static void direct(const struct row *row, int log, int lock) {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (row->kind != ROW_FEEDER) dup2(null, STDIN_FILENO);
+    if (row->kind != ROW_FEEDER) dup2(row->kind == ROW_AGAIN ? lock : null, STDIN_FILENO);
     if (row->kind == ROW_FEEDER) dup2(null, STDOUT_FILENO);
     if (!row_has_log(row)) return;
     dup2(log, STDOUT_FILENO);
@@ -96,13 +103,14 @@ static void direct(const struct row *row, int log) {
 }
 
 // In the child. Whoever starts it finds its words, and this one's, where the process's own would be.
-static _Noreturn void become(const struct row *row, char **argv, int log, pid_t parent, const sigset_t *mask) {
+static _Noreturn void become(const struct row *row, char **argv, int log, pid_t parent,
+                             const struct surroundings *around) {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(EXIT_PEER); // it died before that
-    direct(row, log);
+    direct(row, log, around->lock);
     signal(SIGPIPE, SIG_DFL);
-    sigprocmask(SIG_SETMASK, mask, NULL);
+    sigprocmask(SIG_SETMASK, &around->mask, NULL);
     execvp(argv[0], argv);
     error(EXIT_USAGE, "%s: %s cannot be started: %s", row->name, argv[0], strerror(errno));
     _exit(EXIT_USAGE);
@@ -147,12 +155,13 @@ int process_start(struct process *process, const struct surroundings *around) {
     pid_t parent = getpid();
     process->start_at = INFINITY;
     process->pid = fork();
-    if (process->pid == 0) become(process->row, argv, log, parent, &around->mask);
+    if (process->pid == 0) become(process->row, argv, log, parent, around);
     int status = process->pid < 0 ? error(EXIT_RUN, "%s: no process: %s", process->name, strerror(errno)) : 0;
     if (status) {
         process->pid = 0;
     } else {
         setpgid(process->pid, process->pid); // whoever of the two comes first: a signal may follow at once
+        process->last_pid = process->pid;
         write_pid(process, around);
     }
     free(argv);

@@ -10,12 +10,13 @@
 
 enum { NAME_LIMIT = 64, COUNT_LIMIT = 1024, RESTARTS_LIMIT = 1000000, WINDOW_LIMIT = 1000000 };
 
-// Workers hold nothing that is lost with them; whoever else is to come back, the table says so.
+// Workers hold nothing that is lost with them; whoever else is to come back, or how the job is, the table says so.
 static const struct kind {
     const char *word;
-    int restarts;
-} kinds[] = {[ROW_STAGE] = {"stage", 0},   [ROW_SINK] = {"sink", 0}, [ROW_WORKER] = {"worker", 5},
-             [ROW_FEEDER] = {"feeder", 0}, [ROW_SIDE] = {"side", 0}, [ROW_THEN] = {"then", 0}};
+    int restarts, window;
+} kinds[] = {[ROW_STAGE] = {"stage", 0, 60},   [ROW_SINK] = {"sink", 0, 60}, [ROW_WORKER] = {"worker", 5, 60},
+             [ROW_FEEDER] = {"feeder", 0, 60}, [ROW_SIDE] = {"side", 0, 60}, [ROW_AGAIN] = {"again", 3, 600},
+             [ROW_THEN] = {"then", 0, 60}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 // KINDS when there is no such kind.
@@ -88,14 +89,14 @@ static int check_name(const struct table *table, const char *name, int line) {
 static struct row *add_row(struct table *table, enum row_kind kind) {
     table->row = xrealloc_array(table->row, (size_t)table->count + 1, sizeof *table->row);
     struct row *row = &table->row[table->count++];
-    *row = (struct row){.kind = kind, .count = 1, .restarts = kinds[kind].restarts, .window = 60};
+    *row = (struct row){.kind = kind, .count = 1, .restarts = kinds[kind].restarts, .window = kinds[kind].window};
     return row;
 }
 
 static int read_row(struct table *table, const struct strings *word, int line) {
     int kind = find_kind(word->item[0]), status;
     if (kind == KINDS)
-        return error(EXIT_USAGE, "table, line %d: '%s' is no kind: stage, sink, worker, feeder, side or then", line,
+        return error(EXIT_USAGE, "table, line %d: '%s' is no kind: stage, sink, worker, feeder, side, again or then", line,
                      word->item[0]);
     if (kind == ROW_THEN) {
         add_row(table, ROW_THEN);
@@ -108,15 +109,25 @@ static int read_row(struct table *table, const struct strings *word, int line) {
     return read_settings(row, word, line);
 }
 
-// Nothing but a stage or a sink says when a job is over.
-static int check_jobs(const struct table *table) {
-    bool needed = false;
-    for (int i = 0; i <= table->count; i++) {
-        bool over = i == table->count || table->row[i].kind == ROW_THEN;
-        if (over && !needed) return error(EXIT_USAGE, "the table has a job without a stage and without a sink");
-        needed = !over && (needed || table->row[i].kind == ROW_STAGE || table->row[i].kind == ROW_SINK);
-    }
+// Nothing but a stage or a sink says when a job is over; and what a feeder has read cannot be read again.
+static int check_job(const int count[]) {
+    if (!count[ROW_STAGE] && !count[ROW_SINK])
+        return error(EXIT_USAGE, "the table has a job without a stage and without a sink");
+    if (count[ROW_AGAIN] > 1) return error(EXIT_USAGE, "the table has a job with more than one row 'again'");
+    if (count[ROW_AGAIN] && count[ROW_FEEDER])
+        return error(EXIT_USAGE, "the table has a job with a row 'again' and a feeder, which cannot begin again");
     return 0;
+}
+
+static int check_jobs(const struct table *table) {
+    int count[KINDS] = {0}, status = 0;
+    for (int i = 0; i < table->count && !status; i++) {
+        count[table->row[i].kind]++;
+        if (table->row[i].kind != ROW_THEN) continue;
+        status = check_job(count);
+        memset(count, 0, sizeof count);
+    }
+    return status ? status : check_job(count);
 }
 
 int table_read(struct table *table, const char *text, size_t size) {

@@ -11,6 +11,7 @@
 #include "stage/progress.h"
 #include "stage/stage.h"
 #include "train/protocol.h"
+#include "train/stages.h"
 
 enum { DROPS_SAID = 20 };
 
@@ -47,6 +48,17 @@ static void note_drops(struct pull *pull, const struct message *message) {
     }
 }
 
+static int64_t ranks_of(const struct run *run, const char *role) {
+    return role ? run_replicas(run, stage_find(role)->threads) : 1;
+}
+
+// Requests with one process of the role: what is asked of it, it asks of others, which all are to have something to do.
+static int64_t window_of(const struct run *run, const char *role) {
+    const int64_t image = ranks_of(run, ROLE_IMAGE), text = ranks_of(run, ROLE_TEXT), ranks = ranks_of(run, role);
+    const int64_t most = image > text ? image : text;
+    return run->options.window * ((most + ranks - 1) / ranks);
+}
+
 int pull_open(struct pull *pull, const struct run *run, struct hub *hub, const char *name, const char *address,
               const char *const *roles) {
     struct peer_group peers[PULL_ROLES];
@@ -56,7 +68,7 @@ int pull_open(struct pull *pull, const struct run *run, struct hub *hub, const c
                                          .address = address,
                                          .manner = EDGE_PULL,
                                          .direction = EDGE_IN,
-                                         .window = (int)run->options.window,
+                                         .window = (int)window_of(run, roles ? roles[0] : NULL),
                                          .peers = peers,
                                          .peer_count = count};
     *pull = (struct pull){.run = run};
@@ -103,7 +115,7 @@ static void begin(const struct pull *pull, struct stream *stream) {
     stream->B = (int32_t)o->microbatch;
     stream->ahead = (struct ahead){.edge = pull->edge,
                                    .from = {stream->role, ANY_RANK},
-                                   .window = o->window,
+                                   .window = window_of(pull->run, stream->role) * ranks_of(pull->run, stream->role),
                                    .as_recorded = true,
                                    .next = next_unit,
                                    .context = stream};

@@ -17,41 +17,15 @@ static enum dtype dtype(const struct text_decode *self) {
 
 // ---- life
 
-static struct tower_plan plan_of(const struct text_decode *self, int recompute, int64_t microbatch) {
-    const bool learns = stateful_tunes(&self->base);
-    return (struct tower_plan){
-        .batch = (int)microbatch * self->passes.repeats,
-        .sets = learns && recompute == RECOMPUTE_NONE ? stateful_own(&self->base, microbatch) : 1,
-        .train = learns,
-        .states = self->for_head,
-    };
-}
-
-static int passes_window(const struct text_decode *self) {
-    return (int)(self->base.run.options.window * self->base.run.options.tokenize_workers);
-}
-
 static int64_t state_gradient_bytes(const struct text_decode *self, int64_t microbatch) {
     return text_state_bytes(config(self), dtype(self), (int)microbatch * self->passes.repeats);
-}
-
-void passes_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int recompute, int64_t microbatch) {
-    const int64_t M = stateful_own(&self->base, microbatch);
-    const struct tower_plan plan = plan_of(self, recompute, microbatch);
-    struct memory_bytes features = slots_bytes(&self->base.part, self->base.train ? M : 1,
-                                               shape_bytes(passes_features_shape(self, microbatch), dtype(self)));
-    bytes->device += text_tower_bytes(config(self), self->base.part.ops, plan) + features.device;
-    bytes->host +=
-        microbatch * config(self)->text.context_length * (int64_t)sizeof(int32_t) * (M + passes_window(self) + 1);
-    bytes->host += features.host;
-    if (plan.train && plan.sets < M) bytes->host += M * state_gradient_bytes(self, microbatch);
-    if (self->for_head) states_add_bytes(self, bytes, plan.sets, microbatch);
 }
 
 void passes_open(struct text_decode *self) {
     int64_t B = self->base.run.options.microbatch;
     int M = stateful_own(&self->base, B);
-    const struct tower_plan plan = plan_of(self, self->base.run.options.recompute, B);
+    const struct encoder use = text_decode_use(self);
+    const struct tower_plan plan = encoder_plan(&use, self->base.run.options.recompute, B);
     const bool multimodal = self->for_head || self->base.run.options.caption_weight > 0;
     self->passes.sets = plan.sets;
     self->passes.tower = text_tower_new(config(self), self->base.part.params, plan);
@@ -197,6 +171,7 @@ void passes_describe(struct text_decode *self, struct follower *follower) {
     self->phase[1] = (struct phase){.name = "multimodal",
                                     .take = {features},
                                     .enabled = features.edge && !self->for_head,
+                                    .gradients = "text_decoder.",
                                     .begin = passes_scale,
                                     .run = multimodal};
     self->phase[2] = (struct phase){
@@ -205,15 +180,17 @@ void passes_describe(struct text_decode *self, struct follower *follower) {
                                     .take = {edges_channel(&self->base.edges, "states-grad")},
                                     .enabled = self->for_head && stateful_tunes(&self->base),
                                     .backward = true,
+                                    .gradients = "text_decoder.",
                                     .begin = passes_scale,
                                     .run = states_backward};
     self->phase[4] = (struct phase){.name = "unimodal backward",
                                     .take = {edges_channel(&self->base.edges, "embeddings-grad")},
                                     .enabled = stateful_tunes(&self->base),
                                     .backward = true,
+                                    .gradients = "text.",
                                     .run = unimodal_backward};
     follower->phases = TEXT_PHASES;
-    follower->window = passes_window(self);
+    follower->window = encoder_text_window(&self->base);
     follower->outputs = outputs;
     self->passes.slots = slots_new(&self->base.part, &self->features_grad,
                                    stateful_own(&self->base, self->base.run.options.microbatch), bytes);

@@ -9,8 +9,13 @@ static const struct model_config *config(const struct text_decode *self) {
     return &self->base.part.config;
 }
 
+struct encoder text_decode_use(const struct text_decode *self) {
+    return (struct encoder){&self->base, self->passes.repeats, self->for_head};
+}
+
 struct shape passes_features_shape(const struct text_decode *self, int64_t B) {
-    return SHAPE(B * self->passes.repeats, config_feature_tokens(config(self)), config(self)->decoder.width);
+    const struct encoder use = text_decode_use(self);
+    return encoder_features(&use, B);
 }
 
 int passes_set(const struct text_decode *self, const struct work *work) {
@@ -42,14 +47,14 @@ bool passes_lost(const struct text_decode *self, const struct work *work) {
     return self->passes.sets < work->own && self->passes.held != work->microbatch;
 }
 
-// The mean is over the targets of the global batch, each as often as there are pictures with it. Replicas will add
-// theirs here.
+// The mean is over the targets of the global batch, all ranks' microbatches, each as often as there are pictures with
+// it.
 int passes_scale(void *context, const struct work *work) {
     struct text_decode *self = context;
-    (void)work;
-    self->passes.scale =
-        self->passes.targets ? self->base.run.options.caption_weight / (double)self->passes.targets : 0;
-    return 0;
+    int64_t targets = self->passes.targets;
+    int status = work->train ? stateful_add_up(&self->base, &targets) : 0;
+    self->passes.scale = targets ? self->base.run.options.caption_weight / (double)targets : 0;
+    return status;
 }
 
 static int check_partner(const struct message *features, const struct message *tokens) {

@@ -7,10 +7,6 @@
 #include "text_decode.h"
 #include "train/outputs.h"
 
-static int64_t most_rows(const struct text_decode *self, int64_t microbatch) {
-    return text_states_most(&self->base.part.config, (int)microbatch * self->passes.repeats);
-}
-
 static struct shape states_shape(const struct text_decode *self, int64_t rows) {
     return SHAPE(rows, self->base.part.config.decoder.width);
 }
@@ -18,15 +14,8 @@ static struct shape states_shape(const struct text_decode *self, int64_t rows) {
 // ---- life
 
 static int64_t slot_bytes(const struct text_decode *self, int64_t microbatch) {
-    return shape_bytes(states_shape(self, most_rows(self, microbatch)), self->base.part.ops->dtype);
-}
-
-void states_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int sets, int64_t microbatch) {
-    const int64_t M = self->base.train ? stateful_own(&self->base, microbatch) : 1;
-    struct memory_bytes slots = slots_bytes(&self->base.part, M, slot_bytes(self, microbatch));
-    bytes->device += slots.device;
-    bytes->host += slots.host;
-    if (sets < M) bytes->host += M * shape_bytes(passes_features_shape(self, microbatch), self->base.part.ops->dtype);
+    const struct encoder use = text_decode_use(self);
+    return shape_bytes(encoder_text_states(&use, microbatch), self->base.part.ops->dtype);
 }
 
 void states_open(struct text_decode *self) {

@@ -2,12 +2,11 @@
 #pragma once
 
 #include "model/generate/generate.h"
-#include "model/towers/towers.h"
 #include "run/decoding_options.h"
 #include "stage/progress.h"
 #include "text/tokenizer.h"
+#include "train/encoder.h"
 #include "train/slots.h"
-#include "train/stateful.h"
 
 struct text_decode_options {
     bool embed, generate;
@@ -58,8 +57,6 @@ struct text_decode {
 
 // ---- passes.c: both halves over microbatches
 
-// Adds those of tower and messages.
-void passes_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int recompute, int64_t microbatch);
 void passes_open(struct text_decode *self); // after the parameters are loaded
 void passes_close(struct text_decode *self);
 // Fills in the phases and what belongs to them; the edges are open.
@@ -67,6 +64,7 @@ void passes_describe(struct text_decode *self, struct follower *follower);
 
 // ---- pieces.c: of a pass
 
+struct encoder text_decode_use(const struct text_decode *self);
 int passes_set(const struct text_decode *self, const struct work *work);
 // The features of the microbatch whose captions came before. 0 or -exit_code.
 int passes_features(struct text_decode *self, const struct work *work, const struct message *message,
@@ -81,7 +79,6 @@ void passes_save_state_gradient(struct text_decode *self, const struct work *wor
 
 int states_forward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]);
 int states_backward(void *context, const struct work *work, struct message *taken[PHASE_EDGES]);
-void states_add_bytes(const struct text_decode *self, struct memory_bytes *bytes, int sets, int64_t microbatch);
 void states_open(struct text_decode *self); // the edges are open
 void states_close(struct text_decode *self);
 

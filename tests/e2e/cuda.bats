@@ -72,6 +72,16 @@ losses_of() { grep -o '"loss": *[^,}]*' "runs/$1/metrics.jsonl"; }
     done
 }
 
+@test "two ranks of each encoder on one GPU have the bits of one" {
+    [[ -e $COCA_BIN/../lib/coca_openmpi.so ]] && command -v mpirun || skip "there is no Open MPI"
+    tiny_model model.json
+    tiny_captioned data.set 8
+    tiny_run one --grad-clip-norm 1
+    tiny_run two --grad-clip-norm 1 --replicas 2
+    diff <(losses_of one) <(losses_of two)
+    cmp runs/one/model/open_clip_model.safetensors runs/two/model/open_clip_model.safetensors
+}
+
 # count STAGE COLUMN STEPS: of what the stand-in counted in the run of so many steps.
 count() { awk -v stage="$1" -v column="$2" '$1 == stage { print $column }' "counts.$3"; }
 

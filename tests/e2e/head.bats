@@ -50,6 +50,18 @@ same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open
     cmp "$(weights whole)" "$(weights frames)"
 }
 
+@test "ranks of an encoder and of its head have the bits of one" {
+    [[ -e $COCA_BIN/../lib/coca_openmpi.so ]] && command -v mpirun || skip "there is no Open MPI"
+    local task=(--task recognition "${classes[@]}" --batch-size 8 --microbatch 2 --steps 6 --encoder-lr 1e-3 --wd 0.1)
+    tune one "${task[@]}"
+    tune many "${task[@]}" --replicas 2,1,4
+    cmp "$(weights one)" "$(weights many)"
+    task=(--task vqa --co-caption "${questions[@]}" --batch-size 8 --microbatch 2 --steps 6 --encoder-lr 1e-3)
+    tune asked "${task[@]}"
+    tune asked-many "${task[@]}" --replicas 1,2,2
+    cmp "$(weights asked)" "$(weights asked-many)"
+}
+
 @test "a rate of 0 for the encoder is a frozen encoder" {
     tune still --task recognition "${classes[@]}" --steps 4 --encoder-lr 0
     same still visual.conv1.weight

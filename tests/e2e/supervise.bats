@@ -292,6 +292,126 @@ S
     [[ $output != *"started again"* ]]
 }
 
+# --- The job again
+
+# life CODE ...: ends as the start's number says, by that code or signal; the last one holds for later starts, "stay" stays.
+life() {
+    cat >bin/life <<'S'
+#!/usr/bin/env bash
+echo life >>"$LOG"
+codes=($CODES) start=$(grep -c '^life' "$LOG")
+code=${codes[start - 1]:-${codes[-1]}}
+case $code in
+    stay) exec sleep 30 ;;
+    launcher) sleep 3005 & setsid sleep 3005 & wait ;;
+    *[A-Z]) kill -"$code" $$ ;;
+    *) exit "$code" ;;
+esac
+S
+    chmod +x bin/life
+    export CODES=$*
+}
+again='again p bash -c "echo prepared >>\$LOG"'
+
+@test "a job that lost a stage starts again, all of it, after the row 'again'" {
+    life KILL 4 9 255 0
+    run job 'stage a life --' 'worker w proc 30 0' 'side v proc 31 0' "${again/p bash/p restarts=9 bash}"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(grep -c prepared "$LOG")" -eq 4 ]
+    [ "$(grep -c life "$LOG")" -eq 5 ]
+    [ "$(grep -c 'start 30' "$LOG")" -ge 4 ]
+    [ "$(grep -c 'start 31' "$LOG")" -ge 4 ] # the last may be gone before it says so
+    [[ $output == *"a was ended by signal 9"*"restart 1 of 9 within 600 s"*"a left with 4"*"a left with 9"*"a left with 255"*"restart 4"* ]]
+    [ "$(jq -c '[.[] | [.lost, .how, .restarts]]' run/incident.json)" = '[["a","signal 9",1],["a","exit 4",2],["a","exit 9",3],["a","exit 255",4]]' ]
+    nobody 30
+}
+
+@test "what failed with 1, 2 or 3 would fail again, and a row that is not needed is no loss" {
+    local code
+    for code in 1 2 3; do
+        life $code
+        run job 'stage a life' "$again"
+        [ "$status" -eq $code ]
+    done
+    life stay
+    run job 'stage a life' 'worker w restarts=0 bash -c "kill -KILL \$\$"' "$again"
+    [ "$status" -eq 4 ]
+    refute_line prepared
+    [ ! -e run/incident.json ]
+}
+refute_line() { if grep "$1" "$LOG"; then return 1; fi; }
+
+@test "beyond the limit the job ends with 4, whatever a launcher's code was, and the loss is kept" {
+    life 9
+    run job 'stage a life' "${again/p bash/p restarts=2 within=30 bash}"
+    [ "$status" -eq 4 ]
+    [[ $output == *"more than 2 starts of the job in 30 s"* ]]
+    [ "$(grep -c life "$LOG")" -eq 3 ]
+    [ "$(jq -c '[.[].restarts]' run/incident.json)" = '[1,2,0]' ]
+}
+
+@test "what prepares the next start has the lock as stdin; when it fails, the job ends with its code" {
+    life KILL 0
+    run job 'stage a life' 'again p bash -c "flock -n 0 && [ /dev/stdin -ef \$RUN/lock ]"'
+    [ "$status" -eq 0 ]
+    rm -f "$LOG"
+    run job 'stage a life' 'again p bash -c "echo no checkpoint; exit 3"'
+    [ "$status" -eq 3 ]
+    [[ $output == *"no checkpoint"*"p left with 3"* ]]
+    rm -f "$LOG"
+    run job 'stage a life' 'again p bash -c "[ -e again ] || { touch again; kill -KILL \$\$; }"' # it may be lost, too
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == *"p was ended by signal 9"*"restart 2 of 3"* ]]
+}
+
+@test "ranks of a launcher that is killed go with it before the job starts again" {
+    life launcher stay
+    job_in_background 'stage a life' "$again"
+    eventually sleepers 3005 2
+    kill -KILL "$(<run/sockets/a.pid)"
+    logged prepared
+    nobody 3005
+    logged life 2
+    kill -TERM "$pid"
+    leaves 143 5
+}
+
+@test "who was stopped is the one that was lost, not who left for its sake" {
+    life launcher stay
+    job_in_background 'stage a life' 'stage b bash -c "until [ -e gone ]; do sleep 0.02; done; rm gone; exit 4"' "$again"
+    eventually sleepers 3005 2
+    kill -STOP "$(pgrep -P "$(<run/sockets/a.pid)" sleep | head -n 1)" # below it
+    touch gone
+    logged prepared
+    grep 'a stands still' words
+    [ "$(jq -c '[.[] | [.lost, .how]]' run/incident.json)" = '[["a","frozen"]]' ]
+    nobody 3005
+    logged life 2
+    kill -TERM "$pid"
+    leaves 143 5
+}
+
+@test "a request while it waits to start again ends the job" {
+    life KILL KILL KILL KILL KILL KILL stay
+    job_in_background 'stage a life' "${again/p bash/p restarts=9 bash}"
+    logged life 6 # the next wait is 3.2 s
+    eventually grep 'restart 6' words
+    kill -TERM "$pid"
+    leaves 143 2
+    [ "$(grep -c life "$LOG")" -eq 6 ]
+}
+
+@test "coca-run is killed while what prepares the next start runs: nobody is left" {
+    life KILL
+    job_in_background 'stage a life' 'again p bash -c "sleep 3006 & wait"'
+    eventually sleepers 3006 1
+    kill -KILL "$pid"
+    leaves 137 2
+    nobody 3006
+}
+
 # --- Requests
 
 @test "a request goes to the conductor, which ends the job cleanly" {
@@ -468,13 +588,16 @@ S
 }
 
 @test "the closing table: a line for each process that left counters, the same in every locale" {
-    printf 'decode\t0\t1.500\t0.2500\t0.5000\t0.2500\t1\t2\t3\t4\t1048576\t2097152\t0\t0\n' >line
-    run job 'stage b bash -c "cp line run/log/b.counters"' 'worker w bash -c "cat line line >run/log/w.0.counters"' 'stage c proc 0.1 0' \
+    printf 'decode\t0\t1.500\t0.2500\t0.5000\t0.2500\t1\t2\t3\t4\t1048576\t2097152\t0\t0\t0.1000\t0\t0\t0\t0\n' >line
+    sed 's/\t0\t/\t1\t/;s/1.500/2.000/' line >rank
+    run job 'stage b bash -c "cp line run/log/b.counters"' 'worker w bash -c "cat line line >run/log/w.0.counters"' 'stage r bash -c "cat rank line line >run/log/r.counters"' 'stage c proc 0.1 0' \
         -- --times
     [ "$status" -eq 0 ]
-    [ "${#lines[@]}" -eq 3 ]
-    [ "${lines[1]}" = "b                      1.5    25.0%    50.0%    25.0%        1.0        2.0" ]
+    [ "${#lines[@]}" -eq 5 ]
+    [ "${lines[1]}" = "b                      1.5    25.0%    50.0%    25.0%      10.0%        1.0        2.0" ]
     [[ ${lines[2]} == w.0* ]]
+    [[ ${lines[3]} == "r 0 "*" 1.5 "* ]]
+    [[ ${lines[4]} == "r 1 "*" 2.0 "* ]]
 }
 
 @test "coca-await tells what is moved into a folder, until the job is over" {

@@ -64,6 +64,12 @@ sharing() { unit ops/test_shared || { touch "$GPU_WORK/frames" && return 1; }; }
 
 part_ops() { unit ops/test_open && sharing && unit ops/test_backends; }
 part_model() { unit model/test_parity; }
+part_nccl() {
+    local code=0
+    unit ranks/test_nccl || code=$?
+    grep -aq '^no NCCL on GPU 0' "$words" && not_run "$(grep -am 1 '^no NCCL on GPU 0' "$words")"
+    return $code
+}
 
 # sanitized TOOL PROGRAM OPTION ...: products without trials, so that each runs once.
 sanitized() {

@@ -9,6 +9,7 @@
 #   compile    fills torch.compile's cache (needs torch and open_clip_torch)
 #   ops        memory; every operation against the reference, and against itself for equal bits
 #   model      golden models through the towers
+#   nccl       a rank with itself, and two ranks where there are two GPUs
 #   golden     golden models through the real processes
 #   bits       two runs of coca_tiny alike; 200 steps within 1e-3 of the CPU's; image on the GPU and text on the CPU
 #   memcheck   compute-sanitizer over golden models and operations
@@ -32,11 +33,11 @@
 # each operation. DIR gets summary.txt and log.txt. Exits 1 when a part failed.
 set -uo pipefail
 gpu=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
-together=(prepare compile memcheck racecheck ops model golden bits)
+together=(prepare compile memcheck racecheck ops model nccl golden bits)
 alone=(speed decode torch captions profile attention contrast larger mps)
 more=(torch_whole torch_large) # only when asked for
-declare -A limit=([prepare]=120 [compile]=180 [ops]=150 [model]=60 [golden]=90 [bits]=150 [memcheck]=170 [racecheck]=170
-    [speed]=110 [decode]=110 [torch]=150 [captions]=60 [profile]=90 [attention]=60 [contrast]=40 [larger]=110 [mps]=60
+declare -A limit=([prepare]=120 [compile]=180 [ops]=150 [model]=60 [nccl]=90 [golden]=90 [bits]=150 [memcheck]=170
+    [racecheck]=170 [speed]=110 [decode]=110 [torch]=150 [captions]=60 [profile]=90 [attention]=60 [contrast]=40 [larger]=110 [mps]=60
     [torch_whole]=520 [torch_large]=320)
 least=5 # seconds that a part is begun with
 out=${TMPDIR:-/tmp}/coca-gpu seconds=570 GPU_SMALL=0 failed=0

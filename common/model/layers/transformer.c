@@ -9,6 +9,7 @@
 
 void transformer_find(struct transformer *transformer, const struct params *params, const char *prefix,
                       struct transformer_dims dims) {
+    transformer->params = params;
     transformer->dims = dims;
     transformer->block = xcalloc((size_t)dims.layers, sizeof *transformer->block);
     for (int i = 0; i < dims.layers; i++) {
@@ -17,6 +18,8 @@ void transformer_find(struct transformer *transformer, const struct params *para
         struct block *block = &transformer->block[i];
         block->attention = self_attention_find(params, name, dims.D, dims.heads);
         block->mlp = mlp_find(params, name, dims.D, dims.hidden, dims.activation);
+        param_name(name, "%s.resblocks.%d.", prefix, i);
+        block->count = params_named(params, name, &block->first);
     }
 }
 
@@ -77,5 +80,6 @@ void transformer_backward(struct ops *ops, const struct transformer *transformer
         const void *block_in = i ? state->block[i - 1].mlp.out : in;
         mlp_backward(ops, &block->mlp, &at->mlp, &scratch->mlp, d_x, at->attention.out, pattern->queries.rows);
         self_attention_backward(ops, &block->attention, &at->attention, &scratch->attention, d_x, block_in, pattern);
+        params_final(transformer->params, block->first, block->count);
     }
 }

@@ -13,6 +13,7 @@ struct transformer_dims {
 struct block {
     struct self_attention attention;
     struct mlp mlp;
+    int first, count; // of the part's tensors
 };
 
 struct block_state {
@@ -21,6 +22,7 @@ struct block_state {
 };
 
 struct transformer {
+    const struct params *params;
     struct transformer_dims dims;
     struct block *block; // [layers]
 };

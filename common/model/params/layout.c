@@ -13,8 +13,12 @@
 // Elements; a tensor starts on a boundary of 64 bytes in bf16 and of 128 in f32.
 #define ALIGN 32
 
+int64_t params_aligned(int64_t elements) {
+    return (elements + ALIGN - 1) / ALIGN * ALIGN;
+}
+
 static void align(struct params *params) {
-    params->elements = (params->elements + ALIGN - 1) / ALIGN * ALIGN;
+    params->elements = params_aligned(params->elements);
 }
 
 struct params *params_layout(const struct model_config *config, const struct model_part *part) {
@@ -23,6 +27,7 @@ struct params *params_layout(const struct model_config *config, const struct mod
     params_layout_place(params, GROUP_NEVER_LOCKED, 0);
     part->layout(params, config);
     align(params);
+    params_layout_deal(params, 0, 1);
     return params;
 }
 
@@ -46,8 +51,10 @@ struct params *params_layout_narrow(const struct model_config *config, const str
             param->offset = params->elements;
             params->elements += shape_count(param->shape);
         }
+        param->own = param->master = param->offset;
     }
     align(params);
+    params->own_elements = params->master_elements = params->elements;
     return params;
 }
 
@@ -113,7 +120,7 @@ void params_layout_add_adjacent(struct params *params, struct shape shape, doubl
     va_start(list, format);
     struct param *param = append(params, shape, deviation, format, list);
     va_end(list);
-    param->decay = param->linear = true;
+    param->decay = param->linear = param->adjacent = true;
 }
 
 void params_layout_add_linear(struct params *params, struct shape shape, double deviation, const char *format, ...) {
@@ -163,6 +170,6 @@ void params_layout_add_norm(struct params *params, int64_t D, const char *format
     va_start(list, format);
     format_name(name, format, list);
     va_end(list);
-    params_layout_add(params, SHAPE(D), 1, 0, "%s.weight", name);
-    params_layout_add(params, SHAPE(D), 0, 0, "%s.bias", name);
+    params_layout_add(params, SHAPE(D), 1, 0, "%s.weight", name)->whole = true;
+    params_layout_add(params, SHAPE(D), 0, 0, "%s.bias", name)->whole = true;
 }

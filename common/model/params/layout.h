@@ -28,7 +28,9 @@ struct param {
     int64_t scale;             // where its scales begin, if it is kept in bytes
     int owner;                 // the rank that sums its gradient and steps it; 0 of a single rank
     int64_t own;               // elements from the start of blocks that hold this rank's own tensors; -1: another's
+    int64_t master;            // elements from the start of the masters beside values that are not f32; -1: none here
     bool whole;                // its f32 value is read in compute: every rank keeps it, whatever the compute type
+    bool adjacent;             // lies directly behind the tensor before it
     bool decay;                // weight decay applies: to weights of linear maps and to tables
     bool linear;               // the weight of a linear map, which backends keep copies of
     enum weight_layout layout; // of such a weight
@@ -44,10 +46,12 @@ struct param {
 // The table alone, without memory for its contents: names, shapes, counts. `ops` and the blocks are NULL.
 struct params *params_layout(const struct model_config *config, const struct model_part *part);
 
-// Deals the tensors among the ranks of a stage, so that bytes balance, the same way on each of them: sets `owner` and
-// `own` of each tensor, and the params' own_elements. Tensors that lie directly behind each other stay together. Blocks
-// of own tensors have them in their order and aligned as the others, so that of a single rank `own` is `offset`.
+// Deals the tensors among the ranks of a stage, so that bytes balance, the same way on each of them: sets `owner`,
+// `own` and `master` of each tensor, and the params' own_elements and master_elements. Adjacent tensors stay together.
+// Blocks of own tensors have them in their order and aligned as the others, so that of a single rank `own` is `offset`;
+// masters begin with these, and those that are kept of others' tensors follow. A layout is dealt as of a single rank.
 void params_layout_deal(struct params *params, int rank, int ranks);
+int64_t params_aligned(int64_t elements); // up to the next place where a tensor may start
 
 // The table with places of their own for weights of linear maps: in bytes and scales, and none among the elements.
 struct params *params_layout_narrow(const struct model_config *config, const struct model_part *part);

@@ -166,16 +166,18 @@ int params_load(struct params *params, const struct safetensors *file, const cha
 }
 
 int params_write(const struct params *params, const real *block, const char *path, uint64_t *checksum, int64_t *size) {
-    size_t bytes = (size_t)params->elements * sizeof *block;
-    real *host = xmalloc(bytes);
-    params->ops->download(params->ops, host, block, bytes);
+    real *host = xmalloc((size_t)params->own_elements * sizeof *host);
     struct tensor *tensor = xcalloc((size_t)params->count, sizeof *tensor);
+    size_t count = 0;
     for (int i = 0; i < params->count; i++) {
         const struct param *param = &params->item[i];
-        tensor[i] = (struct tensor){.dtype = DT_REAL, .shape = param->shape, .data = host + param->offset};
-        memcpy(tensor[i].name, param->name, sizeof tensor[i].name);
+        if (param->own < 0) continue;
+        tensor[count] = (struct tensor){.dtype = DT_REAL, .shape = param->shape, .data = host + param->own};
+        memcpy(tensor[count].name, param->name, sizeof tensor[count].name);
+        params->ops->download(params->ops, host + param->own, block + param->offset,
+                              (size_t)tensor_bytes(&tensor[count++]));
     }
-    int status = safetensors_write(path, tensor, (size_t)params->count, NULL, 0, checksum, size);
+    int status = safetensors_write(path, tensor, count, NULL, 0, checksum, size);
     free(tensor);
     free(host);
     return status;

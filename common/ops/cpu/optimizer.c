@@ -55,6 +55,23 @@ void cpu_adamw(struct ops *ops, real *p, real *m, real *v, const real *g, int64_
     cpu_run(cpu_of(ops), n, adamw_part, &(struct adamw){cpu_of(ops), p, m, v, g, n, step});
 }
 
+struct sum {
+    const struct cpu *cpu;
+    float *to;
+    const float *from;
+    int64_t n;
+};
+
+static void accumulate_part(const void *context, struct share share) {
+    const struct sum *job = context;
+    struct range range = share_of(share, job->n, VECTOR_GRAIN);
+    job->cpu->kernels->add_sums(job->to + range.begin, job->from + range.begin, range.end - range.begin);
+}
+
+void cpu_accumulate(struct ops *ops, real *to, const real *from, int64_t n) {
+    cpu_run(cpu_of(ops), n, accumulate_part, &(struct sum){cpu_of(ops), to, from, n});
+}
+
 struct average {
     const struct cpu *cpu;
     float *e;

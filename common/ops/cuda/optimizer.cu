@@ -228,6 +228,17 @@ extern "C" void cuda_adafactor(struct ops *ops, float *p, void *momentum, float 
     CUDA_LAUNCHED();
 }
 
+static __global__ void accumulate_kernel(float *to, const float *from, int64_t n) {
+    int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+    if (i < n) to[i] += from[i];
+}
+
+extern "C" void cuda_accumulate(struct ops *ops, float *to, const float *from, int64_t n) {
+    if (!n) return;
+    accumulate_kernel<<<cuda_blocks(n, THREADS), THREADS, 0, cuda_of(ops)->stream>>>(to, from, n);
+    CUDA_LAUNCHED();
+}
+
 static __global__ void moving_average_kernel(float *e, const float *p, float decay, float rest, int64_t n) {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     if (i < n) e[i] = decay * e[i] + rest * p[i];

@@ -118,6 +118,11 @@ void reference_adafactor(struct ops *ops, real *p, void *momentum, real *row, re
     free(u);
 }
 
+void reference_accumulate(struct ops *ops, real *to, const real *from, int64_t n) {
+    (void)ops;
+    for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
 void reference_moving_average(struct ops *ops, real *e, const real *p, double decay, int64_t n) {
     (void)ops;
     for (int64_t i = 0; i < n; i++) blend(&e[i], p[i], decay);

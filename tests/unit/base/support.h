@@ -59,9 +59,10 @@ static inline const char *heard(void) {
 }
 
 #define assert_has(text, part)                                                                                         \
-    do                                                                                                                 \
-        if (!strstr(text, part)) fail_msg("\"%s\" lacks \"%s\"", text, part);                                          \
-    while (0)
+    do {                                                                                                               \
+        const char *has_text = (text);                                                                                 \
+        if (!strstr(has_text, part)) fail_msg("\"%s\" lacks \"%s\"", has_text, part);                                  \
+    } while (0)
 
 // The wait status of a child that runs `action`; it exits with 99 when `action` returns.
 static inline int fate(void (*action)(void)) {

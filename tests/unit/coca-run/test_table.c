@@ -75,6 +75,12 @@ static void test_rows(void **state) {
     assert_int_equal(row[3].restarts, 2);
     assert_int_equal(row[4].kind, ROW_THEN);
     assert_int_equal(row[5].kind, ROW_SINK); // a name again, of another job
+    assert_int_equal(read_text("sink s cat\nagain p cat\nthen\nsink s cat\nagain p restarts=0 within=9 cat x"), 0);
+    assert_int_equal(table.row[1].kind, ROW_AGAIN);
+    assert_int_equal(table.row[1].restarts, 3);
+    assert_int_equal(table.row[1].window, 600);
+    assert_int_equal(table.row[4].restarts, 0);
+    assert_int_equal(table.row[4].window, 9);
     assert_int_equal(read_text("sink s cat\nworker w cat"), 0);
     assert_int_equal(table.row[1].restarts, 5);
     assert_int_equal(table.row[1].window, 60);
@@ -108,6 +114,10 @@ static void test_refused(void **state) {
         "sink s wihtin=3 cat",
         "sink s =3 cat",
         "sink s 'cat",
+        "again p cat",
+        "sink s cat\nagain p cat\nagain q cat",
+        "sink s cat\nagain p cat\nfeeder f cat",
+        "sink s cat\nagain s cat",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (read_text(texts[i]) != -EXIT_USAGE) fail_msg("taken: %s", texts[i]);

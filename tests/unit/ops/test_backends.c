@@ -458,6 +458,8 @@ static void check_sums(struct trial *t) {
     agree(t, total, "sum_squares");
     BOTH(moving_average, e->at[s], x->at[s], 0.97, n);
     agree(t, e, "moving_average");
+    BOTH(accumulate, e->at[s], x->at[s], n);
+    agree(t, e, "accumulate");
 }
 
 static void check_adamw(struct trial *t) {

@@ -9,7 +9,7 @@ static void write_text(const char *path, const char *text) {
 }
 
 static void add_file(struct checkpoint *checkpoint, const char *name, const char *text) {
-    char *directory = checkpoint_aside(checkpoint->step), *path = path_join(directory, name);
+    char *directory = checkpoint_aside(CHECKPOINTS, checkpoint->step), *path = path_join(directory, name);
     assert_done(directory_make(directory));
     write_text(path, text);
     struct written_file *file = written_add(&checkpoint->written, name);
@@ -25,7 +25,7 @@ static struct checkpoint commit(int64_t step, int64_t keep) {
     add_file(&checkpoint, "image.safetensors", "weights of the image half");
     add_file(&checkpoint, "text.safetensors", "weights of the text half");
     add_file(&checkpoint, "text.optimizer.safetensors", "moments");
-    assert_done(checkpoint_commit(&checkpoint, keep));
+    assert_done(checkpoint_commit(&checkpoint, CHECKPOINTS, keep));
     return checkpoint;
 }
 
@@ -46,7 +46,7 @@ static void what_is_committed_reads_back(void **state) {
 
 static int64_t newest(void) {
     int64_t step;
-    assert_done(checkpoint_newest(".", &step));
+    assert_done(checkpoint_newest(CHECKPOINTS, &step));
     return step;
 }
 
@@ -67,7 +67,7 @@ static void what_was_not_finished_is_none(void **state) {
     assert_int_equal(newest(), -1);
     commit(3, 2);
     assert_int_equal(newest(), 3);
-    assert_done(checkpoint_clean("."));
+    assert_done(checkpoint_clean(CHECKPOINTS));
     assert_false(directory_exists("checkpoints/.step-5"));
     assert_true(directory_exists("checkpoints/step-3"));
 }

@@ -21,7 +21,7 @@ static const char *const file_names[] = {"image.safetensors", "text.safetensors"
 // What stages write before loss commits.
 static struct checkpoint write_aside(int64_t step) {
     struct checkpoint checkpoint = {.step = step, .samples = step * 8};
-    char *directory = checkpoint_aside(step);
+    char *directory = checkpoint_aside(CHECKPOINTS, step);
     assert_done(directory_make(directory));
     for (int i = 0; i < 2; i++) {
         char *path = path_join(directory, file_names[i]);
@@ -37,12 +37,12 @@ static struct checkpoint write_aside(int64_t step) {
 
 static void commit(int64_t step) {
     const struct checkpoint checkpoint = write_aside(step);
-    assert_done(checkpoint_commit(&checkpoint, 2));
+    assert_done(checkpoint_commit(&checkpoint, CHECKPOINTS, 2));
 }
 
 static int verify(int64_t step) {
     struct checkpoint found;
-    char *path = checkpoint_path(".", step);
+    char *path = checkpoint_path(CHECKPOINTS, step);
     int status = checkpoint_read(&found, path);
     if (!status) status = checkpoint_verify(&found, path, "");
     if (!status) status = found.step != step || found.samples != 8 * step || found.written.count != 2;
@@ -52,7 +52,7 @@ static int verify(int64_t step) {
 
 // Under its final name a checkpoint is whole, or it is not there.
 static bool is_whole(int64_t step) {
-    char *path = checkpoint_path(".", step);
+    char *path = checkpoint_path(CHECKPOINTS, step);
     bool whole = !directory_exists(path) || !verify(step);
     free(path);
     return whole;
@@ -60,7 +60,7 @@ static bool is_whole(int64_t step) {
 
 static bool newest_is(int64_t step) {
     int64_t newest;
-    return !checkpoint_newest(".", &newest) && newest == step && is_whole(3) && is_whole(5) && is_whole(7);
+    return !checkpoint_newest(CHECKPOINTS, &newest) && newest == step && is_whole(3) && is_whole(5) && is_whole(7);
 }
 
 static struct checkpoint seventh;
@@ -80,7 +80,7 @@ static bool is_seventh(void) {
 }
 
 static int commit_seventh(void) {
-    return checkpoint_commit(&seventh, 2);
+    return checkpoint_commit(&seventh, CHECKPOINTS, 2);
 }
 
 static void a_checkpoint_is_whole_or_none(void **state) {
@@ -98,7 +98,7 @@ static void a_checkpoint_reads_whole_or_not_at_all(void **state) {
 }
 
 static int clean(void) {
-    return checkpoint_clean(".");
+    return checkpoint_clean(CHECKPOINTS);
 }
 
 static bool is_clean(void) {
@@ -113,7 +113,7 @@ static void what_was_not_finished_goes(void **state) {
 // A folder that cannot be read is not one without checkpoints: a run would begin anew.
 static int find_newest(void) {
     int64_t newest;
-    int status = checkpoint_newest(".", &newest);
+    int status = checkpoint_newest(CHECKPOINTS, &newest);
     return status ? status : newest != 5;
 }
 
@@ -271,7 +271,7 @@ static void make_trained(void) {
         assert_done(safetensors_write(path, &tensor, 1, NULL, 0, NULL, NULL));
         free(path);
     }
-    assert_done(checkpoint_commit(&checkpoint, 2));
+    assert_done(checkpoint_commit(&checkpoint, CHECKPOINTS, 2));
     write_text("model.json", model_json);
     write_text("tokenizer.model", "words");
 }

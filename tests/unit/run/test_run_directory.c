@@ -1,17 +1,24 @@
 // Who may begin or resume a run in a directory, and with what.
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "run.h"
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "run/checkpoint.h"
+#include "run/checkpoint_memory.h"
+#include "run/incidents.h"
 #include "run/run_directory.h"
 #include "run/run_json.h"
 #include "run/run_model.h"
 
+// "again" as coca-run says it.
 static struct run_place place_of(const char *resume) {
-    return (struct run_place){.name = (char *)"one", .runs = (char *)"runs", .resume = (char *)resume};
+    const bool again = resume && !strcmp(resume, "again");
+    return (struct run_place){
+        .name = (char *)"one", .runs = (char *)"runs", .resume = (char *)(again ? "latest" : resume), .again = again};
 }
 
 // What --prepare does, with made-up versions; `typed` is the run then.
@@ -50,19 +57,23 @@ static int enter(void **state) {
 
 #define IN_RUNS(test) cmocka_unit_test_setup_teardown(test, enter, leave_folder)
 
-static void commit(int64_t step) {
+static void commit_in(const char *place, int64_t step) {
     struct checkpoint checkpoint = {.step = step, .samples = step * 128};
-    char *aside = checkpoint_aside(step), *path = path_join(aside, "image.safetensors");
+    char *aside = checkpoint_aside(place, step), *path = path_join(aside, "image.safetensors");
     assert_done(chdir("runs/one"));
     assert_done(directory_make(aside));
     write_text(path, "weights");
     struct written_file *file = written_add(&checkpoint.written, "image.safetensors");
     file->size = 7;
     file->checksum = hash_bytes("weights", 7, 0);
-    assert_done(checkpoint_commit(&checkpoint, 9));
+    assert_done(checkpoint_commit(&checkpoint, place, 9));
     assert_done(chdir("../.."));
     free(path);
     free(aside);
+}
+
+static void commit(int64_t step) {
+    commit_in(CHECKPOINTS, step);
 }
 
 static void assert_lines(const char *path, int count) {
@@ -204,6 +215,117 @@ static void a_damaged_checkpoint_is_not_resumed(void **state) {
     assert_refused(EXIT_DATA, "image.safetensors", begin("", "latest"));
 }
 
+// ---- a job that lost a process
+
+// The lock as coca-run has it, and hands it on: as stdin.
+static int stdin_before;
+static void hold_lock(void) {
+    int lock = open("runs/one/lock", O_RDWR | O_CLOEXEC);
+    assert_done(flock(lock, LOCK_EX | LOCK_NB));
+    stdin_before = dup(STDIN_FILENO);
+    dup2(lock, STDIN_FILENO);
+    close(lock);
+}
+static void let_lock_go(void) {
+    dup2(stdin_before, STDIN_FILENO);
+    close(stdin_before);
+}
+
+static void a_lost_job_goes_on_under_its_lock_and_id(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100", NULL));
+    assert_int_equal(typed.start.generation, 0);
+    commit(2);
+    assert_refused(EXIT_USAGE, "is not what stdin is", begin("", "again"));
+    hold_lock();
+    assert_refused(EXIT_USAGE, "in use", begin("", "latest"));
+    assert_done(begin("", "again"));
+    let_lock_go();
+    assert_string_equal(typed.start.id, "an-id");
+    assert_int_equal(typed.start.generation, 1);
+    assert_string_equal(typed.start.checkpoint, "checkpoints/step-2");
+    assert_done(begin("", "latest"));
+    assert_int_equal(typed.start.generation, 2);
+}
+
+static void without_a_checkpoint_it_begins_anew(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100", NULL));
+    write_text("runs/one/metrics.jsonl", "{\"step\": 0}\n{\"step\": 1}\n");
+    hold_lock();
+    assert_done(begin("", "again"));
+    let_lock_go();
+    assert_string_equal(typed.start.checkpoint, "");
+    assert_lines("runs/one/metrics.jsonl", 0);
+}
+
+static void damage_makes_it_go_back_further(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100", NULL));
+    commit(2);
+    commit(4);
+    commit(6);
+    write_text("runs/one/checkpoints/step-4/image.safetensors", "weight");
+    assert_done(unlink("runs/one/checkpoints/step-6/manifest.json"));
+    hold_lock();
+    assert_done(begin("", "again"));
+    let_lock_go();
+    assert_string_equal(typed.start.checkpoint, "checkpoints/step-2");
+    assert_true(directory_exists("runs/one/checkpoints/damaged-step-4"));
+    assert_true(directory_exists("runs/one/checkpoints/damaged-step-6"));
+}
+
+#define IN_MEMORY "--steps 100 --checkpoint-memory 1 --checkpoint-memory-dir memory"
+
+static void the_newest_of_disk_and_memory_counts(void **state) {
+    (void)state;
+    assert_done(begin(IN_MEMORY, NULL));
+    assert_true(directory_exists("memory/cocaflow-an-id"));
+    commit(2);
+    assert_done(begin("", "latest"));
+    assert_string_equal(typed.start.checkpoint, "checkpoints/step-2");
+    commit_in(CHECKPOINTS_MEMORY, 3);
+    assert_done(directory_make("memory/cocaflow-an-id/.step-4"));
+    assert_done(begin("", "latest"));
+    assert_string_equal(typed.start.checkpoint, "checkpoints/memory/step-3");
+    assert_false(directory_exists("memory/cocaflow-an-id/.step-4"));
+    assert_refused(EXIT_USAGE, "step-3 is newer", begin("", "step-2"));
+    assert_done(begin("", "step-3"));
+    assert_string_equal(typed.start.checkpoint, "checkpoints/memory/step-3");
+    assert_done(checkpoint_memory_close("runs/one"));
+    assert_false(directory_exists("memory/cocaflow-an-id"));
+    assert_true(directory_exists("memory"));
+    assert_done(begin("", "latest")); // as after the host was started again
+    assert_string_equal(typed.start.checkpoint, "checkpoints/step-2");
+    assert_true(directory_exists("runs/one/checkpoints/memory"));
+}
+
+static void an_incident_is_told_of_when_it_is_made_good(void **state) {
+    (void)state;
+    const struct incident incident = {.lost = "image-encode", .how = "signal 9", .pid = 7, .ago = 2, .restarts = 1};
+    assert_done(begin("--steps 100", NULL));
+    commit(2);
+    write_text("runs/one/metrics.jsonl", "{\"step\": 0}\n{\"step\": 1}\n{\"step\": 2}\n{\"step\": 3}\n{\"st");
+    assert_done(incident_add("runs/one", &incident));
+    assert_done(begin("", "latest"));
+    assert_done(chdir("runs/one"));
+    struct incidents *incidents = incidents_open();
+    assert_non_null(incidents);
+    assert_done(incidents_reached(incidents, 3, false));
+    assert_false(file_exists("incidents.jsonl"));
+    assert_done(incidents_reached(incidents, 4, false));
+    incidents_free(&incidents);
+    assert_false(file_exists("incident.json"));
+    json_t *line = json_read("incidents.jsonl", 1 << 20);
+    assert_int_equal(json_integer_value(json_object_get(line, "generation")), 1);
+    assert_int_equal(json_integer_value(json_object_get(line, "reached")), 4);
+    assert_int_equal(json_integer_value(json_object_get(line, "back")), 2);
+    assert_true(json_number_value(json_object_get(line, "up")) >= 2);
+    assert_true(json_number_value(json_object_get(line, "regained")) >= json_number_value(json_object_get(line, "up")));
+    json_decref(line);
+    assert_null(incidents_open());
+}
+
 static void identity_must_stay(void **state) {
     (void)state;
     static const char *const changes[] = {
@@ -320,7 +442,7 @@ static void options_that_contradict_are_refused(void **state) {
     assert_done(type_options("--seconds 60 --warmup 10"));
     assert_refused(EXIT_USAGE, "share of the time", run_check(&typed));
     static const char *const threads[] = {"-1", "2,", ",2", "", "x", "4097", "99999999999,1", "2 ,2"};
-    struct run other = {.options = {.threads = (char *)"0,4096,3", .microbatch = 1}};
+    struct run other = {.options = {.threads = (char *)"0,4096,3", .replicas = (char *)"1", .microbatch = 1}};
     assert_done(run_check(&other));
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
         other.options.threads = (char *)threads[i];
@@ -341,6 +463,11 @@ int main(void) {
         IN_RUNS(a_checkpoint_may_be_named),
         IN_RUNS(an_older_checkpoint_does_not_overtake),
         IN_RUNS(a_damaged_checkpoint_is_not_resumed),
+        IN_RUNS(a_lost_job_goes_on_under_its_lock_and_id),
+        IN_RUNS(without_a_checkpoint_it_begins_anew),
+        IN_RUNS(damage_makes_it_go_back_further),
+        IN_RUNS(the_newest_of_disk_and_memory_counts),
+        IN_RUNS(an_incident_is_told_of_when_it_is_made_good),
         IN_RUNS(identity_must_stay),
         IN_RUNS(the_sigmoid_loss_stands_in_the_model),
         IN_RUNS(the_contrastive_loss_is_the_models_or_the_one_asked_for),

@@ -27,6 +27,8 @@ static int leave_with_code(void *context, struct hub *hub) {
     (void)hub;
     stage_ready();
     stage_announce_memory(12345);
+    stage_count_ranks((struct ranks_counters){
+        .messages_in = 3, .messages_out = 4, .bytes_in = 50000000000, .bytes_out = 6, .waiting = 0});
     return -(int)settings.code;
 }
 
@@ -238,7 +240,8 @@ static void test_counters(void **state) {
     assert_int_equal(announced, 12345);
     const char *second = strchr(text.bytes, '\n') + 1; // appended, not overwritten
     for (const char *c = second; *c != '\n'; c++) columns += *c == '\t';
-    assert_int_equal(columns, 14);
+    assert_int_equal(columns, 19);
+    assert_non_null(strstr(second, "\t0.0000\t3\t4\t50000000000\t6\n"));
     buffer_release(&text);
 }
 

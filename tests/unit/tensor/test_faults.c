@@ -78,6 +78,35 @@ static int write_tensors(void) {
     return hash_file("file", &actual) ? -EXIT_DATA : actual != checksum;
 }
 
+// The same file by two shares.
+static int write_shares(void) {
+    uint8_t byte = 7;
+    struct tensor tensors[] = {{.name = "byte", .dtype = DT_U8, .shape = SHAPE(1), .data = &byte}, array()};
+    uint64_t checksum, actual;
+    int64_t size;
+    struct aside aside;
+    int status = safetensors_lay_out(&aside, "file", tensors, 2);
+    if (status) return status;
+    for (int i = 0; i < 2 && !status; i++) {
+        struct tensor own[] = {tensors[0], tensors[1]};
+        own[1 - i].data = NULL;
+        status = safetensors_fill("file", own, 2);
+    }
+    if (status) aside_abandon(&aside);
+    if (!status) status = safetensors_finish(&aside, "file", &checksum, &size);
+    if (status) return status;
+    return hash_file("file", &actual) ? -EXIT_DATA : actual != checksum;
+}
+
+static bool are_shares(void) {
+    struct safetensors file;
+    if (safetensors_open(&file, "file")) return false;
+    const struct tensor *byte = safetensors_find(&file, "byte");
+    bool whole = file.count == 2 && byte && *(uint8_t *)byte->data == 7 && is_array(safetensors_find(&file, "array"));
+    safetensors_close(&file);
+    return whole;
+}
+
 static int read_tensors(void) {
     struct safetensors file;
     int status = safetensors_open(&file, "file");
@@ -99,6 +128,7 @@ static void make_tensors(void) {
 static void safetensors_files(void **state) {
     (void)state;
     assert_survives(&(struct fault_task){make_old, write_tensors, is_old, are_tensors, "file"});
+    assert_survives(&(struct fault_task){make_old, write_shares, is_old, are_shares, "file"});
     assert_survives(&(struct fault_task){make_tensors, read_tensors, NULL, NULL, "file"});
 }
 

@@ -87,6 +87,42 @@ static void every_type_and_rank_survives(void **state) {
     safetensors_close(&file);
 }
 
+// Three fill in one file, whatever each has, in any order; it has the bytes that one writes.
+static void several_write_one_file(void **state) {
+    (void)state;
+    enum { SHARES = 3, TENSORS = 5 };
+    static const int order[SHARES] = {2, 0, 1};
+    double data[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const struct tensor all[TENSORS] = {
+        tensor_of("byte", DT_U8, SHAPE(3), data), tensor_of("double", DT_F64, SHAPE(2, 2), data + 1),
+        tensor_of("nothing", DT_F32, SHAPE(0), data), tensor_of("float", DT_F32, SHAPE(7), data + 2),
+        tensor_of("last", DT_BF16, SHAPE(1), data + 3)};
+    struct buffer wanted = {0}, found = {0};
+    struct aside aside;
+    uint64_t checksum[2];
+    int64_t size[2];
+    assert_int_equal(safetensors_write(in_folder("one"), all, TENSORS, NULL, 0, &checksum[0], &size[0]), 0);
+    assert_int_equal(safetensors_lay_out(&aside, in_folder("shared"), all, TENSORS), 0);
+    for (int k = 0; k < SHARES; k++) {
+        struct tensor own[TENSORS];
+        for (int i = 0; i < TENSORS; i++) {
+            own[i] = all[i];
+            if (i % SHARES != order[k]) own[i].data = NULL;
+        }
+        assert_false(file_exists(in_folder("shared")));
+        assert_int_equal(safetensors_fill(in_folder("shared"), own, TENSORS), 0);
+    }
+    assert_int_equal(safetensors_finish(&aside, in_folder("shared"), &checksum[1], &size[1]), 0);
+    assert_false(file_exists(in_folder("shared.tmp")));
+    assert_true(checksum[0] == checksum[1] && size[0] == size[1]);
+    assert_int_equal(file_read(in_folder("one"), 10000, &wanted), 0);
+    assert_int_equal(file_read(in_folder("shared"), 10000, &found), 0);
+    assert_int_equal(wanted.size, found.size);
+    assert_memory_equal(wanted.bytes, found.bytes, wanted.size);
+    buffer_release(&wanted);
+    buffer_release(&found);
+}
+
 static void a_file_without_tensors_is_one(void **state) {
     (void)state;
     uint64_t checksum;
@@ -390,6 +426,7 @@ int main(void) {
         cmocka_unit_test(the_golden_bytes_read),
         cmocka_unit_test(the_golden_bytes_are_written),
         cmocka_unit_test(every_type_and_rank_survives),
+        cmocka_unit_test(several_write_one_file),
         cmocka_unit_test(a_file_without_tensors_is_one),
         cmocka_unit_test(a_cut_file_is_refused_at_every_length),
         cmocka_unit_test(bytes_behind_the_data_are_refused),

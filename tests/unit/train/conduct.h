@@ -121,13 +121,13 @@ static inline void say_done(int64_t step, bool checkpoint) {
     for (int i = 0; i < play.topology.followers; i++) {
         const struct address who = play.topology.follower[i];
         struct written written = {0};
-        char *aside = checkpoint_aside(step + 1);
+        char *aside = checkpoint_aside(CHECKPOINTS, step + 1);
         if (checkpoint && !who.rank) {
             struct part part;
             assert_done(directory_make(aside));
             assert_done(part_open(&part, stage_find(who.role), &typed));
             assert_done(part_load(&part, true));
-            assert_done(part_write(&part, aside, &written));
+            assert_done(part_write(&part, aside, &written, (struct ranks_meanwhile){0}));
             part_close(&part);
         }
         free(aside);

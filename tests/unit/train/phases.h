@@ -9,15 +9,23 @@
 static struct {
     struct buffer diary;
     struct part part;
+    struct ranks *ranks;         // one
+    struct gradients *gradients; // with training
     struct edges *edges;
     real gradient; // that each backward pass adds to the first parameter's first number
     int failing;   // the forward pass of this microbatch fails, when above 0
     void (*in_launch)(const struct work *work), (*in_forward)(const struct work *work); // NULL, or what else is done
 } fake;
 
+static inline void close_part(void) {
+    gradients_free(&fake.gradients);
+    if (fake.ranks) ranks_close(&fake.ranks, true);
+    if (fake.part.ops) part_close(&fake.part);
+}
+
 static inline int leave_phases(void **state) {
     buffer_release(&fake.diary);
-    if (fake.part.ops) part_close(&fake.part);
+    close_part();
     memset(&fake, 0, sizeof fake);
     return leave_play(state);
 }
@@ -101,6 +109,14 @@ static inline int run_backward(void *context, const struct work *work, struct me
 static inline void load_part(const struct stage_row *row, bool train) {
     assert_done(part_open(&fake.part, row, &typed));
     assert_done(part_load(&fake.part, train));
+    assert_done(ranks_open(&fake.ranks, row->role, 1));
+}
+
+// Sums of so many own microbatches.
+static inline void sum_gradients(int own) {
+    gradients_free(&fake.gradients);
+    if (fake.part.params && fake.part.params->gradient)
+        fake.gradients = gradients_new(fake.part.params, fake.ranks, false, GRADIENT_SUM_TREE, own);
 }
 
 static struct phase fake_phases[3];
@@ -119,9 +135,13 @@ static inline struct follower new_follower(struct hub *hub, struct edges *edges)
                        .take = {edges_channel(edges, "features-grad"), edges_channel(edges, "embeddings-grad")},
                        .enabled = true,
                        .backward = true,
+                       .gradients = "",
                        .run = run_backward};
+    const int ranks = topology_ranks(&play.topology, hub_role(hub));
+    sum_gradients(run_microbatches(&typed) / (ranks ? ranks : 1));
     return (struct follower){.hub = hub,
                              .part = &fake.part,
+                             .gradients = fake.gradients,
                              .ranks = topology_ranks(&play.topology, hub_role(hub)),
                              .control = edges_channel(edges, "control"),
                              .window = 1,

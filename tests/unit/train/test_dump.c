@@ -23,8 +23,10 @@ static void open_image(void) {
     for (int64_t i = 0; i < image.params->elements; i++) image.params->gradient[i] = (real)i;
 }
 
-// A rank's part of the dump, whose features are its own rows of 0, 1, 2, …
-static void write_rank(int rank, bool aside) {
+// The part of the dump of one of `ranks`, whose gradients are those of its own tensors and whose features are its own
+// rows of 0, 1, 2, …
+static void write_rank(int rank, int ranks, bool aside) {
+    params_layout_deal(image.params, rank, ranks);
     float rows[ROWS * WIDTH];
     for (int i = 0; i < ROWS * WIDTH; i++) rows[i] = (float)(rank * ROWS * WIDTH + i);
     const struct tensor features = {.name = "features", .dtype = DT_F32, .shape = SHAPE(ROWS, WIDTH), .data = rows};
@@ -58,26 +60,36 @@ static void a_part_alone_is_the_whole_dump(void **state) {
     (void)state;
     type_model("--dump dumped");
     open_image();
-    write_rank(0, false);
+    write_rank(0, 1, false);
     assert_gradients("dumped/image.grads.safetensors");
     assert_features("dumped/image.outputs.safetensors", 1);
 }
 
-// Whoever writes first; gradients are rank 0's alone.
+// Each tensor of the table in its place, whoever owned it.
+static void assert_order(const char *path) {
+    struct safetensors file;
+    int next = 0;
+    assert_done(safetensors_open(&file, path));
+    for (size_t i = 0; i < file.count; i++)
+        if (next < image.params->count && !strcmp(file.tensor[i].name, image.params->item[next].name)) next++;
+    assert_int_equal(next, image.params->count);
+    safetensors_close(&file);
+}
+
+// Whoever writes first.
 static void parts_of_ranks_are_joined_in_their_order(void **state) {
     (void)state;
     static const int order[] = {2, 0, 1};
     type_model("--dump dumped");
     topology_set_ranks(&play.topology, ROLE_IMAGE, 3);
     open_image();
-    for (int i = 0; i < 3; i++) write_rank(order[i], true);
-    assert_false(file_exists("dumped/.image.1.grads.safetensors"));
-    assert_done(dump_join(&typed, &play.topology, "{\"loss\": 1}"));
+    for (int i = 0; i < 3; i++) write_rank(order[i], 3, true);
+    assert_done(dump_join(&image, &play.topology, "{\"loss\": 1}"));
     assert_gradients("dumped/grads.safetensors");
+    assert_order("dumped/grads.safetensors");
     assert_features("dumped/outputs.safetensors", 3);
-    assert_false(file_exists("dumped/.image.0.grads.safetensors"));
-    for (int rank = 0; rank < 3; rank++) {
-        char *part = xformat("dumped/.image.%d.outputs.safetensors", rank);
+    for (int i = 0; i < 6; i++) {
+        char *part = xformat("dumped/.image.%d.%s.safetensors", i / 2, i % 2 ? "outputs" : "grads");
         assert_false(file_exists(part));
         free(part);
     }

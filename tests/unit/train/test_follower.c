@@ -218,7 +218,7 @@ static void a_checkpoint_is_written_before_done(void **state) {
     follow_until_word(WORD_DONE, 1);
     const struct written written = hear_done(1);
     const struct checkpoint checkpoint = {.written = written};
-    char *aside = checkpoint_aside(2);
+    char *aside = checkpoint_aside(CHECKPOINTS, 2);
     assert_int_equal(written.count, 3);
     assert_string_equal(written.file[0].name, "image.safetensors");
     assert_string_equal(written.file[1].name, "image.optimizer.safetensors");

@@ -144,7 +144,7 @@ static void the_recording_that_ends_is_named(void **state) {
         begin_steps("--steps 2", units[i][0], units[i][1], units[i][2]);
         assert_refused(EXIT_DATA, words[i], follow(false));
         end_play();
-        part_close(&fake.part);
+        close_part();
     }
 }
 

@@ -140,7 +140,7 @@ static void as_many_are_asked_for_as_the_window_says(void **state) {
         assert_done(follower_run(&follower));
         assert_int_equal(asked, 8);
         end_play();
-        part_close(&fake.part);
+        close_part();
     }
 }
 
@@ -182,7 +182,7 @@ static void training_does_not_end_with_the_data(void **state) {
         say_step(1);
         assert_refused(EXIT_DATA, "images ends at step 1", follow(halves));
         end_play();
-        part_close(&fake.part);
+        close_part();
     }
 }
 

@@ -8,7 +8,7 @@ static struct stateful stage;
 static struct option_table *const tables[] = {&stage.run.table, NULL};
 
 static void close_stage(void) {
-    if (stage.part.ops) part_close(&stage.part);
+    stateful_close(&stage);
     if (stage.run.table.given) options_release(tables);
     memset(&stage, 0, sizeof stage);
 }

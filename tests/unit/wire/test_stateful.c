@@ -362,6 +362,78 @@ static void test_nonsense_ends_the_run(void **state) {
     nonsense_ends_the_run(data, true);
 }
 
+// ---- generations of one run
+
+static void bind_generation(int64_t generation) {
+    struct hub_config config = config_of("image-encode");
+    config.run = "mine";
+    config.generation = generation;
+    hub = hub_new(&config);
+    assert_int_equal(open_edge(hub, &edge, "features", ADDRESS, EDGE_BIND, "text-decode"), 0);
+}
+
+static struct message *of_generation(struct message *message, int64_t generation) {
+    strcpy(message->run, "mine");
+    message->generation = generation;
+    return message;
+}
+
+static void test_another_generation_is_refused(void **state) {
+    (void)state;
+    static const int64_t others[] = {0, 2, 4};
+    struct raw other[3], raw = raw_connect(ADDRESS);
+    bind_generation(3);
+    for (int i = 0; i < 3; i++) {
+        other[i] = raw_connect(ADDRESS);
+        raw_send(&other[i], of_generation(raw_hello_message("text-decode", "features"), others[i]));
+    }
+    usleep(100000);
+    raw_send(&raw, of_generation(raw_hello_message("text-decode", "features"), 3));
+    assert_int_equal(hub_meet(hub), 0);
+    assert_int_equal(raw_receive_kind(&raw), MESSAGE_WELCOME);
+    for (int i = 0; i < 3; i++) {
+        struct message *answer = raw_receive(&other[i]);
+        assert_int_equal(answer->kind, MESSAGE_REFUSE);
+        assert_int_equal(answer->generation, 3);
+        assert_non_null(strstr(message_text(answer, "why"), "of the run, image-encode to 3"));
+        message_free(&answer);
+        raw_close(&other[i]);
+    }
+    hub_abandon(&hub);
+    raw_close(&raw);
+}
+
+static void test_an_older_message_is_dropped_and_counted(void **state) {
+    (void)state;
+    struct message *message;
+    struct raw raw = raw_connect(ADDRESS);
+    bind_generation(3);
+    raw_send(&raw, of_generation(raw_hello_message("text-decode", "features"), 3));
+    assert_int_equal(hub_meet(hub), 0);
+    raw_send(&raw, of_generation(raw_tell("norm", "text-decode", unit_of(7, 0)), 2));
+    raw_send(&raw, of_generation(raw_tell("norm", "text-decode", unit_of(8, 0)), 3));
+    assert_int_equal(edge_take(edge, wanted_word("norm", ANYBODY, -1, -1), &message), 0);
+    assert_int_equal(message->unit.step, 8);
+    message_free(&message);
+    assert_int_equal(hub_counters(hub).stale, 1);
+    assert_int_equal(hub_counters(hub).malformed, 0);
+    raw_send(&raw, of_generation(raw_tell("norm", "text-decode", unit_of(9, 0)), 4));
+    assert_int_equal(edge_take(edge, wanted_word("norm", ANYBODY, -1, -1), &message), -EXIT_RUN);
+    hub_abandon(&hub);
+    raw_close(&raw);
+}
+
+// Who was told of no run (a worker started by hand) takes the run and its generation over, and is heard.
+static void test_a_generation_is_taken_over(void **state) {
+    (void)state;
+    pid_t text = start_connector((struct connector){.steps = 3});
+    bind_generation(5);
+    exchange_all(3);
+    assert_int_equal(hub_counters(hub).stale, 0);
+    assert_int_equal(hub_close(&hub), 0);
+    assert_int_equal(finish(text), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(test_connector_first),
@@ -381,6 +453,9 @@ int main(void) {
         IN_FOLDER(test_second_of_a_role),
         IN_FOLDER(test_kinds_and_order),
         IN_FOLDER(test_nonsense_ends_the_run),
+        IN_FOLDER(test_another_generation_is_refused),
+        IN_FOLDER(test_an_older_message_is_dropped_and_counted),
+        IN_FOLDER(test_a_generation_is_taken_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
