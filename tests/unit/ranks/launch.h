@@ -4,8 +4,6 @@
 #include "../base/support.h"
 #include "base/machine.h"
 
-enum { TIMED_OUT = 124 };
-
 struct result {
     int code;
     char said[4000];

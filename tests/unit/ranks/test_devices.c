@@ -145,19 +145,18 @@ static void compile_stand_in(void) {
 static void test_with(void **state) {
     (void)state;
     compile_stand_in();
-    check_says("mpich", "own", 0,
+    check_says("openmpi", "own", 0,
                SAYS("join of 2 ranks on device 5 at here", "a group of 2 and 1, the first of 3 bytes", "devices: used",
                     "left well"));
-    check_says("mpich", "shared", 0, SAYS("devices: not used", "ranks 0 and 1 are on the same GPU"));
-    check_says("mpich", "broken", EXIT_RUN, SAYS("the test's own error"));
+    check_says("openmpi", "shared", 0, SAYS("devices: not used", "ranks 0 and 1 are on the same GPU"));
+    check_says("openmpi", "broken", EXIT_RUN, SAYS("the test's own error"));
 }
 
 static void test_lacking(void **state) {
     (void)state;
     compile_stand_in();
-    check_says("openmpi", "lacks", 0,
-               SAYS("devices: not used", "rank 1: libnccl.so.2: cannot open shared object file"));
-    const struct result result = launch_with("openmpi", "cpu");
+    check_says("mpich", "lacks", 0, SAYS("devices: not used", "rank 1: libnccl.so.2: cannot open shared object file"));
+    const struct result result = launch_with("mpich", "cpu");
     if (result.code || strstr(result.said, "NCCL")) fail_msg("exit %d: %s", result.code, result.said);
 }
 

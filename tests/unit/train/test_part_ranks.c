@@ -169,12 +169,12 @@ static void check_kind(const char *words) {
     struct checkpoint first = {.step = 1}, second = {.step = 2};
     type_for(words);
     if (!can_compute()) return;
-    char *aside = checkpoint_aside(1);
+    char *aside = checkpoint_aside(CHECKPOINTS, 1);
     write_alone(aside, &first);
     run_ranks("many", 0, NULL);
     for (int r = 0; r < RANKS; r++) assert_int_equal(meeting->status[r], 0);
     assert_same_files(&first.written, aside, "many");
-    assert_done(checkpoint_commit(&first, 1));
+    assert_done(checkpoint_commit(&first, CHECKPOINTS, 1));
     strcpy(typed.start.checkpoint, "checkpoints/step-1");
     write_alone("one-more", &second);
     run_ranks("many-more", 0, NULL);
@@ -219,10 +219,10 @@ static void a_rank_that_cannot_write_stops_all(void **state) {
 static void damage_is_found_once_and_told_to_all(void **state) {
     (void)state;
     struct checkpoint checkpoint = {.step = 1};
-    char *aside = checkpoint_aside(1);
+    char *aside = checkpoint_aside(CHECKPOINTS, 1);
     type_for("");
     write_alone(aside, &checkpoint);
-    assert_done(checkpoint_commit(&checkpoint, 1));
+    assert_done(checkpoint_commit(&checkpoint, CHECKPOINTS, 1));
     assert_int_equal(truncate("checkpoints/step-1/image.optimizer.safetensors", 4000), 0);
     strcpy(typed.start.checkpoint, "checkpoints/step-1");
     listen_in();
