@@ -5,7 +5,7 @@
 load tiny.bash
 load namespaces.bash
 TRAIN=$BATS_TEST_DIRNAME/../../pipelines/train.sh
-STEPS=20
+STEPS=80 # long enough for who comes late
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return
@@ -20,13 +20,11 @@ teardown() {
     [[ -z ${worker-} ]] || kill -9 "$worker" 2>/dev/null || true
 }
 
-# train NAME OPTION ...: later options win.
-train() {
-    local name=$1
-    shift
-    "$TRAIN" --name "$name" --runs runs --model model.json --tokenizer "$TINY_VOCABULARY" --train-data data.set --batch-size 6 \
-        --microbatch 3 --steps "$STEPS" --lr 1e-2 --precision fp32 --threads 1,1 --seed 3 --workers 1 "$@" 2>&1
-}
+# train NAME OPTION ...: later options win. on_a: the same on host a.
+options=(--runs runs --model model.json --tokenizer "$TINY_VOCABULARY" --train-data data.set --batch-size 6 --microbatch 3
+    --steps "$STEPS" --lr 1e-2 --precision fp32 --threads 1,1 --seed 3 --workers 1)
+train() { "$TRAIN" --name "$1" "${options[@]}" "${@:2}" 2>&1; }
+on_a() { ns_run a "$TRAIN" --name "$1" "${options[@]}" --control tcp://a:7000 --keys keys "${@:2}" 2>&1; }
 numbers_of() { sed 's/, "samples_per_second.*//' "runs/$1/metrics.jsonl"; }
 same_run() {
     [ "$(numbers_of "$1" | wc -l)" -eq "$STEPS" ]
@@ -56,5 +54,37 @@ free_port() { # nobody listens there
     (($(sent elsewhere/counters) > 3)) # it did its share: beside its greetings there were units
     [ -z "$(ls temporary)" ]           # of the files that it was sent nothing is left
     [ "$(ls elsewhere)" = counters ]
-    grep -q 'ipc\|sockets' <(ls runs/hosts/sockets) || true
+}
+
+# received RUN STAGE: bytes that it got over its sockets.
+received() { tail -n 1 "runs/$1/log/$2.counters" | cut -f 9; }
+
+@test "three hosts: image-encode and loss on a, text-decode on b, workers on c" {
+    local why
+    if why=$(ns_missing); then skip "$why"; fi
+    ns_up a b c
+    printf '#!/bin/sh\nhost=$1\nshift\nexec ip netns exec "coca%s-$host" unshare --uts sh -c "hostname $host && exec \"\$@\"" sh "$@"\n' $$ >on
+    chmod +x on
+    # As ssh would: by words before the command. Between hosts tensors travel in messages, on one host in shared memory.
+    on_a spread --launch-text "$PWD/on b" --launch-worker "$PWD/on c"
+    same_run plain spread
+    # On one host of the three, from the same addresses.
+    on_a together
+    same_run plain together
+    (($(received together text-decode) < $(received spread text-decode)))
+}
+
+@test "what cannot be met is said" {
+    run "$TRAIN" --name no --control tcp://a:7000 --print-worker loss
+    [ "$status" -eq 2 ] && [[ $output == *"decode, tokenize or label"* ]]
+    run "$TRAIN" --name no --print-worker decode
+    [ "$status" -eq 2 ] && [[ $output == *"--control tcp://HOST:PORT"* ]]
+    run train no --control tcp://192.0.2.1:7000 --keys keys # another host's
+    [ "$status" -eq 2 ]
+    local nobody
+    nobody=tcp://127.0.0.1:$(free_port)
+    run coca-decode --control "$nobody" --peer-timeout 0.5
+    [ "$status" -eq 4 ] && [[ $output == *"missing at $nobody"* ]]
+    run coca-image-encode --run-dir runs/plain --control "$nobody" --peer-timeout 0.5
+    [ "$status" -eq 4 ] && [[ $output == *"$nobody"* ]]
 }
