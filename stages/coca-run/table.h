@@ -20,6 +20,7 @@ struct row {
     int restarts;           // so many times within `window` seconds it is started again; one more ends the job. Of
                             // ROW_AGAIN: so many times the job is
     int window;             // seconds
+    int away;               // 1: a launcher starts it on other hosts, which see no FIFO of this one
     struct strings command; // and its arguments; at least one
 };
 
