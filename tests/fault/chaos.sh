@@ -35,7 +35,7 @@ clean() {
     for link in "$BATS_FILE_TMPDIR"/runs/*/checkpoints/memory; do [[ -L $link ]] && rm -rf "$(readlink "$link")"; done
     [[ $kept ]] && { echo "what is left to look at: $BATS_FILE_TMPDIR" >&2; return; }
     cd /
-    [[ $small_disk ]] && umount "$small_disk"
+    [[ $small_disk ]] && umount -l "$small_disk" # what was killed just now may still be leaving
     rm -rf "$BATS_FILE_TMPDIR"
 }
 trap clean EXIT
