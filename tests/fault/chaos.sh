@@ -33,7 +33,7 @@ clean() {
     local link
     [[ $pid ]] && kill -KILL "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
     for link in "$BATS_FILE_TMPDIR"/runs/*/checkpoints/memory; do [[ -L $link ]] && rm -rf "$(readlink "$link")"; done
-    [[ $kept ]] && { echo "what is left to look at: $BATS_FILE_TMPDIR" >&2; return; }
+    [[ $kept ]] && { echo "what is left to look at: $BATS_FILE_TMPDIR" >&4; return; }
     cd /
     [[ $small_disk ]] && umount -l "$small_disk" # what was killed just now may still be leaving
     rm -rf "$BATS_FILE_TMPDIR"
@@ -41,7 +41,8 @@ clean() {
 trap clean EXIT
 trap 'exit 130' INT TERM
 pid=''
-fail() { echo "chaos: $*" >&2; tail -n 30 disturbed.log >&2; kept=1; exit 1; }
+exec 4>&2 # loops that look for files and processes are silent
+fail() { { echo "chaos: $*"; tail -n 30 disturbed.log; } >&4; kept=1; exit 1; }
 fault_data >/dev/null 2>&1 && fault_setup || fail "no data"
 
 # ---- the runs
@@ -59,6 +60,7 @@ ended() {
     ((code == 0)) && { pid=''; return 0; }
     [[ " $allowed " == *" $code "* ]] || fail "the run left with $code"
     rm -f "$small_disk/filler"
+    flock -w 20 runs/disturbed/lock true # what was left of the job is gone
     begin --resume latest
     return 1
 }
