@@ -220,6 +220,27 @@ static void test_captions_alone_wait_for_no_contrast(void **state) {
     assert_true(time.side[PLAN_TEXT].waits_contrast == 0 && time.contrast == 0 && isfinite(time.step));
 }
 
+// ---- rates
+
+// A rate that is found again from the time that it made.
+static void test_rates_of_a_run(void **state) {
+    (void)state;
+    const struct plan_step step = step_of(1, 1, "");
+    use_machine(1, 2, 1);
+    machine.ease[PLAN_TEXT] = 0.5;
+    const struct plan_time time = time_of(&step);
+    struct plan_measured measured[2] = {{.seconds = time.step}, {.seconds = 2}};
+    for (int side = 0; side < PLAN_SIDES; side++) measured[0].busy[side] = time.side[side].busy / time.step;
+    struct plan_machine found = {.hosts = 1, .devices = 2, .gbps = 1, .local_gbps = 1, .ease = {1, 1}};
+    plan_calibrate(&found, &step, measured);
+    assert_near(found.tflops, machine.tflops);
+    assert_near(found.ease[PLAN_TEXT], 0.5);
+    assert_true(plan_measured_gbps(measured, 2) == 0);
+    measured[1].exchange[PLAN_TEXT].sent = 1e9; // in a tenth of two seconds
+    measured[1].exchange[PLAN_TEXT].waiting = 0.1;
+    assert_near(plan_measured_gbps(measured, 2), 40);
+}
+
 // ---- memory
 
 static void test_memory(void **state) {
@@ -253,6 +274,7 @@ int main(void) {
         IN_FOLDER(test_a_slow_side_is_waited_for),
         IN_FOLDER(test_a_slow_link),
         IN_FOLDER(test_captions_alone_wait_for_no_contrast),
+        IN_FOLDER(test_rates_of_a_run),
         IN_FOLDER(test_memory),
     };
     return cmocka_run_group_tests(tests, read_model, NULL);
