@@ -62,7 +62,7 @@ spread() {
     workers=$(($(of_group NTASKS 1 2) - $(option tokenize-workers 1 "$@")))
     ((workers > 0)) || fail 2 "the second component has $(of_group NTASKS 1 2) tasks: no room for a decode worker"
     options=(--workers "$workers" --keys "$(option runs "$home/runs" "$@")/.keys"
-        --control "tcp://$(address_of "$SLURMD_NODENAME"):$((20000 + SLURM_JOB_ID % 20000))"
+        --control "tcp://$(address_of "$SLURMD_NODENAME"):$((20000 + SLURM_JOB_ID % 10000))"
         --launch-image "$(ranks "$image")" --launch-text "$(ranks "$text")"
         --launch-head "$(ranks "$head")" --launch-worker "$(step 1 --nodes=1 --ntasks=1)")
 }

@@ -51,7 +51,7 @@ slurm_up() {
     local folder=$PWD/slurm node deadline=$((SECONDS + 20))
     mkdir -p "$folder/state" && chmod 755 "$PWD" "$folder" || return
     head -c 1024 /dev/urandom >"$folder/munge.key" && chmod 400 "$folder/munge.key"
-    slurm_configuration "$folder" $((21000 + $$ % 5000 * 3)) >"$folder/slurm.conf"
+    slurm_configuration "$folder" $((21000 + $$ % 3500 * 3)) >"$folder/slurm.conf"
     touch "$folder"/gpu{0,1,2}
     echo "NodeName=n1 Name=gpu File=$folder/gpu[0-2]" >"$folder/gres.conf"
     export SLURM_CONF=$folder/slurm.conf
