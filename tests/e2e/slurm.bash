@@ -65,12 +65,16 @@ slurm_up() {
     done
 }
 slurm_down() {
-    local folder=${SLURM_CONF%/*} file
+    local folder=${SLURM_CONF%/*} file pid deadline=$((SECONDS + 10))
     [[ -n ${SLURM_CONF-} ]] || return 0
-    scancel --signal=KILL --full --user=root 2>/dev/null
+    scancel --user=root 2>/dev/null
+    while [[ $(timeout 5 squeue -h 2>/dev/null) ]] && ((SECONDS < deadline)); do sleep 0.2; done
     for file in "$folder"/slurmd.*.pid "$folder"/{slurmctld,munged}.pid; do [[ ! -e $file ]] || kill "$(<"$file")" 2>/dev/null; done
     for file in "$folder"/{slurmctld,munged}.pid; do
         while [[ -e $file ]] && kill -0 "$(<"$file")" 2>/dev/null; do sleep 0.05; done
+    done
+    for pid in $(pgrep '^(slurmstepd|srun|coca-)'); do # of jobs that did not end
+        ! grep -qzxF "SLURM_CONF=$SLURM_CONF" "/proc/$pid/environ" 2>/dev/null || kill -9 "$pid"
     done
     true
 }
