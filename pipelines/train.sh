@@ -8,15 +8,28 @@
 # --pretrained DIR begins a new run from weights, with its own schedule and warm-up; --image-size PIXELS then has pictures of
 # another size, as the paper's end phase of 576 after 288, and position embeddings are resampled to it (--resample).
 #
+# Over hosts, stages find each other by the address of the conductor, which runs here:
+#
+#   --control tcp://HOST:PORT     HOST is this host as the others know it; beyond loopback with --keys DIR (coca-tap keys)
+#   --listen HOST                 name, address or interface by which each host is reached, when not the one that leads to control
+#   --launch-image CMD, --launch-text CMD, --launch-head CMD, --launch-worker CMD
+#                                 words before a stage's command, such as 'ssh b' or 'mpirun -n 2 --host a,b'; without them
+#                                 --replicas above 1 are started by mpirun here
+#   --print-worker decode|tokenize|label   prints the command of one worker more, for a shell on any host, and ends
+#
 # RUN becomes runs/RUN beside pipelines/, or DIR/RUN with --runs DIR. Options of every stage, such as --record [STAGE:]EDGE=FILE
 # and --stall-timeout SECONDS, are handed on. Exit codes: 0 done, 1 run-time failure, 2 bad usage, 3 bad data, 4 a stage was
 # lost more often than --max-restarts says (go on with --resume latest); 130, 143 and 129 after SIGINT, SIGTERM (or SIGUSR1),
 # SIGHUP and a clean drain.
 set -uo pipefail
 source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/supervise.sh"
+source "$COCA_HOME/pipelines/lib/hosts.sh"
 
 paths='keys' # coca-loss makes those of the run absolute
 read_options "$@"
+take job_options listen
+take_hosts
+[[ -z $print_worker ]] || { take_value name name && print_worker "${name-}"; exit; }
 for record in "${job_settings[@]}"; do # a recording holds what travels in messages
     [[ $record =~ [=:](features|states)(-grad)?= ]] && options+=(--transport frames)
 done
@@ -24,16 +37,25 @@ settings=$(coca-loss --prepare --runs "$COCA_HOME/runs" "${options[@]}" "${opera
 [[ $settings == *run_dir=* ]] || { printf '%s\n' "$settings"; exit 0; } # --help
 eval "$settings"
 
+# EDGE: a recording, control's own address, or a socket of the run directory. Over hosts the rest is said on control.
+address_of() {
+    local recorded=recorded_${1//-/_}
+    if [[ ${!recorded:-} ]]; then echo "${!recorded}"
+    elif [[ $1 == control ]]; then echo "${control:-ipc://sockets/control}"
+    elif [[ $control != tcp://* ]]; then echo "ipc://sockets/$1"; fi
+}
 while read -r kind name count edges; do # the run's processes, as the table of stages has them
-    arguments=()
+    arguments=() ranks=$count
+    if [[ $kind != workers ]]; then count=''; else
+        ranks=1
+        [[ $control != tcp://* ]] || edges=control
+    fi
     for edge in $edges; do
-        recorded=recorded_${edge//-/_}
-        arguments+=("--$edge" "${!recorded:-ipc://sockets/$edge}")
+        address=$(address_of "$edge")
+        [[ -z $address ]] || arguments+=("--$edge" "$address")
     done
-    launch=()
-    [[ $kind == stage && $count -gt 1 ]] && launch=(mpirun -n "$count")
-    [[ $kind == workers ]] || count=''
-    "$kind" "$name" $count "${launch[@]}" "coca-$name" "${arguments[@]}"
+    launched "$name" "$ranks" "coca-$name"
+    "$kind" "$name" $count "${launch[@]}" "${arguments[@]}"
 done <<<"${job%$'\n'}"
 ((val_frequency)) && side validate nice -n 19 "$COCA_HOME/pipelines/validate.sh" "$run_dir" "$val_data" "$val_frequency" "${first_step:-0}"
 

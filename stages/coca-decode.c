@@ -184,7 +184,8 @@ static int prepare(void *context, const struct strings *operands) {
     struct worker *worker = &decode->worker;
     struct model_config model;
     (void)operands;
-    int status = run_join(&decode->run, &model);
+    int status = worker_visit(worker, &decode->run);
+    if (!status) status = run_join(&decode->run, &model);
     if (status) return status;
     decode->show = show_of(decode, &model);
     decode->encoded =

@@ -62,7 +62,8 @@ static int prepare(void *context, const struct strings *operands) {
     struct worker *worker = &label->worker;
     struct model_config model;
     (void)operands;
-    int status = run_join(&label->run, &model);
+    int status = worker_visit(worker, &label->run);
+    if (!status) status = run_join(&label->run, &model);
     if (!status) status = open_targets(label, &model);
     if (status) return status;
     const char *const *needs = worker_trains(worker) ? label->targets.task->soft ? answers : classes : pictures;

@@ -48,6 +48,7 @@ struct loss {
     struct results_options results;
     struct part part;
     struct topology topology;
+    struct edges edges;
     bool train;
 };
 
@@ -99,15 +100,16 @@ static int prepare(void *context, const struct strings *operands) {
     return status;
 }
 
-static int open_edges(const struct loss *loss, struct hub *hub, struct conductor *conductor) {
-    struct edges edges = {
+static int open_edges(struct loss *loss, struct hub *hub, struct conductor *conductor) {
+    struct edges *edges = &loss->edges;
+    *edges = (struct edges){
         .hub = hub, .row = &loss_row, .topology = &loss->topology, .run = &loss->run, .trains = loss->train};
     if (loss->run.options.evaluate && !loss->run.options.control)
         return error(EXIT_USAGE, "--evaluate: --control ADDRESS is needed, where the encoders are conducted");
-    int status = edges_open(&edges, loss_row.edges, loss_row.edge_count);
-    conductor->control = edges_channel(&edges, "control").edge;
-    conductor->embeddings = edges_channel(&edges, "embeddings").edge;
-    conductor->embeddings_grad = edges_channel(&edges, "embeddings-grad").edge;
+    int status = edges_open(edges, loss_row.edges, loss_row.edge_count);
+    conductor->control = edges_channel(edges, "control").edge;
+    conductor->embeddings = edges_channel(edges, "embeddings").edge;
+    conductor->embeddings_grad = edges_channel(edges, "embeddings-grad").edge;
     if (!status && is_alone(loss) && !(conductor->embeddings && edge_is_recording(conductor->embeddings)))
         status = error(EXIT_USAGE, "without --control, --embeddings is a recording: file:PATH or -");
     return status;
@@ -128,7 +130,9 @@ static int run(void *context, struct hub *hub) {
 }
 
 static void release(void *context) {
-    part_close(&((struct loss *)context)->part);
+    struct loss *loss = context;
+    edges_close(&loss->edges);
+    part_close(&loss->part);
 }
 
 int main(int argc, char **argv) {

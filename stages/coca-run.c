@@ -46,6 +46,7 @@ static const char manual[] =
     "Stages, sinks and workers get --run-dir, --supervisor, --ready sockets/NAME.ready, --counters\n"
     "log/NAME.counters and the OPTIONs behind `--` added to their commands, and the workers of a row with several\n"
     "--rank 0, 1, ...; sockets/NAME.pid holds the number of each process.\n"
+    "away=1 says that the command starts its process on other hosts, which know no --supervisor.\n"
     "\n"
     "The job is over when no stage and no sink is left: feeders are ended, workers leave with their consumers,\n"
     "side processes are waited for, and whatever they started is ended with them. The first that leaves with\n"

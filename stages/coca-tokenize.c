@@ -108,7 +108,8 @@ static int prepare(void *context, const struct strings *operands) {
     struct tokenize *tokenize = context;
     struct model_config model;
     (void)operands;
-    int status = run_join(&tokenize->run, &model);
+    int status = worker_visit(&tokenize->worker, &tokenize->run);
+    if (!status) status = run_join(&tokenize->run, &model);
     if (!status) status = open_tokenizer(tokenize, &model.text);
     if (!status) status = read_prompts(tokenize);
     tokenize->asks = tasks[tokenize->run.options.task].reads_text;

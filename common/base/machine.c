@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/fail.h"
@@ -33,6 +34,16 @@ int64_t machine_open_descriptors(void) {
     const int64_t count = (int64_t)names.count - 1;
     strings_release(&names);
     return count;
+}
+
+char *machine_identity(void) {
+    struct utsname name;
+    struct buffer boot = {0};
+    if (uname(&name)) bug("uname: %s", strerror(errno));
+    if (file_read("/proc/sys/kernel/random/boot_id", 256, &boot)) die(EXIT_RUN, "is /proc mounted?");
+    char *identity = xformat("%s %.*s", name.nodename, (int)strcspn(boot.bytes, "\n"), boot.bytes);
+    buffer_release(&boot);
+    return identity;
 }
 
 char *machine_program_folder(void) {

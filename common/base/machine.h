@@ -10,6 +10,10 @@ int machine_cores(void);
 int64_t machine_raise_descriptors(void);
 int64_t machine_open_descriptors(void);
 
+// Tells this host, as it is booted now, from others: its name and the boot's id. A network namespace with a host name
+// of its own is a host. The caller frees.
+char *machine_identity(void);
+
 // The folder of the executable, absolute; the caller frees. die() where /proc is not mounted.
 char *machine_program_folder(void);
 

@@ -179,8 +179,15 @@ static const struct option rows[] = {
     TEXT("labels", labels, "ADDRESS", NULL, "label to head: labels i32, shares f32 [B,K]", OPTION_LOCAL | RUN_ADDRESS),
     TEXT("scores", scores, "ADDRESS", NULL, "head to score, file or stdout: scores f32 [B,C]",
          OPTION_LOCAL | RUN_ADDRESS),
-    TEXT("control", control, "ADDRESS", NULL, "stateful stages and loss: the step protocol",
+    TEXT("control", control, "ADDRESS", NULL,
+         "stateful stages and loss: the step protocol; of tcp, it is the only address that a run over hosts needs: all "
+         "others are said there",
          OPTION_LOCAL | RUN_ADDRESS),
+    TEXT(
+        "listen", listen, "HOST", NULL,
+        "name, address or interface of this host where the stages of other hosts come to it; when left out, the address "
+        "from which --control is reached",
+        OPTION_LOCAL),
 };
 
 struct option_table run_options_table(struct run_options *options) {

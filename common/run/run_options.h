@@ -67,6 +67,7 @@ struct run_options {
     // Edges; an edge left out is skipped
     char *images, *tokens, *features, *features_grad, *embeddings, *embeddings_grad, *captions, *control;
     char *states, *states_grad, *labels, *scores;
+    char *listen; // host of a run over hosts
 };
 
 // The rows of all of them, over these settings.

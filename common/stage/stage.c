@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/machine.h"
 #include "base/text.h"
 #include "stage/arguments.h"
@@ -35,6 +36,8 @@ struct common {
 // A process is one stage, and signals are the process's: whatever part of the stage calls, there is no other to mean.
 static struct {
     struct common options;
+    const char *role;
+    int signals; // the pipe that tells of them
     char run[WIRE_RUN];
     int64_t generation;
     uint64_t fingerprint;
@@ -156,6 +159,20 @@ static const char *stage_role(const struct stage *stage) {
     return text_begins(stage->name, prefix) ? stage->name + strlen(prefix) : stage->name;
 }
 
+// What is opened later than options are read, or again: a stage may change its directory.
+static void anchor_paths(void) {
+    struct common *o = &process.options;
+    char **const paths[] = {&o->ready, &o->supervisor, &o->counters, &o->keys};
+    char *here = getcwd(NULL, 0);
+    for (size_t i = 0; here && i < sizeof paths / sizeof *paths; i++) {
+        if (!*paths[i]) continue;
+        char *absolute = path_join(here, *paths[i]);
+        free(*paths[i]);
+        *paths[i] = absolute;
+    }
+    free(here);
+}
+
 static int check_common(void) {
     if (process.options.run_id && strlen(process.options.run_id) >= WIRE_RUN)
         return error(EXIT_USAGE, "--run-id: at most %d characters", WIRE_RUN - 1);
@@ -165,12 +182,13 @@ static int check_common(void) {
     if (process.options.run_dir && chdir(process.options.run_dir))
         return error(EXIT_USAGE, "--run-dir %s: %s", process.options.run_dir, strerror(errno));
     if (process.options.run_id) stage_identify(process.options.run_id, 0, 0);
+    anchor_paths();
     return 0;
 }
 
-static struct hub *open_hub(const struct stage *stage) {
+static struct hub *open_hub(const struct strings *record) {
     const struct hub_config config = {
-        .role = stage_role(stage),
+        .role = process.role,
         .rank = (int)process.options.rank,
         .run = process.run,
         .generation = process.generation,
@@ -181,9 +199,15 @@ static struct hub *open_hub(const struct stage *stage) {
         .message_limit = process.options.message_limit,
         .keys = process.options.keys,
         .insecure = process.options.insecure,
-        .record = &process.options.record,
+        .record = record,
     };
-    return hub_new(&config);
+    struct hub *hub = hub_new(&config);
+    hub_watch(hub, process.signals, signal_arrived, &process.signals);
+    return hub;
+}
+
+struct hub *stage_open_hub(void) {
+    return open_hub(NULL);
 }
 
 static int leave_counters(const struct stage *stage, const struct hub *hub, double began) {
@@ -198,10 +222,9 @@ static int leave_counters(const struct stage *stage, const struct hub *hub, doub
     return process.options.counters ? counters_append(process.options.counters, &counters) : 0;
 }
 
-static int run_hub(const struct stage *stage, int *signals, double began) {
-    struct hub *hub = open_hub(stage);
+static int run_hub(const struct stage *stage, double began) {
+    struct hub *hub = open_hub(&process.options.record);
     int fifo = -1, counted;
-    hub_watch(hub, *signals, signal_arrived, signals);
     int status = watch_supervisor(hub, &fifo);
     if (status == 0) status = stage->run(stage->context, hub);
     process.on_signal = NULL; // its context may be gone, while the hub still waits for messages to leave
@@ -235,10 +258,11 @@ static int run_stage(const struct stage *stage, const struct arguments *argument
     if (!status) status = options_check_outputs(arguments->table);
     if (status) return status;
     machine_raise_descriptors(); // libzmq ends the process when there are none left for a connection
-    int signals = signals_install();
+    process.role = stage_role(stage);
+    process.signals = signals_install();
     keep_freed_blocks();
     if (stage->prepare) status = stage->prepare(stage->context, &arguments->operands);
-    if (!status) status = run_hub(stage, &signals, began);
+    if (!status) status = run_hub(stage, began);
     if (stage->close) stage->close(stage->context);
     return status;
 }

@@ -38,9 +38,12 @@ struct stage {
 // --peer-timeout --request-timeout --stall-timeout --message-limit --help --version.
 int stage_main(const struct stage *stage, int argc, char **argv);
 
+// One hub more with the options of this process, for what is to be asked in `prepare`; the caller closes it before
+// `run`.
+struct hub *stage_open_hub(void);
 // From prepare: the run, which of its generations this is, and the model.
 void stage_identify(const char *run, int64_t generation, uint64_t fingerprint);
-void stage_set_rank(int rank);                              // from prepare: a launcher says it, not --rank
+void stage_set_rank(int rank); // from prepare: a launcher says it, not --rank
 void stage_signal_policy(enum stage_signal policy, int (*on_signal)(void *context, int signal), void *context);
 bool stage_stopping(void);
 int stage_signal_number(void);             // 0, or the first signal seen: a drained stage exits with 128 + it

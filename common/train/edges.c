@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 // ---- channels
 
@@ -67,21 +69,36 @@ static int listeners(const struct edges *edges, const struct stage_edge *edge, c
 }
 
 static int open_at(struct edges *edges, const struct stage_edge *edge, struct channel *channel, const char *address) {
+    const bool guests = edges->meeting && edges->row->conducts && !strcmp(edge->name, "control");
     const struct edge_options options = {.name = edge->name,
                                          .address = address,
                                          .manner = manner_of(edges, edge),
                                          .direction = edge->direction,
                                          .window = edge->manner == EDGE_PULL ? (int)edges->run->options.window : 0,
                                          .peers = channel->peer,
-                                         .peer_count = channel->peers};
+                                         .peer_count = channel->peers,
+                                         .guests = guests ? &edges->meeting->guests : NULL};
     return hub_edge(edges->hub, &channel->edge, &options);
 }
 
-static int open_channel(struct edges *edges, const struct stage_edge *edge, struct channel *channel,
-                        const char *address) {
+static struct address self(const struct edges *edges) {
+    return (struct address){edges->row->role, hub_rank(edges->hub)};
+}
+
+// What was given is told to the others, too.
+static void note_given(struct edges *edges, const struct stage_edge *edge, const struct channel *channel,
+                       const char *address) {
+    if (!edges->meeting || !binds(edges, edge) || edge_is_recording(channel->edge)) return;
+    const bool tcp = text_begins(address, "tcp://");
+    meeting_note(edges->meeting, self(edges), edge->name, tcp ? NULL : address, tcp ? address : NULL);
+}
+
+static int open_given(struct edges *edges, const struct stage_edge *edge, struct channel *channel,
+                      const char *address) {
     int ranks = listeners(edges, edge, channel);
     char *first = endpoint_of_rank(address, binds(edges, edge) ? hub_rank(edges->hub) : 0, ranks);
     int status = open_at(edges, edge, channel, first);
+    if (!status) note_given(edges, edge, channel, first);
     free(first);
     for (int rank = 1; rank < ranks && !binds(edges, edge) && !status; rank++) {
         char *more = endpoint_of_rank(address, rank, ranks);
@@ -89,6 +106,64 @@ static int open_channel(struct edges *edges, const struct stage_edge *edge, stru
         free(more);
     }
     return status;
+}
+
+// ---- over hosts
+
+static int open_both(struct edges *edges, const struct stage_edge *edge, struct channel *channel, const char *ipc) {
+    int status = open_at(edges, edge, channel, ipc ? ipc : edges->meeting->listen);
+    if (!status && ipc) status = edge_listen(channel->edge, edges->meeting->listen);
+    if (status) return status;
+    char *tcp = edge_bound(channel->edge);
+    meeting_note(edges->meeting, self(edges), edge->name, ipc, tcp);
+    free(tcp);
+    return 0;
+}
+
+static int open_listener(struct edges *edges, const struct stage_edge *edge, struct channel *channel) {
+    const bool in_run = directory_exists("sockets");
+    char *ipc = in_run ? xformat("ipc://sockets/%s.%d", edge->name, hub_rank(edges->hub)) : NULL;
+    int status = open_both(edges, edge, channel, ipc);
+    free(ipc);
+    return status;
+}
+
+static int connect_to(struct edges *edges, const struct stage_edge *edge, struct channel *channel, int rank) {
+    char *address = meeting_address(edges->meeting, channel->peer[0].role, rank, edge->name);
+    if (!address) return -EXIT_PEER;
+    int status = rank ? edge_connect(channel->edge, address) : open_at(edges, edge, channel, address);
+    free(address);
+    return status;
+}
+
+// Those that were left open by open_listed.
+static int connect_all(struct edges *edges) {
+    int status = 0;
+    for (int i = 0; i < edges->count; i++) {
+        struct channel *channel = &edges->item[i].channel;
+        if (channel->edge) continue;
+        for (int rank = 0; rank < channel->peer[0].ranks && !status; rank++)
+            status = connect_to(edges, edges->item[i].of, channel, rank);
+    }
+    return status;
+}
+
+static int meet(struct edges *edges) {
+    struct edge *control = edges_channel(edges, "control").edge;
+    int status = edges->row->conducts ? meeting_hold(edges->meeting, control, edges->topology)
+                                      : meeting_attend(edges->meeting, control);
+    if (!status) status = connect_all(edges);
+    if (!edges->row->conducts) meeting_free(&edges->meeting);
+    return status;
+}
+
+// ---- all
+
+// Over hosts, an end that connects stays without an edge until it is known where to.
+static int open_channel(struct edges *edges, const struct stage_edge *edge, struct channel *channel) {
+    const char *address = run_address(edges->run, edge->name);
+    if (address) return open_given(edges, edge, channel, address);
+    return binds(edges, edge) ? open_listener(edges, edge, channel) : 0;
 }
 
 static int open_listed(struct edges *edges, const struct stage_edge *edge) {
@@ -99,9 +174,11 @@ static int open_listed(struct edges *edges, const struct stage_edge *edge) {
         channel.peers = topology_peers(edges->topology, edges->row, edge, edges->run, edges->trains, channel.peer);
         if (!channel.peers) return 0;
     }
-    if (!address && (is_conducted(edges) || !pushed)) return error(EXIT_USAGE, "--%s ADDRESS is needed", edge->name);
-    if (!address) return 0;
-    int status = open_channel(edges, edge, &channel, address);
+    const bool found = edges->meeting && (pushed || edge->manner == EDGE_PULL);
+    if (!address && !found && (is_conducted(edges) || !pushed))
+        return error(EXIT_USAGE, "--%s ADDRESS is needed", edge->name);
+    if (!address && !found) return 0;
+    int status = open_channel(edges, edge, &channel);
     if (edges->count == STAGE_EDGES) bug("more than %d edges", STAGE_EDGES);
     edges->item[edges->count].of = edge;
     edges->item[edges->count++].channel = channel;
@@ -109,10 +186,14 @@ static int open_listed(struct edges *edges, const struct stage_edge *edge) {
 }
 
 int edges_open(struct edges *edges, const struct stage_edge *list, int count) {
-    int status = 0;
+    int status = meeting_is_asked(edges->run) ? meeting_begin(&edges->meeting, edges->run) : 0;
     edges->asker = ANYBODY;
     for (int i = 0; i < count && !status; i++) status = open_listed(edges, &list[i]);
-    return status;
+    return status || !edges->meeting ? status : meet(edges);
+}
+
+void edges_close(struct edges *edges) {
+    meeting_free(&edges->meeting);
 }
 
 int edges_served(const struct edges *edges, struct edge **served) {

@@ -20,6 +20,8 @@ _Static_assert(SHARED_HANDLE == WIRE_HANDLE, "a handle does not fit into a messa
 struct slots {
     struct ops *ops;
     const struct edge *served; // its consumer says what it opens; NULL in training
+    struct channel channel;    // in training, of M microbatches in a step
+    int microbatches;
     struct shared_memory memory;
     struct shared_memory words; // of served slots: one for each, 1 while it is taken
     size_t stride;              // bytes from slot to slot
@@ -65,19 +67,24 @@ static int reader_of(const struct part *part, const char *role) {
 }
 
 static bool may_share(const struct run *run, const struct edge *edge) {
-    return edge && edge_is_local(edge) && run->options.transport == TRANSPORT_SHARED;
+    return edge && run->options.transport == TRANSPORT_SHARED;
 }
 
 struct slots *slots_new(const struct part *part, const struct channel *channel, int count, size_t bytes) {
     bool trains = part->run->options.control && run_trains(part->run);
     if (!trains || !may_share(part->run, channel->edge)) return NULL;
     int reader = reader_of(part, channel->peer[0].role);
-    return reader < 0 ? NULL : new_slots(part, reader, count, bytes);
+    if (reader < 0) return NULL;
+    struct slots *slots = new_slots(part, reader, count, bytes);
+    slots->channel = *channel;
+    slots->microbatches = run_microbatches(part->run);
+    return slots;
 }
 
 struct slots *slots_new_served(const struct part *part, const struct edge *edge, const char *consumer, int count,
                                size_t bytes) {
-    int reader = may_share(part->run, edge) ? reader_of(part, consumer) : -1;
+    const bool local = may_share(part->run, edge) && edge_is_local(edge, ANYBODY);
+    int reader = local ? reader_of(part, consumer) : -1;
     if (reader < 0) return NULL;
     struct slots *slots = new_slots(part, reader, count, bytes);
     slots->served = edge;
@@ -107,9 +114,15 @@ static bool consumer_opens(const struct slots *slots) {
     return strcmp(edge_consumer_shares(slots->served), slots->ops->backend) == 0;
 }
 
-// The slot to write, or -1 where the message must carry the bytes. `own`: the microbatch's, in training.
-static int choose_slot(struct slots *slots, int own) {
-    if (!slots || (slots->served && !consumer_opens(slots))) return -1;
+// Whether who reads it is on this host: of several ranks some may be.
+static bool reader_is_here(const struct slots *slots, int microbatch) {
+    if (slots->served) return consumer_opens(slots);
+    return edge_is_local(slots->channel.edge, channel_address(&slots->channel, microbatch, slots->microbatches));
+}
+
+// The slot to write, or -1 where the message must carry the bytes. `own`: the microbatch's place, in training.
+static int choose_slot(struct slots *slots, int own, int microbatch) {
+    if (!slots || !reader_is_here(slots, microbatch)) return -1;
     make_memory(slots);
     if (!slots->memory.at || (slots->served && !slots->words.at)) return -1;
     if (slots->served) return take_free(slots);
@@ -119,7 +132,7 @@ static int choose_slot(struct slots *slots, int own) {
 
 void *slots_add(struct slots *slots, int own, struct message *message, const char *name, enum dtype dtype,
                 struct shape shape) {
-    int slot = choose_slot(slots, own);
+    int slot = choose_slot(slots, own, message->unit.microbatch);
     if (slot < 0) return message_add(message, name, dtype, shape);
     struct shared_place place = {.offset = (int64_t)slots->stride * slot, .word = -1};
     memcpy(place.handle, slots->memory.handle, sizeof place.handle);

@@ -17,8 +17,8 @@ struct slots;
 struct memory_bytes slots_bytes(const struct part *part, int64_t count, int64_t bytes);
 
 // Of `count` tensors of `bytes` that the part writes on the channel in training, for the one stage at its other end.
-// NULL where messages must carry them: no training under a conductor, --transport frames, peers on other hosts or with
-// other backends.
+// NULL where messages must carry them: no training under a conductor, --transport frames, peers with other backends. Of
+// its ranks, those on other hosts are sent messages.
 struct slots *slots_new(const struct part *part, const struct channel *channel, int count, size_t bytes);
 // The same of a served edge (EDGE_SERVE), for a consumer of this role.
 struct slots *slots_new_served(const struct part *part, const struct edge *edge, const char *consumer, int count,
@@ -27,7 +27,8 @@ void slots_free(struct slots **slots);
 
 // Adds the tensor to the message and returns where to write it: in training slot `own`, the microbatch's place among
 // the rank's own (struct work), when served a free one; host memory where `slots` is NULL, memory cannot be shared, the
-// consumer does not open it, or no slot is free. Both are what ops->download takes.
+// reader of that microbatch is on another host or does not open it, or no slot is free. Both are what ops->download
+// takes.
 void *slots_add(struct slots *slots, int own, struct message *message, const char *name, enum dtype dtype,
                 struct shape shape);
 

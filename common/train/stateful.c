@@ -10,6 +10,7 @@
 void stateful_init_run(struct run *run, const struct stage_row *row) {
     run_init(run, row->options);
     for (int i = 0; i < row->edge_count && row->options; i++) run_use(run, row->edges[i].name);
+    if (row->options) run_use(run, "listen");
 }
 
 static enum gradient_sum sum_of(const struct stateful *stage) {

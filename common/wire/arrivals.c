@@ -16,7 +16,7 @@ static void complain(const struct link *link, const struct identity *identity, c
     warn("edge %s: malformed message from connection %s (%s): %s%s", edge->name,
          identity->size ? identity_text(identity, connection) : link->address,
          peer ? address_text(peer_address(peer), who) : "no hello", reason,
-         peer && edge->manner->ignore ? "; it is ignored from here on" : "");
+         peer && (peer->guest || edge->manner->ignore) ? "; it is ignored from here on" : "");
     if (hub->unsaid) warn("%d more messages like it were not reported", hub->unsaid);
     hub->unsaid = 0;
 }
@@ -28,7 +28,9 @@ static void malformed(struct link *link, const struct identity *identity, struct
     hub->counters.malformed++;
     complain(link, identity, peer, reason);
     if (!peer) return;
-    if (edge->manner->ignore)
+    if (peer->guest)
+        peer->state = PEER_IGNORED;
+    else if (edge->manner->ignore)
         edge->manner->ignore(edge, peer);
     else if (!hub->failure)
         hub_fail(hub, error(EXIT_RUN, "edge %s: %s %d sent %s %d a malformed message: %s", edge->name, peer->role,

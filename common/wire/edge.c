@@ -19,7 +19,9 @@ bool edge_is_recording(const struct edge *edge) {
     return endpoint_is_recording(&edge->endpoint);
 }
 
-bool edge_is_local(const struct edge *edge) {
+bool edge_is_local(const struct edge *edge, struct address peer) {
+    const struct peer *found = peer_of(edge, peer);
+    if (found) return found->local;
     for (int i = 0; i < edge->link_count; i++)
         if (edge->link[i]->endpoint.kind != ENDPOINT_IPC) return false;
     return edge->link_count;
@@ -40,10 +42,8 @@ static void name_peers(struct edge *edge, const struct edge_options *options) {
 
 static struct edge *edge_new(struct hub *hub, const struct edge_options *options) {
     static const struct manner *const manners[] = {
-        [EDGE_PULL] = &pull_manner,
-        [EDGE_SERVE] = &serve_manner,
-        [EDGE_BIND] = &bind_manner,
-        [EDGE_CONNECT] = &connect_manner,
+        [EDGE_PULL] = &pull_manner,       [EDGE_SERVE] = &serve_manner, [EDGE_BIND] = &bind_manner,
+        [EDGE_CONNECT] = &connect_manner, [EDGE_GUEST] = &guest_manner,
     };
     struct edge *edge = xcalloc(1, sizeof *edge);
     edge->hub = hub;
@@ -52,6 +52,7 @@ static struct edge *edge_new(struct hub *hub, const struct edge_options *options
     edge->manner = manners[options->manner];
     edge->direction = options->direction;
     edge->window = options->window;
+    edge->guests = options->guests;
     edge->lonely_since = hub->clock;
     edge->read_step = -1;
     name_peers(edge, options);
@@ -94,13 +95,18 @@ static int open_copy(struct edge *edge) {
     return status;
 }
 
+static int parse(const struct edge *edge, struct endpoint *endpoint, const char *address) {
+    return edge->manner->binds ? endpoint_parse_listener(endpoint, edge->name, address)
+                               : endpoint_parse(endpoint, edge->name, address);
+}
+
 static int add_link(struct edge *edge, const char *address) {
     struct link *link = xcalloc(1, sizeof *link);
     edge->link = xrealloc_array(edge->link, (size_t)edge->link_count + 1, sizeof *edge->link);
     edge->link[edge->link_count++] = link;
     link->edge = edge;
     link->address = xstrdup(address);
-    int status = endpoint_parse(&link->endpoint, edge->name, link->address);
+    int status = parse(edge, &link->endpoint, link->address);
     if (status) return status;
     if (endpoint_is_recording(&link->endpoint))
         return error(EXIT_USAGE, "--%s %s: a recording cannot stand beside other addresses", edge->name, address);
@@ -108,7 +114,7 @@ static int add_link(struct edge *edge, const char *address) {
 }
 
 static int open_edge(struct edge *edge) {
-    int status = endpoint_parse(&edge->endpoint, edge->name, edge->address);
+    int status = parse(edge, &edge->endpoint, edge->address);
     if (status) return status;
     status = edge_is_recording(edge) ? open_recording(edge) : add_link(edge, edge->address);
     return status ? status : open_copy(edge);
@@ -132,6 +138,35 @@ int edge_connect(struct edge *edge, const char *address) {
         return error(EXIT_USAGE, "--%s %s: a recording cannot stand beside other addresses", edge->name, edge->address);
     edge->lonely_since = edge->hub->clock;
     return add_link(edge, address);
+}
+
+int edge_listen(struct edge *edge, const char *address) {
+    struct endpoint endpoint;
+    int status = endpoint_parse_listener(&endpoint, edge->name, address);
+    if (!edge->manner->binds || edge_is_recording(edge)) bug("edge %s listens nowhere", edge->name);
+    if (!status) status = socket_protect(edge->hub, edge->link[0]->socket, &endpoint, edge->name, true);
+    return status ? status : endpoint_listen(&endpoint, edge->name, edge->link[0]->socket);
+}
+
+char *edge_bound(const struct edge *edge) {
+    char text[512];
+    size_t size = sizeof text;
+    if (zmq_getsockopt(edge->link[0]->socket, ZMQ_LAST_ENDPOINT, text, &size))
+        bug("edge %s: where it listens: %s", edge->name, zmq_strerror(zmq_errno()));
+    return xstrdup(text);
+}
+
+// The link stays in the list: who asked there may still be named.
+void edge_leave(struct edge *edge, const char *address) {
+    for (int i = 0; i < edge->link_count; i++) {
+        struct link *link = edge->link[i];
+        if (link->left || strcmp(link->address, address)) continue;
+        struct peer *peer = peer_of_link(link);
+        if (peer) peer_remove(edge, peer);
+        serve_forget(edge, link);
+        socket_close(link, 0);
+        link->left = true;
+    }
 }
 
 // --- Sending

@@ -46,11 +46,12 @@ struct place {
     bool bracketed; // an IPv6 address
 };
 
-static bool take_port(struct place *place, const char *text) {
+static bool take_port(struct place *place, const char *text, bool any) {
+    if (any && !strcmp(text, "*")) text = "0";
     size_t length = strspn(text, "0123456789");
     if (!length || length >= sizeof place->port || text[length]) return false;
     strcpy(place->port, text);
-    return atoi(text) >= 1 && atoi(text) <= 65535;
+    return atoi(text) >= !any && atoi(text) <= 65535;
 }
 
 // What ZeroMQ, too, takes for part of a name. Its SOURCE;HOST is not known here: which of the two would be this host?
@@ -65,13 +66,13 @@ static bool is_host(const char *host, bool bracketed) {
 static const char *const form = "a tcp address is tcp://HOST:PORT, with a port of 1 to 65535";
 
 // HOST:PORT or [IPV6]:PORT. NULL, or what is wrong.
-static const char *split(struct place *place, const char *text) {
+static const char *split(struct place *place, const char *text, bool any_port) {
     place->bracketed = *text == '[';
     const char *host = text + place->bracketed, *end = strchr(host, place->bracketed ? ']' : ':');
     if (!end || (place->bracketed && end[1] != ':')) return form;
     const char *port = end + 1 + place->bracketed;
     if (!place->bracketed && strchr(port, ':')) return "an IPv6 address stands in brackets: tcp://[ADDRESS]:PORT";
-    if ((size_t)(end - host) >= sizeof place->host || !take_port(place, port)) return form;
+    if ((size_t)(end - host) >= sizeof place->host || !take_port(place, port, any_port)) return form;
     snprintf(place->host, sizeof place->host, "%.*s", (int)(end - host), host);
     return is_host(place->host, place->bracketed) ? NULL : form;
 }
@@ -128,9 +129,9 @@ static void look_up_interface(struct endpoint *endpoint, const struct place *pla
     freeifaddrs(list);
 }
 
-static int parse_tcp(struct endpoint *endpoint, const char *edge, const char *text) {
+static int parse_tcp(struct endpoint *endpoint, const char *edge, const char *text, bool any_port) {
     struct place place;
-    const char *wrong = split(&place, text + strlen(TCP));
+    const char *wrong = split(&place, text + strlen(TCP), any_port);
     if (wrong) return error(EXIT_USAGE, "--%s %s: %s", edge, text, wrong);
     endpoint->kind = ENDPOINT_TCP;
     if (!place.bracketed) look_up_interface(endpoint, &place);
@@ -141,10 +142,10 @@ static int parse_tcp(struct endpoint *endpoint, const char *edge, const char *te
 
 // ----
 
-int endpoint_parse(struct endpoint *endpoint, const char *edge, const char *text) {
+static int parse(struct endpoint *endpoint, const char *edge, const char *text, bool any_port) {
     *endpoint = (struct endpoint){.address = text};
     if (text_begins(text, IPC)) return parse_ipc(endpoint, edge, text);
-    if (text_begins(text, TCP)) return parse_tcp(endpoint, edge, text);
+    if (text_begins(text, TCP)) return parse_tcp(endpoint, edge, text, any_port);
     if (strcmp(text, "-") == 0) {
         endpoint->kind = ENDPOINT_STREAM;
         return 0;
@@ -154,6 +155,14 @@ int endpoint_parse(struct endpoint *endpoint, const char *edge, const char *text
     endpoint->kind = ENDPOINT_FILE;
     endpoint->address = text + strlen(FILE_PREFIX);
     return 0;
+}
+
+int endpoint_parse(struct endpoint *endpoint, const char *edge, const char *text) {
+    return parse(endpoint, edge, text, false);
+}
+
+int endpoint_parse_listener(struct endpoint *endpoint, const char *edge, const char *text) {
+    return parse(endpoint, edge, text, true);
 }
 
 char *endpoint_of_rank(const char *address, int rank, int ranks) {

@@ -21,6 +21,11 @@ struct endpoint {
 // 0 or -EXIT_USAGE naming the edge and what is wrong (an ipc path over 107 bytes, a tcp address without a port, …). A
 // name is looked up, IPv4 first.
 int endpoint_parse(struct endpoint *endpoint, const char *edge, const char *text);
+// The same of who listens, whose tcp port may be *: one that is free.
+int endpoint_parse_listener(struct endpoint *endpoint, const char *edge, const char *text);
+// "tcp://ADDRESS:*": the address of this host from which packets to a tcp endpoint leave. The caller frees; NULL when
+// its host is not known or cannot be reached now.
+char *endpoint_own_address(const struct endpoint *endpoint);
 
 // Where rank `rank` of `ranks` listens when the address is given for all of them: ".r" behind an ipc path, r added to a
 // tcp port; the address itself for one rank, and of recordings. The caller frees.

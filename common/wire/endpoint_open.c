@@ -13,6 +13,7 @@
 #include <zmq.h>
 
 #include "base/fail.h"
+#include "base/memory.h"
 #include "wire/endpoint.h"
 
 const char *endpoint_path(const struct endpoint *endpoint) {
@@ -148,4 +149,19 @@ int endpoint_connect(const struct endpoint *endpoint, const char *edge, void *so
     if (zmq_connect(socket, endpoint->loopback || wildcard ? numeric(endpoint, text) : endpoint->address) == 0)
         return 0;
     return error(EXIT_USAGE, "--%s %s: cannot connect: %s", edge, endpoint->address, zmq_strerror(errno));
+}
+
+// A datagram socket that is connected sends nothing: the kernel only looks the route up.
+char *endpoint_own_address(const struct endpoint *endpoint) {
+    struct endpoint own = {.kind = ENDPOINT_TCP};
+    socklen_t size = sizeof own.place;
+    char host[64];
+    if (!endpoint->place_size) return NULL;
+    int fd = socket(place_of(endpoint)->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const bool found = fd >= 0 && connect(fd, place_of(endpoint), endpoint->place_size) == 0 &&
+                       getsockname(fd, (struct sockaddr *)(void *)own.place, &size) == 0 &&
+                       getnameinfo(place_of(&own), size, host, sizeof host, NULL, 0, NI_NUMERICHOST) == 0;
+    if (fd >= 0) close(fd);
+    own.place_size = size;
+    return found ? xformat(is_ipv6(&own) ? "tcp://[%s]:*" : "tcp://%s:*", host) : NULL;
 }

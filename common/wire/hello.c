@@ -15,6 +15,8 @@ static void say_hello(struct link *link) {
     struct message *hello = frames_control(MESSAGE_HELLO);
     message_set_text(hello, "edge", link->edge->name);
     message_set_int(hello, "fingerprint", (int64_t)link->edge->hub->config.fingerprint);
+    message_set_int(hello, "local", link->endpoint.kind == ENDPOINT_IPC);
+    message_set_int(hello, "guest", link->edge->manner->name == EDGE_GUEST);
     frames_reply(link, NULL, &hello);
 }
 
@@ -37,6 +39,7 @@ static void take_welcome(struct link *link, const struct message *message) {
     struct edge *edge = link->edge;
     char why[WIRE_TEXT];
     take_over_run(edge->hub, message);
+    if (edge->manner->name == EDGE_GUEST) edge->hub->generation = message->generation;
     link->lost = false; // a socket whose hello was not sent yet connects again by itself
     if (peer_is_unexpected(edge, (struct address){message->from, message->rank}, why))
         hub_fail(edge->hub, error(EXIT_USAGE, "--%s %s: %s %d answers there: %s", edge->name, link->address,
@@ -73,11 +76,20 @@ int64_t hello_generations_behind(const struct hub *hub, const struct message *me
     return hub->run[0] && message->run[0] ? hub->generation - message->generation : 0;
 }
 
-static bool fingerprints_differ(const struct hub *hub, const struct message *hello) {
-    int64_t theirs = 0;
+static int64_t number_of(const struct message *hello, const char *name, int64_t otherwise) {
     for (int i = 0; i < hello->field_count; i++)
-        if (strcmp(hello->field[i].name, "fingerprint") == 0) theirs = hello->field[i].integer;
+        if (strcmp(hello->field[i].name, name) == 0) return hello->field[i].integer;
+    return otherwise;
+}
+
+static bool fingerprints_differ(const struct hub *hub, const struct message *hello) {
+    const int64_t theirs = number_of(hello, "fingerprint", 0);
     return theirs && hub->config.fingerprint && (uint64_t)theirs != hub->config.fingerprint;
+}
+
+// Guests outlive generations.
+static bool is_guest(const struct edge *edge, const struct message *hello) {
+    return edge->guests && number_of(hello, "guest", 0);
 }
 
 // Why this hello is refused, in words that name both sides.
@@ -91,13 +103,15 @@ static bool is_refused(const struct edge *edge, const struct message *hello, cha
         snprintf(why, WIRE_TEXT, "this is edge %s of %s, not %s", edge->name, own, name);
     else if (hello_of_another_run(hub, hello))
         snprintf(why, WIRE_TEXT, "it belongs to run %s, %s to run %s", hello->run, own, hub->run);
-    else if (hello_generations_behind(hub, hello))
+    else if (hello_generations_behind(hub, hello) && !is_guest(edge, hello))
         snprintf(why, WIRE_TEXT, "it belongs to generation %lld of the run, %s to %lld", (long long)hello->generation,
                  own, (long long)hub->generation);
     else if (fingerprints_differ(hub, hello))
         snprintf(why, WIRE_TEXT, "its model differs from that of %s: give both the same configuration", own);
     else if (edge->peer_count >= PEER_LIMIT)
         snprintf(why, WIRE_TEXT, "there are %d peers already", PEER_LIMIT);
+    else if (is_guest(edge, hello))
+        guests_refuse(edge, hello, why);
     else
         peer_is_unexpected(edge, (struct address){hello->from, hello->rank}, why);
     return why[0];
@@ -114,9 +128,12 @@ static void refuse(struct link *link, const struct identity *identity, const str
 // Who comes when this end has said `end` already shall hear it too.
 static void welcome(struct link *link, const struct identity *identity, const struct message *hello) {
     take_over_run(link->edge->hub, hello);
-    const struct peer *peer = peer_add(link, identity, hello);
+    struct peer *peer = peer_add(link, identity, hello);
     struct message *answer = frames_control(MESSAGE_WELCOME);
+    peer->local = number_of(hello, "local", peer->local);
+    peer->guest = is_guest(link->edge, hello);
     frames_send(peer, &answer);
+    if (peer->guest) guests_greet(link->edge, peer);
     if (!link->edge->ended) return;
     answer = frames_control(MESSAGE_END);
     frames_send(peer, &answer);
@@ -127,8 +144,9 @@ static void welcome(struct link *link, const struct identity *identity, const st
 void hello_take(struct link *link, const struct identity *identity, struct peer *peer, const struct message *hello) {
     struct edge *edge = link->edge;
     char why[WIRE_TEXT];
+    const bool guest = peer && peer->guest;
     if (peer && peer->state != PEER_ENDED) edge->manner->lost(edge, peer);
-    if (peer && edge->manner->stateful) return;
+    if (peer && edge->manner->stateful && !guest) return;
     if (is_refused(edge, hello, why))
         refuse(link, identity, hello, why);
     else

@@ -61,6 +61,7 @@ enum edge_manner {
     EDGE_SERVE,   // worker: connects and answers; of several consumers each binds one address (edge_connect)
     EDGE_BIND,    // stateful: waits for its peers
     EDGE_CONNECT, // stateful: its peers bind, each at an address of its own (edge_connect)
+    EDGE_GUEST,   // connects as a guest to who binds a stateful edge (struct guests)
 };
 enum edge_direction { EDGE_IN = 1, EDGE_OUT = 2, EDGE_BOTH = 3 };
 
@@ -68,6 +69,15 @@ enum edge_direction { EDGE_IN = 1, EDGE_OUT = 2, EDGE_BOTH = 3 };
 struct peer_group {
     const char *role;
     int ranks;
+};
+
+// Who else may come to a stateful edge that binds, and go: guests, whom nobody waits for and whose loss is none. The
+// calls come from inside waits; what they return is sent.
+struct guests {
+    int most;                               // at once
+    struct message *(*news)(void *context); // what each is told when it comes; NULL: nothing
+    struct message *(*answer)(void *context, const struct message *asked); // to what one tells; NULL: nothing
+    void *context;
 };
 
 struct edge_options {
@@ -81,6 +91,7 @@ struct edge_options {
     // them, `ranks` unused.
     const struct peer_group *peers;
     int peer_count;
+    const struct guests *guests; // of EDGE_BIND; outlives the edge. NULL: who is not awaited is refused
 };
 // 0, -EXIT_USAGE (address, port in use), -EXIT_DATA (recording). The hub owns the edge.
 int hub_edge(struct hub *hub, struct edge **edge, const struct edge_options *options);
@@ -88,14 +99,26 @@ int hub_edge(struct hub *hub, struct edge **edge, const struct edge_options *opt
 // with its own greeting and loss. Of EDGE_CONNECT before hub_meet. 0 or -EXIT_USAGE.
 int edge_connect(struct edge *edge, const char *address);
 bool edge_is_recording(const struct edge *edge);
-bool edge_is_local(const struct edge *edge); // its peers run on this host: ipc:// at every address
+// One address more at which an edge that binds listens, for who cannot come by the first. 0 or -EXIT_USAGE.
+int edge_listen(struct edge *edge, const char *address);
+char *
+edge_bound(const struct edge *edge); // its newest address, where a port * is the one that it got; the caller frees
+// Gives up an address of an EDGE_SERVE edge, and what was asked there. Others stay.
+void edge_leave(struct edge *edge, const char *address);
+// Whether that peer came by ipc, and so runs on this host; of a peer that is not there yet, whether all addresses are.
+bool edge_is_local(const struct edge *edge, struct address peer);
+// Sends the news to all guests who are there.
+void edge_tell_guests(struct edge *edge);
 const char *edge_name(const struct edge *edge);
 
 // Waits until every peer that the stateful edges name has said hello. 0 or -EXIT_PEER. Pulled edges wait in edge_take.
 int hub_meet(struct hub *hub);
+int edge_meet(struct edge *edge); // the same of one edge
+bool edge_is_met(const struct edge *edge);
 
-// What waits return besides 0 and -exit_code. A watch callback's value is returned as it is.
-enum { HUB_END = 1 };
+// What waits return besides 0 and -exit_code. A watch callback's value is returned as it is. HUB_NEWS: something was
+// told on an EDGE_GUEST edge, for edge_take, it ended, or it was lost and is greeted anew.
+enum { HUB_END = 1, HUB_NEWS = 101 };
 
 // A pulled edge's requests say from here on that the stage opens shared memory of this backend ("cpu", "cuda"; it
 // outlives the edge), unless the edge is recorded.

@@ -7,7 +7,7 @@
 //   liveness.c    probes, connections lost and begun anew
 //   arrivals.c    what arrived, and what is malformed
 //   hello.c       hello, welcome, refuse
-//   pull.c, serve.c, stateful.c     the manners of edges (manner.h)
+//   pull.c, serve.c, stateful.c, guests.c     the manners of edges (manner.h)
 //   peer.c        the peers of an edge, and who is missing
 //   frames.c      multipart messages on a link
 //   socket.c      the socket of a link              keys.c   CURVE
@@ -37,6 +37,7 @@ struct link {
     char *address;
     struct endpoint endpoint;
     void *socket, *monitor; // a monitor only at a DEALER
+    bool left;              // given up: no socket, and never again
     double opened;          // hub's clock: the socket
     bool lost;              // a DEALER's connection; it begins anew at `begin_at`
     double begin_at;
@@ -63,6 +64,8 @@ struct peer {
     char role[WIRE_NAME];
     int rank;
     enum peer_state state;
+    bool guest;         // at a stateful edge: not awaited, and no loss
+    bool local;         // came by ipc
     bool unreachable;   // a message could not be delivered: liveness.c finds out whether it is lost
     int outstanding;    // of a worker: requests it has not answered
     uint64_t asked_nth; // of a worker: its last request's place among all; the smallest is asked first
@@ -111,6 +114,7 @@ struct edge {
     const char *shares; // of EDGE_PULL, or NULL
     struct group *group;
     int group_count;
+    const struct guests *guests; // or NULL
 
     struct link **link;
     int link_count;

@@ -1,4 +1,4 @@
-// The four manners of edges, as rows of a table: what arrivals, losses and nonsense mean to each. Private.
+// The manners of edges, as rows of a table: what arrivals, losses and nonsense mean to each. Private.
 #pragma once
 
 #include "wire/peer.h"
@@ -21,7 +21,7 @@ struct manner {
     void (*forget)(struct edge *edge);
 };
 
-extern const struct manner pull_manner, serve_manner, bind_manner, connect_manner;
+extern const struct manner pull_manner, serve_manner, bind_manner, connect_manner, guest_manner;
 
 // --- pull.c
 void pull_want(struct edge *edge, struct address from, struct unit unit);
@@ -29,5 +29,11 @@ struct request *pull_find(const struct edge *edge, struct address from, int64_t 
 int pull_collect(struct edge *edge, struct request *request, struct message **message); // 0 or HUB_END; forgets it
 
 // --- serve.c
-bool serve_is_asked(const struct edge *edge);          // or all its consumers ended
-bool serve_next(struct edge *edge, struct unit *unit); // false: all its consumers ended
+bool serve_is_asked(const struct edge *edge);                  // or all its consumers ended
+bool serve_next(struct edge *edge, struct unit *unit);         // false: all its consumers ended
+void serve_forget(struct edge *edge, const struct link *link); // what was asked there
+
+// --- guests.c, at the end that binds
+void guests_refuse(const struct edge *edge, const struct message *hello, char why[WIRE_TEXT]); // "": let in
+void guests_greet(struct edge *edge, struct peer *peer);                                       // tells it the news
+const char *guests_deliver(struct edge *edge, struct peer *peer, const struct message *message);

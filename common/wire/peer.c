@@ -51,6 +51,7 @@ struct peer *peer_add(struct link *link, const struct identity *identity, const 
     memcpy(peer->role, message->from, sizeof peer->role);
     peer->rank = message->rank;
     peer->state = PEER_HERE;
+    peer->local = link->endpoint.kind == ENDPOINT_IPC;
     return peer;
 }
 
@@ -91,7 +92,7 @@ bool peer_is_unexpected(const struct edge *edge, struct address sender, char why
 // Where a missing peer would come from: an address at which nobody answered.
 static const char *quiet_address(const struct edge *edge) {
     for (int i = 0; i < edge->link_count; i++)
-        if (!peer_of_link(edge->link[i])) return edge->link[i]->address;
+        if (!edge->link[i]->left && !peer_of_link(edge->link[i])) return edge->link[i]->address;
     return edge->address;
 }
 
@@ -112,7 +113,7 @@ bool peer_is_missing(const struct edge *edge, struct address from, struct missin
     for (int i = 0; i < edge->group_count; i++)
         if (rank_is_missing(edge, &edge->group[i], from, missing)) return true;
     for (int i = 0; i < edge->link_count && !edge->group_count; i++) {
-        if (peer_of_link(edge->link[i])) continue;
+        if (edge->link[i]->left || peer_of_link(edge->link[i])) continue;
         *missing = (struct missing){"the other end", edge->link[i]->address};
         return true;
     }

@@ -32,7 +32,8 @@ static const char *file(struct asks *asks, const struct peer *peer, const struct
     return NULL;
 }
 
-static void forget_asks(struct asks *asks, const struct link *link) {
+void serve_forget(struct edge *edge, const struct link *link) {
+    struct asks *asks = &edge->asks;
     int kept = 0;
     for (int i = 0; i < asks->count; i++)
         if (asks->item[i].link != link) asks->item[kept++] = asks->item[i];
@@ -43,7 +44,7 @@ static const char *deliver(struct edge *edge, struct peer *peer, struct message 
     if ((*message)->kind == MESSAGE_ASK) return file(&edge->asks, peer, *message);
     if ((*message)->kind != MESSAGE_END) return "a consumer only asks and ends";
     peer->state = PEER_ENDED;
-    forget_asks(&edge->asks, peer->link);
+    serve_forget(edge, peer->link);
     return NULL;
 }
 
@@ -56,7 +57,7 @@ static void lost(struct edge *edge, struct peer *peer) {
     const struct link *link = peer->link;
     if (!edge->ended) note("edge %s: %s %d is gone", edge->name, peer->role, peer->rank);
     peer_remove(edge, peer);
-    forget_asks(&edge->asks, link);
+    serve_forget(edge, link);
 }
 
 struct address edge_asker(const struct edge *edge) {
@@ -69,11 +70,14 @@ const char *edge_consumer_shares(const struct edge *edge) {
 }
 
 static bool consumers_ended(const struct edge *edge) {
+    bool any = false;
     for (int i = 0; i < edge->link_count; i++) {
         const struct peer *peer = peer_of_link(edge->link[i]);
+        if (edge->link[i]->left) continue;
         if (!peer || peer->state != PEER_ENDED) return false;
+        any = true;
     }
-    return edge->link_count;
+    return any;
 }
 
 bool serve_is_asked(const struct edge *edge) {

@@ -89,7 +89,9 @@ int socket_open(struct link *link) {
     return status ? status : bind_or_connect(link);
 }
 
+// Events end before their reader does: libzmq 4.3 loses the memory of one that nobody takes.
 void socket_close(struct link *link, int linger_ms) {
+    if (link->monitor) zmq_socket_monitor(link->socket, NULL, 0);
     if (link->monitor) zmq_close(link->monitor);
     if (!link->socket) return;
     set_int(link->socket, ZMQ_LINGER, linger_ms < 0 ? LINGER_MS : linger_ms);

@@ -6,6 +6,7 @@
 static const char *deliver(struct edge *edge, struct peer *peer, struct message **message) {
     const struct unit unit = (*message)->unit;
     const struct wanted same = wanted_data(peer_address(peer), unit.step, unit.microbatch);
+    if (peer->guest) return guests_deliver(edge, peer, *message);
     if ((*message)->kind == MESSAGE_END) {
         peer->state = PEER_ENDED;
         return NULL;
@@ -19,6 +20,10 @@ static const char *deliver(struct edge *edge, struct peer *peer, struct message 
 // Who has ended its own side needs the peer no more, nor waits for its `end`.
 static void lost(struct edge *edge, struct peer *peer) {
     struct hub *hub = edge->hub;
+    if (peer->guest) {
+        peer_remove(edge, peer);
+        return;
+    }
     if (edge->ended) peer->state = PEER_ENDED;
     if (edge->ended || hub->failure) return;
     hub_fail(hub, error(EXIT_PEER, "edge %s: %s %d is gone (its log says why)", edge->name, peer->role, peer->rank));

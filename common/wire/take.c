@@ -18,7 +18,7 @@ void edge_want(struct edge *edge, struct address from, struct unit unit) {
 static bool all_ended(const struct edge *edge, struct address from) {
     bool any = false;
     for (int i = 0; i < edge->peer_count; i++) {
-        if (!address_fits(from, peer_address(edge->peer[i]))) continue;
+        if (edge->peer[i]->guest || !address_fits(from, peer_address(edge->peer[i]))) continue;
         if (edge->peer[i]->state != PEER_ENDED) return false;
         any = true;
     }

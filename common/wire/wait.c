@@ -194,11 +194,28 @@ int hub_meet(struct hub *hub) {
     return hub_wait(&awaited);
 }
 
+bool edge_is_met(const struct edge *edge) {
+    struct missing missing;
+    return !edge->manner->misses(edge, ANYBODY, &missing);
+}
+
+static bool is_met(const struct awaited *awaited) {
+    return edge_is_met(awaited->edge);
+}
+
+int edge_meet(struct edge *edge) {
+    struct awaited awaited = {.met = is_met, .hub = edge->hub, .edge = edge, .fd = -1, .patient = true};
+    awaited.wanted = wanted_anything();
+    awaited.account = &edge->hub->counters.waiting;
+    return edge->recording ? 0 : hub_wait(&awaited);
+}
+
 // --- Parting
 
 static bool has_parted(const struct edge *edge) {
-    for (int i = 0; i < edge->peer_count && edge->manner->stateful; i++)
-        if (edge->peer[i]->state == PEER_HERE) return false;
+    const bool parts = edge->manner->stateful || edge->manner->name == EDGE_GUEST;
+    for (int i = 0; i < edge->peer_count && parts; i++)
+        if (!edge->peer[i]->guest && edge->peer[i]->state == PEER_HERE) return false;
     return true;
 }
 
@@ -208,11 +225,17 @@ static bool all_parted(const struct hub *hub) {
     return true;
 }
 
+// News for a guest that parts change nothing.
+static bool is_interrupted(const struct hub *hub) {
+    return hub->interrupt && hub->interrupt != HUB_NEWS;
+}
+
 // Both ends of a stateful edge say `end` and hear the other's before they close. Who closed first would leave the other
 // one's `end` without a reader: that lingers for its whole time, and when something arrives for the closed socket
 // meanwhile, libzmq's next heartbeat aborts the process (assertion !_io_error of libzmq 4.3).
 void hub_part(struct hub *hub) {
     const double until = hub->clock + PART_SECONDS;
-    for (int timeout = 0; !hub->failure && !hub->interrupt && hub->clock < until && !all_parted(hub); timeout = TICK_MS)
+    for (int timeout = 0; !hub->failure && !is_interrupted(hub) && hub->clock < until && !all_parted(hub);
+         timeout = TICK_MS)
         hub_pass(hub, timeout, NULL);
 }

@@ -1,9 +1,9 @@
 // Which samples a worker makes: those of the run's plan, or those that its own options say. coca-decode and
 // coca-tokenize are workers. How one unit is made of samples stands in worker_make.c; a leaf, so that the others need
 // not call each other.
-#include "worker/worker.h"
 
 #include "stage/option_rows.h"
+#include "worker/worker_private.h"
 
 #define FIELD(member) offsetof(struct worker_options, member)
 static const struct option rows[] = {
@@ -47,4 +47,5 @@ int worker_open(struct worker *worker, enum sources_order pass, const char *cons
 
 void worker_close(struct worker *worker) {
     if (worker->sources) sources_close(&worker->sources);
+    guest_leave(&worker->guest);
 }

@@ -35,8 +35,9 @@ static int open_edge(const struct worker *worker, struct hub *hub, struct edge *
 
 int worker_run(const struct worker *worker, struct hub *hub) {
     struct edge *edge;
-    if (!worker->address) return error(EXIT_USAGE, "--%s ADDRESS says where the samples go", worker->edge);
-    int status = open_edge(worker, hub, &edge);
+    if (!worker->address && !worker->guest)
+        return error(EXIT_USAGE, "--%s ADDRESS says where the samples go", worker->edge);
+    int status = worker->guest ? guest_open(worker, hub, &edge) : open_edge(worker, hub, &edge);
     if (status) return status;
     announce(worker);
     stage_ready();

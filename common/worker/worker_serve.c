@@ -76,6 +76,10 @@ static int serve(struct service *service) {
     do {
         struct unit unit;
         status = edge_next_ask(service->edge, &unit);
+        if (status == HUB_NEWS && service->worker->guest) {
+            status = guest_follow(service->worker, service->edge);
+            continue;
+        }
         if (!status) status = check(service, unit);
         if (!status) put_off(service, (struct ask){unit, edge_asker(service->edge)});
         if (!status || status == LOOK) status = answer(service);

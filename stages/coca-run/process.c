@@ -82,7 +82,7 @@ static void make_command(struct strings *words, const struct process *process, c
     add_strings(words, &process->row->command);
     if (!row_is_stage(process->row)) return;
     add_option(words, "--run-dir", around->directory);
-    add_option(words, "--supervisor", "sockets/supervisor");
+    if (!process->row->away) add_option(words, "--supervisor", "sockets/supervisor");
     add_file(words, "--ready", "sockets", process, "ready");
     add_file(words, "--counters", "log", process, "counters");
     add_rank(words, process);

@@ -52,9 +52,11 @@ static int read_setting(struct row *row, const char *word, int line) {
     if (is_setting(word, "count") && row->kind == ROW_WORKER)
         return read_number(word, line, 1, COUNT_LIMIT, &row->count);
     if (is_setting(word, "restarts")) return read_number(word, line, 0, RESTARTS_LIMIT, &row->restarts);
+    if (is_setting(word, "away")) return read_number(word, line, 0, 1, &row->away);
     if (is_setting(word, "within")) return read_number(word, line, 1, WINDOW_LIMIT, &row->window);
-    return error(EXIT_USAGE, "table, line %d: '%s' is no setting: restarts=N, within=SECONDS, or count=N of a worker",
-                 line, word);
+    return error(EXIT_USAGE,
+                 "table, line %d: '%s' is no setting: restarts=N, within=SECONDS, away=1, or count=N of a worker", line,
+                 word);
 }
 
 // NAME=VALUE; a path is none, whatever it holds.
@@ -94,8 +96,8 @@ static struct row *add_row(struct table *table, enum row_kind kind) {
 static int read_row(struct table *table, const struct strings *word, int line) {
     int kind = find_kind(word->item[0]), status;
     if (kind == KINDS)
-        return error(EXIT_USAGE, "table, line %d: '%s' is no kind: stage, sink, worker, feeder, side, again or then", line,
-                     word->item[0]);
+        return error(EXIT_USAGE, "table, line %d: '%s' is no kind: stage, sink, worker, feeder, side, again or then",
+                     line, word->item[0]);
     if (kind == ROW_THEN) {
         add_row(table, ROW_THEN);
         return word->count == 1 ? 0 : error(EXIT_USAGE, "table, line %d: 'then' stands alone", line);

@@ -20,6 +20,7 @@ struct row {
     int restarts;           // so many times within `window` seconds it is started again; one more ends the job. Of
                             // ROW_AGAIN: so many times the job is
     int window;             // seconds
+    int away;               // 1: a launcher starts it on other hosts, which see no FIFO of this one
     struct strings command; // and its arguments; at least one
 };
 
@@ -29,6 +30,7 @@ struct table {
 };
 
 // Rows are lines of words, as coca-run's manual page says. Names are unique within a job, every job has a stage or a
-// sink, and one that may start again has no feeder, and one way to do so. 0 or -EXIT_USAGE, saying which line; table_release in any case.
+// sink, and one that may start again has no feeder, and one way to do so. 0 or -EXIT_USAGE, saying which line;
+// table_release in any case.
 int table_read(struct table *table, const char *text, size_t size);
 void table_release(struct table *table);

@@ -81,6 +81,10 @@ static void test_rows(void **state) {
     assert_int_equal(table.row[1].window, 600);
     assert_int_equal(table.row[4].restarts, 0);
     assert_int_equal(table.row[4].window, 9);
+    assert_int_equal(read_text("sink s cat\nstage a away=1 ssh b cat\nworker w away=0 count=2 cat"), 0);
+    assert_int_equal(table.row[0].away, 0);
+    assert_int_equal(table.row[1].away, 1);
+    assert_int_equal(table.row[2].away, 0);
     assert_int_equal(read_text("sink s cat\nworker w cat"), 0);
     assert_int_equal(table.row[1].restarts, 5);
     assert_int_equal(table.row[1].window, 60);
@@ -111,6 +115,7 @@ static void test_refused(void **state) {
         "sink s cat\nworker w count=2x cat",
         "sink s restarts=99999999999999999999 cat",
         "sink s within=0 cat",
+        "sink s away=2 cat",
         "sink s wihtin=3 cat",
         "sink s =3 cat",
         "sink s 'cat",

@@ -186,7 +186,7 @@ static void test_roles_answer_each(void **state) {
     pid_t pid[2] = {start_worker(image), start_worker(text)}, refused = start_worker(other);
     struct message *message;
     hub = hub_of("score");
-    const struct edge_options options = {"images", ADDRESS, EDGE_PULL, EDGE_IN, 2, peers, 2};
+    const struct edge_options options = {"images", ADDRESS, EDGE_PULL, EDGE_IN, 2, peers, 2, NULL};
     assert_int_equal(hub_edge(hub, &edge, &options), 0);
     for (int i = 0; i < 2; i++)
         for (int32_t m = 0; m < 3; m++) edge_want(edge, (struct address){peers[i].role, ANY_RANK}, unit_of(0, m));

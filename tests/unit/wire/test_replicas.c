@@ -85,13 +85,13 @@ struct edges {
 
 static int bind_one(struct hub *hub, struct edge **edge, const char *name, const char *address,
                     const struct peer_group *peers, int count) {
-    const struct edge_options options = {name, address, EDGE_BIND, EDGE_BOTH, 0, peers, count};
+    const struct edge_options options = {name, address, EDGE_BIND, EDGE_BOTH, 0, peers, count, NULL};
     return hub_edge(hub, edge, &options);
 }
 
 static int connect_one(struct hub *hub, struct edge **edge, const char *name, const char *address,
                        struct peer_group peers) {
-    const struct edge_options options = {name, address, EDGE_CONNECT, EDGE_BOTH, 0, &peers, 1};
+    const struct edge_options options = {name, address, EDGE_CONNECT, EDGE_BOTH, 0, &peers, 1, NULL};
     return hub_edge(hub, edge, &options);
 }
 
