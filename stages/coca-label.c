@@ -32,7 +32,7 @@ static const char manual[] =
 
 // Of the run's options.
 static const char used[] = "model pretrained train-data train-data-weights val-data seed batch-size microbatch steps "
-                           "first-step evaluate task head-labels labels";
+                           "first-step evaluate task head-labels labels control";
 
 struct label {
     struct run run;

@@ -48,7 +48,7 @@ enum { CAPTIONS_FIRST, CAPTIONS_ALL };
 // Of the run's options.
 static const char used[] =
     "model tokenizer pretrained image-size train-data train-data-weights prompts val-data seed batch-size "
-    "microbatch steps first-step evaluate task coca-caption-loss-weight tokens";
+    "microbatch steps first-step evaluate task coca-caption-loss-weight tokens control";
 
 struct tokenize {
     struct run run;

@@ -63,23 +63,25 @@ bool devices_decide(const struct device_offer *offers, int ranks, char *reason, 
     return true;
 }
 
-static int join(struct device_transport **found, struct device_transport *own, const struct device_offer *offers,
-                const struct ranks *ranks) {
+// Where all have offered, *devices says whether they joined.
+static int join(bool *devices, struct device_transport *own, const struct device_offer *offers, struct ranks *ranks) {
     const int rank = ranks_rank(ranks), count = ranks_count(ranks);
     char reason[sizeof offers->reason + 100];
     if (devices_decide(offers, count, reason, sizeof reason)) {
         const int status = own->join(offers[rank].device, offers[0].start, rank, count);
-        if (!status) *found = own;
+        *devices = !status;
+        if (!status) ranks_carry_devices(ranks, own);
         return status;
     }
     if (*reason && rank == 0) note("ranks exchange through host memory, without NCCL: %s", reason);
     return 0;
 }
 
-int devices_agree(struct device_transport **found, struct ranks *ranks, int device) {
+int ranks_use_devices(struct ranks *ranks, int device, bool *devices) {
     const int count = ranks_count(ranks);
     struct device_offer own = {.device = device}, *offers = xcalloc((size_t)count, sizeof *offers);
-    *found = NULL;
+    *devices = false;
+    if (count == 1) device = -1;
     leaks_ignore();
     struct device_transport *transport = device < 0 ? NULL : find(&own);
     if (transport) transport->offer(&own, ranks_rank(ranks) == 0);
@@ -87,7 +89,7 @@ int devices_agree(struct device_transport **found, struct ranks *ranks, int devi
     int status = ranks_collect(ranks, &own, offers, sizeof own, (struct ranks_meanwhile){NULL, NULL});
     if (!status) {
         leaks_ignore();
-        status = join(found, transport, offers, ranks);
+        status = join(devices, transport, offers, ranks);
         leaks_heed();
     }
     free(offers);

@@ -34,5 +34,5 @@ struct device_transport {
 // True when all ranks can use the library. Else why not, "" when none of them asked for a GPU.
 bool devices_decide(const struct device_offer *offers, int ranks, char *reason, size_t size);
 
-// All ranks ask each other and join. *found NULL: pieces are host memory. 0, or as ranks_collect and join.
-int devices_agree(struct device_transport **found, struct ranks *ranks, int device);
+// From here on pieces may be memory of GPUs, which this carries (ranks.c).
+void ranks_carry_devices(struct ranks *ranks, struct device_transport *devices);

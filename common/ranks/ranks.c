@@ -55,10 +55,8 @@ int ranks_open(struct ranks **ranks, const char *stage, int expected) {
     return status;
 }
 
-int ranks_use_devices(struct ranks *ranks, int device, bool *devices) {
-    const int status = ranks->transport ? devices_agree(&ranks->devices, ranks, device) : 0;
-    *devices = ranks->devices != NULL;
-    return status;
+void ranks_carry_devices(struct ranks *ranks, struct device_transport *devices) {
+    ranks->devices = devices;
 }
 
 struct ranks *ranks_imagine(int rank, int count) {

@@ -5,9 +5,10 @@
 #   on.sh HOST COMMAND [ARGUMENT ...]
 #   on.sh NAME=HOST[,HOST...] ... -- COMMAND ...   a worker coca-NAME, on the host that its number in --ready .../NAME.N.ready says
 #
-# A worker elsewhere is not told of the run directory, which its host need not have: what it needs of that comes from --control.
-# HOST . is here. The exit code is the command's; 4 when it was ended by a signal or the host was lost. COCA_SSH is used in place of `ssh`: words
-# that take a host and a line for its shell.
+# HOST . is here. A worker elsewhere is not told of the run directory, which its host need not have: what it needs of that comes
+# from --control. The exit code is the command's; 4 when it was ended by a signal or the host was lost.
+#
+# COCA_SSH  in place of `ssh -o BatchMode=yes`: words that take a host and a line for its shell
 set -uo pipefail
 read -ra ssh <<<"${COCA_SSH:-ssh -o BatchMode=yes}"
 

@@ -53,14 +53,18 @@ address_of() { scontrol show node "$1" | grep -o 'NodeAddr=[^ ]*' | cut -d= -f2;
 
 # spread ARGUMENT ...: the options of train.sh that spread the run over both components, into `options`.
 spread() {
-    local replicas workers
+    local replicas image text head workers needed
     IFS=, read -ra replicas <<<"$(option replicas 1 "$@")"
+    image=${replicas[0]} text=${replicas[1]-${replicas[0]}} head=${replicas[-1]}
+    needed=$((image + text))
+    [[ $(option task none "$@") == none ]] || needed=$((needed + head))
+    (($(of_group NTASKS 0 1) >= needed)) || fail 2 "the first component has $(of_group NTASKS 0 1) tasks, and --replicas needs $needed"
     workers=$(($(of_group NTASKS 1 2) - $(option tokenize-workers 1 "$@")))
     ((workers > 0)) || fail 2 "the second component has $(of_group NTASKS 1 2) tasks: no room for a decode worker"
     options=(--workers "$workers" --keys "$(option runs "$home/runs" "$@")/.keys"
-        --control "tcp://$(address_of "$SLURMD_NODENAME"):$((20000 + SLURM_JOB_ID % 20000))"
-        --launch-image "$(ranks "${replicas[0]}")" --launch-text "$(ranks "${replicas[1]-${replicas[0]}}")"
-        --launch-head "$(ranks "${replicas[-1]}")" --launch-worker "$(step 1 --nodes=1 --ntasks=1)")
+        --control "tcp://$(address_of "$SLURMD_NODENAME"):$((20000 + SLURM_JOB_ID % 10000))"
+        --launch-image "$(ranks "$image")" --launch-text "$(ranks "$text")"
+        --launch-head "$(ranks "$head")" --launch-worker "$(step 1 --nodes=1 --ntasks=1)")
 }
 make_keys() {
     local keys

@@ -1,5 +1,5 @@
-# A cluster of Slurm on this host, of its own ports and keys, without root's services: two nodes, of which the first has two GPUs
-# that are empty files.
+# A cluster of Slurm on this host, of its own ports and keys, without root's services: two nodes, of which the first has three
+# GPUs that are empty files.
 #
 #   slurm_missing     why there can be none here; nothing, and status 1, when there can
 #   slurm_up          starts it in $PWD/slurm, and sets SLURM_CONF, by which Slurm's commands find it
@@ -42,7 +42,7 @@ SchedulerParameters=sched_interval=1,bf_interval=1
 SlurmdParameters=config_overrides
 GresTypes=gpu
 KillWait=2
-NodeName=n1 NodeAddr=127.0.0.1 NodeHostname=localhost Port=$(($2 + 1)) CPUs=32 RealMemory=100000 Gres=gpu:2
+NodeName=n1 NodeAddr=127.0.0.1 NodeHostname=localhost Port=$(($2 + 1)) CPUs=32 RealMemory=100000 Gres=gpu:3
 NodeName=n2 NodeAddr=127.0.0.1 NodeHostname=localhost Port=$(($2 + 2)) CPUs=32 RealMemory=100000
 PartitionName=all Nodes=ALL Default=YES
 CONF
@@ -51,9 +51,9 @@ slurm_up() {
     local folder=$PWD/slurm node deadline=$((SECONDS + 20))
     mkdir -p "$folder/state" && chmod 755 "$PWD" "$folder" || return
     head -c 1024 /dev/urandom >"$folder/munge.key" && chmod 400 "$folder/munge.key"
-    slurm_configuration "$folder" $((21000 + $$ % 5000 * 3)) >"$folder/slurm.conf"
-    touch "$folder"/gpu{0,1}
-    echo "NodeName=n1 Name=gpu File=$folder/gpu[0-1]" >"$folder/gres.conf"
+    slurm_configuration "$folder" $((21000 + $$ % 3500 * 3)) >"$folder/slurm.conf"
+    touch "$folder"/gpu{0,1,2}
+    echo "NodeName=n1 Name=gpu File=$folder/gpu[0-2]" >"$folder/gres.conf"
     export SLURM_CONF=$folder/slurm.conf
     munged --force --key-file="$folder/munge.key" --socket="$folder/munge.socket" --pid-file="$folder/munged.pid" \
         --seed-file="$folder/munge.seed" --log-file="$folder/munged.log" --num-threads=1 || return
@@ -65,12 +65,16 @@ slurm_up() {
     done
 }
 slurm_down() {
-    local folder=${SLURM_CONF%/*} file
+    local folder=${SLURM_CONF%/*} file pid deadline=$((SECONDS + 10))
     [[ -n ${SLURM_CONF-} ]] || return 0
-    scancel --signal=KILL --full --user=root 2>/dev/null
+    scancel --user=root 2>/dev/null
+    while [[ $(timeout 5 squeue -h 2>/dev/null) ]] && ((SECONDS < deadline)); do sleep 0.2; done
     for file in "$folder"/slurmd.*.pid "$folder"/{slurmctld,munged}.pid; do [[ ! -e $file ]] || kill "$(<"$file")" 2>/dev/null; done
     for file in "$folder"/{slurmctld,munged}.pid; do
         while [[ -e $file ]] && kill -0 "$(<"$file")" 2>/dev/null; do sleep 0.05; done
+    done
+    for pid in $(pgrep '^(slurmstepd|srun|coca-)'); do # of jobs that did not end
+        ! grep -qzxF "SLURM_CONF=$SLURM_CONF" "/proc/$pid/environ" 2>/dev/null || kill -9 "$pid"
     done
     true
 }

@@ -50,7 +50,7 @@ same_as_quiet() {
 
 @test "Slurm: warned, requeued, robbed of a stage, requeued again: the same bits" {
     local step
-    request=()
+    request=(--ntasks=3 --gpus-per-node=3 : --ntasks=3)
     submit "$SLURM" job --replicas 2,1 --max-restarts 0
     passes 60 job
     scancel --signal=USR1 --batch "$job"
@@ -84,4 +84,7 @@ same_as_quiet() {
     submit "$SLURM" narrow
     is FAILED 30
     grep 'no room for a decode worker' job.log
+    submit "$SLURM" narrow --replicas 2,1
+    is FAILED 30
+    grep 'has 2 tasks, and --replicas needs 3' job.log
 }

@@ -10,13 +10,6 @@
 #include "base/memory.h"
 #include "model/params/params.h"
 
-// Elements; a tensor starts on a boundary of 64 bytes in bf16 and of 128 in f32.
-#define ALIGN 32
-
-int64_t params_aligned(int64_t elements) {
-    return (elements + ALIGN - 1) / ALIGN * ALIGN;
-}
-
 static void align(struct params *params) {
     params->elements = params_aligned(params->elements);
 }

@@ -51,7 +51,10 @@ struct params *params_layout(const struct model_config *config, const struct mod
 // Blocks of own tensors have them in their order and aligned as the others, so that of a single rank `own` is `offset`;
 // masters begin with these, and those that are kept of others' tensors follow. A layout is dealt as of a single rank.
 void params_layout_deal(struct params *params, int rank, int ranks);
-int64_t params_aligned(int64_t elements); // up to the next place where a tensor may start
+// Up to the next place where a tensor may start: on a boundary of 64 bytes in bf16 and of 128 in f32.
+static inline int64_t params_aligned(int64_t elements) {
+    return (elements + 31) / 32 * 32;
+}
 
 // The table with places of their own for weights of linear maps: in bytes and scales, and none among the elements.
 struct params *params_layout_narrow(const struct model_config *config, const struct model_part *part);
