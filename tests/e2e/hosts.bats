@@ -18,6 +18,7 @@ setup() { cd "$BATS_FILE_TMPDIR" || return; }
 teardown() {
     ns_down
     [[ -z ${worker-} ]] || kill -9 "$worker" 2>/dev/null || true
+    [[ -z ${job-} ]] || kill -9 "$job" 2>/dev/null || true
 }
 
 # train NAME OPTION ...: later options win. on_a: the same on host a.
@@ -58,6 +59,24 @@ free_port() { # nobody listens there
 
 # received RUN STAGE: bytes that it got over its sockets.
 received() { tail -n 1 "runs/$1/log/$2.counters" | cut -f 9; }
+
+@test "a job that lost a stage starts again, and the worker elsewhere goes on with it" {
+    local control
+    control=tcp://127.0.0.1:$(free_port)
+    mkdir -p follower
+    (cd follower && exec coca-decode --control "$control" --window 1 --counters counters) >worker.log 2>&1 3>&- &
+    worker=$!
+    train again --control "$control" --window 1 --save-frequency 10 >again.log 3>&- &
+    job=$!
+    until (($(wc -l 2>/dev/null <runs/again/metrics.jsonl || echo 0) > 20)); do kill -0 "$job" && sleep 0.02; done
+    kill -9 "$(<runs/again/sockets/image-encode.pid)"
+    wait "$job" || { cat again.log; false; }
+    job=''
+    grep -q 'the job starts again' again.log
+    wait "$worker" || { cat worker.log; false; }
+    worker=''
+    same_run plain again
+}
 
 # hosts_up: hosts a, b, c, and `on HOST COMMAND ...`, as ssh would be; or skips.
 hosts_up() {
