@@ -19,7 +19,8 @@
 #
 # RUN becomes runs/RUN beside pipelines/, or DIR/RUN with --runs DIR. Options of every stage, such as --record [STAGE:]EDGE=FILE
 # and --stall-timeout SECONDS, are handed on. Exit codes: 0 done, 1 run-time failure, 2 bad usage, 3 bad data, 4 a stage was
-# lost (go on with --resume latest); 130, 143 and 129 after SIGINT, SIGTERM (or SIGUSR1), SIGHUP and a clean drain.
+# lost more often than --max-restarts says (go on with --resume latest); 130, 143 and 129 after SIGINT, SIGTERM (or SIGUSR1),
+# SIGHUP and a clean drain.
 set -uo pipefail
 source "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/lib/supervise.sh"
 source "$COCA_HOME/pipelines/lib/hosts.sh"

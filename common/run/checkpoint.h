@@ -41,8 +41,8 @@ int checkpoint_read(struct checkpoint *checkpoint, const char *path);
 int checkpoint_verify(const struct checkpoint *checkpoint, const char *path, const char *prefix);
 const struct written_file *checkpoint_file(const struct checkpoint *checkpoint, const char *name); // NULL: not in it
 
-// The step of the newest checkpoint of a folder, −1 when there is none. 0, or -EXIT_DATA when the folder cannot be read:
-// a run must not begin anew then.
+// The step of the newest checkpoint of a folder, −1 when there is none. 0, or -EXIT_DATA when the folder cannot be
+// read: a run must not begin anew then.
 int checkpoint_newest(const char *folder, int64_t *step);
 int checkpoint_clean(const char *folder); // removes what was not finished; 0, -EXIT_DATA or -EXIT_RUN
 // Gives a checkpoint that was found damaged a name that nothing goes on from. 0 or -EXIT_RUN.

@@ -1,6 +1,6 @@
 // Where a checkpoint lies: on the run's disk, or in memory (--checkpoint-memory), so that going on after a loss costs a
-// step or two and no disk. The folder in memory is a tmpfs's, which outlives every process of the job; the run directory
-// knows it by a link.
+// step or two and no disk. The folder in memory is a tmpfs's, which outlives every process of the job; the run
+// directory knows it by a link.
 #pragma once
 
 #include <stdint.h>

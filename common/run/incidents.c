@@ -1,6 +1,6 @@
 // The list of losses that wait for their end, and the file of those that have it. Who was lost is coca-run's to say,
-// what it cost coca-loss's; each writes what it knows and leaves the rest as it is. Times are those of the wall's clock,
-// since the processes of a run need not have a host in common.
+// what it cost coca-loss's; each writes what it knows and leaves the rest as it is. Times are those of the wall's
+// clock, since the processes of a run need not have a host in common.
 #include "run/incidents.h"
 
 #include <errno.h>

@@ -19,7 +19,7 @@
 struct incident {
     const char *lost, *how;
     int pid;
-    double ago;   // seconds since it was noticed
+    double ago; // seconds since it was noticed
     int restarts;
 };
 
@@ -31,7 +31,7 @@ int incidents_resume(const char *run_directory, int64_t generation, int64_t reac
 
 // coca-loss, in the run directory. NULL when nothing waits.
 struct incidents;
-struct incidents *incidents_open(void);   // all stages have met
+struct incidents *incidents_open(void); // all stages have met
 void incidents_free(struct incidents **incidents);
 // After so many steps: incidents whose step is reached again are told and kept in incidents.jsonl; with `all`, every
 // one. 0 or -EXIT_RUN.

@@ -174,9 +174,8 @@ static int find_named(struct run_directory *directory, const char *resume) {
         return error(EXIT_USAGE, "--resume %s: no checkpoint of %s; say latest, or step-N", resume, directory->path);
     directory->checkpoint = step;
     if (newest <= step) return 0;
-    return error(EXIT_USAGE,
-                 "--resume %s: step-%" PRId64 " is newer and would be overtaken; move it away from %s/%s", resume,
-                 newest, directory->path, newest_folder);
+    return error(EXIT_USAGE, "--resume %s: step-%" PRId64 " is newer and would be overtaken; move it away from %s/%s",
+                 resume, newest, directory->path, newest_folder);
 }
 
 static int verify(const struct run_directory *directory) {

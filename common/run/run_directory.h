@@ -24,8 +24,8 @@ struct run_directory {
 
 // Finds RUNS/NAME. A run that is there is -EXIT_USAGE with the two remedies, unless it is to be resumed: then its
 // run.json gives the options that the command line left open, what differs is refused or noted, and the checkpoint is
-// found and verified. The newest may be in memory. `again` goes on from the newest that is whole, or from the beginning;
-// what is damaged is set aside. 0 or -exit_code; run_directory_close in any case.
+// found and verified. The newest may be in memory. `again` goes on from the newest that is whole, or from the
+// beginning; what is damaged is set aside. 0 or -exit_code; run_directory_close in any case.
 int run_directory_open(struct run_directory *directory, struct run *run, const struct run_place *place);
 void run_directory_close(struct run_directory *directory);
 

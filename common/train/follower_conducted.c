@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "stage/stage.h"
 #include "train/follower_pass.h"
@@ -112,6 +113,19 @@ static int run_order(struct pass *pass) {
     return pass->train ? train_step(pass) : pass_step(pass);
 }
 
+enum { BLAME_LOOKS = 50, BLAME_PAUSE = 10000 }; // half a second; microseconds
+
+// What a peer that died had in its memory cannot be opened any more. Its loss, which is noticed a moment later, is the
+// reason then, and says that another start will do.
+static int blame(const struct follower *follower, int status) {
+    int found = 0;
+    for (int i = 0; i < BLAME_LOOKS && !found; i++) {
+        usleep(BLAME_PAUSE);
+        found = hub_look(follower->hub);
+    }
+    return found == -EXIT_PEER ? found : status;
+}
+
 int follower_conducted(struct follower *follower) {
     struct strings drops = {0};
     struct pass pass = {.follower = follower, .drops = &drops};
@@ -119,5 +133,5 @@ int follower_conducted(struct follower *follower) {
     stage_signal_policy(STAGE_REQUEST, pass_signal, follower);
     while (!(status = take_order(follower, &pass.order)) && !(status = run_order(&pass))) strings_clear(&drops);
     strings_release(&drops);
-    return status;
+    return status == -EXIT_USAGE ? blame(follower, status) : status;
 }

@@ -25,8 +25,8 @@ struct training {
     int signal;                   // that asked for the end, or 0
 };
 
-double training_elapsed(const struct training *training); // seconds, those before a resume included
-int64_t training_done(const struct training *training);   // for the progress: steps, or seconds by the clock
+double training_elapsed(const struct training *training);      // seconds, those before a resume included
+int64_t training_done(const struct training *training);        // for the progress: steps, or seconds by the clock
 bool training_is_out_of_time(const struct training *training); // the ceiling of its steps is reached
 // Whether the run ends with so many steps taken: they are all, or its time is up.
 bool training_is_over(const struct training *training, int64_t steps);

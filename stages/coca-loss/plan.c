@@ -3,7 +3,6 @@
 // tell.
 #include "plan.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,47 +186,6 @@ static void add_series(struct plan *plan) {
 
 // ---- rates
 
-// Small matrices are slower than large ones, so the sides differ; how long each computed, their counters say.
-static void calibrate_sides(struct plan *plan, const struct plan_measured *measured) {
-    const struct plan_step step = step_of(plan, &measured->run, &measured->config, measured);
-    double rate[PLAN_SIDES];
-    for (int side = 0; side < PLAN_SIDES; side++) {
-        if (!(measured->busy[side] > 0)) return;
-        rate[side] = plan_work_of_side(&step, side) / (measured->busy[side] * step.ranks[side]);
-    }
-    if (rate[PLAN_IMAGE] > 0) plan->machine.ease[PLAN_TEXT] = rate[PLAN_TEXT] / rate[PLAN_IMAGE];
-}
-
-// The run comes out right: the time of a step falls with the rate, so halving an interval finds it.
-static void calibrate_tflops(struct plan *plan, const struct plan_measured *measured) {
-    const struct plan_step step = step_of(plan, &measured->run, &measured->config, measured);
-    struct plan_machine *machine = &plan->machine;
-    struct plan_traffic traffic;
-    double low = log(1e-9), high = log(1e9);
-    plan_traffic(machine, &step, &traffic);
-    for (int i = 0; i < 60; i++) {
-        machine->tflops = exp((low + high) / 2);
-        if (plan_time(machine, &step, &traffic).step > measured->seconds)
-            low = (low + high) / 2;
-        else
-            high = (low + high) / 2;
-    }
-}
-
-// Bytes sent in the time that ranks waited for the exchange, part of which is waiting for each other: the best that any
-// run saw. 0 when none says.
-static double measured_gbps(const struct plan *plan) {
-    double best = 0;
-    for (int i = 0; i < plan->measured_count; i++)
-        for (int side = 0; side < PLAN_SIDES; side++) {
-            const struct plan_measured *m = &plan->measured[i];
-            const double seconds = m->exchange[side].waiting * m->seconds;
-            if (m->exchange[side].sent > 0 && seconds > 0)
-                best = fmax(best, m->exchange[side].sent * 8 / seconds / 1e9);
-        }
-    return best;
-}
-
 static bool exchanges(const struct plan *plan) {
     for (int i = 0; i < plan->count; i++)
         if (plan->result[i].step.ranks[PLAN_IMAGE] > 1 || plan->result[i].step.ranks[PLAN_TEXT] > 1) return true;
@@ -236,18 +194,20 @@ static bool exchanges(const struct plan *plan) {
 
 static int set_rates(struct plan *plan) {
     struct plan_machine *machine = &plan->machine;
-    *machine = (struct plan_machine){.hosts = (int)plan->own.hosts,
-                                     .devices = (int)plan->own.devices,
-                                     .tflops = plan->own.tflops,
-                                     .ease = {1, 1},
-                                     .gbps = plan->own.gbps > 0 ? plan->own.gbps : measured_gbps(plan)};
+    *machine = (struct plan_machine){
+        .hosts = (int)plan->own.hosts,
+        .devices = (int)plan->own.devices,
+        .tflops = plan->own.tflops,
+        .ease = {1, 1},
+        .gbps = plan->own.gbps > 0 ? plan->own.gbps : plan_measured_gbps(plan->measured, plan->measured_count)};
     if (machine->gbps == 0 && (exchanges(plan) || machine->hosts > 1))
         return error(EXIT_USAGE, "give --gbps G, what a host's link carries, or --measured of a run with --replicas, "
                                  "from which it is taken");
     machine->local_gbps = plan->own.local_gbps > 0 ? plan->own.local_gbps : machine->gbps;
     if (machine->tflops > 0) return 0;
-    calibrate_sides(plan, pattern(plan));
-    calibrate_tflops(plan, pattern(plan));
+    const struct plan_measured *from = pattern(plan);
+    const struct plan_step step = step_of(plan, &from->run, &from->config, from);
+    plan_calibrate(machine, &step, from);
     return 0;
 }
 

@@ -123,6 +123,12 @@ struct plan_measured {
 int plan_measured_read(struct plan_measured *measured, const char *path);
 void plan_measured_release(struct plan_measured *measured);
 
+// ---- plan_rates.c: what runs that were made say of the machine
+
+// Sets tflops and ease, with which the step takes as long as it did.
+void plan_calibrate(struct plan_machine *machine, const struct plan_step *step, const struct plan_measured *measured);
+double plan_measured_gbps(const struct plan_measured *measured, int count); // 0: none of them says
+
 // ---- plan_show.c
 
 struct plan_result {

@@ -155,8 +155,11 @@ static json_t *side_json(const struct plan_result *result, enum plan_side side) 
 static json_t *measured_json(const struct plan_measured *measured) {
     json_t *object = json_pack("{s:s, s:f, s:I}", "run", measured->path, "seconds", measured->seconds, "steps",
                                (json_int_t)measured->steps);
-    for (int stage = 0; stage < PLAN_STAGES && measured->counted; stage++)
-        json_object_set_new(object, roles[stage], flow_json(&measured->flow[stage]));
+    for (int stage = 0; stage < PLAN_STAGES && measured->counted; stage++) {
+        json_t *one = flow_json(&measured->flow[stage]);
+        json_object_set_new(one, "announced", json_real(measured->announced[stage]));
+        json_object_set_new(object, roles[stage], one);
+    }
     for (int side = 0; side < PLAN_SIDES && measured->counted; side++)
         json_object_set_new(json_object_get(object, roles[side]), "sent_to_ranks",
                             json_real(measured->exchange[side].sent));

@@ -58,7 +58,7 @@ static struct pass pass_of(const struct actor *actor) {
     static const enum kind image[] = {FORWARD, BACKWARD}, text[] = {UNIMODAL, MULTIMODAL, UNIMODAL_BACKWARD};
     const int n = actor->own.count, phase = actor->next / n, phases = actor->of == PLAN_OF_IMAGE ? 2 : 3;
     if (actor->of == PLAN_OF_LOSS) return (struct pass){actor->next ? NOTHING : CONTRAST, 0};
-    if (phase == phases) return (struct pass){actor->next == phases * n ? EXCHANGE : NOTHING, 0};
+    if (phase >= phases) return (struct pass){actor->next == phases * n ? EXCHANGE : NOTHING, 0};
     return (struct pass){actor->of == PLAN_OF_IMAGE ? image[phase] : text[phase], actor->own.first + actor->next % n};
 }
 

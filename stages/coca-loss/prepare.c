@@ -36,9 +36,7 @@ static const struct option place_rows[] = {
     TEXT("name", name, "NAME", NULL, "of the run", OPTION_LOCAL),
     TEXT("runs", runs, "DIR", "runs", "where runs are kept (train.sh: runs beside pipelines/)", OPTION_LOCAL),
     TEXT("resume", resume, "latest|step-N", NULL, "go on from a checkpoint of the run", OPTION_LOCAL),
-    FLAG("again", again,
-         "go on from the newest whole checkpoint under the same run id; for coca-run, which has the run's lock and gives "
-         "it as stdin",
+    FLAG("again", again, "go on after a loss, as the same run; for coca-run, which gives the run's lock as stdin",
          OPTION_LOCAL),
 };
 

@@ -120,7 +120,7 @@ void job_asked(struct job *job, int signal, double now) {
     if (signal == SIGUSR1) signal = SIGTERM;
     if (!job->self->asked) {
         request(job, signal, now);
-        if (job->prepares) end_at_once(job, signal); // the newest checkpoint is all there is to keep
+        if (job->prepares) end_at_once(job, signal);  // the newest checkpoint is all there is to keep
         if (job->ending) leave_as_asked(job, signal); // what goes on beside the job is cut short
     } else if (now - job->self->asked_at >= SAME_REQUEST) {
         end_at_once(job, signal);
@@ -147,7 +147,9 @@ static void asked_at_process(struct job *job, const struct process *process, int
 
 static bool start_again(struct job *job, struct process *process, int code, double now) {
     const struct row *row = process->row;
-    if (job->fifo < 0 || job->ending || job->at_once || job->prepares || !row->restarts || (code <= 128 && code != EXIT_PEER)) return false;
+    if (job->fifo < 0 || job->ending || job->at_once || job->prepares || !row->restarts ||
+        (code <= 128 && code != EXIT_PEER))
+        return false;
     double wait = restarts_next(&job->restarts[row - job->row], row, now);
     if (wait < 0) {
         warn("%s: more than %d restarts in %d s", process->name, row->restarts, row->window);

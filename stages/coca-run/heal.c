@@ -3,8 +3,8 @@
 // and all rows are started as at first. failures.c asks when a failure is decided, job.c does it.
 //
 // Lost is who was ended by a signal, left with 4 for a lost peer, or whose launcher (mpirun, srun, ssh) left with a
-// code that no stage has: Open MPI hands on 128 + signal of a killed rank, MPICH the signal's bare number, ssh gives 255
-// when the host is gone. The codes 1, 2 and 3 say what is wrong, and would come again.
+// code that no stage has: Open MPI hands on 128 + signal of a killed rank, MPICH the signal's bare number, ssh gives
+// 255 when the host is gone. The codes 1, 2 and 3 say what is wrong, and would come again.
 //
 // Who stands still says nothing: its peers leave, since its heartbeats are missing, and it is looked for then.
 #include <stdio.h>
@@ -64,8 +64,7 @@ bool job_lost_it(const struct job *job) {
 static double next_wait(struct healing *healing, double now) {
     const struct row *again = healing->again;
     double wait = restarts_next(&healing->restarts, again, now);
-    if (wait < 0 && again->restarts)
-        warn("more than %d starts of the job in %d s", again->restarts, again->window);
+    if (wait < 0 && again->restarts) warn("more than %d starts of the job in %d s", again->restarts, again->window);
     return wait;
 }
 

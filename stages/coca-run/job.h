@@ -30,8 +30,8 @@ enum outcome {
 struct healing {
     const struct row *again; // NULL: it may not
     struct restarts restarts;
-    int count; // of them, in all
-    bool due;  // the start under way was lost: another follows
+    int count;   // of them, in all
+    bool due;    // the start under way was lost: another follows
     double wait; // seconds before it
 };
 
@@ -84,5 +84,6 @@ bool job_lost_it(const struct job *job);
 // Whether the job goes on after it, in which case healing->due and ->wait are set; keeps the incident.
 bool job_heals(struct job *job, double now);
 void job_begin_again(struct job *job); // then: kills all of it
-// Looks for a needed process that stands still, or has one below it that does. If there is, it is the culprit, and true.
+// Looks for a needed process that stands still, or has one below it that does. If there is, it is the culprit, and
+// true.
 bool job_find_frozen(struct job *job);

@@ -96,8 +96,8 @@ static struct row *add_row(struct table *table, enum row_kind kind) {
 static int read_row(struct table *table, const struct strings *word, int line) {
     int kind = find_kind(word->item[0]), status;
     if (kind == KINDS)
-        return error(EXIT_USAGE, "table, line %d: '%s' is no kind: stage, sink, worker, feeder, side, again or then", line,
-                     word->item[0]);
+        return error(EXIT_USAGE, "table, line %d: '%s' is no kind: stage, sink, worker, feeder, side, again or then",
+                     line, word->item[0]);
     if (kind == ROW_THEN) {
         add_row(table, ROW_THEN);
         return word->count == 1 ? 0 : error(EXIT_USAGE, "table, line %d: 'then' stands alone", line);

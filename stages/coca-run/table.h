@@ -30,6 +30,7 @@ struct table {
 };
 
 // Rows are lines of words, as coca-run's manual page says. Names are unique within a job, every job has a stage or a
-// sink, and one that may start again has no feeder, and one way to do so. 0 or -EXIT_USAGE, saying which line; table_release in any case.
+// sink, and one that may start again has no feeder, and one way to do so. 0 or -EXIT_USAGE, saying which line;
+// table_release in any case.
 int table_read(struct table *table, const char *text, size_t size);
 void table_release(struct table *table);

@@ -32,6 +32,9 @@ same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open
     "$EVAL" --run runs/frozen --task "$BATS_FILE_TMPDIR/classes.set" --predictions said.tsv >result.json
     [ "$(jq '.metrics.acc1 > 0.7' result.json)" = true ]
     [ "$(wc -l <said.tsv)" -eq 24 ]
+    "$EVAL" --run runs/frozen --task "$BATS_FILE_TMPDIR/classes.set" --predictions said-by-two.tsv --replicas 2 >by-two.json
+    cmp said.tsv said-by-two.tsv
+    cmp result.json by-two.json
     cmp runs/frozen/model/labels.txt "$BATS_FILE_TMPDIR/classes.txt"
 }
 
@@ -79,6 +82,8 @@ same() { coca-tap diff "$(weights "$1")" "$BATS_FILE_TMPDIR/runs/made/model/open
     "$EVAL" --run runs/vqa --task "$BATS_FILE_TMPDIR/questions.set" --predictions said.json >result.json
     [ "$(jq '.metrics.vqa_accuracy > 60' result.json)" = true ]
     [ "$(jq -c '[.[0].question_id, length]' said.json)" = '[100,12]' ]
+    "$EVAL" --run runs/vqa --task "$BATS_FILE_TMPDIR/questions.set" --predictions said-by-two.json --replicas 2 --microbatch 2 >by-two.json
+    cmp said.json said-by-two.json
     tune alone --task vqa "${questions[@]}" --steps 2
     same alone text_decoder.text_projection
     refute same alone text_decoder.ln_final.weight

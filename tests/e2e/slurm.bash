@@ -5,7 +5,7 @@
 #   slurm_up          starts it in $PWD/slurm, and sets SLURM_CONF, by which Slurm's commands find it
 #   slurm_down        ends its daemons and whatever its jobs left; for teardown
 #   begins JOB        lets a job that waits in the queue begin now
-#   job_state JOB     RUNNING, PENDING, COMPLETED, ...
+#   job_state JOB     RUNNING, PENDING, COMPLETED, ...; several when its components differ
 
 slurm_missing() {
     local program
@@ -75,6 +75,15 @@ slurm_down() {
     true
 }
 
-# A component that went back into the queue has a time at which it may begin, and nothing else wakes the scheduler of an idle cluster.
-begins() { scontrol update JobId="$1" StartTime=now; }
-job_state() { scontrol -o show job "$1" 2>/dev/null | sed -n '1s/.* JobState=\([A-Z]*\).*/\1/p'; }
+# A job that went back into the queue has a time at which it may begin, and nothing else wakes the scheduler of an idle cluster.
+# What it was permitted before is revoked by the second, so that a start within the same one is refused.
+begins() {
+    local part deadline=$((SECONDS + 30))
+    sleep 2
+    until [[ $(job_state "$1") != *PENDING* ]]; do
+        ((SECONDS < deadline)) || { scontrol show job "$1"; return 1; }
+        for part in $(scontrol -o show job "$1" | sed 's/^JobId=\([0-9]*\) .*/\1/'); do scontrol update JobId="$part" StartTime=now; done
+        sleep 1
+    done
+}
+job_state() { scontrol -o show job "$1" 2>/dev/null | sed 's/.* JobState=\([A-Z]*\).*/\1/' | sort -u | xargs; }

@@ -10,14 +10,13 @@ ON=$BATS_TEST_DIRNAME/../../pipelines/hosts/on.sh
 setup_file() { fault_data; }
 setup() {
     fault_setup
-    hosts=()
 }
 teardown() {
     fault_teardown
     ns_down
 }
 
-# over LINE ...: ssh.sh with a host file of these lines; `hosts` are the options.
+# dry_run LINE ...: of a host file of these lines; `words` is the command.
 dry_run() {
     printf '%s\n' "$@" >hosts
     run "$SSH" hosts --dry-run --name x --train-data data.set --runs runs
@@ -107,4 +106,28 @@ AGENT
     run "$SSH" hosts --name x --runs runs --train-data data.set
     refuses 3 "dataless does not see --train-data $PWD/data.set"
     [ "$(ls -A runs)" = '' ]
+}
+
+# The workers' host sees no run directory, as where only the data is shared.
+@test "ssh.sh: ranks on two hosts, workers on a third without a run directory: the same bits as here" {
+    local missing options image=a,b
+    if missing=$(ns_missing); then skip "$missing"; fi
+    [[ -e $COCA_BIN/../lib/coca_openmpi.so ]] || image=b
+    train here --steps 40
+    ns_up a b c
+    rm -rf away own && mkdir away own
+    cat >agent <<AGENT
+#!/bin/sh
+[ "\$1" = c ] && hide='mount --bind $PWD/own $PWD/away &&' || hide=
+host=\$1; shift
+exec ip netns exec $(ns_of '')\$host unshare --uts --mount sh -c "hostname \$host && \$hide \$*"
+AGENT
+    chmod +x agent
+    printf '%s\n' 'loss a' "image $image" 'text b' 'decode c 2' 'tokenize c' >hosts
+    export COCA_BIN COCA_SSH=$PWD/agent OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=10.99.0.0/24 OMPI_MCA_oob_tcp_if_include=10.99.0.0/24
+    run_options there --steps 40 --runs away
+    ns_run a "$SSH" hosts "${options[@]}" >there.log 2>&1 || { cat there.log away/there/log/*.log; false; }
+    [ "$(cd own && find . -type f | sort | xargs)" = "./.keys/client.public ./.keys/client.secret ./.keys/server.public" ]
+    diff <(numbers_of here) <(sed 's/, "samples_per_second.*//' away/there/metrics.jsonl)
+    cmp runs/here/model/open_clip_model.safetensors away/there/model/open_clip_model.safetensors
 }

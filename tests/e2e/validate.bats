@@ -39,7 +39,7 @@ eventually() {
     local how
     for how in TERM stage KILL; do
         rm -rf run
-        "${train[@]}" --steps 1000000 --save-frequency 20 --val-frequency 20 >words 2>&1 3>&- &
+        "${train[@]}" --steps 1000000 --save-frequency 20 --val-frequency 20 --max-restarts 0 >words 2>&1 3>&- &
         pid=$!
         eventually test -s run/log/validate.log
         case $how in

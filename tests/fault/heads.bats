@@ -36,7 +36,7 @@ take_case() {
 goes_on() {
     local steps file
     rm -rf runs/killed runs/undisturbed
-    train_in_background killed --steps 5000 --save-frequency 2
+    train_in_background killed --steps 5000 --save-frequency 2 --max-restarts 0
     reaches killed 5
     remember_stages killed
     signal KILL killed "$1"

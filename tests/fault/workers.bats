@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Stages that are killed: a worker comes back and nothing is lost; a stage with weights ends the run, which can be resumed.
+# Stages that are killed: a worker comes back and nothing is lost; with --max-restarts 0 a stage with weights ends the run, which can
+# be resumed. With restarts: heal.bats.
 
 load fault.bash
 
@@ -35,7 +36,7 @@ survives() {
 
 # ends_the_run STAGE: killed, the run ends promptly with 4 and all its processes leave; it goes on to the end when resumed.
 ends_the_run() {
-    train_in_background "$1" --steps $UNTIL_TOLD --save-frequency 10
+    train_in_background "$1" --steps $UNTIL_TOLD --save-frequency 10 --max-restarts 0
     reaches "$1" 25
     remember_stages "$1"
     signal KILL "$1" "$1"

@@ -19,7 +19,7 @@ static int prepare(void *context, const struct strings *operands) {
     (void)operands;
     int status = stateful_prepare(&self->base, &probe_row, true);
     self->features.ops = self->base.part.ops;
-    return status ? status : part_load(&self->base.part, true);
+    return status ? status : stateful_load(&self->base);
 }
 
 // −log p of the class, with the gradients of weight, bias and the N·D features x by `scale` times it.
@@ -68,12 +68,15 @@ static int pass(void *context, const struct work *work, struct message *taken[PH
 static int run(void *context, struct hub *hub) {
     struct probe *self = context;
     int status = stateful_open(&self->base, hub, probe_row.edges, probe_row.edge_count);
-    const struct phase phase = {
-        .name = "learn", .take = {edges_channel(&self->base.edges, "features")}, .enabled = true, .run = pass};
+    const struct phase phase = {.name = "learn",
+                                .take = {edges_channel(&self->base.edges, "features")},
+                                .enabled = true,
+                                .gradients = "",
+                                .run = pass};
     struct follower follower = {.phase = &phase, .phases = 1, .context = self};
     if (!status) status = stateful_drive(&self->base, &follower);
     slot_reader_close(&self->features);
-    part_close(&self->base.part);
+    stateful_close(&self->base);
     return status;
 }
 
@@ -86,6 +89,6 @@ int main(int argc, char **argv) {
                                 .context = &self,
                                 .prepare = prepare,
                                 .run = run};
-    run_init(&self.base.run, probe_row.options);
+    stateful_init_run(&self.base.run, &probe_row);
     return stage_main(&stage, argc, argv);
 }

@@ -240,8 +240,8 @@ static void test_counters(void **state) {
     assert_int_equal(announced, 12345);
     const char *second = strchr(text.bytes, '\n') + 1; // appended, not overwritten
     for (const char *c = second; *c != '\n'; c++) columns += *c == '\t';
-    assert_int_equal(columns, 19);
-    assert_non_null(strstr(second, "\t0.0000\t3\t4\t50000000000\t6\n"));
+    assert_int_equal(columns, 20);
+    assert_non_null(strstr(second, "\t0.0000\t3\t4\t50000000000\t6\t0\n"));
     buffer_release(&text);
 }
 

@@ -142,6 +142,7 @@ static inline struct follower new_follower(struct hub *hub, struct edges *edges)
     return (struct follower){.hub = hub,
                              .part = &fake.part,
                              .gradients = fake.gradients,
+                             .asker = &edges->asker,
                              .ranks = topology_ranks(&play.topology, hub_role(hub)),
                              .control = edges_channel(edges, "control"),
                              .window = 1,

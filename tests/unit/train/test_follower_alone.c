@@ -201,6 +201,59 @@ static void what_a_consumer_asks_is_served_in_its_order(void **state) {
                  "forward 2/0 in 0 of 1: 2/0 of decode 0 (2)\n");
 }
 
+// ---- several consumers
+
+static struct edge *decoder[2];
+
+static const struct unit both_wish[] = {{0, 0, 0, 2}, {0, 1, 2, 2}};
+
+// Both wish for the same units, as when one of them is asked in the place of the other.
+static void begin_decoder(int rank) {
+    char *address = xformat("ipc://features.%d", rank);
+    const struct edge_options options = {
+        .name = "features", .address = address, .manner = EDGE_PULL, .direction = EDGE_IN, .window = 2};
+    assert_done(hub_edge(add_actor(ROLE_TEXT, rank)->hub, &decoder[rank], &options));
+    for (int i = 0; i < 2; i++) edge_want(decoder[rank], ANYBODY, both_wish[i]);
+    free(address);
+}
+
+static void decode_all(void) {
+    work_on();
+    for (int rank = 0; rank < 2; rank++) {
+        if (!decoder[rank] || !edge_ready(decoder[rank], wanted_data(ANYBODY, 0, 1))) continue;
+        for (int i = 0; i < 2; i++) {
+            struct message *message;
+            assert_done(edge_take(decoder[rank], wanted_data(ANYBODY, 0, both_wish[i].microbatch), &message));
+            message_free(&message);
+        }
+        assert_done(edge_end(decoder[rank]));
+        decoder[rank] = NULL;
+    }
+}
+
+static void each_consumer_gets_what_it_asked(void **state) {
+    (void)state;
+    begin("--images ipc://images --features ipc://features --replicas 1,2", false);
+    begin_worker("decode", "images", "ipc://images", 10);
+    begin_decoder(0);
+    begin_decoder(1);
+    play.meanwhile = decode_all;
+    assert_done(follow(false));
+    assert_true(!decoder[0] && !decoder[1]);
+    const char *at = fake.diary.bytes;
+    int passes = 0;
+    while ((at = strstr(at, "forward 0/"))) at++, passes++;
+    assert_int_equal(passes, 4); // two units, twice each
+}
+
+// Where a rank of several listens, and where it looks for those who ask.
+static void ranks_of_a_stage_alone_have_addresses_of_their_own(void **state) {
+    (void)state;
+    begin("--images ipc://images --embeddings ipc://embeddings --replicas 2,1", false);
+    assert_true(file_exists("images.0"));
+    assert_false(file_exists("images"));
+}
+
 static void two_outputs_cannot_both_be_asked_for(void **state) {
     (void)state;
     struct edge *served;
@@ -223,6 +276,8 @@ int main(void) {
         WITH_PHASES(the_recording_that_ends_is_named),
         WITH_PHASES(a_dump_alone_is_whole),
         WITH_PHASES(what_a_consumer_asks_is_served_in_its_order),
+        WITH_PHASES(each_consumer_gets_what_it_asked),
+        WITH_PHASES(ranks_of_a_stage_alone_have_addresses_of_their_own),
         WITH_PHASES(two_outputs_cannot_both_be_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,31 @@ static void memory_that_cannot_be_opened_names_the_remedy(void **state) {
     slot_reader_close(&reader);
 }
 
+// Two peers in turn, both of which stay open; and more than there is room for.
+static void memory_of_several_peers_is_read_in_turn(void **state) {
+    (void)state;
+    enum { PEERS = SLOT_WRITERS + 3 };
+    static struct shared_memory peer[PEERS];
+    struct slot_reader reader = {.ops = ops};
+    const float *rows[2], *again;
+    for (int i = 0; i < PEERS; i++) {
+        ops->share(ops, &peer[i], STRIDE, 0);
+        ((float *)peer[i].at)[0] = (float)(1000 + i);
+    }
+    for (int i = 0; i < 2; i++) assert_int_equal(read_at(&reader, 0, peer[i].handle, (const void **)&rows[i]), 0);
+    assert_true(rows[0][0] == 1000 && rows[1][0] == 1001); // the first one's is there still
+    assert_int_equal(read_at(&reader, 0, peer[0].handle, (const void **)&again), 0);
+    assert_ptr_equal(again, rows[0]);
+    for (int i = 0; i < PEERS; i++) {
+        assert_int_equal(read_at(&reader, 0, peer[i].handle, (const void **)&again), 0);
+        assert_true(again[0] == (float)(1000 + i));
+    }
+    assert_int_equal(reader.writers, SLOT_WRITERS);
+    slot_reader_close(&reader);
+    assert_int_equal(reader.writers, 0);
+    for (int i = 0; i < PEERS; i++) ops->close_shared(ops, &peer[i]);
+}
+
 // The reader gives a slot back through a word that both see; a word elsewhere is refused.
 static void a_slot_is_given_back(void **state) {
     (void)state;
@@ -124,6 +149,7 @@ int main(void) {
         cmocka_unit_test(slots_are_read_where_they_lie),
         cmocka_unit_test(places_outside_are_refused),
         cmocka_unit_test(memory_that_cannot_be_opened_names_the_remedy),
+        cmocka_unit_test(memory_of_several_peers_is_read_in_turn),
         cmocka_unit_test(a_slot_is_given_back),
         cmocka_unit_test(messages_that_carry_their_bytes_are_read_too),
     };
