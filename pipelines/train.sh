@@ -34,7 +34,7 @@ for record in "${job_settings[@]}"; do # a recording holds what travels in messa
     [[ $record =~ [=:](features|states)(-grad)?= ]] && options+=(--transport frames)
 done
 settings=$(coca-loss --prepare --runs "$COCA_HOME/runs" "${options[@]}" "${operands[@]}") || exit
-[[ $settings == *run_dir=* ]] || { printf '%s\n' "$settings"; exit 0; } # --help
+[[ $settings == *run_dir=* ]] || { usage; printf '\n%s\n' "$settings"; exit 0; } # --help
 eval "$settings"
 
 # EDGE: a recording, control's own address, or a socket of the run directory. Over hosts the rest is said on control.

@@ -18,6 +18,7 @@ setup() { cd "$BATS_FILE_TMPDIR" || return; }
 teardown() {
     ns_down
     [[ -z ${worker-} ]] || kill -9 "$worker" 2>/dev/null || true
+    [[ -z ${job-} ]] || kill -9 "$job" 2>/dev/null || true
 }
 
 # train NAME OPTION ...: later options win. on_a: the same on host a.
@@ -59,19 +60,51 @@ free_port() { # nobody listens there
 # received RUN STAGE: bytes that it got over its sockets.
 received() { tail -n 1 "runs/$1/log/$2.counters" | cut -f 9; }
 
-@test "three hosts: image-encode and loss on a, text-decode on b, workers on c" {
+@test "a job that lost a stage starts again, and the worker elsewhere goes on with it" {
+    local control
+    control=tcp://127.0.0.1:$(free_port)
+    mkdir -p follower
+    (cd follower && exec coca-decode --control "$control" --window 1 --counters counters) >worker.log 2>&1 3>&- &
+    worker=$!
+    train again --control "$control" --window 1 --save-frequency 10 >again.log 3>&- &
+    job=$!
+    until (($(wc -l 2>/dev/null <runs/again/metrics.jsonl || echo 0) > 20)); do kill -0 "$job" && sleep 0.02; done
+    kill -9 "$(<runs/again/sockets/image-encode.pid)"
+    wait "$job" || { cat again.log; false; }
+    job=''
+    grep -q 'the job starts again' again.log
+    wait "$worker" || { cat worker.log; false; }
+    worker=''
+    same_run plain again
+}
+
+# hosts_up: hosts a, b, c, and `on HOST COMMAND ...`, as ssh would be; or skips.
+hosts_up() {
     local why
     if why=$(ns_missing); then skip "$why"; fi
     ns_up a b c
-    printf '#!/bin/sh\nhost=$1\nshift\nexec ip netns exec "coca%s-$host" unshare --uts sh -c "hostname $host && exec \"\$@\"" sh "$@"\n' $$ >on
-    chmod +x on
-    # As ssh would: by words before the command. Between hosts tensors travel in messages, on one host in shared memory.
+    printf '#!/bin/sh\nhost=$1 name=coca%s-$1\nshift\n' $$ >on
+    printf '%s\n' 'exec ip netns exec "$name" unshare --uts sh -c '\''hostname "$1" && shift && exec "$@"'\'' sh "$host" "$@"' >>on
+    printf '#!/bin/sh\nhost=$1\nshift\nexec "%s" "$host" sh -c "$*"\n' "$PWD/on" >rsh # as ssh: a line for a shell
+    chmod +x on rsh
+}
+
+@test "three hosts: image-encode and loss on a, text-decode on b, workers on c" {
+    hosts_up
+    # Between hosts tensors travel in messages, on one host in shared memory.
     on_a spread --launch-text "$PWD/on b" --launch-worker "$PWD/on c"
     same_run plain spread
-    # On one host of the three, from the same addresses.
     on_a together
     same_run plain together
     (($(received together text-decode) < $(received spread text-decode)))
+}
+
+@test "three hosts: two ranks of each encoder, of which two share one host" {
+    [[ $(mpirun --version 2>/dev/null) == *'Open MPI'* ]] || skip "Open MPI's mpirun is not here"
+    hosts_up
+    OMPI_MCA_plm_rsh_agent=$PWD/rsh on_a ranks --replicas 2,2 --launch-image 'mpirun -n 2 --host a,b' \
+        --launch-text 'mpirun -n 2 --host b,c' --launch-worker "$PWD/on c"
+    same_run plain ranks
 }
 
 @test "what cannot be met is said" {
