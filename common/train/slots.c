@@ -57,10 +57,17 @@ static void make_memory(struct slots *slots) {
     if (slots->served) host_share(slots->ops, &slots->words, (size_t)slots->count * sizeof(uint32_t), 0);
 }
 
-// The reader's device number, or -1 where its backend is not the part's.
+// Whether the ranks of a stage have a GPU each, whose number only they know (part_open_backend).
+static bool are_on_many(const struct run *run, const struct stage_row *row, const char *device) {
+    return run_replicas(run, row->threads) > 1 && !strcmp(device, "cuda");
+}
+
+// The reader's device number, or -1 where its backend is not the part's or the number is not known.
 static int reader_of(const struct part *part, const char *role) {
-    char *reader = run_device(part->run, stage_find(role)->device), *writer = run_device(part->run, part->row->device);
-    int index = ops_same_backend(reader, writer) ? ops_device_index(reader) : -1;
+    const struct stage_row *row = stage_find(role);
+    char *reader = run_device(part->run, row->device), *writer = run_device(part->run, part->row->device);
+    const bool known = !are_on_many(part->run, row, reader) && !are_on_many(part->run, part->row, writer);
+    int index = known && ops_same_backend(reader, writer) ? ops_device_index(reader) : -1;
     free(reader);
     free(writer);
     return index;

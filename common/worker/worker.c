@@ -20,10 +20,6 @@ struct option_table worker_options_table(struct worker_options *options) {
     return OPTION_TABLE(rows, options);
 }
 
-bool worker_trains(const struct worker *worker) {
-    return !worker->run->options.evaluate && !worker->options->data && !worker->options->list;
-}
-
 _Static_assert((int)RUN_DATASETS == PLAN_SOURCES, "a run has as many datasets as a plan takes");
 
 int worker_open(struct worker *worker, enum sources_order pass, const char *const *needs) {

@@ -33,7 +33,9 @@ struct worker {
 };
 
 // Whether it makes the samples of the run's plan: neither --data, --list nor --evaluate is given.
-bool worker_trains(const struct worker *worker);
+static inline bool worker_trains(const struct worker *worker) {
+    return !worker->run->options.evaluate && !worker->options->data && !worker->options->list;
+}
 
 // In a stage's `prepare`, before run_join: a worker of a run over hosts that was given no address but --control asks
 // there, and where it has no run directory it gets the files and works in a private folder that holds them. Paths that
