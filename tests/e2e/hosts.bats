@@ -83,10 +83,9 @@ hosts_up() {
     local why
     if why=$(ns_missing); then skip "$why"; fi
     ns_up a b c
-    printf '#!/bin/sh\nhost=$1 name=coca%s-$1\nshift\n' $$ >on
-    printf '%s\n' 'exec ip netns exec "$name" unshare --uts sh -c '\''hostname "$1" && shift && exec "$@"'\'' sh "$host" "$@"' >>on
+    ns_script on
     printf '#!/bin/sh\nhost=$1\nshift\nexec "%s" "$host" sh -c "$*"\n' "$PWD/on" >rsh # as ssh: a line for a shell
-    chmod +x on rsh
+    chmod +x rsh
 }
 
 @test "three hosts: image-encode and loss on a, text-decode on b, workers on c" {

@@ -4,6 +4,7 @@
 #   ns_up NAME ...        makes these hosts, of addresses that ns_address says; each knows the others by their names
 #   ns_run NAME CMD ...   runs a command there: another network, another `hostname`, the same files and processes
 #   ns_cut NAME           takes its cable out; ns_mend NAME puts it back
+#   ns_script FILE        makes a script, FILE NAME CMD ..., that does what ns_run does
 #   ns_down               ends what still runs there, and removes all; for teardown
 
 ns_hosts=()
@@ -44,6 +45,11 @@ ns_join() {
 }
 
 ns_run() { ip netns exec "$(ns_of "$1")" unshare --uts sh -c 'hostname "$1" && shift && exec "$@"' sh "$@"; }
+ns_script() {
+    printf '#!/bin/sh\nhost=$1 name=coca%s-$1\nshift\n' $$ >"$1"
+    printf '%s\n' 'exec ip netns exec "$name" unshare --uts sh -c '\''hostname "$1" && shift && exec "$@"'\'' sh "$host" "$@"' >>"$1"
+    chmod +x "$1"
+}
 ns_cut() { ip -n "$(ns_of bridge)" link set dev "$1" down; }
 ns_mend() { ip -n "$(ns_of bridge)" link set dev "$1" up; }
 

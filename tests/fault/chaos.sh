@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # Trains a tiny model undisturbed, then again while its processes are killed and frozen and its disk is filled, and compares.
 #
-#   tests/fault/chaos.sh --incidents N|--minutes N [--seed S] [--replicas I,T] [--checkpoint-memory STEPS]
+#   tests/fault/chaos.sh --incidents N|--minutes N [--seed S] [--replicas I,T] [--checkpoint-memory STEPS] [--hosts 1]
 #
+# --hosts 1, as root: over three network namespaces as hosts, image-encode and loss on a, text-decode on b, workers on c; then
+# cables are taken out, too, for less than the heartbeat or for longer, and, where the kernel has netem, messages delayed.
 # Which incident comes when is drawn from the seed (1): a process of any kind is killed; it is frozen for less than the heartbeat,
 # or for good; coca-run or its supervisor is killed; and, as root, the run's disk, a small tmpfs, is full. What ends the job
 # is followed by --resume latest. Prints each incident with the seconds until training was beyond the step that it had reached,
 # and the verdict: 1 when a number of metrics.jsonl or a weight of the last checkpoint differs, or a run ends as it should not.
 set -uo pipefail
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
-incidents=0 minutes=0 seed=1 replicas=1 memory=0
+incidents=0 minutes=0 seed=1 replicas=1 memory=0 hosts=0
 usage() { sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "$0"; exit "$1"; }
 while (($#)); do
     case $1 in
         --incidents) incidents=$2 ;; --minutes) minutes=$2 ;; --seed) seed=$2 ;; --replicas) replicas=$2 ;;
-        --checkpoint-memory) memory=$2 ;; --help) usage 0 ;; *) usage 2 >&2 ;;
+        --checkpoint-memory) memory=$2 ;; --hosts) hosts=$2 ;; --help) usage 0 ;; *) usage 2 >&2 ;;
     esac
     shift 2 || usage 2 >&2
 done
@@ -28,12 +30,14 @@ steps=$((SPACING * (round + 2)))
 BATS_TEST_DIRNAME=$here BATS_FILE_TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/chaos.XXXXXX")
 load() { source "$here/$1"; }
 load fault.bash
+load ../e2e/namespaces.bash
 small_disk='' kept=''
 clean() {
     local link
     [[ $pid ]] && kill -KILL "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
     for link in "$BATS_FILE_TMPDIR"/runs/*/checkpoints/memory; do [[ -L $link ]] && rm -rf "$(readlink "$link")"; done
     [[ $kept ]] && { echo "what is left to look at: $BATS_FILE_TMPDIR" >&4; return; }
+    ns_down
     cd /
     [[ $small_disk ]] && umount -l "$small_disk" # what was killed just now may still be leaving
     rm -rf "$BATS_FILE_TMPDIR"
@@ -75,8 +79,37 @@ beyond() {
     done 2>/dev/null
 }
 
+# over_hosts: from here on runs go over hosts, and their cables may be taken out.
+over_hosts() {
+    local why ranks=${replicas#*,} text
+    if why=$(ns_missing); then fail "--hosts: $why"; fi
+    ns_up a b c && ns_script on && coca-tap keys keys 2>/dev/null || fail "no hosts"
+    text="$PWD/on b"
+    ((ranks == 1)) || text+=" mpirun -n $ranks"
+    printf '#!/bin/sh\nexec "%s" a "%s" "$@" --control tcp://a:7000 --keys "%s" --launch-text "%s" --launch-worker "%s c"\n' \
+        "$PWD/on" "$TRAIN" "$PWD/keys" "$text" "$PWD/on" >train-on-a
+    chmod +x train-on-a
+    TRAIN=$PWD/train-on-a
+    kinds+=(host_is_cut host_is_cut host_is_cut)
+    { ip -n "$(ns_of a)" link add dev try type dummy && ip netns exec "$(ns_of a)" tc qdisc add dev try root netem delay 1ms; } 2>/dev/null &&
+        kinds+=(messages_are_delayed)
+}
+
 # ---- incidents
 
+kinds=(be_killed be_killed be_killed be_frozen be_paused supervision_is_killed disk_is_full)
+host_is_cut() {
+    local host
+    pick b c && host=$picked
+    pick 1 5
+    ns_cut "$host" && { sleep "$picked" && ns_mend "$host"; } && what="host $host is cut off for $picked s"
+}
+messages_are_delayed() {
+    local host
+    pick a b c && host=$(ns_of "$picked")
+    ip netns exec "$host" tc qdisc add dev eth0 root netem delay 50ms 20ms && sleep 2
+    ip netns exec "$host" tc qdisc del dev eth0 root && what="messages of host $picked take 50 ms for 2 s"
+}
 pick() { local list=("$@"); picked=${list[RANDOM % $#]}; }
 below() { # PID: every process under it
     local child
@@ -121,7 +154,7 @@ disk_is_full() {
 incident() {
     local reached begun what=''
     until [[ $what ]]; do
-        pick be_killed be_killed be_killed be_frozen be_paused supervision_is_killed disk_is_full
+        pick "${kinds[@]}"
         allowed='' begun=$(now)
         "$picked" || sleep 0.1
         reached=$(steps_of disturbed)
@@ -157,8 +190,9 @@ one_round() {
 
 mkdir runs
 ((EUID == 0)) && mount -t tmpfs -o size=48m chaos runs 2>/dev/null && small_disk=$PWD/runs
-echo "seed $seed, $steps steps a run, replicas $replicas, checkpoints in memory every $memory steps${small_disk:+, a small disk}"
+echo "seed $seed, $steps steps a run, replicas $replicas, checkpoints in memory every $memory steps, $((hosts ? 3 : 1)) hosts${small_disk:+, a small disk}"
 train quiet --steps $steps --save-frequency 40 >quiet.log || { cat quiet.log; exit 1; }
+((!hosts)) || over_hosts
 RANDOM=$seed taken=() continued=() until=$((SECONDS + 60 * minutes)) rounds=0
 while ((rounds++, minutes ? SECONDS < until || rounds == 1 : ${#taken[@]} < incidents)); do one_round; done
 ((${#continued[@]})) && wait "${continued[@]}" 2>/dev/null

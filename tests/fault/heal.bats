@@ -121,3 +121,13 @@ incidents_of() { jq -c "$2" "runs/$1/incidents.jsonl"; }
     [ "$status" -eq 0 ]
     [[ $output == *"5 incidents"*"the same numbers and weights"* ]]
 }
+
+@test "a host is cut off for longer than the heartbeat, and comes back" {
+    local why
+    load ../e2e/namespaces.bash
+    if why=$(ns_missing); then skip "$why"; fi
+    run "$BATS_TEST_DIRNAME/chaos.sh" --incidents 1 --seed 5 --hosts 1
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == *"host b is cut off for 5 s"*"the same numbers and weights"* ]]
+}
