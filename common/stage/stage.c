@@ -36,8 +36,8 @@ struct common {
 // A process is one stage, and signals are the process's: whatever part of the stage calls, there is no other to mean.
 static struct {
     struct common options;
-    const char *role;
-    int signals; // the pipe that tells of them
+    const struct stage *stage; // whose role may become another one in `prepare`
+    int signals;               // the pipe that tells of them
     char run[WIRE_RUN];
     int64_t generation;
     uint64_t fingerprint;
@@ -188,7 +188,7 @@ static int check_common(void) {
 
 static struct hub *open_hub(const struct strings *record) {
     const struct hub_config config = {
-        .role = process.role,
+        .role = stage_role(process.stage),
         .rank = (int)process.options.rank,
         .run = process.run,
         .generation = process.generation,
@@ -258,7 +258,7 @@ static int run_stage(const struct stage *stage, const struct arguments *argument
     if (!status) status = options_check_outputs(arguments->table);
     if (status) return status;
     machine_raise_descriptors(); // libzmq ends the process when there are none left for a connection
-    process.role = stage_role(stage);
+    process.stage = stage;
     process.signals = signals_install();
     keep_freed_blocks();
     if (stage->prepare) status = stage->prepare(stage->context, &arguments->operands);
