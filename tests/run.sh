@@ -62,7 +62,8 @@ unit() {
 bats_files() {
     local build=$1 out line
     shift
-    out=$(COCA_BIN=$PWD/$build/bin bats --tap --jobs "$jobs" --no-parallelize-within-files "$@" 2>&1 | tee >(cat >&2))
+    # A test that hangs fails, and the others go on.
+    out=$(BATS_TEST_TIMEOUT=600 COCA_BIN=$PWD/$build/bin bats --tap --jobs "$jobs" --no-parallelize-within-files "$@" 2>&1 | tee >(cat >&2))
     count "$(grep -c '^ok [0-9]* [^#]*$' <<<"$out")" "$(grep -c '^not ok' <<<"$out")" "$(grep -c '^ok .* # skip' <<<"$out")"
     while read -r line; do failure "$* with $build: $line"; done < <(grep '^not ok' <<<"$out")
     [[ $(grep -cE '^(not )?ok ' <<<"$out") == "$(sed -n 's/^1\.\.//p' <<<"$out")" ]] ||

@@ -1,13 +1,20 @@
 // Consumers ask for the stage's output, microbatch by microbatch, until they have enough. The input of what was asked
 // is asked for at once, so that it is made while earlier units compute. Each answer goes to who asked for it; a unit
 // that two ask for, as when one of them is thought lost, is made for the second when the first has it.
+//
+// What one consumer asks may have to wait for data that come later, while what another asks behind it is there: of
+// several, a timer interrupts the wait, and the first unit whose input has come is answered.
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "train/follower_pass.h"
 
 enum { QUEUE = 64 }; // units taken from the consumers' requests and not answered
+enum { LOOK = 100 }; // what an interrupted wait returns
+enum { LOOK_NANOSECONDS = 10 * 1000000 };
 
 // A request that is not answered yet.
 struct asked {
@@ -21,6 +28,9 @@ struct service {
     struct follower *follower;
     struct asked *asked; // [count], in the order in which they came
     int count, capacity;
+    struct asked first; // the first request ever
+    bool several;       // another one asked, too
+    int timer;
 };
 
 // ---- requests
@@ -51,6 +61,8 @@ static void add(struct service *service, struct unit unit, bool begun) {
     struct asked *asked = &service->asked[service->count++];
     *asked = (struct asked){.unit = unit, .rank = from.rank, .begun = begun};
     strncpy(asked->role, from.role, WIRE_NAME - 1);
+    if (!service->first.role[0]) service->first = *asked;
+    service->several |= from.rank != service->first.rank || strcmp(from.role, service->first.role) != 0;
 }
 
 static struct asked take(struct service *service, struct unit unit) {
@@ -92,11 +104,24 @@ static int serve(struct follower *follower, struct unit unit, struct message **i
     return pass_unit(&pass, unit.microbatch);
 }
 
+static int on_timer(void *context) {
+    const struct service *service = context;
+    uint64_t times;
+    return read(service->timer, &times, sizeof times) == sizeof times ? LOOK : 0;
+}
+
+static void set_timer(const struct service *service, bool on) {
+    const struct timespec interval = {.tv_nsec = on ? LOOK_NANOSECONDS : 0};
+    if (service->several) timerfd_settime(service->timer, 0, &(struct itimerspec){interval, interval}, NULL);
+}
+
 static int answer_next(struct service *service) {
     struct follower *follower = service->follower;
     struct message *input;
     const struct unit unit = *ahead_first(&follower->pulled);
+    set_timer(service, service->several);
     int status = ahead_take(&follower->pulled, &input);
+    set_timer(service, false);
     if (status && status != HUB_END) return status;
     const struct asked asked = take(service, unit);
     *follower->asker = (struct address){asked.role, asked.rank};
@@ -106,14 +131,28 @@ static int answer_next(struct service *service) {
     return status;
 }
 
+static int answer_all(struct service *service) {
+    struct ahead *pulled = &service->follower->pulled;
+    int status;
+    do {
+        status = ahead_fill(pulled);
+        if (!status && service->several) ahead_promote(pulled);
+        if (!status) status = answer_next(service);
+    } while (!status || status == LOOK);
+    return status;
+}
+
 int follower_served(struct follower *follower) {
     struct service service = {.follower = follower};
-    int status;
     follower->pulled.window = QUEUE - 1;
     follower->pulled.next = next_asked;
     follower->pulled.context = &service;
-    while (!(status = ahead_fill(&follower->pulled)) && !(status = answer_next(&service))) {
-    }
+    service.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (service.timer < 0) return error(EXIT_RUN, "no timer can be made");
+    hub_watch(follower->hub, service.timer, on_timer, &service);
+    int status = answer_all(&service);
+    hub_unwatch(follower->hub, service.timer);
+    close(service.timer);
     free(service.asked);
     return status;
 }

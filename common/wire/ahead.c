@@ -81,6 +81,20 @@ const struct message *ahead_peek(struct ahead *ahead) {
     return ahead->held_message;
 }
 
+static bool is_ready(const struct ahead *ahead, struct unit unit) {
+    return edge_ready(ahead->edge, wanted_data(ahead->from, unit.step, unit.microbatch));
+}
+
+void ahead_promote(struct ahead *ahead) {
+    int i = 0;
+    if (ahead->held || takes_as_recorded(ahead)) return;
+    while (i < ahead->count && !is_ready(ahead, ahead->asked[i])) i++;
+    if (!i || i == ahead->count) return;
+    const struct unit unit = ahead->asked[i];
+    memmove(ahead->asked + 1, ahead->asked, (size_t)i * sizeof unit);
+    ahead->asked[0] = unit;
+}
+
 const struct unit *ahead_first(const struct ahead *ahead) {
     return ahead->count ? &ahead->asked[0] : NULL;
 }

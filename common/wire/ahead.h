@@ -37,5 +37,7 @@ bool ahead_ready(const struct ahead *ahead);
 // The message of the next unit if it has arrived, else NULL; it stays for ahead_take, which also tells what is wrong
 // with it.
 const struct message *ahead_peek(struct ahead *ahead);
+// If the unit that is taken next has not come and a later one has, that one is taken next.
+void ahead_promote(struct ahead *ahead);
 // The unit that is taken next, NULL when none is asked for.
 const struct unit *ahead_first(const struct ahead *ahead);

@@ -70,7 +70,7 @@ same() { cmp "$1" "$2" || { cat words; return 1; }; }
     ls pictures/*.png >list
     "$P/caption.sh" "${given[@]}" <list >one
     mkfifo paths
-    "$P/caption.sh" "${given[@]}" --replicas 2 --max-wait 50 <paths >several 2>words 3>&- &
+    "$P/caption.sh" "${given[@]}" --replicas 2 --max-wait 50 --request-timeout 5 <paths >several 2>words 3>&- &
     pids+=($!)
     exec 7>paths
     head -n 4 list >&7
