@@ -79,6 +79,12 @@ int64_t ops_own_bytes(const struct ops *ops, int64_t weights, bool narrow, bool 
     return ops->scratch_bytes + (train ? 2 : 1) * weights * each;
 }
 
+bool ops_in_host_memory(struct ops *ops) {
+    int64_t free_bytes;
+    ops->free_memory(ops, &free_bytes);
+    return free_bytes < 0;
+}
+
 void *ops_allocate(struct ops *ops, size_t bytes) {
     void *memory;
     ops->allocate(ops, &memory, bytes);

@@ -114,6 +114,9 @@ struct ops {
 int ops_open(struct ops **ops, const char *device, enum dtype dtype, int threads);
 void ops_close(struct ops **ops);
 
+// Whether the backend's memory is the host's.
+bool ops_in_host_memory(struct ops *ops);
+
 // Device memory; allocate zeroes and ends the process when there is none.
 void *ops_allocate(struct ops *ops, size_t bytes);
 void ops_release(struct ops *ops, void *memory);

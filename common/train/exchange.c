@@ -29,12 +29,6 @@ static int others(const struct exchange *exchange) {
     return ranks_count(exchange->ranks) - 1;
 }
 
-static bool is_host(const struct ops *ops) {
-    int64_t free_bytes;
-    ops->free_memory((struct ops *)ops, &free_bytes);
-    return free_bytes < 0;
-}
-
 static size_t landing_bytes(const struct params *params, int ranks) {
     return (size_t)((ranks - 1) * params->own_elements) * sizeof(real);
 }
@@ -43,18 +37,18 @@ static size_t leaving_bytes(const struct params *params) {
     return (size_t)params->elements * sizeof(real);
 }
 
-struct memory_bytes exchange_bytes(const struct params *layout, const struct ops *ops, int ranks) {
+struct memory_bytes exchange_bytes(const struct params *layout, struct ops *ops, int ranks) {
     const int64_t landing = (int64_t)landing_bytes(layout, ranks), leaving = (int64_t)leaving_bytes(layout);
     struct memory_bytes bytes = {.device = landing};
-    if (ranks > 1 && !is_host(ops)) bytes.host = landing + leaving;
+    if (ranks > 1 && !ops_in_host_memory(ops)) bytes.host = landing + leaving;
     return bytes;
 }
 
 struct exchange *exchange_new(struct params *params, struct ranks *ranks, bool devices, enum gradient_sum sum) {
     struct exchange *exchange = xcalloc(1, sizeof *exchange);
     const int R = ranks_count(ranks);
-    *exchange =
-        (struct exchange){.params = params, .ranks = ranks, .sum = sum, .direct = devices || is_host(params->ops)};
+    *exchange = (struct exchange){
+        .params = params, .ranks = ranks, .sum = sum, .direct = devices || ops_in_host_memory(params->ops)};
     if (R > 1) exchange->landing = ops_allocate(params->ops, landing_bytes(params, R));
     if (R > 1 && !exchange->direct) exchange->host = xaligned(landing_bytes(params, R) + leaving_bytes(params));
     return exchange;

@@ -14,7 +14,7 @@ struct exchange;
 // `devices`: what moves the bytes reaches the backend's memory (ranks_use_devices).
 struct exchange *exchange_new(struct params *params, struct ranks *ranks, bool devices, enum gradient_sum sum);
 void exchange_free(struct exchange **exchange);
-struct memory_bytes exchange_bytes(const struct params *layout, const struct ops *ops, int ranks);
+struct memory_bytes exchange_bytes(const struct params *layout, struct ops *ops, int ranks);
 
 // The gradients of these tensors are final on this rank, in this step: they leave for their owners, and the others'
 // versions of own tensors may come. All ranks say it of the same tensors in the same order. 0 or -exit_code.

@@ -61,7 +61,7 @@ static size_t block_bytes(const struct params *params) {
     return (size_t)params->elements * sizeof(real);
 }
 
-struct memory_bytes gradients_bytes(const struct params *layout, const struct ops *ops, enum gradient_sum sum, int own,
+struct memory_bytes gradients_bytes(const struct params *layout, struct ops *ops, enum gradient_sum sum, int own,
                                     int ranks) {
     struct memory_bytes bytes = exchange_bytes(layout, ops, ranks);
     bytes.device += depth_of(sum, own) * (int64_t)block_bytes(layout);

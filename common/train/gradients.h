@@ -18,7 +18,7 @@ struct gradients *gradients_new(struct params *params, struct ranks *ranks, bool
                                 int own);
 void gradients_free(struct gradients **gradients);
 // Beside the gradient block itself.
-struct memory_bytes gradients_bytes(const struct params *layout, const struct ops *ops, enum gradient_sum sum, int own,
+struct memory_bytes gradients_bytes(const struct params *layout, struct ops *ops, enum gradient_sum sum, int own,
                                     int ranks);
 
 void gradients_begin(struct gradients *gradients); // of a step: all are zero

@@ -36,9 +36,8 @@ static uint32_t *word_of(const struct shared_memory *words, int64_t at) {
 
 // Pages of the host's that two processes share count for both.
 struct memory_bytes slots_bytes(const struct part *part, int64_t count, int64_t bytes) {
-    int64_t free_bytes;
-    part->ops->free_memory(part->ops, &free_bytes);
-    return (struct memory_bytes){.device = free_bytes < 0 ? 0 : count * bytes, .host = 2 * count * bytes};
+    const int64_t device = ops_in_host_memory(part->ops) ? 0 : count * bytes;
+    return (struct memory_bytes){.device = device, .host = 2 * count * bytes};
 }
 
 static struct slots *new_slots(const struct part *part, int reader, int count, size_t bytes) {

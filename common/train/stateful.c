@@ -25,6 +25,8 @@ static int join_ranks(struct stateful *stage) {
     int status = ranks_open(&stage->joined, row->role, joined);
     if (!status && joined > 1) stage_set_rank(ranks_rank(stage->joined));
     stage->part.ranks = stage->joined;
+    if (!status && joined > 1)
+        note("rank %d of %d, by %s", ranks_rank(stage->joined), joined, ranks_transport(stage->joined));
     return status;
 }
 
