@@ -225,7 +225,9 @@ refuses() {
 
 @test "SIGTERM ends a record with a whole recording" {
     import f --steps 2
-    { head -c -20 f; sleep 4; } | coca-tap replay --edge images - ipc://x & # it keeps its consumer waiting
+    mkfifo rest
+    { head -c -20 f; cat rest; } | coca-tap replay --edge images - ipc://x & # it keeps its consumer waiting
+    exec 7<>rest
     coca-tap record --edge images --steps 3 --batch-size 4 --microbatch 2 --ready ready --out g ipc://x &
     record=$!
     until [ -s g ] && [ "$(coca-tap watch g 2>/dev/null | wc -l)" -eq 4 ]; do sleep 0.1; done
@@ -233,6 +235,7 @@ refuses() {
     wait $record || status=$?
     [ "$status" -eq 143 ]
     [ "$(coca-tap watch g | wc -l)" -eq 4 ]
+    exec 7>&-
     wait || true
 }
 
