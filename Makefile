@@ -11,7 +11,7 @@ CC        ?= gcc
 CXX       ?= g++
 PKG_CONFIG?= pkg-config
 
-ROOMS          := base tensor ranks wire stage ops model measure run optim worker train image text dataset
+ROOMS          := base tensor ranks wire stage ops model measure run optim worker train image text dataset remote
 DEPS_base      :=
 DEPS_tensor    := base
 DEPS_ranks     := base
@@ -22,11 +22,12 @@ DEPS_model     := ops tensor base
 DEPS_measure   := text tensor base
 DEPS_optim     := model ops tensor base
 DEPS_run       := optim model ops stage wire tensor base
-DEPS_worker    := run optim model ops stage wire dataset tensor base
+DEPS_worker    := run optim model ops stage wire dataset remote tensor base
 DEPS_train     := ranks run optim model ops stage wire tensor base
 DEPS_image     := tensor base
 DEPS_text      := base
-DEPS_dataset   := base
+DEPS_dataset   := remote base
+DEPS_remote    := base
 
 SYSLIBS        := -lzmq -lmsgpackc -llmdb -ljpeg -lspng -lwebpdemux -lwebp -larchive -lz -ljansson -ldnnl -lsentencepiece -lpcre2-8 -lunistring -lstemmer -lstdc++ -lm -lpthread -ldl
 

@@ -33,7 +33,7 @@ $(BUILD)/obj/%.o: %.cpp
 # Executables: stages/NAME.c with, beside it, its own folder stages/NAME/*.c when it needs more than one file.
 STAGES   := $(patsubst stages/%.c,%,$(wildcard stages/*.c))
 stage_sources = stages/$1.c $(call find_c,stages/$1)
-ALL_LIBS := $(call room_libs,train ranks worker run optim measure model ops stage wire image text dataset tensor base)
+ALL_LIBS := $(call room_libs,train ranks worker run optim measure model ops stage wire image text dataset remote tensor base)
 
 define stage_rule
 $(BUILD)/bin/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(call stage_sources,$1)) $(ALL_LIBS)

@@ -1,6 +1,9 @@
 // Which sample stands where: a function of (seed, fingerprint of the plan, n), n counting samples from 0 over the whole
 // run, never of batch size, microbatch, worker or replica (design section 6).
 //
+// In blocks, element k of an epoch is found so: the source's parts are permuted by the epoch's key, taken W at a time, and
+// the records of each such window permuted among themselves. A window's records are all drawn before the next window's.
+//
 // Weights a_j are whole numbers, W = Σ a_j <= 1000. Sample n has source pattern[n mod W], an even interleaving; it is
 // draw k = (n div W)·a_j + rank of that source, and draw k is element k mod size of a keyed permutation for epoch k div
 // size.
@@ -19,6 +22,8 @@ struct plan_source {
     int64_t size;         // records
     uint64_t fingerprint; // of the dataset
     int weight;
+    const int64_t *first; // [parts + 1] where each part begins (store_parts), borrowed; only for blocks
+    int parts;
 };
 
 struct plan;

@@ -67,6 +67,7 @@ static int *count_of(const struct record *record, const struct field *field) {
 void record_release(struct record *record) {
     for (int i = 0; i < RECORD_FIELDS; i++)
         if (fields[i].is_array) free(*array_of(record, &fields[i]));
+    buffer_release(&record->memory);
     *record = RECORD_EMPTY;
 }
 

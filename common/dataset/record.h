@@ -11,7 +11,7 @@
 #define RECORD_TEXTS_LIMIT 4096
 
 // Fields that are absent are empty, `class` is −1. Reading borrows from the encoded bytes, except the arrays, which
-// record_release frees.
+// record_release frees, and `memory` with them.
 struct record {
     struct span image;   // encoded, as it came
     struct span *images; // several: NLVR2's two, frames of a video
@@ -23,6 +23,7 @@ struct record {
     struct span question_type, answer_type; // VQA's kinds, by which accuracy is told apart
     struct span answer;                     // the one that stands for all: VQA's multiple_choice_answer
     int64_t class;
+    struct buffer memory; // what the spans are in, of a record that owns it
 };
 #define RECORD_EMPTY ((struct record){.class = -1})
 void record_release(struct record *record);

@@ -82,8 +82,9 @@ static int make_plan(struct sources *sources, const struct sources_options *opti
     int status = plan_weights(options->weights, sources->count, weight);
     if (status) return status;
     for (int j = 0; j < sources->count; j++)
-        source[j] =
-            (struct plan_source){store_count(sources->store[j]), store_fingerprint(sources->store[j]), weight[j]};
+        source[j] = (struct plan_source){.size = store_count(sources->store[j]),
+                                         .fingerprint = store_fingerprint(sources->store[j]),
+                                         .weight = weight[j]};
     return plan_new(&sources->plan, source, sources->count, options->seed, options->order == SOURCES_SHUFFLED);
 }
 
@@ -91,9 +92,11 @@ static int make_plan(struct sources *sources, const struct sources_options *opti
 // and is counted and named.
 static int read_record(struct sources *sources, struct plan_sample place, struct sample *sample) {
     struct span value;
-    int status = store_get(sources->store[place.source], place.record, &value);
+    struct buffer memory = {0};
+    int status = store_get(sources->store[place.source], place.record, &memory, &value);
     if (status) return status;
     if (record_decode(&sample->record, value.bytes, value.size, sample->reason)) sample->record = RECORD_EMPTY;
+    sample->record.memory = memory;
     return 0;
 }
 

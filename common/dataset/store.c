@@ -33,13 +33,18 @@ static int open_shards(struct store *store) {
     return status;
 }
 
-int store_open(struct store **store, const char *directory) {
+int store_open_remote(struct store **store, const char *directory, const struct remote_options *remote) {
     struct store *new = *store = xcalloc(1, sizeof *new);
+    (void)remote;
     new->directory = xstrdup(directory);
     int status = manifest_read(&new->manifest, directory);
     if (!status) status = open_shards(new);
     if (status) store_close(store);
     return status;
+}
+
+int store_open(struct store **store, const char *directory) {
+    return store_open_remote(store, directory, NULL);
 }
 
 void store_close(struct store **store) {
@@ -94,7 +99,8 @@ static int shard_of(const struct store *store, int64_t index) {
 }
 
 // E.g. shards of 100, 100 and 50 records: first = 0, 100, 200, 250, and record 230 is number 30 of shard 2.
-int store_get(struct store *store, int64_t index, struct span *value) {
+int store_get(struct store *store, int64_t index, struct buffer *memory, struct span *value) {
+    (void)memory;
     if (index < 0 || index >= store->manifest.records)
         return error(EXIT_DATA, "%s: no record %lld, there are %lld", store->directory, (long long)index,
                      (long long)store->manifest.records);
@@ -105,11 +111,28 @@ int store_get(struct store *store, int64_t index, struct span *value) {
 int store_read(struct store *store, int64_t index, struct record *record) {
     struct span value;
     char reason[RECORD_REASON];
-    int status = store_get(store, index, &value);
-    if (status) return status;
-    if (record_decode(record, value.bytes, value.size, reason))
-        return error(EXIT_DATA, "%s: record %lld: %s", store->directory, (long long)index, reason);
-    return 0;
+    struct buffer memory = {0};
+    int status = store_get(store, index, &memory, &value);
+    if (!status && record_decode(record, value.bytes, value.size, reason))
+        status = error(EXIT_DATA, "%s: record %lld: %s", store->directory, (long long)index, reason);
+    if (status)
+        buffer_release(&memory);
+    else
+        record->memory = memory;
+    return status;
+}
+
+int store_texts(struct store *store, int64_t index, struct record *record) {
+    return store_read(store, index, record);
+}
+
+int store_parts(const struct store *store, const int64_t **first) {
+    *first = store->first;
+    return store->manifest.shard_count;
+}
+
+void store_ahead(struct store *store, const int *part, int count) {
+    (void)store, (void)part, (void)count;
 }
 
 // The chain of hashes as the writer made it: each value's seed is the hash before, so order counts, and one wrong byte

@@ -1,4 +1,5 @@
-// A dataset directory: dataset.json and LMDB shards (data/README.md).
+// A dataset directory: dataset.json and LMDB shards (data/README.md). What lies in the shards are the records, or, in one
+// that `coca-pack index` made, texts and the places of pictures in objects of others, from which records are then made.
 //
 // A store must not be used across fork: LMDB forbids it. Reading from several threads is fine.
 #pragma once
@@ -6,12 +7,15 @@
 #include <stdbool.h>
 
 #include "dataset/record.h"
+#include "remote/objects.h"
 
 struct store;
 
 // Opens read-only and lock-free. 0 or -EXIT_DATA, reported: not a dataset, cut, a format of the future, a shard that
 // differs from dataset.json.
 int store_open(struct store **store, const char *directory);
+// The same; `remote` says how objects are read, NULL: REMOTE_DEFAULTS.
+int store_open_remote(struct store **store, const char *directory, const struct remote_options *remote);
 void store_close(struct store **store);
 
 const char *store_path(const struct store *store);
@@ -21,11 +25,19 @@ uint64_t store_fingerprint(const struct store *store); // of counts and records'
 unsigned store_fields(const struct store *store);      // those that any record has, as record_fields
 bool store_has(const struct store *store, const char *field);
 
-// The encoded record `index`; borrowed from the map, valid until store_close. 0 or -EXIT_DATA, reported with shard and
-// key.
-int store_get(struct store *store, int64_t index, struct span *value);
-// The same, decoded: 0, then record_release, or -EXIT_DATA.
+// The encoded record `index`: borrowed from the map until store_close, or made in `memory`, whose content it replaces.
+// 0; -EXIT_DATA or -EXIT_RUN, reported with shard and key, or with the object that could not be had.
+int store_get(struct store *store, int64_t index, struct buffer *memory, struct span *value);
+// The same, decoded: 0, then record_release, or as store_get; the record owns what was made for it. Of store_texts it has
+// no pictures and no video where these lie in objects, which are then not read.
 int store_read(struct store *store, int64_t index, struct record *record);
+int store_texts(struct store *store, int64_t index, struct record *record);
+
+// The parts of the dataset that lie together: its shards, or the objects of others. Part i holds the records first[i] …
+// first[i + 1] − 1; `first` has parts + 1 items and is the store's.
+int store_parts(const struct store *store, const int64_t **first);
+// Parts that are needed next, in that order: what is not here is fetched meanwhile (objects_ahead).
+void store_ahead(struct store *store, const int *part, int count);
 
 // Reads every record and compares with the fingerprints of dataset.json. 0 or -EXIT_DATA, reported with the shard.
 int store_verify(struct store *store);

@@ -21,6 +21,7 @@
 #define TENSOR_IDS "ids"
 #define TENSOR_NAMES "names"
 #define TENSOR_TEXT "text"
+#define TENSOR_TEXT_EMBEDDING "text_embedding" // of captions: f32 [B·N,E], N captions of each picture
 #define TENSOR_DROPS "drops"
 
 // Copies `ids`, when the message has them.

@@ -30,6 +30,7 @@ struct verification {
     struct pipeline *pipeline;
     struct progress *progress;
     const char *path;
+    struct buffer memory; // of the record that is read
     int64_t unfit;
 };
 
@@ -37,7 +38,7 @@ struct verification {
 // cannot be decoded is one more that is not fit.
 static int submit(struct verification *verification, struct store *store, int64_t index) {
     struct span value;
-    int status = store_get(store, index, &value);
+    int status = store_get(store, index, &verification->memory, &value);
     if (status) return status;
     struct job *job = pipeline_next(verification->pipeline);
     if (!job) return pipeline_drain(verification->pipeline);
@@ -77,6 +78,7 @@ static int verify_store(const struct verify *verify, struct store *store) {
     if (!status) status = pipeline_drain(verification.pipeline);
     pipeline_free(&verification.pipeline);
     progress_done(&verification.progress);
+    buffer_release(&verification.memory);
     if (status) return status;
     if (verification.unfit)
         return error(EXIT_DATA, "%s: %lld of %lld records are not fit; pack the data again to leave them out",

@@ -11,7 +11,7 @@
 #include "commands.h"
 #include "judge.h"
 #include "page.h"
-#include "pull.h"
+#include "train/pull.h"
 #include "run/samples.h"
 #include "stage/option_rows.h"
 #include "train/stages.h"

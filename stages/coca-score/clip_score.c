@@ -8,7 +8,7 @@
 #include "commands.h"
 #include "embeddings.h"
 #include "measure/clip_score.h"
-#include "pull.h"
+#include "train/pull.h"
 #include "run/decoding_options.h"
 #include "run/results.h"
 #include "train/stages.h"
@@ -55,7 +55,7 @@ static int prepare(void *context, const struct strings *operands) {
 static int judge_picture(struct judging *self, int64_t picture) {
     const int64_t E = self->images.E;
     struct record record;
-    int status = store_read(self->store, picture, &record);
+    int status = store_texts(self->store, picture, &record);
     if (status) return status;
     const int64_t count = clip_texts_of(&record);
     record_release(&record);

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "commands.h"
 #include "embeddings.h"
-#include "pull.h"
+#include "train/pull.h"
 #include "stage/option_rows.h"
 #include "tensor/npy.h"
 #include "tensor/safetensors.h"

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "html.h"
+#include "text/html_write.h"
 #include "image/image.h"
 
 static const char head[] =

@@ -16,7 +16,7 @@ void probe_data_release(struct probe_data *data) {
 
 static int read_class(struct store *store, int64_t id, int64_t *class) {
     struct record record;
-    int status = store_read(store, id, &record);
+    int status = store_texts(store, id, &record);
     if (status) return status;
     *class = record.class;
     record_release(&record);

@@ -7,7 +7,7 @@
 #include "commands.h"
 #include "embeddings.h"
 #include "measure/retrieval.h"
-#include "pull.h"
+#include "train/pull.h"
 #include "run/results.h"
 #include "train/stages.h"
 

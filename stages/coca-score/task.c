@@ -13,7 +13,7 @@
 #include "measure/vqa.h"
 #include "measure/zero_shot.h"
 #include "predictions.h"
-#include "pull.h"
+#include "train/pull.h"
 #include "run/results.h"
 #include "run/run_model.h"
 #include "run/samples.h"
@@ -126,7 +126,7 @@ static void judge_answer(struct judging *self, const struct record *record, cons
 static int judge(struct judging *self) {
     struct record record;
     if (!self->at.views) return 0;
-    int status = store_read(self->store, self->at.id, &record);
+    int status = store_texts(self->store, self->at.id, &record);
     if (status) return status;
     const int64_t best = best_of(self->at.share, self->accuracy.C);
     const char *label = self->labels.item[best];

@@ -10,7 +10,7 @@
 #include "dataset/store.h"
 #include "embeddings.h"
 #include "measure/zero_shot.h"
-#include "pull.h"
+#include "train/pull.h"
 #include "run/results.h"
 #include "train/stages.h"
 
@@ -77,7 +77,7 @@ static int make_classes(struct scoring *self) {
 // The class of the record with this id.
 static int find_class(const struct scoring *self, int64_t id, int64_t *class) {
     struct record record;
-    int status = store_read(self->store, id, &record);
+    int status = store_texts(self->store, id, &record);
     if (status) return status;
     *class = record.class;
     record_release(&record);

@@ -58,7 +58,7 @@ static double read_dataset(struct store *store, const struct plan *plan, uint64_
         struct span value;
         struct record record;
         char reason[RECORD_REASON];
-        check(store_get(store, plan_at(plan, n).record, &value));
+        check(store_get(store, plan_at(plan, n).record, &(struct buffer){0}, &value));
         check(record_decode(&record, value.bytes, value.size, reason));
         *sum += sum_of(record.image.bytes, record.image.size);
         record_release(&record);

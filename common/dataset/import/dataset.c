@@ -16,9 +16,11 @@ static int give(struct importer *importer, struct store *store, int64_t index) {
     char reason[RECORD_REASON], name[4096];
     snprintf(name, sizeof name, "%s: record %lld", store_path(store), (long long)index);
     sample.name = name;
-    int status = store_get(store, index, &value);
+    struct buffer memory = {0};
+    int status = store_get(store, index, &memory, &value);
     if (status) return status;
     if (record_decode(&sample.record, value.bytes, value.size, reason)) sample.defect = reason;
+    sample.record.memory = memory;
     struct buffer escaped = {0};
     struct span *id = &sample.record.id;
     if (!utf8_valid(id->bytes, id->size)) {

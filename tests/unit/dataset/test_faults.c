@@ -39,7 +39,7 @@ static int check_record(struct store *store, int i) {
     struct span value;
     struct record record;
     char reason[RECORD_REASON];
-    int status = store_get(store, i, &value);
+    int status = store_get(store, i, &(struct buffer){0}, &value);
     if (status) return status;
     if (record_decode(&record, value.bytes, value.size, reason)) return 1;
     const bool same = record.caption_count == 1 && record.captions[0].size == strlen(caption_of(i)) &&

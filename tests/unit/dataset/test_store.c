@@ -56,7 +56,7 @@ static void assert_holds(int64_t records) {
         struct record record;
         char reason[RECORD_REASON], id[24];
         snprintf(id, sizeof id, "%lld", (long long)i);
-        assert_int_equal(store_get(store, i, &value), 0);
+        assert_int_equal(store_get(store, i, &(struct buffer){0}, &value), 0);
         assert_int_equal(record_decode(&record, value.bytes, value.size, reason), 0);
         assert_int_equal(record.image.size, 10 + i * 37 % 9000);
         assert_memory_equal(record.id.bytes, id, record.id.size);
@@ -104,8 +104,8 @@ static void test_an_index_out_of_range_is_a_data_error(void **state) {
     struct store *store;
     struct span value;
     assert_int_equal(store_open(&store, path), 0);
-    assert_int_equal(store_get(store, 3, &value), -EXIT_DATA);
-    assert_int_equal(store_get(store, -1, &value), -EXIT_DATA);
+    assert_int_equal(store_get(store, 3, &(struct buffer){0}, &value), -EXIT_DATA);
+    assert_int_equal(store_get(store, -1, &(struct buffer){0}, &value), -EXIT_DATA);
     store_close(&store);
 }
 

@@ -1,7 +1,7 @@
 // What all commands of coca-score have in common: without training the sink conducts. It asks for microbatches (0, m)
 // ahead of need and takes them in order, until a worker says that the data end; so the encoders in between need no
 // number of samples. Drops, which producers report beside their rows, are gathered on the way.
-#include "pull.h"
+#include "train/pull.h"
 
 #include <inttypes.h>
 #include <jansson.h>

@@ -1,6 +1,6 @@
 // Captions and names of others on a page: what would open a tag there is made harmless here, at the way out, and the
 // pictures become part of the file.
-#include "html.h"
+#include "text/html_write.h"
 
 #include "base/text.h"
 
