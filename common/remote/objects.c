@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "remote/descriptors.h"
-#include "remote/failure.h"
+#include "remote/server.h"
 
 struct objects {
     const struct object *object;
@@ -32,14 +32,25 @@ void objects_close(struct objects **objects) {
 
 static int check_place(const struct object *object, int64_t offset, size_t size, struct failure *failure) {
     const bool known = object->bytes >= 0;
-    if (offset >= 0 && size <= INT64_MAX &&
+    if (offset >= 0 && size <= INT64_MAX && offset <= INT64_MAX - (int64_t)size &&
         (!known || (offset <= object->bytes && (int64_t)size <= object->bytes - offset)))
         return 0;
     return failure_set(failure, EXIT_DATA, "%s: %zu bytes from %lld on are beyond its end at %lld; index again",
                        object->url, size, (long long)offset, (long long)object->bytes);
 }
 
-static int read_some(struct objects *self, int number, int64_t offset, void *bytes, size_t size,
+static int read_range(struct objects *self, int number, int64_t offset, char *bytes, size_t size,
+                      struct failure *failure) {
+    const struct object *object = &self->object[number];
+    struct source *source = server_open(object, offset, offset + (int64_t)size, &self->options);
+    ssize_t got;
+    size_t had = 0;
+    while ((got = source->read(source, bytes + had, size - had, failure)) > 0) had += (size_t)got;
+    source->close(source);
+    return (int)got;
+}
+
+static int read_some(struct objects *self, int number, int64_t offset, char *bytes, size_t size,
                      struct failure *failure) {
     const struct object *object = &self->object[number];
     switch (object_kind_of(object->url)) {
@@ -48,7 +59,7 @@ static int read_some(struct objects *self, int number, int64_t offset, void *byt
         return failure_set(failure, EXIT_USAGE,
                            "%s: a command's output has no places to read from; write it to a file or a server first",
                            object->url);
-    default: return failure_set(failure, EXIT_USAGE, "%s: servers are not reached yet", object->url);
+    default: return read_range(self, number, offset, bytes, size, failure);
     }
 }
 
