@@ -88,15 +88,14 @@ void exchange_end(struct exchange *self) {
 
 static int failed(const struct exchange *self, enum remote_outcome outcome, struct failure *failure) {
     const char *reason = self->connection->backend->reason(self->connection->state);
-    int status;
     switch (outcome) {
     case REMOTE_STOPPED: return failure_stopped(failure, self->object);
     case REMOTE_FINAL: return failure_set(failure, EXIT_DATA, "%s: cannot be reached: %s", self->object, reason);
-    case REMOTE_NO_HOST: status = failure_set(failure, EXIT_DATA, "%s; check the name", reason); break;
-    default: status = failure_set(failure, EXIT_RUN, "%s", reason); break;
+    default: failure_set(failure, EXIT_RUN, "%s", reason);
     }
     failure->passing = true;
-    return status;
+    failure->no_host = outcome == REMOTE_NO_HOST;
+    return -EXIT_RUN;
 }
 
 int exchange_begin(struct exchange *self, struct failure *failure) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "remote/ahead.h"
 #include "remote/descriptors.h"
 #include "remote/server.h"
 
@@ -12,6 +13,8 @@ struct objects {
     int count;
     struct remote_options options;
     struct descriptors *files;
+    struct cache *cache; // NULL: none, as ahead
+    struct ahead *ahead;
 };
 
 int objects_open(struct objects **objects, const struct object *object, int count,
@@ -19,12 +22,21 @@ int objects_open(struct objects **objects, const struct object *object, int coun
     struct objects *self = *objects = xcalloc(1, sizeof *self);
     *self = (struct objects){.object = object, .count = count, .options = options ? *options : REMOTE_DEFAULTS};
     descriptors_open(&self->files, object);
+    if (!self->options.cache) return 0;
+    struct failure failure;
+    if (cache_open(&self->cache, object, count, &self->options, &failure)) {
+        objects_close(objects);
+        return failure_report(&failure);
+    }
+    ahead_open(&self->ahead, self->cache, object, &self->options);
     return 0;
 }
 
 void objects_close(struct objects **objects) {
     struct objects *self = *objects;
     if (!self) return;
+    ahead_close(&self->ahead);
+    cache_close(&self->cache);
     descriptors_close(&self->files);
     free(self);
     *objects = NULL;
@@ -59,7 +71,10 @@ static int read_some(struct objects *self, int number, int64_t offset, char *byt
         return failure_set(failure, EXIT_USAGE,
                            "%s: a command's output has no places to read from; write it to a file or a server first",
                            object->url);
-    default: return read_range(self, number, offset, bytes, size, failure);
+    default:
+        if (self->cache && cache_takes(object))
+            return cache_read(self->cache, &self->options, number, offset, bytes, size, failure);
+        return read_range(self, number, offset, bytes, size, failure);
     }
 }
 
@@ -76,7 +91,5 @@ int objects_read(struct objects *self, int number, int64_t offset, size_t size, 
 }
 
 void objects_ahead(struct objects *self, const int *number, int count) {
-    (void)self;
-    (void)number;
-    (void)count;
+    if (self->ahead) ahead_ask(self->ahead, number, count);
 }

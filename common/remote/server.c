@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "remote/attempts.h"
 #include "remote/exchange.h"
 #include "remote/local.h"
@@ -44,12 +45,16 @@ int server_look(struct object *object, const struct remote_options *options, boo
     struct attempts attempts = {0};
     int status;
     while ((status = ask(object, "HEAD", options, there, failure))) {
-        struct remote_options chosen = *options;
-        if (failure->code == EXIT_DATA) chosen.retries = 0;
-        status = attempts_again(&attempts, &chosen, object->url, failure);
-        if (status) break;
+        if (failure->no_host) {
+            char *reason = xstrdup(failure->text);
+            status = failure_set(failure, EXIT_DATA, "%s: %s; check the name", object->url, reason);
+            free(reason);
+            return status;
+        }
+        status = attempts_again(&attempts, options, object->url, failure);
+        if (status) return status;
     }
-    return status;
+    return 0;
 }
 
 static int put_once(const char *url, int fd, int64_t bytes, const struct remote_options *options,
