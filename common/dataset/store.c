@@ -108,6 +108,10 @@ int store_get(struct store *store, int64_t index, struct buffer *memory, struct 
     return shard_reader_get(store->shard[shard], index - store->first[shard], value);
 }
 
+int store_get_texts(struct store *store, int64_t index, struct buffer *memory, struct span *value) {
+    return store_get(store, index, memory, value);
+}
+
 int store_read(struct store *store, int64_t index, struct record *record) {
     struct span value;
     char reason[RECORD_REASON];
@@ -129,6 +133,11 @@ int store_texts(struct store *store, int64_t index, struct record *record) {
 int store_parts(const struct store *store, const int64_t **first) {
     *first = store->first;
     return store->manifest.shard_count;
+}
+
+int64_t store_remote_bytes(const struct store *store, int part) {
+    (void)store, (void)part;
+    return 0;
 }
 
 void store_ahead(struct store *store, const int *part, int count) {
