@@ -153,6 +153,16 @@ static void add_dataset(struct ingredients *found, json_t *list, const struct st
                                           json_hash(store_fingerprint(store))));
 }
 
+// A permutation of N sets neighbours N / 3 apart on average.
+static void say_blocks(const struct store *store, int64_t window) {
+    const int64_t *first;
+    const int64_t parts = store_parts(store, &first), at_once = window < parts ? window : parts;
+    const double records = (double)store_count(store) * (double)at_once / (double)parts;
+    note(
+        "%s: blocks of %lld of its %lld parts, %.0f records: neighbours of a part stand about %.0f of its samples apart",
+        store_path(store), (long long)at_once, (long long)parts, records, records / 3);
+}
+
 // Opened as the workers will open them, so that what would stop them stops the run before it is made; but for the
 // cache, a folder of their hosts.
 static int open_datasets(struct ingredients *found, const struct run *run, json_t *list) {
@@ -165,7 +175,10 @@ static int open_datasets(struct ingredients *found, const struct run *run, json_
     if (!status) status = sources_open(&sources, &options);
     if (status) return status;
     const int count = sources_datasets(sources);
-    for (int j = 0; j < count; j++) add_dataset(found, list, sources_dataset(sources, j));
+    for (int j = 0; j < count; j++) {
+        add_dataset(found, list, sources_dataset(sources, j));
+        if (options.window) say_blocks(sources_dataset(sources, j), options.window);
+    }
     status = sources_check_cache(sources, &remote);
     sources_close(&sources);
     return status;

@@ -12,7 +12,7 @@ setup_file() {
     tiny_captioned whole.set 13
     coca-pack pack --from dataset whole.set --to large.set --shard-records 2
     coca-pack pack --from dataset whole.set --to small.set --shard-records 2 --limit 7
-    train blocks --steps $STEPS
+    train blocks --steps $STEPS >blocks.log
 }
 setup() { cd "$BATS_FILE_TMPDIR" || return; }
 
@@ -44,6 +44,15 @@ drawn() {
         train "halves-$workers" --resume latest --steps $STEPS --workers $((4 - workers))
         same_run blocks "halves-$workers"
     done
+}
+
+@test "what blocks do is said at the start, and beside other orders" {
+    grep 'large.set: blocks of 3 of its 7 parts, 6 records: neighbours of a part stand about 2 of its samples apart' blocks.log
+    coca-pack shuffle large.set --shuffle blocks:1 --shuffle blocks:7 >table
+    [ "$(awk 'NR > 2 {print $1}' table | tr '\n' ' ')" = 'global blocks:1 blocks:7 MosaicML LitData ' ]
+    [ "$(awk '$1 == "blocks:1" {print $2, $NF}' table)" = '1 -' ]
+    run coca-pack shuffle large.set --shuffle blocks:8
+    [ "$status" -eq 2 ] && [[ $output == *'the dataset has 7 parts'* ]]
 }
 
 @test "each dataset covers itself in windows, by its weight" {
