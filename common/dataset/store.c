@@ -109,7 +109,6 @@ static int get_stored(struct store *store, int64_t index, struct span *value) {
     return shard_reader_get(store->shard[shard], index - store->first[shard], value);
 }
 
-<<<<<<< HEAD
 int store_get(struct store *store, int64_t index, struct buffer *memory, struct span *value) {
     int status = get_stored(store, index, value);
     return status || !store->placed ? status : placed_get(store->placed, index, *value, memory, value);
@@ -122,13 +121,6 @@ int store_get_texts(struct store *store, int64_t index, struct buffer *memory, s
 
 static int read_by(int (*get)(struct store *store, int64_t index, struct buffer *memory, struct span *value),
                    struct store *store, int64_t index, struct record *record) {
-=======
-int store_get_texts(struct store *store, int64_t index, struct buffer *memory, struct span *value) {
-    return store_get(store, index, memory, value);
-}
-
-int store_read(struct store *store, int64_t index, struct record *record) {
->>>>>>> plan
     struct span value;
     char reason[RECORD_REASON];
     struct buffer memory = {0};
@@ -157,12 +149,7 @@ int store_parts(const struct store *store, const int64_t **first) {
 }
 
 int64_t store_remote_bytes(const struct store *store, int part) {
-<<<<<<< HEAD
     return store->placed ? placed_remote_bytes(store->placed, part) : 0;
-=======
-    (void)store, (void)part;
-    return 0;
->>>>>>> plan
 }
 
 void store_ahead(struct store *store, const int *part, int count) {

@@ -30,12 +30,8 @@ bool store_has(const struct store *store, const char *field);
 // The encoded record `index`: borrowed from the map until store_close, or made in `memory`, whose content it replaces.
 // 0; -EXIT_DATA or -EXIT_RUN, reported with shard and key, or with the object that could not be had.
 int store_get(struct store *store, int64_t index, struct buffer *memory, struct span *value);
-<<<<<<< HEAD
 // The same without pictures and video where these lie in objects, which are then not read, but for samples of others'
 // index files, whose texts nobody has read before.
-=======
-// The same without pictures and video where these lie in objects, which are then not read.
->>>>>>> plan
 int store_get_texts(struct store *store, int64_t index, struct buffer *memory, struct span *value);
 // The same, decoded: 0, then record_release, or as store_get; the record owns what was made for it. store_texts is of
 // store_get_texts.

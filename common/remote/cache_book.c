@@ -122,7 +122,7 @@ static bool evict(const struct cache_book *book, const struct entry *entry) {
 
 // CACHE_MINE: there is room for so many bytes more; CACHE_FULL; -code
 static int make_room(const struct cache_book *book, int64_t bytes, struct failure *failure) {
-    struct listing list;
+    struct listing list = {0};
     int status = list_folder(book, &list, failure);
     if (status) return status;
     for (size_t i = 0; i < list.count && list.bytes > book->bound - bytes; i++)
