@@ -81,7 +81,6 @@ static int by_use(const void *left, const void *right) {
 static int list_folder(const struct cache_book *book, struct listing *list, struct failure *failure) {
     DIR *folder = opendir(book->folder);
     if (!folder) return cache_book_fail(book, "cannot be read", failure);
-    *list = (struct listing){0};
     for (struct dirent *next; (next = readdir(folder));) listing_add(list, book, next->d_name);
     closedir(folder);
     if (list->count) qsort(list->entry, list->count, sizeof *list->entry, by_use);
