@@ -18,7 +18,7 @@ setup() {
     serve
 }
 teardown() {
-    ((${#servers[@]})) && kill -9 "${servers[@]}" 2>/dev/null
+    ((${#servers[@]})) && kill "${servers[@]}" && wait "${servers[@]}" 2>/dev/null
     [[ -z $scratch ]] || { cd / && rm -rf "$scratch"; }
 }
 
@@ -239,7 +239,7 @@ twelve() {
     twelve
     for i in 1 2 3 4; do
         sort -R --random-source=<(yes "$i") known >known."$i"
-        cached --ahead --block 100000 --lines read known."$i" >out."$i" 3>&- &
+        "$objects" --cache cache --cache-bytes 1000000 --ahead --block 100000 --lines read known."$i" >out."$i" 3>&- &
         readers+=($!)
     done
     most=0
@@ -273,7 +273,7 @@ twelve() {
 @test "a part that a killed process left is gone on with" {
     "$objects" --hash look "$url/a" >known
     faults '/a stall 200000 1'
-    cached read known 3>&- &
+    "$objects" --cache cache --cache-bytes 1000000 read known 3>&- &
     until [[ $(stat -c %s cache/*.part 2>/dev/null) == 200000 ]]; do sleep 0.05; done
     kill -9 $!
     wait $! || true

@@ -49,6 +49,7 @@ def faults(root, path):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     root = s3 = None
 
     def log_message(self, *arguments):
@@ -133,8 +134,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked and "norange" not in fault:
             self.count("ranges", 1)
-            first = int(asked[1]) + int(fault.get("elsewhere", 0))
-            last = min(len(body), int(asked[2]) + 1 if asked[2] else len(body))
+            shift = int(fault.get("elsewhere", 0))
+            first = int(asked[1]) + shift
+            last = min(len(body), int(asked[2]) + 1 + shift if asked[2] else len(body))
             status = 206
             if first >= len(body):
                 return self.answer(416, b"", [("Content-Range", f"bytes */{size}")])

@@ -152,7 +152,7 @@ static int read_all(char **argument) {
 }
 
 static int run(char **argument) {
-    const char *command = argument[0] && argument[1] ? argument[0] : "";
+    const char *command = argument[0] && (argument[1] || objects_known) ? argument[0] : "";
     if (!strcmp(command, "look")) return look(argument + 1);
     if (!strcmp(command, "stream")) return stream_all(argument + 1);
     if (!strcmp(command, "read")) return read_all(argument + 1);
