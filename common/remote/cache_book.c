@@ -81,7 +81,6 @@ static int by_use(const void *left, const void *right) {
 static int list_folder(const struct cache_book *book, struct listing *list, struct failure *failure) {
     DIR *folder = opendir(book->folder);
     if (!folder) return cache_book_fail(book, "cannot be read", failure);
-    *list = (struct listing){0};
     for (struct dirent *next; (next = readdir(folder));) listing_add(list, book, next->d_name);
     closedir(folder);
     if (list->count) qsort(list->entry, list->count, sizeof *list->entry, by_use);
@@ -122,7 +121,7 @@ static bool evict(const struct cache_book *book, const struct entry *entry) {
 
 // CACHE_MINE: there is room for so many bytes more; CACHE_FULL; -code
 static int make_room(const struct cache_book *book, int64_t bytes, struct failure *failure) {
-    struct listing list;
+    struct listing list = {0};
     int status = list_folder(book, &list, failure);
     if (status) return status;
     for (size_t i = 0; i < list.count && list.bytes > book->bound - bytes; i++)
