@@ -4,6 +4,7 @@
 #include "stage/command.h"
 
 int pack_main(const struct command *command, int argc, char **argv);
+int index_main(const struct command *command, int argc, char **argv);
 int formats_main(const struct command *command, int argc, char **argv);
 int list_main(const struct command *command, int argc, char **argv);
 int show_main(const struct command *command, int argc, char **argv);
