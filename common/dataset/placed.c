@@ -94,13 +94,15 @@ static int read_place(const struct wanted *wanted, const struct place *place, st
                  (long long)wanted->index, wanted->placed->directory);
 }
 
-// Spans are set when all bytes are there, as the buffer moves while it grows.
+// Spans are set when all bytes are there, as the buffer moves while it grows. Images stand in the value or in places,
+// never in both (place.c).
 static void set_files(struct wanted *wanted, const char *bytes) {
     struct record *record = &wanted->record;
-    if (wanted->places.count) record->images = xcalloc((size_t)wanted->places.count, sizeof *record->images);
     for (int i = 0; i < wanted->places.count; i++) {
         const struct place *place = &wanted->places.place[i];
         const struct span file = {bytes, (size_t)place->length};
+        if (place->kind == PLACE_IMAGES && !record->images)
+            record->images = xcalloc((size_t)wanted->places.count, sizeof *record->images);
         if (place->kind == PLACE_IMAGES)
             record->images[record->image_count++] = file;
         else
@@ -109,7 +111,6 @@ static void set_files(struct wanted *wanted, const char *bytes) {
     }
 }
 
-// Images that stand in the value itself have no places: set_files gets no second array of them then.
 static int make_record(struct wanted *wanted, struct buffer *memory) {
     struct buffer files = {0};
     int status = 0;
