@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct record record, again;
-    struct place_list places, same;
+    struct object_places places, same;
     struct buffer once = {0}, twice = {0};
     char reason[RECORD_REASON];
     if (place_decode(&record, &places, data, size, reason)) return 0;
