@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "commands.h"
+#include "exclude.h"
 #include "fitness.h"
 #include "lists.h"
 #include "output.h"
@@ -48,6 +49,7 @@ struct pack {
     char *image_key, *caption_key, *label_key, *class_key, *json_text_key;
     char *labels, *columns, *separator, *images_root;
     char *annotations, *image_pattern, *split, *file_classes, *class_map, *keep_classes;
+    char *exclude;
     int caption_lines, classes;
     int64_t min_answers, crop_border;
     int64_t limit, shard_records, hold_out, max_picture_bytes, max_pixels, resize, quality, workers;
@@ -60,6 +62,8 @@ static const struct option rows[] = {
     TEXT("to", to, "DIR", NULL, "the dataset to write", 0),
     FLAG("replace", replace, "write a dataset anew that exists", 0),
     INT("limit", limit, "SAMPLES", "0", 0, 1e15, "stop after so many of the input; 0: read all", 0),
+    TEXT("exclude", exclude, "FILE", NULL,
+         "leave out the samples that its first column names, by id or #NUMBER: a list of coca-pack dedup", 0),
     INT("shard-records", shard_records, "RECORDS", "100000", 1, 2147483647, "in one shard file", 0),
     HEADING("Splitting"),
     INT("hold-out", hold_out, "K", "0", 0, 1e9, "every K-th sample goes to --held-out-to; 0: none", 0),
@@ -121,6 +125,7 @@ struct packing {
     int64_t samples; // read so far
     struct strings found_classes;
     struct answers answers;
+    struct exclude *exclude;
 };
 
 enum { LIMIT_REACHED = 1 }; // what the sink returns at --limit
@@ -143,8 +148,10 @@ static int take_sample(void *context, const struct import_sample *sample) {
     if (caught) return stopped();
     struct job *job = pipeline_next(packing->pipeline);
     if (!job) return pipeline_drain(packing->pipeline);
-    answers_add(&packing->answers, &sample->record);
+    const bool excluded = exclude_has(packing->exclude, sample->record.id, packing->samples);
+    if (!excluded) answers_add(&packing->answers, &sample->record);
     job_fill(job, packing->samples++, sample);
+    if (excluded) job_drop(job, DROP_EXCLUDED, "");
     pipeline_put(packing->pipeline);
     return packing->samples == packing->pack->limit ? LIMIT_REACHED : 0;
 }
@@ -242,11 +249,14 @@ static int commit_held_out(struct packing *packing) {
 // The dataset that is named first is renamed last: if it is there, so is the other.
 static int write_outputs(const struct pack *pack, const struct strings *class_names, const struct strings *paths) {
     struct packing packing = {.pack = pack};
-    int status = open_outputs(&packing);
+    int status = pack->exclude ? exclude_read(&packing.exclude, pack->exclude) : 0;
+    if (!status) status = open_outputs(&packing);
     if (!status) status = pack_all(&packing, class_names, paths);
     if (!status) status = add_lists(&packing, class_names, paths);
     if (!status && pack->hold_out) status = commit_held_out(&packing);
     if (!status) status = output_commit(&packing.train);
+    if (!status) exclude_report(packing.exclude);
+    exclude_free(&packing.exclude);
     output_abandon(&packing.train);
     output_abandon(&packing.held_out);
     strings_release(&packing.found_classes);
