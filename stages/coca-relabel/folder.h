@@ -16,6 +16,9 @@
 
 #include "base/memory.h"
 
+#define FOLDER_SETTINGS "relabel.json"
+#define FOLDER_ASIDE ".aside"
+
 struct shard_stats {
     int64_t samples, captioned, captions, filtered, bad; // samples = captioned + bad; filtered: captions left out
 };
