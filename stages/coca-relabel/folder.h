@@ -4,7 +4,7 @@
 //                      first, and compared by everybody else
 //   NAME               a shard, whole: it has its name when nothing is left to do
 //   STEM_stats.json    what became of its samples, written before it: struct shard_stats
-//   .claims/NAME       claims.h
+//   .claims/           claims.h
 //   .aside/            what is being written
 //
 // The bytes of all but the last two are a function of the input, the model and the settings.
