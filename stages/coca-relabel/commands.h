@@ -4,3 +4,4 @@
 #include "stage/command.h"
 
 int run_main(const struct command *command, int argc, char **argv);
+int status_main(const struct command *command, int argc, char **argv);
