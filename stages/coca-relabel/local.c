@@ -1,0 +1,127 @@
+// Copies are made whole before anything of them is used, so a shard that is cut elsewhere is known before a picture of
+// it is captioned.
+#include "local.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "dataset/import/stream.h"
+#include "remote/object.h"
+
+enum { BLOCK_BYTES = 256 << 10 };
+
+static int cannot_write(const char *path) {
+    return error(EXIT_RUN, "%s: cannot be written: %s: TMPDIR says where copies of shards go", path, strerror(errno));
+}
+
+// ---- copies
+
+typedef ssize_t read_some(void *from, void *bytes, size_t size);
+
+static int copy(const char *to, read_some *read, void *from) {
+    FILE *file = fopen(to, "wbe");
+    if (!file) return cannot_write(to);
+    char *block = xmalloc(BLOCK_BYTES);
+    ssize_t got = 0;
+    bool written = true;
+    while (written && (got = read(from, block, BLOCK_BYTES)) > 0)
+        written = fwrite(block, 1, (size_t)got, file) == (size_t)got;
+    free(block);
+    if (fclose(file)) written = false;
+    if (got < 0) return (int)got;
+    return written ? 0 : cannot_write(to);
+}
+
+static ssize_t read_object(void *from, void *bytes, size_t size) {
+    return object_stream_read(from, bytes, size);
+}
+
+static ssize_t read_stream(void *from, void *bytes, size_t size) {
+    const size_t got = stream_read(from, bytes, size);
+    return stream_status(from) ? stream_status(from) : (ssize_t)got;
+}
+
+static char *object_identity(const struct object *object) {
+    return xformat("%lld bytes, %s", (long long)object->bytes, object->tag ? object->tag : "no tag");
+}
+
+static int fetch(struct local *local, const struct shard *shard) {
+    struct object object = {.url = xstrdup(shard->from), .bytes = -1};
+    struct object_stream *stream;
+    int status = object_stream_open(&stream, &object, NULL);
+    if (!status) {
+        status = copy(local->path, read_object, stream);
+        object_stream_close(&stream);
+    }
+    if (!status) local->identity = object_identity(&object);
+    object_release(&object);
+    return status;
+}
+
+static int unpack(const char *from, const char *to) {
+    struct stream *stream;
+    int status = stream_open(&stream, from);
+    if (status) return status;
+    status = copy(to, read_stream, stream);
+    stream_close(&stream);
+    return status;
+}
+
+// ---- whether it needs one
+
+// A name may lie: what is packed its bytes say.
+static bool is_packed(const char *path) {
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } marks[] = {{"\x1f\x8b", 2}, {"\x28\xb5\x2f\xfd", 4}, {"\xfd\x37zXZ", 5}, {"BZh", 3}};
+    char front[8] = "";
+    FILE *file = fopen(path, "rbe");
+    const size_t got = file ? fread(front, 1, sizeof front, file) : 0;
+    if (file) fclose(file);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (got >= marks[i].size && !memcmp(front, marks[i].bytes, marks[i].size)) return true;
+    return false;
+}
+
+static int look(struct local *local, const struct shard *shard) {
+    struct stat info;
+    if (stat(shard->from, &info)) return error(EXIT_DATA, "%s: cannot be read: %s", shard->from, strerror(errno));
+    local->path = xstrdup(shard->from);
+    local->identity = xformat("%lld bytes of %lld.%09ld", (long long)info.st_size, (long long)info.st_mtim.tv_sec,
+                              info.st_mtim.tv_nsec);
+    return 0;
+}
+
+static int unpack_in_place(struct local *local, const char *scratch, const struct shard *shard) {
+    char *plain = xformat("%s/%s.unpacked", scratch, shard->name);
+    int status = unpack(local->path, plain);
+    if (local->is_copy) remove(local->path);
+    free(local->path);
+    local->path = plain;
+    local->is_copy = true;
+    return status;
+}
+
+int local_open(struct local *local, const struct shard *shard, const char *scratch) {
+    *local = (struct local){.pictures = xformat("%s/%s.pictures", scratch, shard->name), .is_copy = shard->is_remote};
+    int status = directory_make(scratch);
+    if (shard->is_remote) local->path = xformat("%s/%s.fetched", scratch, shard->name);
+    if (!status) status = shard->is_remote ? fetch(local, shard) : look(local, shard);
+    if (!status && shard->kind == SHARD_TAR && is_packed(local->path)) status = unpack_in_place(local, scratch, shard);
+    return status;
+}
+
+void local_close(struct local *local) {
+    if (local->is_copy && local->path) remove(local->path);
+    if (local->pictures) remove(local->pictures);
+    free(local->path);
+    free(local->pictures);
+    free(local->identity);
+    *local = (struct local){.path = NULL};
+}

@@ -1,0 +1,15 @@
+// A shard where pictures can be read from it in place: the file itself, or a copy in the job's scratch folder of what
+// is compressed or elsewhere.
+#pragma once
+
+#include "shards.h"
+
+struct local {
+    char *path;
+    char *pictures; // where pictures go that stand in JSON; made when there is one
+    char *identity; // changes with what the shard holds, as far as its size, time or tag tell
+    bool is_copy;
+};
+// 0; -EXIT_DATA or -EXIT_RUN, reported. local_close in any case.
+int local_open(struct local *local, const struct shard *shard, const char *scratch);
+void local_close(struct local *local); // removes copies
