@@ -43,20 +43,27 @@ static uint64_t lane_round(uint64_t lane, uint64_t input) {
     return rotate(lane + input * P2, 31) * P1;
 }
 
-// The 32-byte stripes, and their lanes merged. Moves on behind them.
-static uint64_t stripes(const unsigned char **bytes, size_t *size, uint64_t seed) {
-    uint64_t lane[4] = {seed + P1 + P2, seed + P2, seed, seed - P1};
+static void lanes_begin(uint64_t lane[4], uint64_t seed) {
+    lane[0] = seed + P1 + P2;
+    lane[1] = seed + P2;
+    lane[2] = seed;
+    lane[3] = seed - P1;
+}
+
+// The 32-byte stripes. Moves on behind them.
+static void stripes(uint64_t lane[4], const unsigned char **bytes, size_t *size) {
     for (; *size >= 32; *bytes += 32, *size -= 32)
         for (int i = 0; i < 4; i++) lane[i] = lane_round(lane[i], read64(*bytes + 8 * i));
+}
+
+static uint64_t merge(const uint64_t lane[4]) {
     uint64_t hash = rotate(lane[0], 1) + rotate(lane[1], 7) + rotate(lane[2], 12) + rotate(lane[3], 18);
     for (int i = 0; i < 4; i++) hash = (hash ^ lane_round(0, lane[i])) * P1 + P4;
     return hash;
 }
 
-uint64_t hash_bytes(const void *data, size_t size, uint64_t seed) {
-    const unsigned char *bytes = data;
-    size_t total = size;
-    uint64_t hash = (size >= 32 ? stripes(&bytes, &size, seed) : seed + P5) + total;
+// The fewer than 32 bytes that are left, and the end.
+static uint64_t finish(uint64_t hash, const unsigned char *bytes, size_t size) {
     for (; size >= 8; bytes += 8, size -= 8) hash = rotate(hash ^ lane_round(0, read64(bytes)), 27) * P1 + P4;
     if (size >= 4) {
         hash = rotate(hash ^ read32(bytes) * P1, 23) * P2 + P3;
@@ -67,6 +74,41 @@ uint64_t hash_bytes(const void *data, size_t size, uint64_t seed) {
     hash = (hash ^ hash >> 33) * P2;
     hash = (hash ^ hash >> 29) * P3;
     return hash ^ hash >> 32;
+}
+
+uint64_t hash_bytes(const void *data, size_t size, uint64_t seed) {
+    const unsigned char *bytes = data;
+    const size_t total = size;
+    uint64_t lane[4];
+    lanes_begin(lane, seed);
+    stripes(lane, &bytes, &size);
+    return finish((total >= 32 ? merge(lane) : seed + P5) + total, bytes, size);
+}
+
+void hash_stream_begin(struct hash_stream *stream) {
+    *stream = (struct hash_stream){.total = 0};
+    lanes_begin(stream->lane, 0);
+}
+
+void hash_stream_add(struct hash_stream *stream, const void *data, size_t size) {
+    const unsigned char *bytes = data;
+    const size_t held = stream->total % 32, fill = size < 32 - held ? size : 32 - held;
+    stream->total += size;
+    if (held) {
+        memcpy(stream->rest + held, bytes, fill);
+        bytes += fill;
+        size -= fill;
+        if (held + fill < 32) return;
+        const unsigned char *rest = stream->rest;
+        stripes(stream->lane, &rest, &(size_t){32});
+    }
+    stripes(stream->lane, &bytes, &size);
+    if (size) memcpy(stream->rest, bytes, size);
+}
+
+uint64_t hash_stream_end(const struct hash_stream *stream) {
+    const uint64_t hash = stream->total >= 32 ? merge(stream->lane) : P5;
+    return finish(hash + stream->total, stream->rest, stream->total % 32);
 }
 
 uint64_t hash_text(const char *text, uint64_t seed) {

@@ -1,10 +1,10 @@
 // Many objects, read in places. What is read is from an object of the length, tag and hash that the caller knows, or an
 // error: never other bytes.
 //
-// Without a cache each read is a range of one object over a connection that is kept. With one, objects are fetched whole
-// and kept in the folder, which all processes of the host share: one fetches an object, the others wait; a part that a
-// dead process left is gone on with; a name is only given to what is whole and has the right length, tag and hash. To
-// stay in its bounds the cache gives up what was used least recently.
+// Without a cache each read is a range of one object over a connection that is kept. With one, objects are fetched
+// whole and kept in the folder, which all processes of the host share: one fetches an object, the others wait; a part
+// that a dead process left is gone on with; a name is only given to what is whole and has the right length, tag and
+// hash. To stay in its bounds the cache gives up what was used least recently.
 #pragma once
 
 #include "base/memory.h"
@@ -13,7 +13,8 @@
 struct objects;
 // `object` [count] is borrowed until objects_close; so are the options' texts. -EXIT_USAGE where the cache cannot hold
 // the largest object, or cannot be written.
-int objects_open(struct objects **objects, const struct object *object, int count, const struct remote_options *options);
+int objects_open(struct objects **objects, const struct object *object, int count,
+                 const struct remote_options *options);
 void objects_close(struct objects **objects);
 
 // Appends `size` bytes from `offset` of object `number`. Any thread may ask. 0, or -EXIT_DATA (changed, missing, cut, a

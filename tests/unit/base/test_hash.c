@@ -44,6 +44,21 @@ static void bytes_hash_as_xxh64(void **state) {
     assert_int_equal(hash_bytes(NULL, 0, 0), 0xef46db3751d8e999);
 }
 
+static void pieces_hash_as_the_whole(void **state) {
+    (void)state;
+    unsigned char bytes[2367];
+    fill(bytes, sizeof bytes);
+    for (size_t piece = 1; piece < 100; piece++) {
+        struct hash_stream stream;
+        hash_stream_begin(&stream);
+        for (size_t at = 0; at < sizeof bytes; at += piece) {
+            assert_int_equal(hash_stream_end(&stream), hash_bytes(bytes, at, 0));
+            hash_stream_add(&stream, bytes + at, at + piece < sizeof bytes ? piece : sizeof bytes - at);
+        }
+        assert_int_equal(hash_stream_end(&stream), hash_bytes(bytes, sizeof bytes, 0));
+    }
+}
+
 static void a_text_hashes_without_its_nul(void **state) {
     (void)state;
     assert_int_equal(hash_text("abc", 0), 0x44bc2cf5ad770999);
@@ -101,6 +116,7 @@ static void a_missing_file_is_bad_data(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_hash_as_xxh64),
+        cmocka_unit_test(pieces_hash_as_the_whole),
         cmocka_unit_test(a_text_hashes_without_its_nul),
         cmocka_unit_test(hashes_print_as_sixteen_digits),
         cmocka_unit_test(what_is_printed_reads_back_and_nothing_else),
