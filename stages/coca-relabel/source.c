@@ -53,11 +53,11 @@ bool source_split(const char *name, size_t *key_length, const char **suffix) {
     return *base && *base != '.' && !is_own;
 }
 
-int source_open(struct source **source, const struct shard *shard, const struct local *local, enum source_pass pass) {
+int source_open(struct source **source, const struct shard *shard, const struct plain *plain, enum source_pass pass) {
     static const struct source_kind *const kinds[] = {
         [SHARD_TAR] = &source_of_tar, [SHARD_LINES] = &source_of_lines, [SHARD_FOLDER] = &source_of_folder};
     struct source *new = *source = xcalloc(1, sizeof *new);
-    *new = (struct source){.kind = kinds[shard->kind], .shard = shard, .local = local, .pass = pass};
+    *new = (struct source){.kind = kinds[shard->kind], .shard = shard, .plain = plain, .pass = pass};
     sample_clear(&new->sample);
     int status = new->kind->open(new);
     if (status) source_close(source);

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/span.h"
-#include "local.h"
+#include "plain.h"
 #include "tar.h"
 
 // Suffixes and fields of pictures are those of coca-pack's importers; the first that a sample has counts.
@@ -36,7 +36,7 @@ struct sample {
 enum source_pass { SOURCE_LISTS, SOURCE_WRITES }; // where pictures are; what else there is
 
 struct source;
-int source_open(struct source **source, const struct shard *shard, const struct local *local, enum source_pass pass);
+int source_open(struct source **source, const struct shard *shard, const struct plain *plain, enum source_pass pass);
 void source_close(struct source **source);
 int source_next(struct source *source, const struct sample **sample); // 1; 0 at the end; -EXIT_DATA or -EXIT_RUN
 struct tar *source_tar(struct source *source);                        // to copy members from; NULL of others

@@ -20,7 +20,7 @@ struct folder_source {
 
 static int open_folder(struct source *source) {
     struct folder_source *own = source->own = xcalloc(1, sizeof *own);
-    own->folder = realpath(source->local->path, NULL);
+    own->folder = realpath(source->plain->path, NULL);
     if (!own->folder) return error(EXIT_DATA, "%s: cannot be read: %s", source->shard->from, strerror(errno));
     int status = directory_list(own->folder, &own->names);
     sorted(&own->names);

@@ -30,7 +30,7 @@ static int open_lines(struct source *source) {
     struct lines_source *own = source->own = xcalloc(1, sizeof *own);
     text_split(&own->picture_fields, SOURCE_PICTURE_FIELDS, ";");
     text_split(&own->key_fields, SOURCE_KEY_FIELDS, ";");
-    return stream_open(&own->stream, source->local->path);
+    return stream_open(&own->stream, source->plain->path);
 }
 
 static void close_lines(struct source *source) {
@@ -82,7 +82,7 @@ static void take_file(struct source *source, struct sample *sample, const char *
 
 static int write_decoded(struct source *source) {
     struct lines_source *own = source->own;
-    const char *path = source->local->pictures;
+    const char *path = source->plain->pictures;
     if (!own->pictures) own->pictures = fopen(path, "wbe");
     const size_t size = own->decoded.size;
     if (own->pictures && fwrite(own->decoded.bytes, 1, size, own->pictures) == size && !fflush(own->pictures)) return 0;
@@ -99,7 +99,7 @@ static int take_bytes(struct source *source, struct sample *sample, const char *
         sample_defect(sample, "its picture is neither a path nor base64");
         return 0;
     }
-    buffer_text(&sample->path, source->local->pictures);
+    buffer_text(&sample->path, source->plain->pictures);
     sample->offset = own->written;
     sample->length = (int64_t)own->decoded.size;
     own->written += sample->length;

@@ -6,7 +6,7 @@
 struct source {
     const struct source_kind *kind;
     const struct shard *shard;
-    const struct local *local;
+    const struct plain *plain;
     enum source_pass pass;
     struct sample sample;
     void *own;

@@ -17,7 +17,7 @@ struct tar_source {
 
 static int open_tar(struct source *source) {
     struct tar_source *own = source->own = xcalloc(1, sizeof *own);
-    return tar_open(&own->tar, source->local->path, source->shard->from);
+    return tar_open(&own->tar, source->plain->path, source->shard->from);
 }
 
 static void close_tar(struct source *source) {
@@ -58,7 +58,7 @@ static void take_picture(struct source *source, struct sample *sample, const str
     if (own->rank >= 0 && own->rank <= rank) return;
     own->rank = rank;
     buffer_clear(&sample->path);
-    buffer_text(&sample->path, source->local->path);
+    buffer_text(&sample->path, source->plain->path);
     sample->offset = member->data;
     sample->length = member->size;
 }

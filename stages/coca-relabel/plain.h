@@ -4,12 +4,12 @@
 
 #include "shards.h"
 
-struct local {
+struct plain {
     char *path;
     char *pictures; // where pictures go that stand in JSON; made when there is one
     char *identity; // changes with what the shard holds, as far as its size, time or tag tell
     bool is_copy;
 };
-// 0; -EXIT_DATA or -EXIT_RUN, reported. local_close in any case.
-int local_open(struct local *local, const struct shard *shard, const char *scratch);
-void local_close(struct local *local); // removes copies
+// 0; -EXIT_DATA or -EXIT_RUN, reported. plain_close in any case.
+int plain_open(struct plain *plain, const struct shard *shard, const char *scratch);
+void plain_close(struct plain *plain); // removes copies

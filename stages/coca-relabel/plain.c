@@ -1,6 +1,6 @@
 // Copies are made whole before anything of them is used, so a shard that is cut elsewhere is known before a picture of
 // it is captioned.
-#include "local.h"
+#include "plain.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -50,15 +50,15 @@ static char *object_identity(const struct object *object) {
     return xformat("%lld bytes, %s", (long long)object->bytes, object->tag ? object->tag : "no tag");
 }
 
-static int fetch(struct local *local, const struct shard *shard) {
+static int fetch(struct plain *plain, const struct shard *shard) {
     struct object object = {.url = xstrdup(shard->from), .bytes = -1};
     struct object_stream *stream;
     int status = object_stream_open(&stream, &object, NULL);
     if (!status) {
-        status = copy(local->path, read_object, stream);
+        status = copy(plain->path, read_object, stream);
         object_stream_close(&stream);
     }
-    if (!status) local->identity = object_identity(&object);
+    if (!status) plain->identity = object_identity(&object);
     object_release(&object);
     return status;
 }
@@ -89,39 +89,39 @@ static bool is_packed(const char *path) {
     return false;
 }
 
-static int look(struct local *local, const struct shard *shard) {
+static int look(struct plain *plain, const struct shard *shard) {
     struct stat info;
     if (stat(shard->from, &info)) return error(EXIT_DATA, "%s: cannot be read: %s", shard->from, strerror(errno));
-    local->path = xstrdup(shard->from);
-    local->identity = xformat("%lld bytes of %lld.%09ld", (long long)info.st_size, (long long)info.st_mtim.tv_sec,
+    plain->path = xstrdup(shard->from);
+    plain->identity = xformat("%lld bytes of %lld.%09ld", (long long)info.st_size, (long long)info.st_mtim.tv_sec,
                               info.st_mtim.tv_nsec);
     return 0;
 }
 
-static int unpack_in_place(struct local *local, const char *scratch, const struct shard *shard) {
-    char *plain = xformat("%s/%s.unpacked", scratch, shard->name);
-    int status = unpack(local->path, plain);
-    if (local->is_copy) remove(local->path);
-    free(local->path);
-    local->path = plain;
-    local->is_copy = true;
+static int unpack_in_place(struct plain *plain, const char *scratch, const struct shard *shard) {
+    char *unpacked = xformat("%s/%s.unpacked", scratch, shard->name);
+    int status = unpack(plain->path, unpacked);
+    if (plain->is_copy) remove(plain->path);
+    free(plain->path);
+    plain->path = unpacked;
+    plain->is_copy = true;
     return status;
 }
 
-int local_open(struct local *local, const struct shard *shard, const char *scratch) {
-    *local = (struct local){.pictures = xformat("%s/%s.pictures", scratch, shard->name), .is_copy = shard->is_remote};
+int plain_open(struct plain *plain, const struct shard *shard, const char *scratch) {
+    *plain = (struct plain){.pictures = xformat("%s/%s.pictures", scratch, shard->name), .is_copy = shard->is_remote};
     int status = directory_make(scratch);
-    if (shard->is_remote) local->path = xformat("%s/%s.fetched", scratch, shard->name);
-    if (!status) status = shard->is_remote ? fetch(local, shard) : look(local, shard);
-    if (!status && shard->kind == SHARD_TAR && is_packed(local->path)) status = unpack_in_place(local, scratch, shard);
+    if (shard->is_remote) plain->path = xformat("%s/%s.fetched", scratch, shard->name);
+    if (!status) status = shard->is_remote ? fetch(plain, shard) : look(plain, shard);
+    if (!status && shard->kind == SHARD_TAR && is_packed(plain->path)) status = unpack_in_place(plain, scratch, shard);
     return status;
 }
 
-void local_close(struct local *local) {
-    if (local->is_copy && local->path) remove(local->path);
-    if (local->pictures) remove(local->pictures);
-    free(local->path);
-    free(local->pictures);
-    free(local->identity);
-    *local = (struct local){.path = NULL};
+void plain_close(struct plain *plain) {
+    if (plain->is_copy && plain->path) remove(plain->path);
+    if (plain->pictures) remove(plain->pictures);
+    free(plain->path);
+    free(plain->pictures);
+    free(plain->identity);
+    *plain = (struct plain){.path = NULL};
 }
