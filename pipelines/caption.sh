@@ -12,13 +12,15 @@
 # (200) are reached, so it may be the end of a pipe that never ends. Captions come out in the order of the pictures.
 #
 # How captions are made, as `coca-text-decode --help` says: --num-beams, --num-beam-groups, --diversity-penalty, --prompt,
-# --min-length, --max-length, --repetition-penalty; --sample with --temperature, --top-k, --top-p, --seed. Besides: --format
+# --stop-at, --min-length, --max-length, --repetition-penalty; --sample with --temperature, --top-k, --top-p, --seed. A draw
+# depends on the seed and the path as given, not on what else is captioned. --num-captions N: N lines a picture, draws or the
+# best of the beams; with --format json N entries of the same image_id, of which COCO's evaluation takes one. Besides: --format
 # tsv|json, --out FILE, --precision, --device, --threads. --workers N (2) processes decode. --max-picture-bytes BYTES (256M):
 # larger files are not read. --replicas N, or IMAGE,TEXT, processes of each encoder share the pictures; the captions are the
 # same, and one of several that is lost is started anew.
 #
-# --resume FILE adds to the captions that FILE has (tsv) and goes on behind them; its last line may be cut. The pictures must be
-# given in the same order.
+# --resume FILE adds to the captions that FILE has (tsv) and goes on behind them; its last line, and the captions of its last
+# picture, may be cut. The pictures must be given in the same order, with the same --num-captions.
 #
 # A picture that cannot be read has an empty caption, and the exit code is 3 at the end; others: 1 run-time failure, 2 bad
 # usage, 4 a stage was lost.
@@ -44,6 +46,7 @@ if [[ $resume ]]; then
     # A line without its end was being written.
     [[ ! -s $resume || -z $(tail -c 1 "$resume") ]] || sed -i '$d' "$resume"
     out=$resume append=(--append) waiting+=(--resume="$resume")
+    for option in "${generate[@]}"; do [[ $option != --num-captions=* ]] || waiting+=("$option"); done
 fi
 
 job_scratch

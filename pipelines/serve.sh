@@ -29,6 +29,7 @@ take_value tasks tasks
 take_value COCA_WORKERS workers
 weights+=("${options[@]}")
 ((${#operands[@]})) && fail 2 "${operands[0]}: pictures are given to coca-ask, not to the server"
+[[ " ${generate[*]}" != *' --num-captions='* ]] || fail 2 "--num-captions is for caption.sh: a client is answered with one"
 [[ $clients ]] || fail 2 "give --clients ipc://PATH or tcp://HOST:PORT, where clients connect"
 [[ $clients != ipc://[!/]* ]] || clients=ipc://$PWD/${clients#ipc://}
 wait_for_ever

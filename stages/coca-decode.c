@@ -22,7 +22,7 @@ static const char manual[] =
     "\n"
     "  pixels  u8 [B,S,S,3]  RGB, S the model's image size; [B,F,S,S,3] where a sample has F > 1 pictures\n"
     "  ids     i64 [B]       source << 48 | record; of --list the line, from 0; the same for all views of a record\n"
-    "  names   B strings     of --list: its lines\n"
+    "  names   B strings     of --list: its lines, with --extents their NAMEs\n"
     "  drops   strings       a JSON object for each picture that could not be had: edge, id, source, record, reason.\n"
     "                        Its row is grey.\n"
     "\n"
@@ -30,7 +30,8 @@ static const char manual[] =
     "Training takes the samples of the plan (--train-data, --train-data-weights, --seed) with random crops and\n"
     "flips, and with --rand-augment-layers RandAugment behind them: torchvision's 14 operations, each to Pillow's\n"
     "bytes, drawn by the sample and the seed alone. --data takes a dataset once, in order, and --list pictures by\n"
-    "path, both with open_clip's evaluation transform: the centre crop, or what preprocess_cfg of\n"
+    "path, or with --extents by lines OFFSET LENGTH NAME TAB PATH, stretches of files; both with open_clip's\n"
+    "evaluation transform: the centre crop, or what preprocess_cfg of\n"
     "open_clip_config.json says (resize_mode, interpolation, fill_color). JPEG, PNG and WebP are decoded, of an\n"
     "animated WebP the first frame, of an animated PNG its default image, and turned upright by EXIF. Bytes beside\n"
     "the data of a JPEG do no harm, but data that is lost does. Transparent pictures lie on white, but a model of\n"
@@ -65,12 +66,14 @@ struct decode {
     struct {
         char *root;
         int64_t max_picture_bytes;
+        bool extents;
     } own;
     struct worker_views views;
     struct worker worker;
     struct show show;
     struct encoded_options encoded;
-    struct buffer file; // read from a path
+    struct open_files files; // of --extents
+    struct buffer file;      // read from a path
 };
 
 #define FIELD(member) offsetof(__typeof__(((struct decode *)0)->own), member)
@@ -79,6 +82,10 @@ static const struct option own_rows[] = {
          OPTION_LOCAL),
     INT("max-picture-bytes", max_picture_bytes, "BYTES", "256M", 1, RECORD_BYTES_LIMIT,
         "a larger file is not read and has a grey row, as what does not decode", OPTION_LOCAL),
+    FLAG(
+        "extents", extents,
+        "lines of --list are OFFSET LENGTH NAME TAB PATH: so many bytes of a file from there on, and NAME for the line",
+        OPTION_LOCAL),
 };
 
 static struct view_options view_of(const struct decode *decode, const struct model_config *model) {
@@ -184,12 +191,15 @@ static int prepare(void *context, const struct strings *operands) {
     struct worker *worker = &decode->worker;
     struct model_config model;
     (void)operands;
+    if (decode->own.extents && !decode->samples.list)
+        return error(EXIT_USAGE, "--extents says what the lines of --list FILE are: give that too");
     int status = worker_visit(worker, &decode->run);
     if (!status) status = run_join(&decode->run, &model);
     if (status) return status;
     decode->show = show_of(decode, &model);
-    decode->encoded =
-        (struct encoded_options){decode->own.root, (size_t)decode->own.max_picture_bytes, decode->show.count > 1};
+    decode->encoded = (struct encoded_options){decode->own.root, (size_t)decode->own.max_picture_bytes,
+                                               decode->show.count > 1, decode->own.extents ? &decode->files : NULL};
+    worker->extents = decode->own.extents;
     const int64_t picture = 3LL * model.vision.image_size * model.vision.image_size;
     decode->show.scratch = xmalloc((size_t)picture);
     worker->address = decode->run.options.images;
@@ -229,6 +239,7 @@ static void release(void *context) {
     struct decode *decode = context;
     worker_close(&decode->worker);
     free(decode->show.scratch);
+    open_files_close(&decode->files);
     buffer_release(&decode->file);
 }
 

@@ -8,6 +8,7 @@
 #include "coca-image-encode/image_encode.h"
 #include "optim/tuning.h"
 #include "run/run_model.h"
+#include "stage/option_rows.h"
 #include "stage/stage.h"
 #include "train/memory.h"
 
@@ -15,7 +16,7 @@ static const char manual[] =
     "The vision transformer with its attentional poolers: pictures in, features and an embedding out, and back.\n"
     "\n"
     "  images           in   pixels u8 [B,S,S,3] RGB, or [B,P,S,S,3] of P pictures a sample; ids i64 [B]\n"
-    "  features         out  features f32|bf16 [BP,N,D]\n"
+    "  features         out  features f32|bf16 [BP,N,D]; with --with-embedding the embedding too, as of the next edge\n"
     "  embeddings       out  embedding f32 [B,E], of length 1; of several pictures the mean of theirs, so normalised\n"
     "  states           out  with --task recognition|video: states f32|bf16 [BPN,W], the tokens that a pooler reads\n"
     "                        (behind ln_post); start, count i32 [B], a sample's rows\n"
@@ -32,6 +33,12 @@ static const char manual[] =
     "\n"
     "Example:\n"
     "  coca-image-encode --model coca_tiny --microbatch 32 --images file:images.rec --embeddings file:out.rec";
+
+#define FIELD(member) offsetof(struct image_encode_options, member)
+static const struct option rows[] = {
+    HEADING("Use"),
+    FLAG("with-embedding", with_embedding, "messages of features have the pictures' embeddings too", OPTION_LOCAL),
+};
 
 // ---- before sockets
 
@@ -72,8 +79,13 @@ static int64_t slot_bytes(const struct image_encode *self, int64_t microbatch) {
 }
 
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
-    const struct encoder use = image_encode_use(context);
-    return encoder_image_bytes(&use, recompute, microbatch);
+    const struct image_encode *self = context;
+    const struct encoder use = image_encode_use(self);
+    struct memory_bytes bytes = encoder_image_bytes(&use, recompute, microbatch);
+    if (self->said.with_embedding)
+        bytes.host +=
+            encoder_served_slots(&self->base) * microbatch * self->base.part.config.embed_dim * (int64_t)sizeof(float);
+    return bytes;
 }
 
 static void say_share(const struct part *part) {
@@ -100,6 +112,12 @@ static int load(struct image_encode *self) {
     return 0;
 }
 
+static int check_embedding(const struct image_encode *self) {
+    const struct run_options *o = &self->base.run.options;
+    if (!self->said.with_embedding || (o->features && !o->embeddings && !o->control)) return 0;
+    return error(EXIT_USAGE, "--with-embedding is for --features that are served without --embeddings and --control");
+}
+
 static int know_pictures(struct image_encode *self) {
     const struct run *run = &self->base.run;
     const struct task *task = &tasks[run->options.task];
@@ -114,6 +132,7 @@ static int prepare(void *context, const struct strings *operands) {
     struct image_encode *self = context;
     (void)operands;
     int status = stateful_prepare(&self->base, &image_row, true);
+    if (!status) status = check_embedding(self);
     if (!status) status = know_pictures(self);
     if (status) return status;
     say_share(&self->base.part);
@@ -205,7 +224,8 @@ static int run(void *context, struct hub *hub) {
 
 int main(int argc, char **argv) {
     struct image_encode self = {.tower = NULL};
-    struct option_table *const tables[] = {&self.base.run.table, NULL};
+    struct option_table own = OPTION_TABLE(rows, &self.said);
+    struct option_table *const tables[] = {&own, &self.base.run.table, NULL};
     const struct stage stage = {
         .name = "coca-image-encode",
         .role = ROLE_IMAGE,

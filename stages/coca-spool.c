@@ -29,7 +29,7 @@ static const char manual[] =
     "read first mean the same; later they are an error.\n"
     "\n"
     "--resume FILE leaves out the lines that FILE, with one line \"LINE TAB ...\" for each, has already, LINE spelled\n"
-    "as coca-score captions does (\\xNN).\n"
+    "as coca-score captions does (\\xNN); with --num-captions N lines for each. Fewer at its end are taken off.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage (FILE belongs to other lines), 3 a line is too long or holds a\n"
     "NUL byte.\n"
@@ -46,6 +46,7 @@ struct spool {
         double max_wait; // milliseconds
         bool null;
         char *resume;
+        int64_t num_captions;
     } own;
     struct spool_writer writer;
     enum ends ends;
@@ -64,6 +65,7 @@ static const struct option rows[] = {
          OPTION_LOCAL),
     FLAG("null", null, "lines of stdin end with NUL bytes", OPTION_LOCAL | OPTION_LETTER('0')),
     TEXT("resume", resume, "FILE", NULL, "leave out what it has: its lines begin with them, and a tab", OPTION_LOCAL),
+    INT("num-captions", num_captions, "N", "1", 1, 64, "lines that FILE has for each", OPTION_LOCAL),
 };
 
 enum { CHUNK = 64 << 10 };
@@ -77,20 +79,36 @@ static bool is_written_as(const char *line, size_t size, const char *written, si
     return same;
 }
 
+// FILE has no more. Its writer may have been stopped between two captions of a picture, which begin at `begin`: nothing
+// is added to it before the picture's captions are made anew.
+static int end_done(struct spool *self, off_t begin, int64_t begun) {
+    fclose(self->resume);
+    self->resume = NULL;
+    if (!begun || !truncate(self->own.resume, begin)) return 0;
+    return error(EXIT_RUN, "--resume %s: cannot be cut: %s", self->own.resume, strerror(errno));
+}
+
+static int check_done(const struct spool *self, int64_t number, size_t got, const char *line, size_t size) {
+    const char *tab = memchr(self->done, '\t', got);
+    const char *written = self->done + (number == 1 ? lines_mark(self->done, got) : 0);
+    if (tab && is_written_as(line, size, written, (size_t)(tab - written))) return 0;
+    return error(EXIT_USAGE,
+                 "--resume %s: its line %" PRId64 " is not of %.*s: it belongs to another list, or to another "
+                 "--num-captions than %" PRId64,
+                 self->own.resume, number, (int)size, line, self->own.num_captions);
+}
+
 // 1: the line is done already. 0 or -exit_code.
 static int is_done(struct spool *self, const char *line, size_t size) {
     if (!self->resume) return 0;
-    ssize_t got = getline(&self->done, &self->done_capacity, self->resume);
-    const char *tab = got > 0 ? memchr(self->done, '\t', (size_t)got) : NULL;
-    if (got <= 0) {
-        fclose(self->resume);
-        self->resume = NULL;
-        return 0;
+    const off_t begin = ftello(self->resume);
+    int status = 0;
+    for (int64_t i = 0; i < self->own.num_captions && !status; i++) {
+        const ssize_t got = getline(&self->done, &self->done_capacity, self->resume);
+        if (got <= 0) return end_done(self, begin, i);
+        status = check_done(self, (self->lines - 1) * self->own.num_captions + i + 1, (size_t)got, line, size);
     }
-    const char *written = self->done + (self->lines == 1 ? lines_mark(self->done, (size_t)got) : 0);
-    if (tab && is_written_as(line, size, written, (size_t)(tab - written))) return 1;
-    return error(EXIT_USAGE, "--resume %s: its line %" PRId64 " is not of %.*s: it belongs to another list",
-                 self->own.resume, self->lines, (int)size, line);
+    return status ? status : 1;
 }
 
 static int add_line(struct spool *self, const char *line, size_t size) {

@@ -21,7 +21,9 @@ static const char manual[] =
     "  states           out  with --task vqa|snli-ve|nlvr2: states f32|bf16 [R,D], the multimodal half's outputs over the\n"
     "                        text, behind its ln_final; start, count i32 [BP], each picture's rows\n"
     "  states-grad      in   d_states, as states\n"
-    "  captions         out  with --generate: tokens i32 [B,T], text B strings\n"
+    "  captions         out  with --generate: tokens i32 [BN,T], text BN strings, N of each picture in turn (--num-captions);\n"
+    "                        with --caption-embeddings text_embedding f32 [BN,E], zeros of a text without words; of\n"
+    "                        features with embedding f32 [B,E] that too\n"
     "  control               the step protocol, when coca-loss conducts\n"
     "\n"
     "With --control it trains: the run directory says how. Without, it serves text embeddings to a consumer that\n"
@@ -30,7 +32,8 @@ static const char manual[] =
     "captions to a consumer that asks for them on a socket, or asks for features until their end and writes a\n"
     "recording of captions. Greedy captions and those of --num-beams are open_clip's, token for token: its default\n"
     "is --num-beams 6 --num-beam-groups 3 --min-length 5 --max-length 30. The text of a caption leaves special tokens\n"
-    "out, SentencePiece's token for what its vocabulary lacks among them; its tokens are whole.\n"
+    "out, SentencePiece's token for what its vocabulary lacks among them; its tokens are whole. A draw depends on --seed,\n"
+    "the picture's name (without names its id), the number of its caption and the place in it, and on nothing else.\n"
     "\n"
     "Exit codes: 0 done, 1 run-time failure, 2 usage, 3 bad input, 4 peer lost, 130 and 143 signals.\n"
     "\n"
@@ -43,17 +46,18 @@ static const struct option rows[] = {
     HEADING("Use"),
     FLAG("embed", embed, "text embeddings alone: features are not read", OPTION_LOCAL),
     FLAG("generate", generate, "write captions for features", OPTION_LOCAL),
+    FLAG("caption-embeddings", caption_embeddings,
+         "with --generate: the embedding of each caption's text beside it, as --embed makes it", OPTION_LOCAL),
 };
 
 // ---- before sockets
 
 static struct memory_bytes need(void *context, int recompute, int64_t microbatch) {
     const struct text_decode *self = context;
-    const struct part *part = &self->base.part;
     const struct encoder use = text_decode_use(self);
     if (!self->said.generate) return encoder_text_bytes(&use, recompute, microbatch);
     struct memory_bytes bytes = stateful_bytes(&self->base, microbatch);
-    bytes.device += generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &self->generate);
+    bytes.device += captions_bytes(self, microbatch);
     return bytes;
 }
 
@@ -101,6 +105,7 @@ static int prepare(void *context, const struct strings *operands) {
     if (!status && generates) status = captions_options(self);
     if (status) return status;
     say_share(self);
+    if (self->said.caption_embeddings && !generates) return error(EXIT_USAGE, "--caption-embeddings is for --generate");
     status = memory_announce(&self->base.run, self->base.part.ops, need, self);
     return status ? status : load(self);
 }

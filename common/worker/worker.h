@@ -22,6 +22,7 @@ struct worker {
     int consumers;           // ranks that pull the edge, each at its own address; 0: one
     struct guest *guest;     // private: a worker that is told the addresses on control
     int views;               // samples of each record in a pass, 0: one; before worker_open
+    bool extents;            // lines of the list are extents (dataset/extent.h), whose names stand for them
     int64_t row_bytes;       // of the tensor, for one sample
     int64_t sample_bytes;    // memory that making one sample takes, of which several are never made at once
     struct sources *sources; // its samples, from worker_open on

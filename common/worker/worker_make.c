@@ -5,10 +5,19 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "dataset/extent.h"
 #include "run/samples.h"
 #include "worker/worker_private.h"
 
 #define ID_RECORD_BITS 48
+
+// What stands for a sample of a list.
+static struct span name_of(const struct worker *worker, const struct sample *sample) {
+    struct extent extent;
+    if (worker->extents && extent_read(&extent, sample->line))
+        return (struct span){extent.name, (size_t)extent.name_length};
+    return (struct span){sample->line, strlen(sample->line)};
+}
 
 // The line of drops.jsonl about a row.
 static void add_drop(struct strings *drops, const struct worker *worker, const struct sample *sample,
@@ -17,8 +26,9 @@ static void add_drop(struct strings *drops, const struct worker *worker, const s
     const json_int_t record = sample->id & (((int64_t)1 << ID_RECORD_BITS) - 1);
     json_t *drop = json_pack("{s:s, s:I, s:I, s:I}", "edge", worker->edge, "id", (json_int_t)sample->id, "source",
                              source, "record", record);
-    if (sample->line && utf8_valid(sample->line, strlen(sample->line)))
-        json_object_set_new(drop, "name", json_string(sample->line));
+    const struct span name = sample->line ? name_of(worker, sample) : (struct span){NULL, 0};
+    if (sample->line && utf8_valid(name.bytes, name.size))
+        json_object_set_new(drop, "name", json_stringn(name.bytes, name.size));
     const bool readable = utf8_valid(reason, strlen(reason));
     json_object_set_new(drop, "reason", json_string(readable ? reason : "unreadable"));
     char *line = json_dumps(drop, JSON_COMPACT);
@@ -45,7 +55,8 @@ static int make_row(const struct worker *worker, struct rows *rows, int row, int
     if (status) return status;
     worker->make(worker->context, rows->tensor, row, &sample, dropped);
     rows->ids[row] = sample.id;
-    if (sample.line) strings_add_text(&rows->names, sample.line);
+    const struct span name = sample.line ? name_of(worker, &sample) : (struct span){NULL, 0};
+    if (sample.line) strings_add(&rows->names, name.bytes, name.size);
     if (dropped[0]) add_drop(&rows->drops, worker, &sample, dropped);
     sample_release(&sample);
     return 0;

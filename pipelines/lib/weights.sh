@@ -3,7 +3,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/supervise.sh"
 weights=() encoders=(1 1) batch=(--microbatch=64) generate=() pictures=() null=() run_directory=''
 chain='' # tells the stages of several chains of one job apart
 # By which coca-text-decode makes captions.
-generation='sample|temperature|top-[kp]|@(min|max)-length|repetition-penalty|num-beams|num-beam-groups|diversity-penalty|prompt'
+generation='sample|temperature|top-[kp]|@(min|max)-length|repetition-penalty|num-beams|num-beam-groups|num-captions|diversity-penalty|prompt|stop-at'
 
 # weights_find: takes --run RUN [--runs DIR] or --pretrained DIR|FILE; sets `weights`, by which every stage finds model and
 # vocabulary: the finished model of a run, else its newest checkpoint. `pictures` are the decoders' options.

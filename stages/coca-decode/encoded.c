@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "dataset/extent.h"
 #include "dataset/load.h"
 
 #define LIMIT_OPTION "max-picture-bytes"
@@ -20,8 +21,13 @@ static int take_defect(char *defect, char *reason, size_t size) {
 
 static char *load_line(struct encoded *encoded, struct buffer *file, const char *line,
                        const struct encoded_options *options) {
-    char *path = path_join(options->root ? options->root : ".", line);
-    char *defect = load_file(file, path, options->limit, LIMIT_OPTION);
+    struct extent extent = {.path = line};
+    if (options->extents && !extent_read(&extent, line))
+        return xstrdup("is no line of --extents: OFFSET LENGTH NAME TAB PATH is expected");
+    char *path = path_join(options->root ? options->root : ".", extent.path);
+    char *defect = options->extents ? open_files_read(options->extents, file, path, extent.offset, extent.length,
+                                                      options->limit, LIMIT_OPTION)
+                                    : load_file(file, path, options->limit, LIMIT_OPTION);
     encoded->one = (struct span){file->bytes, file->size};
     free(path);
     return defect;

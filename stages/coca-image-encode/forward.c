@@ -35,11 +35,11 @@ static void make_messages(struct image_encode *self, const struct work *work, co
         out->feature_rows = slots_add(work->dump ? NULL : self->slots, work->slot, out->features, TENSOR_FEATURES,
                                       self->base.part.ops->dtype, image_encode_features(self, B));
     }
-    if (self->embeddings.edge) {
-        out->embeddings = output_new(work, images);
+    if (self->embeddings.edge) out->embeddings = output_new(work, images);
+    struct message *embedded = self->said.with_embedding ? out->features : out->embeddings;
+    if (embedded)
         out->embedding_rows =
-            message_add(out->embeddings, TENSOR_EMBEDDING, DT_F32, SHAPE(B, self->base.part.config.embed_dim));
-    }
+            message_add(embedded, TENSOR_EMBEDDING, DT_F32, SHAPE(B, self->base.part.config.embed_dim));
 }
 
 int image_encode_launch(void *context, const struct work *work, struct message *taken[PHASE_EDGES]) {
@@ -115,6 +115,7 @@ static int send_one(const struct channel *channel, const struct work *work, stru
 static int send(struct image_encode *self, const struct work *work) {
     struct outgoing *out = &self->out;
     int status = out->embeddings ? output_check_embedding(work, out->embeddings) : 0;
+    if (!status && out->features) status = output_check_embedding(work, out->features);
     if (!status) status = send_one(&self->embeddings, work, &out->embeddings);
     if (!status) status = send_one(&self->features, work, &out->features);
     if (!status) status = send_one(&self->states, work, &out->states);

@@ -5,8 +5,13 @@
 #include "train/outputs.h"
 #include "train/slots.h"
 
+struct image_encode_options {
+    bool with_embedding;
+};
+
 struct image_encode {
     struct stateful base;
+    struct image_encode_options said; // on the command line
     struct channel images, features, features_grad, embeddings, embeddings_grad, states, states_grad;
     struct image_tower *tower;
     int pictures;          // P, of a sample: one after the other in the tower's batch of B·P

@@ -11,22 +11,24 @@
 #include "commands.h"
 #include "judge.h"
 #include "page.h"
-#include "train/pull.h"
 #include "run/samples.h"
 #include "stage/option_rows.h"
+#include "train/pull.h"
 #include "train/stages.h"
 #include "truth.h"
 
 static const char manual[] =
     "Writes generated captions, beside the true ones when the pictures are of a dataset.\n"
     "\n"
-    "  captions  in   text B strings, ids i64 [B], names B strings of a list; from text-decode --generate\n"
+    "  captions  in   tokens i32 [BN,T], text BN strings, ids i64 [B], names B strings of a list; from text-decode\n"
+    "                 --generate\n"
     "\n"
     "--out holds one line for each picture, its name (its id in the dataset of --data, or its line in the list of\n"
     "coca-decode), a tab and the caption; in names line ends, tabs, other characters that act on a terminal and\n"
     "bytes that are not UTF-8 are \\xNN, a backslash before an x \\x5c. With --format json it is a list as COCO's\n"
     "result files have it, with names as they are (not UTF-8: as above), as numbers where a name is spelled as one\n"
-    "of 64 bits. --pairs N shows N pictures, evenly spread over --data, with the true captions: on stdout, which then\n"
+    "of 64 bits. Several captions of a picture are as many lines, or items with one image_id; --pairs and --html show\n"
+    "the first, and --metrics and --clip-texts refuse them. --pairs N shows N pictures, evenly spread over --data, with the true captions: on stdout, which then\n"
     "has nothing else unless --out says so, and with --html as a page that holds the pictures (all of them without\n"
     "--pairs).\n"
     "--metrics judges them by the captions of --data as `coca-score metrics` does, and prints one JSON object in\n"
@@ -59,6 +61,7 @@ struct captions {
     struct page page;
     struct judge judge;
     struct clip_texts clip_texts;
+    struct strings picture; // the captions of one
     int64_t seen;
 };
 
@@ -78,6 +81,13 @@ static const struct option rows[] = {
     TEXT("html", html, "FILE", NULL, "shows them on a page with the pictures in it", OPTION_LOCAL | OPTION_OUTPUT),
 };
 
+static int refuse_several(const struct captions *self, int64_t each) {
+    if (each <= 1 || (!self->own.metrics && !self->own.clip_texts)) return 0;
+    return error(
+        EXIT_USAGE,
+        "--metrics and --clip-texts are of one caption a picture, not of %" PRId64 ": leave --num-captions away", each);
+}
+
 static int prepare(void *context, const struct strings *operands) {
     struct captions *self = context;
     struct model_config model;
@@ -92,7 +102,8 @@ static int prepare(void *context, const struct strings *operands) {
     if (self->own.append && (!self->own.out || self->own.format == CAPTIONS_JSON))
         return error(EXIT_USAGE, "--append needs --out FILE of --format tsv, whose lines stand alone");
     if (!self->own.out && !self->own.pairs && !self->own.metrics) self->own.out = xstrdup("-");
-    int status = self->own.metrics ? meteor_file_open(&self->judge.meteor, self->own.meteor_data) : 0;
+    int status = refuse_several(self, self->decoding.num_captions);
+    if (!status && self->own.metrics) status = meteor_file_open(&self->judge.meteor, self->own.meteor_data);
     if (!status) status = run_join(&self->run, &model);
     return status || !self->results.data ? status : store_open(&self->store, self->results.data);
 }
@@ -115,12 +126,18 @@ static void print_pair(const struct truth *truth, const char *caption) {
     buffer_release(&text);
 }
 
-static int add_of_dataset(struct captions *self, int64_t id, const char *caption) {
+static void list_all(struct captions *self, const char *name,
+                     void (*spell)(struct buffer *out, const char *text, size_t size)) {
+    for (size_t i = 0; i < self->picture.count; i++) caption_list_add(&self->list, name, spell, self->picture.item[i]);
+}
+
+static int add_of_dataset(struct captions *self, int64_t id) {
+    const char *caption = self->picture.item[0];
     struct truth truth;
     int status = truth_find(&truth, self->store, id);
     if (status) return status;
     const bool shown = self->own.pairs && is_shown(self);
-    if (self->own.out) caption_list_add(&self->list, truth.name, text_clean, caption);
+    if (self->own.out) list_all(self, truth.name, text_clean);
     if (shown) print_pair(&truth, caption);
     if (self->own.html && (shown || !self->own.pairs)) page_add(&self->page, &truth, caption);
     if (self->own.metrics) judge_add(&self->judge, &truth, caption);
@@ -129,29 +146,44 @@ static int add_of_dataset(struct captions *self, int64_t id, const char *caption
     return 0;
 }
 
-static void add_of_list(struct captions *self, int64_t id, const char *name, const char *caption) {
+static void add_of_list(struct captions *self, int64_t id, const char *name) {
     char *number = xformat("%" PRId64, id);
-    caption_list_add(&self->list, name ? name : number, text_escape, caption);
+    list_all(self, name ? name : number, text_escape);
     free(number);
+}
+
+// A row of tokens for each caption.
+static int count_captions(const struct captions *self, const struct message *message, int64_t pictures, int *each) {
+    const int64_t captions = message_rows(message, TENSOR_TOKENS);
+    *each = pictures ? (int)(captions / pictures) : 0;
+    if (captions % (pictures ? pictures : 1) || (pictures && !*each))
+        return error(EXIT_RUN, "microbatch %d has %" PRId64 " captions of %" PRId64 " pictures",
+                     message->unit.microbatch, captions, pictures);
+    return refuse_several(self, *each);
+}
+
+static int take_picture(struct captions *self, const struct message *message, int i, int each, int64_t id) {
+    const bool dropped = pull_is_dropped(&self->pull, id);
+    strings_clear(&self->picture);
+    for (int j = i * each; j < (i + 1) * each; j++) {
+        const char *text = message_string(message, TENSOR_TEXT, j);
+        if (!text) return error(EXIT_RUN, "microbatch %d has no caption %d", message->unit.microbatch, j);
+        strings_add_text(&self->picture, dropped ? "" : text);
+    }
+    if (!self->store) add_of_list(self, id, message_string(message, TENSOR_NAMES, i));
+    int status = self->store ? add_of_dataset(self, id) : 0;
+    self->seen++;
+    return status;
 }
 
 static int take(void *context, const struct message *message) {
     struct captions *self = context;
     const void *ids;
-    int status = message_tensor(message, TENSOR_IDS, DT_I64, SHAPE(-1), &ids);
+    int each, status = message_tensor(message, TENSOR_IDS, DT_I64, SHAPE(-1), &ids);
     if (status) return status;
     const int64_t count = message_find(message, TENSOR_IDS)->shape.dim[0];
-    for (int i = 0; i < count && !status; i++) {
-        const int64_t id = ((const int64_t *)ids)[i];
-        const char *text = message_string(message, TENSOR_TEXT, i);
-        if (!text) return error(EXIT_RUN, "microbatch %d has no caption %d", message->unit.microbatch, i);
-        if (pull_is_dropped(&self->pull, id)) text = "";
-        if (self->store)
-            status = add_of_dataset(self, id, text);
-        else
-            add_of_list(self, id, message_string(message, TENSOR_NAMES, i), text);
-        self->seen++;
-    }
+    status = count_captions(self, message, count, &each);
+    for (int i = 0; i < count && !status; i++) status = take_picture(self, message, i, each, ((const int64_t *)ids)[i]);
     return status || !self->own.out ? status : caption_list_flush(&self->list);
 }
 
@@ -217,6 +249,7 @@ static void release(void *context) {
     struct captions *self = context;
     store_close(&self->store);
     pull_close(&self->pull);
+    strings_release(&self->picture);
     judge_release(&self->judge);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "text_decode.h"
 #include "train/outputs.h"
 
@@ -19,6 +20,13 @@ static void read_prompt(struct text_decode *self) {
     self->generate.prompt_length = length;
 }
 
+static int check_stop(const struct decoding_options *o) {
+    if (!o->stop_at) return 0;
+    if (!*o->stop_at) return error(EXIT_USAGE, "--stop-at is empty: say behind what text a caption ends");
+    if (!o->prompt || !strstr(o->prompt, o->stop_at)) return 0;
+    return error(EXIT_USAGE, "--stop-at '%s': captions begin with --prompt, which has it already", o->stop_at);
+}
+
 int captions_options(struct text_decode *self) {
     const struct decoding_options *o = &self->decoding;
     self->generate = (struct generate_options){.max_length = (int)o->max_length,
@@ -29,31 +37,70 @@ int captions_options(struct text_decode *self) {
                                                .repetition_penalty = o->repetition_penalty,
                                                .sample = o->sample,
                                                .seed = (uint64_t)self->base.run.options.seed,
+                                               .captions = (int)o->num_captions,
                                                .num_beams = (int)o->num_beams,
                                                .num_beam_groups = (int)o->num_beam_groups,
                                                .diversity_penalty = o->diversity_penalty};
+    int status = check_stop(o);
+    if (status) return status;
+    if (o->stop_at) self->generate.stops = caption_stops;
+    self->generate.stops_context = self;
     if (o->prompt) read_prompt(self);
     return generate_options_check(&self->base.part.config, &self->generate);
 }
 
-// open_clip's captions may end with padding instead of EOS, which is no word of theirs although it has a text ("!").
-static int words_end(const struct text_decode *self, const int32_t *tokens, int T) {
-    while (T > 0 && tokens[T - 1] == self->base.part.config.text.pad_id) T--;
-    return T;
+// A picture of a list draws by its name, as its line may be another when a job is resumed.
+static void number_pictures(const struct captioner *captioner, const struct message *features, const int64_t *ids) {
+    for (int b = 0; b < features->unit.samples; b++) {
+        const char *name = message_string(features, TENSOR_NAMES, b);
+        captioner->number[b] = name ? (int64_t)hash_text(name, 0) : ids[b];
+    }
 }
 
-static void add_texts(const struct text_decode *self, struct message *captions, const int32_t *tokens, int B, int T) {
+static int add_embeddings(struct text_decode *self, struct message *captions, const struct strings *texts) {
+    const int64_t count = (int64_t)texts->count, E = self->base.part.config.embed_dim;
+    float *rows = message_add(captions, TENSOR_TEXT_EMBEDDING, DT_F32, SHAPE(count, E));
+    int status = caption_embeddings_make(self, texts, rows);
+    if (status || dtype_finite(DT_F32, rows, (size_t)(count * E))) return status;
+    return output_not_finite(captions, "captions' embeddings");
+}
+
+static int add_texts(struct text_decode *self, struct message *captions, const int32_t *tokens, int count) {
     struct strings texts = {0};
     struct buffer text = {0};
-    for (int i = 0; i < B; i++) {
-        buffer_clear(&text);
-        const int32_t *caption = tokens + (int64_t)i * T;
-        tokenizer_decode(self->tokenizer, caption, words_end(self, caption, T), &text);
+    for (int i = 0; i < count; i++) {
+        caption_text(self, tokens + (int64_t)i * self->base.part.config.text.context_length, &text);
         strings_add(&texts, text.bytes ? text.bytes : "", text.size);
     }
-    message_add_strings(captions, TENSOR_TEXT, (const char *const *)texts.item, B);
+    message_add_strings(captions, TENSOR_TEXT, (const char *const *)texts.item, count);
+    int status = self->captioner.tower ? add_embeddings(self, captions, &texts) : 0;
     buffer_release(&text);
     strings_release(&texts);
+    return status;
+}
+
+// The pictures' own embeddings go on from the features' message, where it has them.
+static int pass_embedding(const struct text_decode *self, struct message *captions, const struct message *features) {
+    const void *rows;
+    const int64_t B = features->unit.samples;
+    if (!message_find(features, TENSOR_EMBEDDING)) return 0;
+    int status = message_tensor(features, TENSOR_EMBEDDING, DT_F32, SHAPE(B, self->base.part.config.embed_dim), &rows);
+    if (!status) tensor_pass(captions, features, TENSOR_EMBEDDING);
+    return status;
+}
+
+static int make_captions(struct text_decode *self, const struct message *from, const void *features, const int64_t *ids,
+                         struct message *captions) {
+    struct captioner *captioner = &self->captioner;
+    const int B = from->unit.samples, count = B * captioner->each;
+    int32_t *tokens =
+        message_add(captions, TENSOR_TOKENS, DT_I32, SHAPE(count, self->base.part.config.text.context_length));
+    number_pictures(captioner, from, ids);
+    const bool finite = generator_run(captioner->generator, B, features, captioner->number, tokens);
+    slot_give_back(&captioner->features);
+    if (!finite) return output_not_finite(captions, "captions' logits");
+    int status = add_texts(self, captions, tokens, count);
+    return status ? status : pass_embedding(self, captions, from);
 }
 
 // One microbatch of features to one of captions. Nothing is sent for an empty one.
@@ -61,7 +108,7 @@ static int caption(void *context, const struct work *work, struct message *taken
     struct text_decode *self = context;
     struct captioner *captioner = &self->captioner;
     const struct model_config *config = &self->base.part.config;
-    int B = taken[0]->unit.samples, T = config->text.context_length;
+    const int B = taken[0]->unit.samples;
     const void *features, *ids;
     int status =
         input_rows(work, taken[0], TENSOR_FEATURES, self->base.part.ops->dtype,
@@ -69,29 +116,41 @@ static int caption(void *context, const struct work *work, struct message *taken
     if (!status) status = message_tensor(taken[0], TENSOR_IDS, DT_I64, SHAPE(B), &ids);
     if (status || !B) return status;
     struct message *captions = output_new(work, taken[0]);
-    int32_t *tokens = message_add(captions, TENSOR_TOKENS, DT_I32, SHAPE(B, T));
-    const bool finite = generator_run(captioner->generator, B, features, ids, tokens);
-    slot_give_back(&captioner->features);
-    if (!finite) status = output_not_finite(captions, "captions' logits");
-    if (status) message_free(&captions);
-    if (status) return status;
-    add_texts(self, captions, tokens, B, T);
+    status = make_captions(self, taken[0], features, ids, captions);
+    if (status) {
+        message_free(&captions);
+        return status;
+    }
     captioner->captions += B;
     progress_set(captioner->progress, captioner->captions, NULL);
     return channel_send(&self->captions, work->microbatch, work->microbatches, &captions);
 }
 
+int64_t captions_bytes(const struct text_decode *self, int64_t microbatch) {
+    const struct part *part = &self->base.part;
+    return generator_bytes(&part->config, part->ops->dtype, (int)microbatch, &self->generate) +
+           caption_embeddings_bytes(self, microbatch);
+}
+
 void captions_open(struct text_decode *self) {
-    self->captioner.generator = generator_new(&self->base.part.config, self->base.part.params,
-                                              (int)self->base.run.options.microbatch, &self->generate);
-    self->captioner.features.ops = self->base.part.ops;
+    struct captioner *captioner = &self->captioner;
+    const int B = (int)self->base.run.options.microbatch;
+    captioner->generator = generator_new(&self->base.part.config, self->base.part.params, B, &self->generate);
+    captioner->features.ops = self->base.part.ops;
+    captioner->each = generate_captions_each(&self->generate);
+    captioner->number = xcalloc((size_t)B, sizeof *captioner->number);
+    if (self->said.caption_embeddings) caption_embeddings_open(self);
 }
 
 void captions_close(struct text_decode *self) {
-    if (!self->captioner.generator) return;
-    if (self->captioner.progress) progress_done(&self->captioner.progress);
-    slot_reader_close(&self->captioner.features);
-    generator_free(&self->captioner.generator);
+    struct captioner *captioner = &self->captioner;
+    if (!captioner->generator) return;
+    if (captioner->progress) progress_done(&captioner->progress);
+    slot_reader_close(&captioner->features);
+    generator_free(&captioner->generator);
+    caption_embeddings_close(self);
+    buffer_release(&captioner->tail);
+    free(captioner->number);
 }
 
 void captions_describe(struct text_decode *self, struct follower *follower) {

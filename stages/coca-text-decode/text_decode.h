@@ -9,7 +9,7 @@
 #include "train/slots.h"
 
 struct text_decode_options {
-    bool embed, generate;
+    bool embed, generate, caption_embeddings;
 };
 
 // What the passes over microbatches keep.
@@ -36,6 +36,11 @@ struct passes {
 // What generation keeps.
 struct captioner {
     struct generator *generator;
+    int each;                 // captions of a picture, N
+    int64_t *number;          // [B], the pictures', for draws
+    struct buffer tail;       // of a caption that is looked at for --stop-at
+    struct text_tower *tower; // of the captions' embeddings, or NULL
+    int32_t *tokens;          // [B,T], with the tower
     struct progress *progress;
     int64_t captions;
     struct slot_reader features;
@@ -82,10 +87,26 @@ int states_backward(void *context, const struct work *work, struct message *take
 void states_open(struct text_decode *self); // the edges are open
 void states_close(struct text_decode *self);
 
+// ---- caption_text.c: the text of a caption
+
+// generate_options.stops of --stop-at; the context is a struct text_decode.
+bool caption_stops(void *context, const int32_t *token, int length);
+// Replaces `text` by that of a caption's tokens [T].
+void caption_text(const struct text_decode *self, const int32_t *token, struct buffer *text);
+
+// ---- caption_embeddings.c: of texts, as --embed has them of coca-tokenize's tokens
+
+int64_t caption_embeddings_bytes(const struct text_decode *self, int64_t microbatch); // of the backend
+void caption_embeddings_open(struct text_decode *self);
+void caption_embeddings_close(struct text_decode *self);
+// f32 [texts,E]; of a text without words zeros. 0 or -exit_code.
+int caption_embeddings_make(struct text_decode *self, const struct strings *texts, float *embedding);
+
 // ---- captions.c: --generate
 
 // What the options say of captions; the tokenizer is open. 0 or -exit_code.
 int captions_options(struct text_decode *self);
-void captions_open(struct text_decode *self); // after the parameters are loaded
+int64_t captions_bytes(const struct text_decode *self, int64_t microbatch); // of the backend
+void captions_open(struct text_decode *self);                               // after the parameters are loaded
 void captions_close(struct text_decode *self);
 void captions_describe(struct text_decode *self, struct follower *follower); // as passes_describe

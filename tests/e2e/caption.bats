@@ -132,6 +132,72 @@ a cat' ]
     cmp part whole
 }
 
+@test "caption --sample: draws depend on seed, path and place alone: not on batches, order, workers or a resume" {
+    local sampled=(--sample --temperature 2 --seed 5)
+    captions "${sampled[@]}" --num-captions 3 pictures/*.png >whole
+    [ "$(cut -f1 whole)" = "$(for p in pictures/*.png; do printf '%s\n' "$p"{,,}; done)" ]
+    [ "$(cut -f2 whole | sort -u | wc -l)" -gt 20 ] # of 27
+    captions "${sampled[@]}" pictures/*.png | cmp - <(sed -n '1~3p' whole)
+    captions "${sampled[@]}" --seed 6 pictures/*.png | cut -f2 >other
+    refute cmp -s other <(sed -n '1~3p' whole | cut -f2)
+    ls pictures/*.png | sort -R | captions "${sampled[@]}" --num-captions 3 --microbatch 2 --workers 3 | sort -s -k1,1 | cmp - whole
+    ls pictures/*.png | captions "${sampled[@]}" --num-captions 3 --microbatch 1 --max-wait 0 | cmp - whole
+    for lines in 12 13 14 27; do
+        head -n $lines whole >part
+        printf 'pictures/04.png\thalf a cap' >>part
+        ((lines < 27)) || head -n 27 whole >part
+        ls pictures/*.png | captions "${sampled[@]}" --num-captions 3 --microbatch 4 --resume part
+        cmp part whole
+    done
+    head -n 5 whole >part
+    cp part kept
+    ls pictures/*.png | (run captions "${sampled[@]}" --resume part; [ "$status" -eq 2 ] && [[ $output == *"--num-captions than 1"* ]])
+    cmp part kept
+}
+
+@test "caption --num-captions: the best beams in order, entries of one image_id, and what is refused" {
+    captions --num-beams 4 --max-length 6 pictures/*.png >best
+    captions --num-beams 4 --max-length 6 --num-captions 3 pictures/*.png >three
+    cmp best <(sed -n '1~3p' three)
+    [ "$(sort -u three | wc -l)" -eq 27 ]
+    captions --num-beams 4 --max-length 6 --num-captions 3 --format json pictures/*.png >three.json
+    [ "$(jq -r '.[] | "\(.image_id)\t\(.caption)"' three.json)" = "$(<three)" ]
+    run captions --num-captions 2 pictures/00.png
+    [ "$status" -eq 2 ] && [[ $output == *"add --sample, or --num-beams 2"* ]]
+    run captions --num-captions 3 --num-beams 2 pictures/00.png
+    [ "$status" -eq 2 ] && [[ $output == *"raise --num-beams"* ]]
+    run captions --num-captions 65 --sample pictures/00.png
+    [ "$status" -eq 2 ]
+    echo nonsense >pictures/05.png
+    run --separate-stderr captions --sample --num-captions 2 pictures/0[4-6].png
+    [ "$status" -eq 3 ] && [ "$(grep -c '^pictures/05.png.$' <<<"$output")" -eq 2 ]
+    local eval=$BATS_TEST_DIRNAME/../../pipelines/eval.sh data=$BATS_FILE_TMPDIR/data.set
+    "$eval" "${given[@]}" --caption "$data" --sample --num-captions 2 --out list >/dev/null
+    [ "$(wc -l <list)" -eq 18 ]
+    run "$eval" "${given[@]}" --caption "$data" --sample --num-captions 2 --metrics --out list
+    [ "$status" -eq 2 ] && [[ $output == *"of one caption a picture"* ]]
+}
+
+@test "embeddings that travel: those of embed.sh, of pictures and of captions" {
+    ls "$PWD"/pictures/*.png >list
+    touch list.closed
+    coca-decode --images file:images.rec --list list "${given[@]:0:2}" --microbatch 4
+    coca-image-encode "${given[@]}" --images file:images.rec --features file:features.rec --with-embedding --microbatch 4
+    coca-text-decode --generate "${given[@]}" --features file:features.rec --captions file:captions.rec --microbatch 4 \
+        --sample --temperature 2 --num-captions 2 --caption-embeddings
+    coca-tap export captions.rec --tensor embedding --out pictures.npy
+    coca-tap export captions.rec --tensor text_embedding --out texts.npy
+    grep -aq "'shape': (9, 16)" pictures.npy
+    grep -aq "'shape': (18, 16)" texts.npy
+    "$EMBED" "${given[@]}" --microbatch 4 --out expected.npy <list
+    cmp <(numbers pictures.npy) <(numbers expected.npy)
+    coca-score captions --captions file:captions.rec "${given[@]:0:2}" | cut -f2 >texts
+    "$EMBED" "${given[@]}" --microbatch 4 --texts --out expected.npy <texts || [ "$?" -eq 3 ] # a text may be empty
+    cmp <(numbers texts.npy) <(numbers expected.npy)
+    run coca-image-encode "${given[@]}" --images file:images.rec --embeddings file:none.rec --with-embedding --microbatch 4
+    [ "$status" -eq 2 ]
+}
+
 @test "caption: beams, groups, a prompt and their errors" {
     captions --num-beams 4 --num-beam-groups 2 --min-length 3 --max-length 8 pictures/0[0-3].png >beams
     [ "$(wc -l <beams)" -eq 4 ]

@@ -190,3 +190,40 @@ decode() { coca-decode "${MODEL[@]}" "$@"; }
     refute cmp -s size interpolationbilinear
     refute cmp -s resizemodesquash interpolationbilinear
 }
+
+@test "decode --extents: stretches of files, named by their lines; what is not there is a drop" {
+    tiny_pictures pictures 12
+    local i at=0 size
+    for i in {00..11}; do # twelve files of one picture behind another, more than stay open
+        size=$(stat -c %s "pictures/$i.png")
+        { head -c "$((10#$i * 7))" /dev/zero; cat "pictures/$i.png"; head -c 9 /dev/zero; } >"shard $i"
+        printf '%d %d name %s\tshard %s\0' "$((10#$i * 7))" "$size" "$i" "$i" >>list
+    done
+    ls pictures/*.png >paths
+    touch list.closed paths.closed
+    decode --images file:extents.rec --list list --null --extents --root "$PWD" --microbatch 12
+    decode --images file:paths.rec --list paths --root "$PWD" --microbatch 12
+    coca-tap export extents.rec --tensor pixels --out extents.npy
+    coca-tap export paths.rec --tensor pixels --out paths.npy
+    cmp extents.npy paths.npy
+    coca-tap export extents.rec --tensor names --out names.npy
+    [ "$(tail -c +129 names.npy | tr '\0' '\n')" = "$(printf 'name %s\n' {00..11})" ]
+    size=$(stat -c %s "shard 03")
+    printf '%s\n' "0 $((size + 1)) beyond	shard 03" "$((size + 1)) 0 behind	shard 03" "0 5 absent	nothing" "0 1 folder	pictures" \
+        '0 x bad	shard 03' "21 $((size - 30)) whole	shard 03" >wrong
+    touch wrong.closed
+    decode --images file:wrong.rec --list wrong --extents --root "$PWD" --microbatch 6
+    coca-tap export wrong.rec --tensor drops --out drops.npy
+    tail -c +129 drops.npy | tr '\0' '\n' >drops
+    [ "$(wc -l <drops)" -eq 5 ]
+    grep -q "\"name\":\"beyond\".*has $size bytes, not the $((size + 1)) from 0 on" drops
+    grep -q "\"name\":\"behind\".*has $size bytes" drops
+    grep -q '"name":"absent".*cannot be opened: No such file' drops
+    grep -q '"name":"folder".*is not a file' drops
+    grep -q '"name":"0 x bad.*OFFSET LENGTH NAME TAB PATH' drops
+    decode --images file:large.rec --list list --null --extents --root "$PWD" --microbatch 12 --max-picture-bytes 20
+    coca-tap export large.rec --tensor drops --out drops.npy
+    grep -aq '"name":"name 00".*more than 20 (--max-picture-bytes)' drops.npy
+    run decode --images file:none.rec --data tiny-pictures.set --extents
+    [ "$status" -eq 2 ]
+}

@@ -30,6 +30,7 @@ struct choice {
 struct ended {
     double score; // sum of logits / length
     int length;
+    bool taken;     // for one of the captions that are asked for
     int32_t *token; // [T]
 };
 
@@ -155,6 +156,7 @@ static void add_ended(struct group *group, int size, const int32_t *token, int l
     struct ended *ended = &group->ended[group->ended_count++];
     ended->score = score;
     ended->length = length;
+    ended->taken = false;
     memcpy(ended->token, token, (size_t)length * sizeof *token);
     if (group->ended_count > size) {
         forget(group, worst_of(group));
@@ -358,16 +360,23 @@ static void read_prompt(struct beam_search *search, int B, const struct caption_
         begin_group(search, &search->group[i], i / search->groups, prompt, length);
 }
 
-// BeamSearchScorer.finalize: beams that still go on are captions too, but of groups that are not done only. Of equals
-// the later, as the last of a stable sort.
-static const struct ended *best_of(const struct beam_search *search, struct group *group, int length) {
-    const struct ended *best = NULL;
-    for (int g = 0; g < search->groups; g++) {
+// BeamSearchScorer.finalize: beams that still go on are captions too, but of groups that are not done only.
+static void end_beams(const struct beam_search *search, struct group *group, int length) {
+    for (int g = 0; g < search->groups; g++)
         for (int b = 0; b < search->size && !group[g].done; b++)
             add_ended(&group[g], search->size, group[g].beam[b].token, length, group[g].beam[b].score, length);
-        for (int i = 0; i < group[g].ended_count; i++)
-            if (!best || group[g].ended[i].score >= best->score) best = &group[g].ended[i];
-    }
+}
+
+// The best that was not taken yet, of equals the later, as transformers takes them from the end of a stable sort. Every
+// group has `size` at least, so there are as many as its width.
+static const struct ended *take_best(const struct beam_search *search, const struct group *group) {
+    struct ended *best = NULL;
+    for (int g = 0; g < search->groups; g++)
+        for (int i = 0; i < group[g].ended_count; i++) {
+            struct ended *ended = &group[g].ended[i];
+            if (!ended->taken && (!best || ended->score >= best->score)) best = ended;
+        }
+    best->taken = true;
     return best;
 }
 
@@ -377,6 +386,14 @@ static void write_caption(const struct beam_search *search, const struct ended *
         bool inside = t < ended->length, eos = t == ended->length && t < search->T;
         token[t] = inside ? ended->token[t] : eos ? search->rules.config->eos_id : search->rules.config->pad_id;
     }
+}
+
+static void write_captions(const struct beam_search *search, int picture, int length, int32_t *tokens, int stride) {
+    struct group *group = groups_at(search, picture);
+    const int each = generate_captions_each(search->rules.options);
+    end_beams(search, group, length);
+    for (int i = 0; i < each; i++)
+        write_caption(search, take_best(search, group), tokens + ((int64_t)picture * each + i) * stride, stride);
 }
 
 // `length` counts the tokens that beams have; the model was asked for what follows them. The last choice needs no step
@@ -391,6 +408,5 @@ void beam_search_run(struct beam_search *search, int B, const struct caption_mod
         count = ++length < search->T ? list_beams(search, B, model, length) : 0;
         if (count) model->step(model->context, count, search->row, length - 1);
     }
-    for (int b = 0; b < B; b++)
-        write_caption(search, best_of(search, groups_at(search, b), length), tokens + (int64_t)b * stride, stride);
+    for (int b = 0; b < B; b++) write_captions(search, b, length, tokens, stride);
 }

@@ -14,6 +14,6 @@ struct beam_search;
 struct beam_search *beam_search_new(const struct score_rules *rules, int batch, int T);
 void beam_search_free(struct beam_search **search);
 
-// B captions, tokens i32 [B,stride]: the prompt, words, EOS where it fits, PAD. Slots are numbered from 0, the width's
-// many for each picture; the model begins with all of them empty.
+// The N best captions of each of B pictures, the best first: tokens i32 [B·N,stride], the prompt, words, EOS where it
+// fits, PAD. Slots are numbered from 0, the width's many for each picture; the model begins with all of them empty.
 void beam_search_run(struct beam_search *search, int B, const struct caption_model *model, int32_t *tokens, int stride);

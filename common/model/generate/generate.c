@@ -31,9 +31,26 @@ static int length_of(const struct model_config *config, const struct generate_op
     return options->max_length > 0 && options->max_length < T ? options->max_length : T;
 }
 
+// Captions of a picture that go on side by side.
+static int width_of(const struct generate_options *options) {
+    return options->num_beams > 1 ? beam_search_width(options) : generate_captions_each(options);
+}
+
 static struct decoder_size size_of(const struct model_config *config, int batch,
                                    const struct generate_options *options) {
-    return (struct decoder_size){batch, batch * beam_search_width(options), length_of(config, options)};
+    return (struct decoder_size){batch, batch * width_of(options), length_of(config, options)};
+}
+
+static int check_captions(const struct generate_options *o) {
+    const int each = generate_captions_each(o);
+    if (each > 1 && o->num_beams <= 1 && !o->sample)
+        return error(EXIT_USAGE, "--num-captions %d: the likeliest caption is one; add --sample, or --num-beams %d",
+                     each, each);
+    if (each <= width_of(o)) return 0;
+    return error(EXIT_USAGE,
+                 "--num-captions %d: these beams find %d captions of a picture; raise --num-beams, or give their "
+                 "groups a --diversity-penalty",
+                 each, width_of(o));
 }
 
 // 2·num_beams tokens must be there to choose from: beam_search.c takes that many continuations, in the first step all
@@ -54,7 +71,7 @@ int generate_options_check(const struct model_config *config, const struct gener
         return error(EXIT_USAGE, "--num-beams %d: more than half of the %d tokens", o->num_beams,
                      config->text.vocab_size);
     if (o->num_beams > 1 && o->sample) return error(EXIT_USAGE, "--sample and --num-beams exclude each other");
-    return 0;
+    return check_captions(o);
 }
 
 int64_t generator_bytes(const struct model_config *config, enum dtype dtype, int batch,
@@ -130,14 +147,14 @@ static void copy(void *context, int to, int from, int first, int count) {
     cached_decoder_copy(&generator->decoder, to, from, first, count);
 }
 
-bool generator_run(struct generator *generator, int B, const void *features, const int64_t *ids, int32_t *tokens) {
+bool generator_run(struct generator *generator, int B, const void *features, const int64_t *numbers, int32_t *tokens) {
     const struct caption_model model = {generator, step, logits_of, copy, likeliest_of};
     generator->finite = true;
     cached_decoder_begin(&generator->decoder, B, features);
     if (generator->beams) {
         beam_search_run(generator->beams, B, &model, tokens, generator->config.context_length);
     } else {
-        sampling_run(generator->sampling, B, ids, &model, tokens, generator->config.context_length);
+        sampling_run(generator->sampling, B, numbers, &model, tokens, generator->config.context_length);
     }
     return generator->finite && cached_decoder_finite(&generator->decoder);
 }

@@ -13,10 +13,10 @@ void generator_free(struct generator **generator);
 int64_t generator_bytes(const struct model_config *config, enum dtype dtype, int batch,
                         const struct generate_options *options);
 
-// 0, or -EXIT_USAGE where lengths, beams or groups do not fit together or the model.
+// 0, or -EXIT_USAGE where lengths, beams, groups or captions do not fit together or the model.
 int generate_options_check(const struct model_config *config, const struct generate_options *options);
 
-// features of the compute type [B,N,D] (host), ids i64 [B] → tokens i32 [B,T]: BOS … EOS PAD…; a caption that reaches
-// max_length may end without EOS (scores.h). Equal logits give the lowest token. False where logits were not finite:
-// then the tokens mean nothing.
-bool generator_run(struct generator *generator, int B, const void *features, const int64_t *ids, int32_t *tokens);
+// features of the compute type [B,N,D] (host) → tokens i32 [B·captions,T], picture by picture: BOS … EOS PAD…; a
+// caption that reaches max_length may end without EOS (scores.h). Equal logits give the lowest token. numbers [B] are
+// the pictures', on which their draws depend. False where logits were not finite: then the tokens mean nothing.
+bool generator_run(struct generator *generator, int B, const void *features, const int64_t *numbers, int32_t *tokens);

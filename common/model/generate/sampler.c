@@ -1,14 +1,13 @@
 // One choice of one token: scores from logits (scores.c), then the likeliest, or a draw from those that top_k and top_p
 // leave. sampling.c calls it for each caption and place. Cuts come before the temperature, as in open_clip's generate:
 // there the warper sees plain logits, and the softmax divides by the temperature what is left. A draw is a function of
-// (seed, picture, place), so captions do not depend on what else is in the batch.
+// (seed, picture, caption, place), so captions do not depend on what else is in the batch.
 #include "model/generate/sampler.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "base/random.h"
 
 void sampler_init(struct sampler *sampler, struct score_rules rules) {
     size_t V = (size_t)rules.config->vocab_size;
@@ -127,7 +126,16 @@ static int32_t draw(const struct candidate *candidate, int n, double point) {
     return candidate[0].token;
 }
 
-int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32_t *token, int length, int64_t id) {
+// Places are counters under a caption's key. So that captions behind the first share no pair of key and counter with
+// it, they have keys of their own.
+struct random_key sampler_key(const struct sampler *sampler, int64_t picture, int caption) {
+    const struct random_key first =
+        random_subkey(random_key(sampler->rules.options->seed, "generate"), (uint64_t)picture);
+    return caption ? random_subkey(first, (uint64_t)caption) : first;
+}
+
+int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32_t *token, int length,
+                       struct random_key key) {
     const struct generate_options *options = sampler->rules.options;
     if (!options->sample) {
         scores_of(&sampler->rules, sampler->score, logits, token, length);
@@ -135,6 +143,5 @@ int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32
     }
     double sum;
     int n = sampler_candidates(sampler, logits, token, length, &sum);
-    struct random_key key = random_subkey(random_key(options->seed, "generate"), (uint64_t)id);
     return draw(sampler->candidate, n, random_uniform(key, (uint64_t)length) * sum);
 }

@@ -1,6 +1,7 @@
 // Chooses the next token of a caption from its logits.
 #pragma once
 
+#include "base/random.h"
 #include "model/generate/scores.h"
 
 struct candidate {
@@ -18,8 +19,11 @@ struct sampler {
 void sampler_init(struct sampler *sampler, struct score_rules rules);
 void sampler_release(struct sampler *sampler);
 
-// logits f32 [V] → the token behind token[0 … length); equal logits give the lowest id. `id` is the picture's.
-int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32_t *token, int length, int64_t id);
+// Of the draws of one caption, 0 … N, of the picture with this number.
+struct random_key sampler_key(const struct sampler *sampler, int64_t picture, int caption);
+// logits f32 [V] → the token behind token[0 … length); equal logits give the lowest id.
+int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32_t *token, int length,
+                       struct random_key key);
 
 // The tokens that a draw may give, sampler->candidate[0 … returned), with their probabilities' sum: cut by top_k and
 // top_p at temperature 1, then weighed at the temperature, as open_clip does it.

@@ -1,6 +1,7 @@
 // Captions that grow side by side, one token a step, until each has ended: greedy search and sampling. generate.c calls
 // it and hands in the model; sampler.c makes each choice. A caption that has ended leaves the list of rows, so that
-// later steps are smaller; the others keep their slots, which are their pictures' numbers.
+// later steps are smaller; the others keep their slots. A picture's captions have its number times N and those behind
+// it.
 #include "model/generate/sampling.h"
 
 #include <stdlib.h>
@@ -9,24 +10,25 @@
 
 struct sampling {
     struct sampler sampler;
-    int T;
-    struct caption_row *row; // [batch], the captions that go on
+    int T, each;             // each: captions of a picture, N
+    struct caption_row *row; // [batch·N], the captions that go on
 };
 
 // One run's captions.
 struct run {
     struct sampling *sampling;
     const struct caption_model *model;
-    const int64_t *ids;
-    int32_t *tokens;
-    int B, stride;
+    const int64_t *numbers; // [B]
+    int32_t *tokens;        // [captions,stride]
+    int captions, stride;
 };
 
 struct sampling *sampling_new(const struct score_rules *rules, int batch, int T) {
     struct sampling *sampling = xcalloc(1, sizeof *sampling);
     sampler_init(&sampling->sampler, *rules);
     sampling->T = T;
-    sampling->row = xcalloc((size_t)batch, sizeof *sampling->row);
+    sampling->each = generate_captions_each(rules->options);
+    sampling->row = xcalloc((size_t)(batch * sampling->each), sizeof *sampling->row);
     return sampling;
 }
 
@@ -43,15 +45,15 @@ static int begin_captions(const struct run *run) {
     const struct score_rules *rules = &run->sampling->sampler.rules;
     int length;
     const int32_t *prompt = score_prompt(rules, &length);
-    for (int i = 0; i < run->B * run->stride; i++)
+    for (int i = 0; i < run->captions * run->stride; i++)
         run->tokens[i] = i % run->stride < length ? prompt[i % run->stride] : rules->config->pad_id;
-    for (int b = 0; b < run->B; b++) run->sampling->row[b] = (struct caption_row){b, b, 0};
+    for (int i = 0; i < run->captions; i++) run->sampling->row[i] = (struct caption_row){i / run->sampling->each, i, 0};
     return length;
 }
 
 static void read_place(const struct run *run, int count, int place) {
     struct caption_row *row = run->sampling->row;
-    for (int i = 0; i < count; i++) row[i].token = run->tokens[row[i].picture * run->stride + place];
+    for (int i = 0; i < count; i++) row[i].token = run->tokens[row[i].slot * run->stride + place];
     run->model->step(run->model->context, count, row, place);
 }
 
@@ -74,13 +76,23 @@ static bool likeliest_counts(const struct run *run) {
 }
 
 // open_clip ends a caption that fills its place with EOS, whatever the model would say there.
-static int32_t choose(const struct run *run, int i, const int32_t *token, int length, int64_t id) {
+static int32_t choose(const struct run *run, int i, struct caption_row row, const int32_t *token, int length) {
     struct sampler *sampler = &run->sampling->sampler;
     bool last = length + 1 == run->sampling->T;
     if (last && sampler->rules.family == FAMILY_OPEN_CLIP) return sampler->rules.config->eos_id;
     if (likeliest_counts(run))
         return choose_likeliest(&sampler->rules, run->model->likeliest(run->model->context, i), length);
-    return sampler_choose(sampler, run->model->logits(run->model->context, i), token, length, id);
+    const struct random_key key = sampler_key(sampler, run->numbers[row.picture], row.slot % run->sampling->each);
+    return sampler_choose(sampler, run->model->logits(run->model->context, i), token, length, key);
+}
+
+// Behind the token at `place`.
+static bool stops(const struct run *run, int32_t *token, int place) {
+    const struct score_rules *rules = &run->sampling->sampler.rules;
+    const struct generate_options *options = rules->options;
+    if (!options->stops || !options->stops(options->stops_context, token, place + 1)) return false;
+    if (place + 1 < run->sampling->T) token[place + 1] = rules->config->eos_id;
+    return true;
 }
 
 // Makes the tokens at place + 1 and drops finished captions from the list; returns how many go on.
@@ -90,18 +102,18 @@ static int extend_captions(const struct run *run, int count, int place) {
     read_place(run, count, place);
     for (int i = 0; i < count; i++) {
         struct caption_row row = rows[i];
-        int32_t *token = run->tokens + row.picture * run->stride;
-        token[place + 1] = choose(run, i, token, place + 1, run->ids[row.picture]);
-        if (!ends(&run->sampling->sampler.rules, token[place + 1])) rows[left++] = row;
+        int32_t *token = run->tokens + row.slot * run->stride;
+        token[place + 1] = choose(run, i, row, token, place + 1);
+        if (!ends(&run->sampling->sampler.rules, token[place + 1]) && !stops(run, token, place + 1)) rows[left++] = row;
     }
     return left;
 }
 
-void sampling_run(struct sampling *sampling, int B, const int64_t *ids, const struct caption_model *model,
+void sampling_run(struct sampling *sampling, int B, const int64_t *numbers, const struct caption_model *model,
                   int32_t *tokens, int stride) {
-    const struct run run = {sampling, model, ids, tokens, B, stride};
+    const struct run run = {sampling, model, numbers, tokens, B * sampling->each, stride};
     int length = begin_captions(&run);
-    for (int place = 0; place + 1 < length; place++) read_place(&run, B, place);
-    for (int place = length - 1, left = B; place + 1 < sampling->T && left; place++)
+    for (int place = 0; place + 1 < length; place++) read_place(&run, run.captions, place);
+    for (int place = length - 1, left = run.captions; place + 1 < sampling->T && left; place++)
         left = extend_captions(&run, left, place);
 }

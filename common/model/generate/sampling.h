@@ -5,10 +5,11 @@
 #include "model/generate/sampler.h"
 
 struct sampling;
-// T: tokens of a caption at most. Slots are the pictures' numbers.
+// T: tokens of a caption at most. Slots are the captions' numbers.
 struct sampling *sampling_new(const struct score_rules *rules, int batch, int T);
 void sampling_free(struct sampling **sampling);
 
-// B captions, tokens i32 [B,stride]: the prompt, words, EOS, PAD. ids [B] are the pictures', for draws.
-void sampling_run(struct sampling *sampling, int B, const int64_t *ids, const struct caption_model *model,
+// N captions of each of B pictures, tokens i32 [B·N,stride]: the prompt, words, EOS, PAD. numbers [B] are the
+// pictures', for draws.
+void sampling_run(struct sampling *sampling, int B, const int64_t *numbers, const struct caption_model *model,
                   int32_t *tokens, int stride);

@@ -11,13 +11,22 @@ struct generate_options {
     double top_p;              // 1: all
     double repetition_penalty; // 1: none
     bool sample;               // false: the likeliest
-    uint64_t seed;             // a draw is a function of (seed, picture id, position)
+    uint64_t seed;             // a draw is a function of (seed, picture's number, caption, position)
+    int captions;              // of each picture, N; 0 means 1
     int num_beams;             // up to 1: no beam search
     int num_beam_groups;       // divides num_beams; 0 means 1
     double diversity_penalty;  // subtracted for each earlier group that chose a token in the same step
-    const int32_t *prompt;     // tokens that every caption begins with, BOS first; NULL: BOS alone
+    // Whether a caption ends with its newest token though that is not EOS, which then stands behind it where it fits;
+    // NULL: none does. Beam search does not ask.
+    bool (*stops)(void *context, const int32_t *token, int length);
+    void *stops_context;
+    const int32_t *prompt; // tokens that every caption begins with, BOS first; NULL: BOS alone
     int prompt_length;
 };
+
+static inline int generate_captions_each(const struct generate_options *options) {
+    return options->captions > 1 ? options->captions : 1;
+}
 
 struct score_rules {
     const struct text_config *config;

@@ -38,7 +38,7 @@ static struct show show_of(int count, bool apart) {
 
 static int show(const struct show *show, uint8_t *pixels, const struct record *record, char reason[IMAGE_REASON]) {
     const struct sample sample = {.record = *record};
-    const struct encoded_options options = {NULL, 1 << 20, show->count > 1};
+    const struct encoded_options options = {NULL, 1 << 20, show->count > 1, NULL};
     struct encoded encoded;
     int status = encoded_find(&encoded, NULL, &sample, &options, reason, IMAGE_REASON);
     return status ? status : show_sample(show, pixels, &sample, &encoded, reason);

@@ -19,7 +19,7 @@ static int32_t choose(const struct generate_options *options, const float *logit
                       int64_t id) {
     struct sampler sampler;
     sampler_init(&sampler, (struct score_rules){&config, options, FAMILY_PAPER});
-    int32_t chosen = sampler_choose(&sampler, logits, token, length, id);
+    int32_t chosen = sampler_choose(&sampler, logits, token, length, sampler_key(&sampler, id, 0));
     sampler_release(&sampler);
     return chosen;
 }
