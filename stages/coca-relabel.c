@@ -4,6 +4,7 @@
 static const char manual[] = "Captions for whole data sets, shard by shard; pipelines/relabel.sh starts the stages before it.";
 
 static const struct command commands[] = {
+    {"run", "writes shards with captions: feeder and sink of a job", run_main},
     {"status", "says how far the job in a folder is", status_main},
     {NULL, NULL, NULL},
 };

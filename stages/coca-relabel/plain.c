@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "dataset/import/stream.h"
 #include "remote/object.h"
+#include "stage/stage.h"
 
 enum { BLOCK_BYTES = 256 << 10 };
 
@@ -33,7 +34,7 @@ static int copy(const char *to, read_some *read, void *from) {
         written = fwrite(block, 1, (size_t)got, file) == (size_t)got;
     free(block);
     if (fclose(file)) written = false;
-    if (got < 0) return (int)got;
+    if (got < 0) return -EXIT_DATA; // of the shard, whatever kept it from being read
     return written ? 0 : cannot_write(to);
 }
 
@@ -50,16 +51,26 @@ static char *object_identity(const struct object *object) {
     return xformat("%lld bytes, %s", (long long)object->bytes, object->tag ? object->tag : "no tag");
 }
 
-static int fetch(struct plain *plain, const struct shard *shard) {
-    struct object object = {.url = xstrdup(shard->from), .bytes = -1};
+// `*identity` is the caller's.
+static int fetch(const char *url, const char *path, char **identity) {
+    struct object object = {.url = xstrdup(url), .bytes = -1};
     struct object_stream *stream;
-    int status = object_stream_open(&stream, &object, NULL);
+    struct remote_options options = REMOTE_DEFAULTS;
+    options.stopped = stage_stopping;
+    int status = object_stream_open(&stream, &object, &options) ? -EXIT_DATA : 0;
     if (!status) {
-        status = copy(plain->path, read_object, stream);
+        status = copy(path, read_object, stream);
         object_stream_close(&stream);
     }
-    if (!status) plain->identity = object_identity(&object);
+    *identity = status ? NULL : object_identity(&object);
     object_release(&object);
+    return status;
+}
+
+int plain_fetch(const char *url, const char *path) {
+    char *identity;
+    int status = fetch(url, path, &identity);
+    free(identity);
     return status;
 }
 
@@ -112,7 +123,7 @@ int plain_open(struct plain *plain, const struct shard *shard, const char *scrat
     *plain = (struct plain){.pictures = xformat("%s/%s.pictures", scratch, shard->name), .is_copy = shard->is_remote};
     int status = directory_make(scratch);
     if (shard->is_remote) plain->path = xformat("%s/%s.fetched", scratch, shard->name);
-    if (!status) status = shard->is_remote ? fetch(plain, shard) : look(plain, shard);
+    if (!status) status = shard->is_remote ? fetch(shard->from, plain->path, &plain->identity) : look(plain, shard);
     if (!status && shard->kind == SHARD_TAR && is_packed(plain->path)) status = unpack_in_place(plain, scratch, shard);
     return status;
 }

@@ -13,3 +13,6 @@ struct plain {
 // 0; -EXIT_DATA or -EXIT_RUN, reported. plain_close in any case.
 int plain_open(struct plain *plain, const struct shard *shard, const char *scratch);
 void plain_close(struct plain *plain); // removes copies
+
+// Copies an object to a file, whole. 0; -EXIT_DATA, reported: it cannot be had; -EXIT_RUN.
+int plain_fetch(const char *url, const char *path);
