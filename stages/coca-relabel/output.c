@@ -47,16 +47,16 @@ static void write_captions(struct output *output, const struct result *result) {
     buffer_text(out, "]");
 }
 
+// Nine digits bring every float back.
 static void write_scores(struct output *output, const struct result *result) {
     struct buffer *out = &output->scores;
     buffer_clear(out);
     buffer_text(out, "[");
     for (int i = 0; i < output->count; i++)
-        buffer_format(out, "%s%.7g", i ? ", " : "", (double)result->scores[output->kept[i]]);
+        buffer_format(out, "%s%.9g", i ? ", " : "", (double)result->scores[output->kept[i]]);
     buffer_text(out, "]");
 }
 
-// Nine digits bring every float back.
 static void write_row(struct buffer *out, const float *row, int64_t width) {
     buffer_text(out, "[");
     for (int64_t i = 0; i < width; i++) buffer_format(out, "%s%.9g", i ? ", " : "", (double)row[i]);
@@ -102,7 +102,7 @@ static void choose(struct output *output, const struct result *result) {
     const struct output_options *o = &output->options;
     output->count = 0;
     for (int i = 0; result && i < o->form.captions; i++)
-        if (!o->filters || (double)result->scores[i] >= o->least_score) output->kept[output->count++] = i;
+        if (!o->filters || result->scores[i] >= (float)o->least_score) output->kept[output->count++] = i;
 }
 
 int output_add(struct output *output, struct source *source, const struct sample *sample, const struct result *result,
