@@ -112,8 +112,8 @@ static int compare(const char *to, const json_t *document) {
     return status;
 }
 
-int folder_settle(const char *to, const json_t *settings, const struct strings *shards) {
-    json_t *document = settings_document(settings, shards);
+int folder_settle(const char *to, const json_t *settings, const struct strings *shards, const struct strings *from) {
+    json_t *document = settings_document(settings, shards, from);
     char *path = settings_path(to);
     bool first = false;
     int status = file_exists(path) ? 0 : write_settings(to, document, &first);

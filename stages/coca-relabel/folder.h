@@ -29,8 +29,8 @@ char *folder_stats_name(const char *shard);
 int folder_stats(const char *to, const char *shard, struct shard_stats *stats);
 bool folder_has(const char *to, const char *shard); // it is done
 
-// Writes relabel.json, or compares with the one that is there: `settings` and the names of the shards. 0; -EXIT_USAGE,
-// reported with the setting that differs and both remedies; -EXIT_RUN.
-int folder_settle(const char *to, const json_t *settings, const struct strings *shards);
+// Writes relabel.json, or compares with the one that is there: `settings` and the names of the shards (what they are
+// made `from` is only kept). 0; -EXIT_USAGE, reported with the setting that differs and both remedies; -EXIT_RUN.
+int folder_settle(const char *to, const json_t *settings, const struct strings *shards, const struct strings *from);
 // Reads it: `*settings` is a new reference. 0 or -EXIT_DATA, reported.
 int folder_read(const char *to, json_t **settings, struct strings *shards);

@@ -91,14 +91,20 @@ static int copy_sample(struct output *output, struct tar *tar, const struct samp
     return sample->members ? copy_bytes(output, tar, sample->member[0].tar.begin, last->tar.end) : 0;
 }
 
+static bool is_copied(const struct output *output, const struct sample *sample, int i) {
+    return i != sample->json_member && !is_replaced(output, sample, &sample->member[i]);
+}
+
+// Neighbours that stay as they are go in one piece.
 static int write_members(struct output *output, struct tar *tar, const struct sample *sample) {
     int status = 0;
-    for (int i = 0; i < sample->members && !status; i++) {
+    for (int i = 0, end; i < sample->members && !status; i = end) {
         const struct sample_member *member = &sample->member[i];
-        if (i == sample->json_member)
+        for (end = i; end < sample->members && is_copied(output, sample, end);) end++;
+        if (end > i)
+            status = copy_bytes(output, tar, member->tar.begin, sample->member[end - 1].tar.end);
+        else if (end++ == sample->json_member)
             status = write_json(output, tar, member);
-        else if (!is_replaced(output, sample, member))
-            status = copy_bytes(output, tar, member->tar.begin, member->tar.end);
     }
     return status;
 }

@@ -177,14 +177,15 @@ static json_t *settings_of(const struct relabel_run *self, int *status) {
 }
 
 // A server's relabel.json is compared in the scratch folder, and put there by whoever is first.
-static int settle_remote(const struct relabel *job, const json_t *settings, const struct strings *names) {
+static int settle_remote(const struct relabel *job, const json_t *settings, const struct strings *names,
+                         const struct strings *from) {
     char *url = xformat("%s/" FOLDER_SETTINGS, job->to), *path = path_join(job->here, FOLDER_SETTINGS);
     struct object object;
     bool there;
     int status = object_look(&object, url, NULL, &there);
     if (!status && there) status = plain_fetch(url, path);
     if (!status) object_release(&object);
-    if (!status) status = folder_settle(job->here, settings, names);
+    if (!status) status = folder_settle(job->here, settings, names, from);
     if (!status && !there) status = object_put(url, path, NULL);
     free(url);
     free(path);
@@ -193,19 +194,24 @@ static int settle_remote(const struct relabel *job, const json_t *settings, cons
 
 static int settle(struct relabel_run *self) {
     struct relabel *job = &self->job;
-    struct strings names = {0};
+    struct strings names = {0}, from = {0};
     char line[HASH_TEXT_SIZE];
     int status;
     json_t *settings = settings_of(self, &status);
-    for (size_t i = 0; i < job->shards.count; i++) strings_add_text(&names, job->shards.item[i].name);
+    for (size_t i = 0; i < job->shards.count; i++) {
+        strings_add_text(&names, job->shards.item[i].name);
+        strings_add_text(&from, job->shards.item[i].from);
+    }
     if (!status)
-        status = job->to_is_remote ? settle_remote(job, settings, &names) : folder_settle(job->to, settings, &names);
+        status = job->to_is_remote ? settle_remote(job, settings, &names, &from)
+                                   : folder_settle(job->to, settings, &names, &from);
     char *text = json_dumps(settings, JSON_SORT_KEYS);
     hash_format(line, hash_text(text, 0));
     job->settings = self->settings_line = xstrdup(line);
     free(text);
     json_decref(settings);
     strings_release(&names);
+    strings_release(&from);
     return status;
 }
 

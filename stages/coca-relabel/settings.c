@@ -6,11 +6,22 @@
 
 #include "base/fail.h"
 #include "base/json.h"
+#include "base/text.h"
 
-json_t *settings_document(const json_t *settings, const struct strings *shards) {
-    json_t *names = json_array();
-    for (size_t i = 0; i < shards->count; i++) json_array_append_new(names, json_string(shards->item[i]));
-    return json_pack("{s:O, s:o}", "settings", settings, "shards", names);
+// Names that are not UTF-8 are spelled as everywhere.
+static json_t *texts(const struct strings *list) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        struct buffer spelled = {0};
+        text_escape(&spelled, list->item[i], strlen(list->item[i]));
+        json_array_append_new(array, json_string(spelled.bytes ? spelled.bytes : ""));
+        buffer_release(&spelled);
+    }
+    return array;
+}
+
+json_t *settings_document(const json_t *settings, const struct strings *shards, const struct strings *from) {
+    return json_pack("{s:O, s:o, s:o}", "settings", settings, "shards", texts(shards), "from", texts(from));
 }
 
 static char *shown(const json_t *value) {
@@ -79,7 +90,10 @@ int settings_read(const char *path, const json_t *document, json_t **settings, s
         return error(EXIT_DATA, "%s: this is not what coca-relabel wrote", path);
     json_array_foreach(names, i, name) {
         if (!json_is_string(name)) return error(EXIT_DATA, "%s: shard %zu has no name", path, i + 1);
-        strings_add_text(shards, json_string_value(name));
+        struct buffer own = {0};
+        text_unescape(&own, json_string_value(name), json_string_length(name));
+        strings_add(shards, own.bytes, own.size);
+        buffer_release(&own);
     }
     json_incref(*settings);
     return 0;

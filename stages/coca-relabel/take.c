@@ -30,6 +30,7 @@ static json_t *read_drops(const struct message *message) {
 }
 
 static const char *drop_of(const struct taken *taken, int64_t id) {
+    if (!json_object_size(taken->drops)) return NULL;
     char *key = xformat("%lld", (long long)id);
     const char *reason = json_string_value(json_object_get(taken->drops, key));
     free(key);

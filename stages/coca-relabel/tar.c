@@ -11,7 +11,7 @@
 
 #include "base/fail.h"
 
-enum { EXTENSION_LIMIT = 1 << 20 };
+enum { EXTENSION_LIMIT = 1 << 20, WINDOW = 16 << 10 };
 enum {
     NAME_SIZE = 100,
     SIZE_AT = 124,
@@ -29,7 +29,8 @@ struct tar {
     int fd;
     char *shown;
     int64_t at;
-    struct buffer extension, name;
+    int64_t window; // where `ahead` begins in the file
+    struct buffer ahead, extension, name;
     char header[TAR_BLOCK];
     int64_t pax_size; // −1: none
     bool is_named;    // an extension gave the name
@@ -50,6 +51,7 @@ void tar_close(struct tar **tar) {
     if (!old) return;
     close(old->fd);
     free(old->shown);
+    buffer_release(&old->ahead);
     buffer_release(&old->extension);
     buffer_release(&old->name);
     free(old);
@@ -60,18 +62,42 @@ static int is_cut(const struct tar *tar, int64_t offset) {
     return error(EXIT_DATA, "%s: is cut at byte %lld: fetch or write it again", tar->shown, (long long)offset);
 }
 
-static int read_at(const struct tar *tar, int64_t offset, void *bytes, size_t size) {
-    char *to = bytes;
-    while (size) {
-        const ssize_t got = pread(tar->fd, to, size, offset);
+// Up to `size` bytes, fewer at the end of the file alone.
+static int read_some(const struct tar *tar, int64_t offset, char *to, size_t size, size_t *done) {
+    for (*done = 0; *done < size;) {
+        const ssize_t got = pread(tar->fd, to + *done, size - *done, offset + (int64_t)*done);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return error(EXIT_DATA, "%s: cannot be read: %s", tar->shown, strerror(errno));
-        if (!got) return is_cut(tar, offset);
-        to += got;
-        offset += got;
-        size -= (size_t)got;
+        if (!got) break;
+        *done += (size_t)got;
     }
     return 0;
+}
+
+// Headers and small members stand side by side: what follows one is read with it.
+static int look_ahead(struct tar *tar, int64_t offset) {
+    buffer_clear(&tar->ahead);
+    buffer_reserve(&tar->ahead, WINDOW);
+    tar->window = offset;
+    return read_some(tar, offset, tar->ahead.bytes, WINDOW, &tar->ahead.size);
+}
+
+static bool is_ahead(const struct tar *tar, int64_t offset, size_t size) {
+    return offset >= tar->window && offset + (int64_t)size <= tar->window + (int64_t)tar->ahead.size;
+}
+
+static int read_at(struct tar *tar, int64_t offset, void *bytes, size_t size) {
+    size_t done = 0;
+    if (!is_ahead(tar, offset, size) && size < WINDOW) {
+        int status = look_ahead(tar, offset);
+        if (status) return status;
+    }
+    if (is_ahead(tar, offset, size)) {
+        if (size) memcpy(bytes, tar->ahead.bytes + (offset - tar->window), size);
+        return 0;
+    }
+    int status = read_some(tar, offset, bytes, size, &done);
+    return !status && done < size ? is_cut(tar, offset + (int64_t)done) : status;
 }
 
 int tar_read(struct tar *tar, int64_t offset, int64_t size, struct buffer *bytes) {
@@ -209,7 +235,9 @@ static int place(struct tar *tar, struct tar_member *member) {
     member->header = tar->at;
     member->data = tar->at + TAR_BLOCK;
     member->end = tar->at = member->data + tar_padded(member->size);
-    return member->size ? read_at(tar, member->end - 1, &last, 1) : 0;
+    const bool is_seen = is_ahead(tar, member->data, (size_t)tar_padded(member->size));
+    if (is_seen || !member->size || pread(tar->fd, &last, 1, member->end - 1) == 1) return 0;
+    return is_cut(tar, member->end - 1);
 }
 
 int tar_next(struct tar *tar, struct tar_member *member) {
