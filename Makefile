@@ -44,13 +44,14 @@ override LDFLAGS  += -rdynamic -fopenmp $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 include common/rooms.mk
 
 .DEFAULT_GOAL := all
-OBJECTS := $(CUDA_OBJECT) $(VIDEO_OBJECT) $(MPI_OBJECTS) $(NCCL_OBJECT)
+OBJECTS := $(CUDA_OBJECT) $(VIDEO_OBJECT) $(REMOTE_OBJECT) $(MPI_OBJECTS) $(NCCL_OBJECT)
 
 .PHONY: all help check check-headers clean libs unit-programs fuzz bench dist
 all: $(addprefix $(BUILD)/bin/,$(STAGES)) $(OBJECTS)
 	$(if $(CUDA_MISSING),@echo "  CUDA backend left out: $(CUDA_MISSING)")
 	$(if $(NCCL_MISSING),@echo "  NCCL between GPUs left out: $(NCCL_MISSING)")
 	$(if $(VIDEO_OBJECT),,@echo "  videos left out: FFmpeg's $(VIDEO_LIBRARIES) were not found; ./run.sh build all installs them")
+	$(if $(REMOTE_OBJECT),,@echo "  shards on servers left out: libcurl was not found; ./run.sh build all installs it")
 	$(if $(MPI_MISSING),@echo "  ranks of MPI left out: $(MPI_MISSING:%=mpicc.%) not found; ./run.sh build all installs them")
 libs: $(ALL_LIBS)
 
@@ -67,7 +68,7 @@ help:
 
 RUNS := $(addprefix run-,$(UNIT_TESTS))
 check: $(RUNS)
-$(RUNS): run-%: $(BUILD)/tests/% $(VIDEO_OBJECT) $(MPI_OBJECTS)
+$(RUNS): run-%: $(BUILD)/tests/% $(VIDEO_OBJECT) $(REMOTE_OBJECT) $(MPI_OBJECTS)
 	$(Q)cd tests && $(abspath $<)
 # check-hash runs tests/unit/*/test_hash.c, check-base all of tests/unit/base.
 # Those of FFmpeg's part need FFmpeg's.
@@ -80,7 +81,7 @@ define check_rule
 check-$1: $(addprefix run-,$(filter $1/% %/test_$1,$(UNIT_TESTS)))
 endef
 $(foreach t,$(filter-out headers,$(check_targets)),$(eval $(call check_rule,$t)))
-unit-programs: $(VIDEO_OBJECT) $(MPI_OBJECTS) $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) $(PROBES)
+unit-programs: $(VIDEO_OBJECT) $(REMOTE_OBJECT) $(MPI_OBJECTS) $(addprefix $(BUILD)/tests/,$(UNIT_TESTS)) $(addprefix $(BUILD)/gpu/,$(GPU_PROGRAMS)) $(PROBES)
 
 FUZZ_SECONDS ?= 20
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
@@ -94,7 +95,8 @@ bench: all $(addprefix $(BUILD)/bench/,$(BENCHES))
 	$(Q)BUILD=$(BUILD) tests/bench/run.sh $(addprefix $(BUILD)/bench/,$(BENCHES))
 
 # A folder that runs on any x86-64 Linux: executables, their libraries, scripts, presets. CUDA's own libraries are the target's,
-# and FFmpeg's, which with all that they need would be ten times the rest.
+# and FFmpeg's, which with all that they need would be ten times the rest, and libcurl, which finds its certificates where its
+# system keeps them.
 DIST_TESTS := ops/test_backends ops/test_open ops/test_shared model/test_parity ranks/test_nccl
 # libarchive's shared object brings 35 MB of tables by way of formats that nothing here reads.
 DIST_SYSLIBS := $(SYSLIBS:-larchive=-l:libarchive.a -l:libbz2.so.1.0 -l:liblz4.so.1 -l:libzstd.so.1 -l:liblzma.so.5)

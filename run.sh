@@ -2,7 +2,8 @@
 # The one command.
 #
 #   ./run.sh          installs what is missing, builds, prepares the default data, trains, evaluates and captions
-#   ./run.sh build    installs and builds; `build all` what only some jobs need, too: FFmpeg for videos, MPI for replicas
+#   ./run.sh build    installs and builds; `build all` what only some jobs need, too: FFmpeg for videos, libcurl for
+#                     shards on servers, MPI for replicas
 #   ./run.sh data     installs, builds, prepares the default data
 #   ./run.sh test     installs, builds with the sanitizers and without, runs every test
 #   ./run.sh bench    installs, builds, measures against the limits of README.md
@@ -17,7 +18,7 @@ packages=(gcc g++ make pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev libjpeg
     libdnnl-dev libjansson-dev libsentencepiece-dev sentencepiece libarchive-dev zlib1g-dev
     libpcre2-dev libunistring-dev libstemmer-dev)
 # What only some jobs need: a shared object of its own for each, left out where it is missing.
-more_packages=(libavformat-dev libavcodec-dev libswscale-dev openmpi-bin libopenmpi-dev mpich libmpich-dev)
+more_packages=(libavformat-dev libavcodec-dev libswscale-dev libcurl4-openssl-dev openmpi-bin libopenmpi-dev mpich libmpich-dev)
 test_packages=("${more_packages[@]}" ffmpeg libcmocka-dev bats clang libclang-rt-14-dev jq parallel procps xsltproc
     iproute2 slurmctld slurmd slurm-client python3-yaml)
 

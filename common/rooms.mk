@@ -86,6 +86,16 @@ $(VIDEO_OBJECT): $(VIDEO_PARTS)
 	@mkdir -p $(@D)
 	$(LD_TAG)$(CC) $(LDFLAGS) -shared $^ $(VIDEO_LINKED) -o $@
 
+# Servers: a shared object that executables load when one is named, where libcurl is.
+REMOTE_FLAGS  := $(shell $(PKG_CONFIG) --cflags libcurl 2>/dev/null)
+REMOTE_LINKED := $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null)
+REMOTE_OBJECT := $(if $(REMOTE_LINKED),$(BUILD)/lib/coca_remote.so)
+REMOTE_PARTS  := $(patsubst %.c,$(BUILD)/obj/%.o,$(call find_c,common/remote/curl))
+$(REMOTE_PARTS): override CFLAGS += -fPIC -fvisibility=hidden $(REMOTE_FLAGS)
+$(REMOTE_OBJECT): $(REMOTE_PARTS)
+	@mkdir -p $(@D)
+	$(LD_TAG)$(CC) $(LDFLAGS) -shared $^ $(REMOTE_LINKED) -o $@
+
 # Ranks: a shared object for each kind of MPI whose mpicc is here, of the same source; an executable loads the one whose launcher
 # started it.
 MPI_KINDS    := $(foreach k,openmpi mpich,$(if $(shell command -v mpicc.$k),$k))
@@ -150,6 +160,11 @@ $(BUILD)/probe/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(call stage_sources,$1)) $(P
 	$$(LD_TAG)$(CC) $$(LDFLAGS) -Wl,--as-needed $$^ $(SYSLIBS) -o $$@
 endef
 $(foreach s,coca-loss coca-image-encode,$(eval $(call probe_rule,$s)))
+
+# Objects from the shell, for tests.
+PROBES += $(BUILD)/probe/coca-objects
+$(BUILD)/probe/coca-objects: $(BUILD)/obj/tests/remote/coca-objects.o $(call room_libs,remote base)
+	$(LD_TAG)$(CC) $(LDFLAGS) -Wl,--as-needed $^ $(SYSLIBS) -o $@
 
 # Benchmarks: tests/bench/bench_NAME.c with every room; each prints its figures and exits 1 below its limit. Files beside them
 # with other names are for all of them, and for the programs of tests/gpu.

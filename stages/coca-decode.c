@@ -56,9 +56,9 @@ enum { GREY = 128 }; // of a picture that could not be had or is not to be seen
 
 // Of the run's options.
 static const char used[] =
-    "model pretrained image-size train-data train-data-weights val-data seed aug-scale-low aug-scale-high aug-flip "
-    "rand-augment-layers rand-augment-magnitude blank-images task frames sampling "
-    "batch-size microbatch steps first-step evaluate images control";
+    "model pretrained image-size train-data train-data-weights val-data seed shuffle cache cache-gib remote-retries "
+    "remote-timeout aug-scale-low aug-scale-high aug-flip rand-augment-layers rand-augment-magnitude blank-images "
+    "task frames sampling batch-size microbatch steps first-step evaluate images control";
 
 struct decode {
     struct run run;

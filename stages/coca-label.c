@@ -31,8 +31,9 @@ static const char manual[] =
     "Exit codes: 0 done, 2 bad usage, 3 a dataset or list that is damaged, 4 the consumer was lost.";
 
 // Of the run's options.
-static const char used[] = "model pretrained train-data train-data-weights val-data seed batch-size microbatch steps "
-                           "first-step evaluate task head-labels labels control";
+static const char used[] =
+    "model pretrained train-data train-data-weights val-data seed shuffle cache cache-gib remote-retries remote-timeout "
+    "batch-size microbatch steps first-step evaluate task head-labels labels control";
 
 struct label {
     struct run run;
@@ -67,6 +68,7 @@ static int prepare(void *context, const struct strings *operands) {
     if (!status) status = open_targets(label, &model);
     if (status) return status;
     const char *const *needs = worker_trains(worker) ? label->targets.task->soft ? answers : classes : pictures;
+    worker->texts = true;
     worker->views = worker_views_count(&label->views);
     worker->address = label->run.options.labels;
     worker->consumers = topology_consumers(&label->run, "labels");

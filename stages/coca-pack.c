@@ -8,6 +8,7 @@
 
 static const struct command commands[] = {
     {"pack", "writes a dataset from pictures with texts", pack_main},
+    {"index", "writes a dataset whose pictures stay in their tar shards", index_main},
     {"formats", "lists the formats that pack reads, with their default keys", formats_main},
     {"list", "prints a line per record, or all captions", list_main},
     {"show", "prints a dataset or one record as JSON", show_main},
@@ -15,6 +16,7 @@ static const struct command commands[] = {
     {"verify", "checks that a dataset is whole and every record fit", verify_main},
     {"export", "writes a dataset as a tar of pictures and texts", export_main},
     {"answers", "prints the answer list of several datasets", answers_main},
+    {"shuffle", "prints how far apart an order sets what lies side by side", shuffle_main},
     {NULL, NULL, NULL},
 };
 

@@ -47,8 +47,8 @@ static const char manual[] =
 enum { CAPTIONS_FIRST, CAPTIONS_ALL };
 // Of the run's options.
 static const char used[] =
-    "model tokenizer pretrained image-size train-data train-data-weights prompts val-data seed batch-size "
-    "microbatch steps first-step evaluate task coca-caption-loss-weight tokens control";
+    "model tokenizer pretrained image-size train-data train-data-weights prompts val-data seed shuffle cache cache-gib "
+    "remote-retries remote-timeout batch-size microbatch steps first-step evaluate task coca-caption-loss-weight tokens control";
 
 struct tokenize {
     struct run run;
@@ -113,6 +113,7 @@ static int prepare(void *context, const struct strings *operands) {
     if (!status) status = open_tokenizer(tokenize, &model.text);
     if (!status) status = read_prompts(tokenize);
     tokenize->asks = tasks[tokenize->run.options.task].reads_text;
+    tokenize->worker.texts = true;
     tokenize->answers = tokenize->asks && worker_trains(&tokenize->worker) && tokenize->run.options.caption_weight > 0;
     if (!status) status = open_samples(tokenize);
     if (status) return status;

@@ -78,13 +78,19 @@ static int run_all(struct importer *importer, const struct strings *paths) {
     return status;
 }
 
+static int add_path(struct strings *paths, const char *path) {
+    strings_add_text(paths, path);
+    return 0;
+}
+
 // All paths are unfolded before the first is read: a mistake in the last one is told at once.
 int import_run(const struct import_format *format, const struct import_options *options, const struct strings *paths,
                import_sink *sink, void *context) {
     struct importer importer = {.format = format, .options = options, .sink = sink, .context = context};
     struct strings all = {0};
     int status = 0;
-    for (size_t i = 0; i < paths->count && !status; i++) status = paths_expand(&all, paths->item[i]);
+    for (size_t i = 0; i < paths->count && !status; i++)
+        status = options->shards ? add_path(&all, paths->item[i]) : paths_expand(&all, paths->item[i]);
     if (!status && !all.count) status = error(EXIT_USAGE, "nothing to read: give a path");
     if (!status) {
         begin(&importer);
@@ -92,5 +98,15 @@ int import_run(const struct import_format *format, const struct import_options *
         release(&importer);
     }
     strings_release(&all);
+    return status;
+}
+
+int import_stretch(const struct import_options *options, const char *name, struct span bytes, import_sink *sink,
+                   void *context) {
+    struct importer importer = {
+        .format = &import_tar, .options = options, .sink = sink, .context = context, .path = name};
+    begin(&importer);
+    int status = tar_run_bytes(&importer, name, bytes);
+    release(&importer);
     return status;
 }

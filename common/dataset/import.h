@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataset/place.h"
 #include "dataset/record.h"
 
 // How the folders under a root are classes: not; sorted by name, as torchvision does; as the numbers that they are
@@ -12,6 +13,7 @@ enum folder_class_rule { FOLDER_CLASSES_NONE, FOLDER_CLASSES_SYNSET, FOLDER_CLAS
 
 // What an importer is told; each uses its own fields, and NULL stands for the format's default. Keys are lists
 // separated by ";": column or field names, or, in a tar or folder, suffixes, whose letters may be of either case.
+struct shards;
 struct import_options {
     const char *image_key;             // the first that a sample has
     const char *caption_key;           // each that a sample has gives captions
@@ -31,10 +33,13 @@ struct import_options {
     const char *class_map;                 // file of what stands for a folder's or category's name
     const char *kept_classes;              // folder: file of names; pictures of other classes are left out
     struct strings *found_classes;         // gets the names of classes, in their order, if the format knows; NULL: not
-    int (*stopped)(void);      // asked for each row of a list: 0 to go on, else as of the sink; NULL: always 0
-    bool keep_rows;            // of lists: each row is a sample; else all rows of a picture are one
-    int64_t max_picture_bytes; // --max-picture-bytes; 0: what a record holds
-    bool first_line;           // only the first line of a text file is a caption; else every one that is not empty
+    int (*stopped)(void);        // asked for each row of a list: 0 to go on, else as of the sink; NULL: always 0
+    bool keep_rows;              // of lists: each row is a sample; else all rows of a picture are one
+    int64_t max_picture_bytes;   // --max-picture-bytes; 0: what a record holds
+    const struct shards *shards; // in place: what is known of each path, and their objects
+    bool scan;                   // in place: index files of others are not looked at
+    bool skip_bad;               // in place: shards that are bad are left out by name
+    bool first_line;             // only the first line of a text file is a caption; else every one that is not empty
 };
 
 // One picture with its texts, given to the sink. Everything is borrowed for the call.
@@ -45,11 +50,16 @@ struct import_sample {
         const uint8_t *bytes; // [height, width, channels]; NULL: the picture is encoded, in `record`
         int width, height, channels;
     } pixels;
-    const char *defect; // why something of it could not be read; NULL if all was
+    const struct origin *origin; // where its files lie; NULL: not asked
+    const char *defect;          // why something of it could not be read; NULL if all was
 };
 
 // Returns 0 to go on, else what import_run returns.
 typedef int import_sink(void *context, const struct import_sample *sample);
+
+// The same over a stretch of a tar that holds one sample, or several; `name` stands for the tar in reports.
+int import_stretch(const struct import_options *options, const char *name, struct span bytes, import_sink *sink,
+                   void *context);
 
 struct importer;
 struct import_format {
@@ -61,6 +71,7 @@ struct import_format {
     int (*run)(struct importer *importer, const char *path);
 };
 extern const struct import_format *const import_formats[]; // NULL-terminated
+extern const struct import_format import_in_place;         // tar shards, whose samples have origins
 
 const struct import_format *import_find(const char *name); // NULL if unknown
 

@@ -28,6 +28,7 @@ void manifest_add(struct manifest *manifest, struct manifest_shard shard) {
     manifest->shard[manifest->shard_count++] = shard;
     manifest->records += shard.records;
     manifest->fields |= shard.fields;
+    manifest->version = shard.version;
 }
 
 void manifest_release(struct manifest *manifest) {
@@ -54,17 +55,13 @@ static json_t *fields_to_json(unsigned fields) {
     return names;
 }
 
-// The field's bit; 0 for one that this version does not know, which is then as good as absent.
-static unsigned field_bit(const char *name) {
-    for (int i = 0; i < RECORD_FIELDS; i++)
-        if (name && !strcmp(name, record_field_name(i))) return 1u << i;
-    return 0;
-}
-
+// A name that this version does not know is as good as absent.
 static unsigned fields_from_json(const json_t *names) {
     unsigned fields = 0;
-    for (size_t i = 0; i < json_array_size(names); i++)
-        fields |= field_bit(json_string_value(json_array_get(names, i)));
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        if (name) fields |= record_field_bit(name);
+    }
     return fields;
 }
 
@@ -81,7 +78,7 @@ static json_t *shard_to_json(const struct manifest_shard *shard) {
 // Sorted keys: the same shard has the same bytes.
 char *manifest_meta(const struct manifest_shard *shard) {
     json_t *meta = shard_to_json(shard);
-    json_object_set_new(meta, "version", json_integer(MANIFEST_VERSION));
+    json_object_set_new(meta, "version", json_integer(shard->version));
     char *text = json_dumps(meta, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(meta);
     return text;
@@ -95,7 +92,7 @@ bool manifest_meta_matches(const struct manifest_shard *shard, const void *meta,
     bool matches = object &&
                    !json_unpack(object, "{s:I, s:I, s:s}", "version", &version, "records", &records, "fingerprint",
                                 &fingerprint) &&
-                   version == MANIFEST_VERSION && records == shard->records && hash_is(shard->fingerprint, fingerprint);
+                   version == shard->version && records == shard->records && hash_is(shard->fingerprint, fingerprint);
     json_decref(object);
     return matches;
 }
@@ -113,7 +110,7 @@ static json_t *shards_to_json(const struct manifest *manifest) {
 
 int manifest_write(const struct manifest *manifest, const char *directory) {
     json_t *document =
-        json_pack("{s:s, s:i, s:I, s:o, s:o, s:o}", "format", MANIFEST_FORMAT, "version", MANIFEST_VERSION, "records",
+        json_pack("{s:s, s:i, s:I, s:o, s:o, s:o}", "format", MANIFEST_FORMAT, "version", manifest->version, "records",
                   (json_int_t)manifest->records, "fields", fields_to_json(manifest->fields), "fingerprint",
                   json_hash(manifest_fingerprint(manifest)), "shards", shards_to_json(manifest));
     char *path = path_join(directory, MANIFEST_FILE);
@@ -132,7 +129,8 @@ static int shard_from_json(struct manifest *manifest, json_t *object, const char
     if (json_unpack_ex(object, &place, 0, "{s:I, s:I, s:o, s:s}", "records", &records, "bytes", &bytes, "fields",
                        &fields, "fingerprint", &fingerprint))
         return error(EXIT_DATA, "%s: shard %d: %s", path, manifest->shard_count, place.text);
-    struct manifest_shard shard = {.records = records, .bytes = bytes, .fields = fields_from_json(fields)};
+    struct manifest_shard shard = {
+        .version = manifest->version, .records = records, .bytes = bytes, .fields = fields_from_json(fields)};
     if (records < 0 || records > INT32_MAX || bytes < 0 || !hash_parse(&shard.fingerprint, fingerprint))
         return error(EXIT_DATA, "%s: shard %d has impossible values", path, manifest->shard_count);
     manifest_add(manifest, shard);
@@ -158,12 +156,13 @@ static int parse(struct manifest *manifest, json_t *document, const char *path) 
     if (json_unpack_ex(document, &place, 0, "{s:s, s:i}", "format", &format, "version", &version) ||
         strcmp(format, MANIFEST_FORMAT))
         return error(EXIT_DATA, "%s: not a cocaflow dataset; coca-pack makes one", path);
-    if (version != MANIFEST_VERSION)
-        return error(EXIT_DATA, "%s: format version %d, this program reads %d; pack the data again", path, version,
-                     MANIFEST_VERSION);
+    if (version != MANIFEST_VERSION && version != MANIFEST_VERSION_PLACES)
+        return error(EXIT_DATA, "%s: format version %d, this program reads %d and %d; pack the data again", path,
+                     version, MANIFEST_VERSION, MANIFEST_VERSION_PLACES);
     if (json_unpack_ex(document, &place, 0, "{s:I, s:s, s:o}", "records", &records, "fingerprint", &fingerprint,
                        "shards", &shards))
         return error(EXIT_DATA, "%s: %s", path, place.text);
+    manifest->version = version;
     int status = shards_from_json(manifest, shards, path);
     if (status) return status;
     if (records != manifest->records || !hash_is(manifest_fingerprint(manifest), fingerprint))

@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "dataset/blocks.h"
 
 #define SOURCE_SIZE_LIMIT ((int64_t)1 << 48) // an id has 48 bits for the record
 
@@ -24,6 +25,8 @@ struct plan {
     int64_t records;
     uint64_t fingerprint;
     struct random_key order[PLAN_SOURCES], sample;
+    int64_t window;                      // of blocks; 0: global
+    struct blocks *blocks[PLAN_SOURCES]; // NULL: global
     struct slot {
         int source, rank; // the rank-th place of its source in the pattern
     } pattern[PLAN_WEIGHT_SUM];
@@ -41,6 +44,16 @@ static int check(const struct plan_source *source, int count) {
             return error(EXIT_USAGE, "weights must be whole numbers from 1 that sum up to %d at most", PLAN_WEIGHT_SUM);
     }
     return 0;
+}
+
+// A number of parts that only the smaller datasets lack is meant for the larger ones.
+static int check_window(const struct plan_source *source, int count, int64_t window) {
+    int most = 0;
+    for (int j = 0; j < count; j++)
+        if (source[j].parts > most) most = source[j].parts;
+    if (window <= most) return 0;
+    return error(EXIT_USAGE, "--shuffle blocks:%lld: %s has %d parts (shards, or objects), so W is 1 to %d",
+                 (long long)window, count > 1 ? "the dataset of most" : "the dataset", most, most);
 }
 
 // The even interleaving: place i goes to the source that is furthest behind its share (i + 1)·a_j / W, the first of
@@ -67,19 +80,32 @@ static uint64_t fingerprint_of(const struct plan *plan) {
         const struct plan_source *source = &plan->source[j];
         const uint64_t facts[] = {(uint64_t)source->size, source->fingerprint, (uint64_t)source->weight};
         hash = hash_bytes(facts, sizeof facts, hash);
+        if (plan->window)
+            hash = hash_bytes(source->first, ((size_t)source->parts + 1) * sizeof *source->first,
+                              hash_bytes(&plan->window, sizeof plan->window, hash));
     }
     return hash;
 }
 
+static struct blocks *make_blocks(const struct plan *plan, int j) {
+    const struct plan_source *source = &plan->source[j];
+    if (!plan->window) return NULL;
+    const int window = plan->window < source->parts ? (int)plan->window : source->parts;
+    return blocks_new(source->first, source->parts, window, plan->order[j]);
+}
+
 // Keys part at each level, plan, order or sample, source: streams of draws of different purpose never meet.
-int plan_new(struct plan **plan, const struct plan_source *source, int count, uint64_t seed, bool shuffle) {
+int plan_new(struct plan **plan, const struct plan_source *source, int count, uint64_t seed, bool shuffle,
+             int64_t window) {
     *plan = NULL;
     int status = check(source, count);
+    if (!status && window) status = check_window(source, count, window);
     if (status) return status;
     struct plan *new = *plan = xcalloc(1, sizeof *new);
     memcpy(new->source, source, (size_t)count * sizeof *source);
     new->count = count;
     new->shuffle = shuffle;
+    new->window = shuffle ? window : 0;
     for (int j = 0; j < count; j++) {
         new->weight_sum += source[j].weight;
         new->records += source[j].size;
@@ -89,11 +115,15 @@ int plan_new(struct plan **plan, const struct plan_source *source, int count, ui
     const struct random_key key = random_subkey(random_key(seed, "plan"), new->fingerprint);
     const struct random_key order = random_subkey(key, 0);
     new->sample = random_subkey(key, 1);
-    for (int j = 0; j < count; j++) new->order[j] = random_subkey(order, (uint64_t)j);
+    for (int j = 0; j < count; j++) {
+        new->order[j] = random_subkey(order, (uint64_t)j);
+        new->blocks[j] = make_blocks(new, j);
+    }
     return 0;
 }
 
 void plan_free(struct plan **plan) {
+    for (int j = 0; *plan && j < (*plan)->count; j++) blocks_free(&(*plan)->blocks[j]);
     free(*plan);
     *plan = NULL;
 }
@@ -116,6 +146,10 @@ static void place_shuffled(const struct plan *plan, int64_t n, struct plan_sampl
     const int64_t draw = n / plan->weight_sum * source->weight + slot.rank;
     sample->source = slot.source;
     sample->epoch = draw / source->size;
+    if (plan->blocks[slot.source]) {
+        sample->record = blocks_at(plan->blocks[slot.source], sample->epoch, draw % source->size);
+        return;
+    }
     const struct random_key key = random_subkey(plan->order[slot.source], (uint64_t)sample->epoch);
     sample->record = (int64_t)random_permute(key, (uint64_t)source->size, (uint64_t)(draw % source->size));
 }
@@ -137,6 +171,34 @@ struct plan_sample plan_at(const struct plan *plan, int64_t n) {
         place_in_order(plan, n, &sample);
     sample.id = (int64_t)sample.source << 48 | sample.record;
     return sample;
+}
+
+int plan_window(const struct plan *plan, int source) {
+    const struct plan_source *of = &plan->source[source];
+    return plan->window < of->parts ? (int)plan->window : of->parts;
+}
+
+// Draws that the samples before n took.
+static int64_t draws_before(const struct plan *plan, int source, int64_t n) {
+    int64_t draws = n / plan->weight_sum * plan->source[source].weight;
+    for (int i = 0; i < n % plan->weight_sum; i++) draws += plan->pattern[i].source == source;
+    return draws;
+}
+
+int plan_near(const struct plan *plan, int source, int64_t n, int *part) {
+    const int64_t draw = draws_before(plan, source, n), size = plan->source[source].size;
+    return blocks_near(plan->blocks[source], draw / size, draw % size, part);
+}
+
+int plan_shuffle(const char *text, int64_t *window) {
+    static const char blocks[] = "blocks:";
+    *window = 0;
+    if (!strcmp(text, "global")) return 0;
+    const char *digits = text_begins(text, blocks) ? text + sizeof blocks - 1 : "";
+    const size_t length = strspn(digits, "0123456789");
+    if (length && length < 10 && !digits[length]) *window = atoi(digits);
+    if (*window) return 0;
+    return error(EXIT_USAGE, "--shuffle %s: it is global, or blocks:W, W parts at a time", text);
 }
 
 static bool read_weight(const char *text, int *weight) {

@@ -49,6 +49,12 @@ const char *record_field_name(int field) {
     return fields[field].name;
 }
 
+unsigned record_field_bit(const char *name) {
+    for (int i = 0; i < RECORD_FIELDS; i++)
+        if (!strcmp(name, fields[i].name)) return 1u << i;
+    return 0;
+}
+
 // The member of `record` that a field fills.
 // Fields are found by their offsets, so encoder and decoder are loops over the table; the table alone says which member
 // has which type.

@@ -35,6 +35,7 @@ void record_release(struct record *record);
 #define RECORD_FIELDS 12
 const char *record_field_name(int field);
 unsigned record_fields(const struct record *record);
+unsigned record_field_bit(const char *name); // 0: there is no such field
 
 void record_encode(const struct record *record, struct buffer *bytes); // appends
 

@@ -15,9 +15,10 @@ void shard_reader_close(struct shard_reader **reader);
 int shard_reader_get(const struct shard_reader *reader, int64_t number, struct span *value); // 0 or -EXIT_DATA
 
 struct shard_writer;
-int shard_writer_open(struct shard_writer **writer, const char *path); // 0 or -EXIT_RUN
-int shard_writer_add(struct shard_writer *writer, struct span value, unsigned fields);
-const struct manifest_shard *shard_writer_state(const struct shard_writer *writer); // so far; bytes: of the values
+int shard_writer_open(struct shard_writer **writer, const char *path, int version); // 0 or -EXIT_RUN
+// `packed` is what the record is known and counted by, `value` itself where the value is the record.
+int shard_writer_add(struct shard_writer *writer, struct span value, struct span packed, unsigned fields);
+const struct manifest_shard *shard_writer_state(const struct shard_writer *writer); // so far; bytes: as packed
 // Writes `meta` and syncs; `*shard` is what the manifest lists. Frees the writer whatever it returns.
 int shard_writer_commit(struct shard_writer **writer, struct manifest_shard *shard);
 void shard_writer_abandon(struct shard_writer **writer);

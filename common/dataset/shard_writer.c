@@ -47,8 +47,9 @@ static int open_environment(struct shard_writer *writer) {
     return failed(writer, code);
 }
 
-int shard_writer_open(struct shard_writer **writer, const char *path) {
+int shard_writer_open(struct shard_writer **writer, const char *path, int version) {
     *writer = xcalloc(1, sizeof **writer);
+    (*writer)->state.version = version;
     (*writer)->path = xstrdup(path);
     int status = open_environment(*writer);
     if (status) shard_writer_abandon(writer);
@@ -76,16 +77,16 @@ static int put(struct shard_writer *writer, struct span key, struct span value) 
 }
 
 // The fingerprint is a chain: each value is hashed with the hash so far as the seed (manifest.h).
-int shard_writer_add(struct shard_writer *writer, struct span value, unsigned fields) {
+int shard_writer_add(struct shard_writer *writer, struct span value, struct span packed, unsigned fields) {
     struct manifest_shard *state = &writer->state;
     uint8_t key[SHARD_KEY_SIZE];
     shard_key(key, state->records);
     int status = put(writer, (struct span){key, sizeof key}, value);
     if (status) return status;
     state->records++;
-    state->bytes += (int64_t)value.size;
+    state->bytes += (int64_t)packed.size;
     state->fields |= fields;
-    state->fingerprint = hash_bytes(value.bytes, value.size, state->fingerprint);
+    state->fingerprint = hash_bytes(packed.bytes, packed.size, state->fingerprint);
     return 0;
 }
 

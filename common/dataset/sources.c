@@ -9,18 +9,23 @@
 
 #include "base/fail.h"
 #include "base/text.h"
+#include "dataset/cache_room.h"
+#include "dataset/look_ahead.h"
 #include "dataset/spool.h"
 #include "dataset/store.h"
 
 struct sources {
     enum sources_order order;
+    int64_t window;
+    bool texts;          // without pictures and videos
     int64_t views;       // of each record or line: consecutive samples
     struct spool *spool; // of a list; the rest is then empty
     struct random_key line_key;
     struct store *store[PLAN_SOURCES];
     int count;
     struct plan *plan;
-    int64_t *captions; // SOURCES_EACH_CAPTION: [records + 1], captions in the records before; else NULL
+    struct look_ahead *ahead; // NULL: nothing is fetched
+    int64_t *captions;        // SOURCES_EACH_CAPTION: [records + 1], captions in the records before; else NULL
 };
 
 static bool has_one(const struct store *store, const char *const *fields) {
@@ -43,13 +48,14 @@ static int lacks(const struct store *store, const char *const *needs) {
     return status;
 }
 
-static int open_store(struct sources *sources, const char *directory, const char *const *needs) {
+static int open_store(struct sources *sources, const char *directory, const struct sources_options *options) {
+    const struct remote_options defaults = REMOTE_DEFAULTS, *given = &options->remote;
     if (sources->count == PLAN_SOURCES) return error(EXIT_USAGE, "more than %d datasets", PLAN_SOURCES);
     struct store **store = &sources->store[sources->count];
-    int status = store_open(store, directory);
+    int status = store_open_remote(store, directory, given->stall_seconds > 0 ? given : &defaults);
     if (status) return status;
     sources->count++;
-    return has_one(*store, needs) ? 0 : lacks(*store, needs);
+    return !options->needs || has_one(*store, options->needs) ? 0 : lacks(*store, options->needs);
 }
 
 static int open_stores(struct sources *sources, const struct sources_options *options) {
@@ -57,7 +63,7 @@ static int open_stores(struct sources *sources, const struct sources_options *op
     int status = 0;
     text_split(&directories, options->directories, "::");
     for (size_t i = 0; i < directories.count && !status; i++)
-        status = open_store(sources, directories.item[i], options->needs);
+        status = open_store(sources, directories.item[i], options);
     strings_release(&directories);
     return status;
 }
@@ -75,35 +81,52 @@ static int check_unchanged(const struct sources *sources, const struct sources_o
     return 0;
 }
 
+static struct plan_source source_of(const struct store *store, int weight) {
+    struct plan_source source = {.size = store_count(store), .fingerprint = store_fingerprint(store), .weight = weight};
+    source.parts = store_parts(store, &source.first);
+    return source;
+}
+
 // Order without shuffling takes the same plan, which then counts through the sources.
 static int make_plan(struct sources *sources, const struct sources_options *options) {
     struct plan_source source[PLAN_SOURCES];
     int weight[PLAN_SOURCES];
     int status = plan_weights(options->weights, sources->count, weight);
     if (status) return status;
-    for (int j = 0; j < sources->count; j++)
-        source[j] = (struct plan_source){.size = store_count(sources->store[j]),
-                                         .fingerprint = store_fingerprint(sources->store[j]),
-                                         .weight = weight[j]};
-    return plan_new(&sources->plan, source, sources->count, options->seed, options->order == SOURCES_SHUFFLED);
+    for (int j = 0; j < sources->count; j++) source[j] = source_of(sources->store[j], weight[j]);
+    return plan_new(&sources->plan, source, sources->count, options->seed, options->order == SOURCES_SHUFFLED,
+                    options->window);
+}
+
+int sources_check_cache(const struct sources *sources, const struct remote_options *remote) {
+    return cache_check(sources->store, sources->count, sources->window, remote);
+}
+
+// Who needs texts alone fetches nothing, and who has no cache nothing ahead.
+static int make_ahead(struct sources *sources, const struct sources_options *options) {
+    const bool shuffled = options->order == SOURCES_SHUFFLED;
+    if (options->texts || !options->remote.cache) return 0;
+    int status = shuffled ? sources_check_cache(sources, &options->remote) : 0;
+    if (!status) sources->ahead = look_ahead_new(sources->store, sources->count, sources->plan, shuffled);
+    return status;
 }
 
 // Borrows from the store. A record that makes no sense is a sample with a reason, not an end: it keeps its row, empty,
 // and is counted and named.
-static int read_record(struct sources *sources, struct plan_sample place, struct sample *sample) {
+static int read_record(struct sources *sources, struct plan_sample place, bool texts, struct sample *sample) {
     struct span value;
     struct buffer memory = {0};
-    int status = store_get(sources->store[place.source], place.record, &memory, &value);
+    int status = (texts ? store_get_texts : store_get)(sources->store[place.source], place.record, &memory, &value);
     if (status) return status;
     if (record_decode(&sample->record, value.bytes, value.size, sample->reason)) sample->record = RECORD_EMPTY;
     sample->record.memory = memory;
     return 0;
 }
 
-static int read_place(struct sources *sources, int64_t place, int64_t n, struct sample *sample) {
+static int read_place(struct sources *sources, int64_t place, int64_t n, bool texts, struct sample *sample) {
     const struct plan_sample planned = plan_at(sources->plan, place);
     *sample = (struct sample){.n = n, .id = planned.id, .key = planned.key, .caption = -1};
-    return read_record(sources, planned, sample);
+    return read_record(sources, planned, texts, sample);
 }
 
 // Sample n of each caption is found by how many captions stand before each record, so all records are read once at the
@@ -114,7 +137,7 @@ static int count_captions(struct sources *sources) {
     int status = 0;
     for (int64_t r = 0; !status && r < records; r++) {
         struct sample sample;
-        status = read_place(sources, r, r, &sample);
+        status = read_place(sources, r, r, true, &sample);
         sources->captions[r + 1] = sources->captions[r] + sample.record.caption_count;
         sample_release(&sample);
     }
@@ -126,6 +149,7 @@ static int open_datasets(struct sources *sources, const struct sources_options *
     int status = open_stores(sources, options);
     if (!status) status = check_unchanged(sources, options);
     if (!status) status = make_plan(sources, options);
+    if (!status) status = make_ahead(sources, options);
     if (!status && sources->order == SOURCES_EACH_CAPTION) status = count_captions(sources);
     return status;
 }
@@ -134,6 +158,8 @@ static int open_datasets(struct sources *sources, const struct sources_options *
 int sources_open(struct sources **sources, const struct sources_options *options) {
     struct sources *new = *sources = xcalloc(1, sizeof *new);
     new->order = options->order;
+    new->window = options->window;
+    new->texts = options->texts;
     new->views = options->views ? options->views : 1;
     new->line_key = random_key(options->seed, "list");
     int status = options->list ? spool_open(&new->spool, options->list, options->null ? SPOOL_NUL : SPOOL_TEXT)
@@ -145,6 +171,7 @@ int sources_open(struct sources **sources, const struct sources_options *options
 void sources_close(struct sources **sources) {
     struct sources *old = *sources;
     if (!old) return;
+    look_ahead_free(&old->ahead);
     for (int j = 0; j < old->count; j++) store_close(&old->store[j]);
     spool_close(&old->spool);
     plan_free(&old->plan);
@@ -161,6 +188,14 @@ bool sources_have(const struct sources *sources, const char *field) {
 
 uint64_t sources_fingerprint(const struct sources *sources) {
     return sources->plan ? plan_fingerprint(sources->plan) : 0;
+}
+
+int sources_datasets(const struct sources *sources) {
+    return sources->count;
+}
+
+const struct store *sources_dataset(const struct sources *sources, int index) {
+    return sources->store[index];
 }
 
 // Without views. A plan has no end; what stops a run is its number of steps.
@@ -215,10 +250,10 @@ static int read_line(struct sources *sources, int64_t n, struct sample *sample) 
 // the other; by caption, the record that caption n is of, and which of its captions that is.
 static int read_sample(struct sources *sources, int64_t n, struct sample *sample) {
     if (sources->spool) return read_line(sources, n, sample);
-    if (!sources->captions) return read_place(sources, n, n, sample);
-    const int64_t record = record_of_caption(sources, n);
-    int status = read_place(sources, record, n, sample);
-    sample->caption = n - sources->captions[record];
+    const int64_t record = sources->captions ? record_of_caption(sources, n) : n;
+    look_ahead_from(sources->ahead, record);
+    int status = read_place(sources, record, n, sources->texts, sample);
+    if (sources->captions) sample->caption = n - sources->captions[record];
     return status;
 }
 

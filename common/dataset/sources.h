@@ -2,7 +2,8 @@
 #pragma once
 
 #include "dataset/plan.h"
-#include "dataset/record.h"
+#include "dataset/store.h"
+#include "remote/object.h"
 
 enum sources_order {
     SOURCES_SHUFFLED,     // by the plan, without end
@@ -17,18 +18,26 @@ struct sources_options {
     const char *weights;     // "1::1", NULL: all 1
     uint64_t seed;
     enum sources_order order;
-    int views;                // samples of each record or line, 0: one; not of SOURCES_SHUFFLED
-    const char *const *needs; // fields of which every dataset must have one, NULL-terminated
-    const uint64_t *expected; // fingerprints that the datasets had when the run was made
-    int expected_count;       // 0: not known
+    int64_t window;               // of SOURCES_SHUFFLED, parts in a block (plan.h); 0: global
+    bool texts;                   // pictures and videos are not needed: store_texts
+    struct remote_options remote; // of datasets whose pictures lie in objects; all zero: REMOTE_DEFAULTS
+    int views;                    // samples of each record or line, 0: one; not of SOURCES_SHUFFLED
+    const char *const *needs;     // fields of which every dataset must have one, NULL-terminated; NULL: none
+    const uint64_t *expected;     // fingerprints that the datasets had when the run was made
+    int expected_count;           // 0: not known
 };
 
 struct sources;
-// 0, -EXIT_USAGE (no dataset, weights) or -EXIT_DATA (not a dataset, cut, changed, none of the fields).
+// 0, -EXIT_USAGE (no dataset, weights, blocks, a cache that has no room for what the order touches) or -EXIT_DATA (not
+// a dataset, cut, changed, none of the fields).
 int sources_open(struct sources **sources, const struct sources_options *options);
 void sources_close(struct sources **sources);
 bool sources_have(const struct sources *sources, const char *field); // a record of any dataset; no list has any
 uint64_t sources_fingerprint(const struct sources *sources);         // of the plan; 0 of a list
+// As sources_open does where the samples are shuffled and have pictures; `remote` has a cache. 0 or -EXIT_USAGE.
+int sources_check_cache(const struct sources *sources, const struct remote_options *remote);
+int sources_datasets(const struct sources *sources);
+const struct store *sources_dataset(const struct sources *sources, int index); // borrowed
 
 // How many samples there are, and whether more may come. 0 or -EXIT_DATA.
 int sources_count(struct sources *sources, int64_t *samples, bool *growing);

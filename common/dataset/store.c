@@ -8,13 +8,15 @@
 #include "base/fail.h"
 #include "base/hash.h"
 #include "dataset/manifest.h"
+#include "dataset/placed.h"
 #include "dataset/shard.h"
 
 struct store {
     char *directory;
     struct manifest manifest;
     struct shard_reader **shard;
-    int64_t *first; // [shards + 1] number of each shard's first record
+    int64_t *first;        // [shards + 1] number of each shard's first record
+    struct placed *placed; // NULL: the values are the records
 };
 
 // All at once, so that a dataset that lacks a shard is refused at the start and not after hours. Maps cost address
@@ -35,10 +37,11 @@ static int open_shards(struct store *store) {
 
 int store_open_remote(struct store **store, const char *directory, const struct remote_options *remote) {
     struct store *new = *store = xcalloc(1, sizeof *new);
-    (void)remote;
     new->directory = xstrdup(directory);
     int status = manifest_read(&new->manifest, directory);
     if (!status) status = open_shards(new);
+    if (!status && new->manifest.version == MANIFEST_VERSION_PLACES)
+        status = placed_open(&new->placed, directory, new->manifest.records, remote);
     if (status) store_close(store);
     return status;
 }
@@ -50,6 +53,7 @@ int store_open(struct store **store, const char *directory) {
 void store_close(struct store **store) {
     if (!*store) return;
     for (int i = 0; i < (*store)->manifest.shard_count && (*store)->shard; i++) shard_reader_close(&(*store)->shard[i]);
+    placed_close(&(*store)->placed);
     free((*store)->shard);
     free((*store)->first);
     manifest_release(&(*store)->manifest);
@@ -80,9 +84,7 @@ unsigned store_fields(const struct store *store) {
 }
 
 bool store_has(const struct store *store, const char *field) {
-    for (int i = 0; i < RECORD_FIELDS; i++)
-        if (!strcmp(field, record_field_name(i))) return store->manifest.fields >> i & 1;
-    return false;
+    return store->manifest.fields & record_field_bit(field);
 }
 
 // The shard that holds record `index`: the last one that begins at or before it.
@@ -99,8 +101,7 @@ static int shard_of(const struct store *store, int64_t index) {
 }
 
 // E.g. shards of 100, 100 and 50 records: first = 0, 100, 200, 250, and record 230 is number 30 of shard 2.
-int store_get(struct store *store, int64_t index, struct buffer *memory, struct span *value) {
-    (void)memory;
+static int get_stored(struct store *store, int64_t index, struct span *value) {
     if (index < 0 || index >= store->manifest.records)
         return error(EXIT_DATA, "%s: no record %lld, there are %lld", store->directory, (long long)index,
                      (long long)store->manifest.records);
@@ -108,11 +109,22 @@ int store_get(struct store *store, int64_t index, struct buffer *memory, struct 
     return shard_reader_get(store->shard[shard], index - store->first[shard], value);
 }
 
-int store_read(struct store *store, int64_t index, struct record *record) {
+int store_get(struct store *store, int64_t index, struct buffer *memory, struct span *value) {
+    int status = get_stored(store, index, value);
+    return status || !store->placed ? status : placed_get(store->placed, index, *value, memory, value);
+}
+
+int store_get_texts(struct store *store, int64_t index, struct buffer *memory, struct span *value) {
+    int status = get_stored(store, index, value);
+    return status || !store->placed ? status : placed_texts(store->placed, index, *value, memory, value);
+}
+
+static int read_by(int (*get)(struct store *store, int64_t index, struct buffer *memory, struct span *value),
+                   struct store *store, int64_t index, struct record *record) {
     struct span value;
     char reason[RECORD_REASON];
     struct buffer memory = {0};
-    int status = store_get(store, index, &memory, &value);
+    int status = get(store, index, &memory, &value);
     if (!status && record_decode(record, value.bytes, value.size, reason))
         status = error(EXIT_DATA, "%s: record %lld: %s", store->directory, (long long)index, reason);
     if (status)
@@ -122,30 +134,49 @@ int store_read(struct store *store, int64_t index, struct record *record) {
     return status;
 }
 
+int store_read(struct store *store, int64_t index, struct record *record) {
+    return read_by(store_get, store, index, record);
+}
+
 int store_texts(struct store *store, int64_t index, struct record *record) {
-    return store_read(store, index, record);
+    return read_by(store_get_texts, store, index, record);
 }
 
 int store_parts(const struct store *store, const int64_t **first) {
+    if (store->placed) return placed_parts(store->placed, first);
     *first = store->first;
     return store->manifest.shard_count;
 }
 
+int64_t store_remote_bytes(const struct store *store, int part) {
+    return store->placed ? placed_remote_bytes(store->placed, part) : 0;
+}
+
 void store_ahead(struct store *store, const int *part, int count) {
-    (void)store, (void)part, (void)count;
+    if (store->placed) placed_ahead(store->placed, part, count);
 }
 
 // The chain of hashes as the writer made it: each value's seed is the hash before, so order counts, and one wrong byte
 // changes all that follow.
+static int chain(const struct store *store, int shard, struct buffer *memory, uint64_t *hash) {
+    struct span value;
+    int status = 0;
+    for (int64_t i = 0; i < store->manifest.shard[shard].records && !status; i++) {
+        status = shard_reader_get(store->shard[shard], i, &value);
+        if (!status && store->placed)
+            status = placed_packed(store->placed, store->first[shard] + i, value, memory, &value);
+        if (!status) *hash = hash_bytes(value.bytes, value.size, *hash);
+    }
+    return status;
+}
+
 static int verify_shard(const struct store *store, int shard) {
     const struct manifest_shard *expected = &store->manifest.shard[shard];
-    struct span value;
+    struct buffer memory = {0};
     uint64_t hash = 0;
-    for (int64_t i = 0; i < expected->records; i++) {
-        int status = shard_reader_get(store->shard[shard], i, &value);
-        if (status) return status;
-        hash = hash_bytes(value.bytes, value.size, hash);
-    }
+    int status = chain(store, shard, &memory, &hash);
+    buffer_release(&memory);
+    if (status) return status;
     if (hash != expected->fingerprint)
         return error(EXIT_DATA, "%s/%05d.lmdb: the records are not those that were packed; copy or pack them again",
                      store->directory, shard);

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "dataset/manifest.h"
+#include "dataset/object_list.h"
 #include "dataset/shard.h"
 #include "dataset/store.h"
 
@@ -22,7 +23,10 @@ struct store_writer {
     bool replace;
     struct manifest manifest; // of the shards that are closed
     struct shard_writer *shard;
-    struct buffer value;
+    struct buffer packed, value;  // of a record; the latter only where pictures stay in their places
+    struct listed_object *listed; // in which they are
+    int objects;
+    const struct import_options *keys;
 };
 
 static char *without_slashes(const char *directory) {
@@ -74,7 +78,7 @@ static int open_shard(struct store_writer *writer) {
     if (writer->manifest.shard_count == MANIFEST_SHARDS)
         return error(EXIT_RUN, "%s: more than %d shards; raise --shard-records", writer->directory, MANIFEST_SHARDS);
     char *path = manifest_shard_path(writer->aside, writer->manifest.shard_count);
-    int status = shard_writer_open(&writer->shard, path);
+    int status = shard_writer_open(&writer->shard, path, writer->objects ? MANIFEST_VERSION_PLACES : MANIFEST_VERSION);
     free(path);
     return status;
 }
@@ -94,17 +98,68 @@ static bool is_full(const struct store_writer *writer) {
 }
 
 // Encoded first: a record that is too large spoils no shard.
-int store_writer_add(struct store_writer *writer, const struct record *record) {
-    buffer_clear(&writer->value);
-    record_encode(record, &writer->value);
-    if (writer->value.size > RECORD_BYTES_LIMIT)
-        return error(EXIT_DATA, "a record of %zu bytes is more than a dataset holds", writer->value.size);
+static int encode(struct store_writer *writer, const struct record *record) {
+    buffer_clear(&writer->packed);
+    record_encode(record, &writer->packed);
+    if (writer->packed.size <= RECORD_BYTES_LIMIT) return 0;
+    return error(EXIT_DATA, "a record of %zu bytes is more than a dataset holds", writer->packed.size);
+}
+
+static struct span span_of(const struct buffer *buffer) {
+    return (struct span){buffer->bytes, buffer->size};
+}
+
+static int add(struct store_writer *writer, struct span value, struct span packed, unsigned fields) {
     int status = writer->shard ? 0 : open_shard(writer);
-    if (!status)
-        status = shard_writer_add(writer->shard, (struct span){writer->value.bytes, writer->value.size},
-                                  record_fields(record));
+    if (!status) status = shard_writer_add(writer->shard, value, packed, fields);
     if (!status && is_full(writer)) status = close_shard(writer);
     return status;
+}
+
+int store_writer_add(struct store_writer *writer, const struct record *record) {
+    int status = encode(writer, record);
+    const struct span packed = span_of(&writer->packed);
+    return status ? status : add(writer, packed, packed, record_fields(record));
+}
+
+static void begin_object(struct store_writer *writer, const struct object *object) {
+    const int count = writer->objects;
+    if (count && writer->listed[count - 1].object == object) return;
+    writer->listed = xrealloc_array(writer->listed, (size_t)count + 1, sizeof *writer->listed);
+    writer->listed[writer->objects++] = (struct listed_object){.object = object, .first = store_writer_count(writer)};
+}
+
+// Known and counted as if it were packed, so that the same samples are the same dataset. Of a sample that was not read
+// its place is all there is.
+int store_writer_place(struct store_writer *writer, const struct record *record, const struct origin *origin) {
+    struct place_list places;
+    struct record texts = *record;
+    const bool unread = origin->sample_length;
+    int status = encode(writer, record);
+    if (status) return status;
+    begin_object(writer, origin->object);
+    writer->listed[writer->objects - 1].has_unread |= unread;
+    place_files(&places, record, origin, writer->objects - 1);
+    texts.image = texts.video = (struct span){0};
+    texts.image_count = 0;
+    buffer_clear(&writer->value);
+    place_encode(&texts, &places, &writer->value);
+    place_release(&places);
+    const struct span value = span_of(&writer->value);
+    return add(writer, value, unread ? value : span_of(&writer->packed),
+               unread ? origin->fields : record_fields(record));
+}
+
+void store_writer_keys(struct store_writer *writer, const struct import_options *keys) {
+    writer->keys = keys;
+}
+
+static int write_objects(const struct store_writer *writer) {
+    bool has_unread = false;
+    if (!writer->objects) return 0;
+    for (int i = 0; i < writer->objects; i++) has_unread |= writer->listed[i].has_unread;
+    return object_list_write(writer->listed, writer->objects, has_unread ? writer->keys : NULL, writer->directory,
+                             writer->aside);
 }
 
 static int rename_or_report(const char *from, const char *to) {
@@ -135,6 +190,7 @@ static int finish(struct store_writer *writer) {
     int status = 0;
     if (!store_writer_count(writer)) status = error(EXIT_DATA, "%s: there is no record to write", writer->directory);
     if (!status && writer->shard) status = close_shard(writer);
+    if (!status) status = write_objects(writer);
     if (!status) status = manifest_write(&writer->manifest, writer->aside);
     if (!status) status = directory_sync(writer->aside);
     if (!status) status = check_target(writer->directory, writer->replace);
@@ -146,7 +202,9 @@ static int finish(struct store_writer *writer) {
 static void release(struct store_writer **writer) {
     shard_writer_abandon(&(*writer)->shard);
     manifest_release(&(*writer)->manifest);
+    buffer_release(&(*writer)->packed);
     buffer_release(&(*writer)->value);
+    free((*writer)->listed);
     free((*writer)->directory);
     free((*writer)->aside);
     free(*writer);

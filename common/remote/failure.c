@@ -9,11 +9,11 @@
 
 int failure_set(struct failure *failure, enum exit_code code, const char *format, ...) {
     va_list list;
+    failure->code = code;
+    failure->passing = failure->no_host = failure->disk_full = false;
     va_start(list, format);
     vsnprintf(failure->text, sizeof failure->text, format, list);
     va_end(list);
-    failure->code = code;
-    failure->passing = false;
     return -(int)code;
 }
 

@@ -11,6 +11,8 @@
 struct failure {
     enum exit_code code;
     bool passing; // may be gone at the next attempt
+    bool no_host; // of a name without an address
+    bool disk_full;
     char text[1600];
 };
 int failure_set(struct failure *failure, enum exit_code code, const char *format, ...) PRINTF_LIKE(3, 4); // -code

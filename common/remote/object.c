@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "remote/failure.h"
 #include "remote/local.h"
+#include "remote/server.h"
 
 enum object_kind object_kind_of(const char *url) {
     static const struct {
@@ -39,12 +40,11 @@ static int look_at_file(struct object *object, bool *there, struct failure *fail
 }
 
 static int look(struct object *object, const struct remote_options *options, bool *there, struct failure *failure) {
-    (void)options;
     *there = true;
     switch (object_kind_of(object->url)) {
     case OBJECT_FILE: return look_at_file(object, there, failure);
     case OBJECT_PIPE: return 0;
-    default: return failure_set(failure, EXIT_USAGE, "%s: servers are not reached yet", object->url);
+    default: return server_look(object, options, there, failure);
     }
 }
 

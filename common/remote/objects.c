@@ -4,14 +4,17 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "remote/ahead.h"
 #include "remote/descriptors.h"
-#include "remote/failure.h"
+#include "remote/server.h"
 
 struct objects {
     const struct object *object;
     int count;
     struct remote_options options;
     struct descriptors *files;
+    struct cache *cache; // NULL: none, as ahead
+    struct ahead *ahead;
 };
 
 int objects_open(struct objects **objects, const struct object *object, int count,
@@ -19,12 +22,21 @@ int objects_open(struct objects **objects, const struct object *object, int coun
     struct objects *self = *objects = xcalloc(1, sizeof *self);
     *self = (struct objects){.object = object, .count = count, .options = options ? *options : REMOTE_DEFAULTS};
     descriptors_open(&self->files, object);
+    if (!self->options.cache) return 0;
+    struct failure failure;
+    if (cache_open(&self->cache, object, count, &self->options, &failure)) {
+        objects_close(objects);
+        return failure_report(&failure);
+    }
+    ahead_open(&self->ahead, self->cache, object, &self->options);
     return 0;
 }
 
 void objects_close(struct objects **objects) {
     struct objects *self = *objects;
     if (!self) return;
+    ahead_close(&self->ahead);
+    cache_close(&self->cache);
     descriptors_close(&self->files);
     free(self);
     *objects = NULL;
@@ -32,14 +44,25 @@ void objects_close(struct objects **objects) {
 
 static int check_place(const struct object *object, int64_t offset, size_t size, struct failure *failure) {
     const bool known = object->bytes >= 0;
-    if (offset >= 0 && size <= INT64_MAX &&
+    if (offset >= 0 && size <= INT64_MAX && offset <= INT64_MAX - (int64_t)size &&
         (!known || (offset <= object->bytes && (int64_t)size <= object->bytes - offset)))
         return 0;
     return failure_set(failure, EXIT_DATA, "%s: %zu bytes from %lld on are beyond its end at %lld; index again",
                        object->url, size, (long long)offset, (long long)object->bytes);
 }
 
-static int read_some(struct objects *self, int number, int64_t offset, void *bytes, size_t size,
+static int read_range(struct objects *self, int number, int64_t offset, char *bytes, size_t size,
+                      struct failure *failure) {
+    const struct object *object = &self->object[number];
+    struct source *source = server_open(object, offset, offset + (int64_t)size, &self->options);
+    ssize_t got;
+    size_t had = 0;
+    while ((got = source->read(source, bytes + had, size - had, failure)) > 0) had += (size_t)got;
+    source->close(source);
+    return (int)got;
+}
+
+static int read_some(struct objects *self, int number, int64_t offset, char *bytes, size_t size,
                      struct failure *failure) {
     const struct object *object = &self->object[number];
     switch (object_kind_of(object->url)) {
@@ -48,7 +71,10 @@ static int read_some(struct objects *self, int number, int64_t offset, void *byt
         return failure_set(failure, EXIT_USAGE,
                            "%s: a command's output has no places to read from; write it to a file or a server first",
                            object->url);
-    default: return failure_set(failure, EXIT_USAGE, "%s: servers are not reached yet", object->url);
+    default:
+        if (self->cache && cache_takes(object))
+            return cache_read(self->cache, &self->options, number, offset, bytes, size, failure);
+        return read_range(self, number, offset, bytes, size, failure);
     }
 }
 
@@ -65,7 +91,5 @@ int objects_read(struct objects *self, int number, int64_t offset, size_t size, 
 }
 
 void objects_ahead(struct objects *self, const int *number, int count) {
-    (void)self;
-    (void)number;
-    (void)count;
+    if (self->ahead) ahead_ask(self->ahead, number, count);
 }

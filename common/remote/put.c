@@ -1,12 +1,13 @@
 // Files that become objects.
 #include "base/file.h"
-#include "remote/failure.h"
+#include "remote/server.h"
 
 int object_put(const char *url, const char *path, const struct remote_options *options) {
-    (void)options;
+    const struct remote_options chosen = options ? *options : REMOTE_DEFAULTS;
+    struct failure failure;
     switch (object_kind_of(url)) {
     case OBJECT_FILE: return file_copy(path, url);
     case OBJECT_PIPE: return error(EXIT_DATA, "%s: a command is only read; name a path or a server", url);
-    default: return error(EXIT_USAGE, "%s: servers are not reached yet", url);
+    default: return server_put(url, path, &chosen, &failure) ? failure_report(&failure) : 0;
     }
 }

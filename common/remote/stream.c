@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "remote/source.h"
+#include "remote/server.h"
 
 struct object_stream {
     struct object *object;
@@ -19,7 +19,7 @@ static int open_source(struct object_stream *self, struct failure *failure) {
     switch (object_kind_of(self->object->url)) {
     case OBJECT_FILE: return source_open_file(&self->source, self->object, failure);
     case OBJECT_PIPE: return source_open_pipe(&self->source, self->object, failure);
-    default: return failure_set(failure, EXIT_USAGE, "%s: servers are not reached yet", self->object->url);
+    default: self->source = server_open(self->object, 0, -1, &self->options); return 0;
     }
 }
 

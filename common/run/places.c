@@ -15,12 +15,12 @@
 #define IPC "ipc://"
 #define TCP "tcp://"
 
-void places_add(struct places *places, const struct place *place) {
+void places_add(struct places *places, const struct stage_place *place) {
     if (places->count == places->capacity) {
         places->capacity = places->capacity ? 2 * places->capacity : 16;
         places->item = xrealloc_array(places->item, (size_t)places->capacity, sizeof *places->item);
     }
-    places->item[places->count++] = (struct place){.role = xstrdup(place->role),
+    places->item[places->count++] = (struct stage_place){.role = xstrdup(place->role),
                                                    .edge = xstrdup(place->edge),
                                                    .rank = place->rank,
                                                    .host = xstrdup(place->host),
@@ -31,7 +31,7 @@ void places_add(struct places *places, const struct place *place) {
 
 void places_release(struct places *places) {
     for (int i = 0; i < places->count; i++) {
-        struct place *place = &places->item[i];
+        struct stage_place *place = &places->item[i];
         char *const owned[] = {place->role, place->edge, place->host, place->folder, place->ipc, place->tcp};
         for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
     }
@@ -39,9 +39,9 @@ void places_release(struct places *places) {
     *places = (struct places){0};
 }
 
-const struct place *places_find(const struct places *places, const char *role, int rank, const char *edge) {
+const struct stage_place *places_find(const struct places *places, const char *role, int rank, const char *edge) {
     for (int i = 0; i < places->count; i++) {
-        const struct place *place = &places->item[i];
+        const struct stage_place *place = &places->item[i];
         if (place->rank == rank && !strcmp(place->role, role) && !strcmp(place->edge, edge)) return place;
     }
     return NULL;
@@ -54,12 +54,12 @@ static bool is_same(const char *a, const char *b) {
 }
 
 // Loopback addresses are each host's own.
-static bool listens_there(const struct place *a, const struct place *b) {
+static bool listens_there(const struct stage_place *a, const struct stage_place *b) {
     const bool host = !strcmp(a->host, b->host);
     return host && (is_same(a->tcp, b->tcp) || (is_same(a->ipc, b->ipc) && !strcmp(a->folder, b->folder)));
 }
 
-const char *places_object(const struct places *places, const struct place *place) {
+const char *places_object(const struct places *places, const struct stage_place *place) {
     if (!*place->ipc && !*place->tcp) return "it listens nowhere";
     if (*place->ipc && !text_begins(place->ipc, IPC)) return "its ipc address is none";
     if (*place->tcp && !text_begins(place->tcp, TCP)) return "its tcp address is none";
@@ -76,14 +76,14 @@ static const struct {
     const char *name;
     size_t offset;
 } columns[] = {
-    {"roles", offsetof(struct place, role)}, {"edges", offsetof(struct place, edge)},
-    {"hosts", offsetof(struct place, host)}, {"folders", offsetof(struct place, folder)},
-    {"ipc", offsetof(struct place, ipc)},    {"tcp", offsetof(struct place, tcp)},
+    {"roles", offsetof(struct stage_place, role)}, {"edges", offsetof(struct stage_place, edge)},
+    {"hosts", offsetof(struct stage_place, host)}, {"folders", offsetof(struct stage_place, folder)},
+    {"ipc", offsetof(struct stage_place, ipc)},    {"tcp", offsetof(struct stage_place, tcp)},
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 #define RANKS "ranks"
 
-static char **text_of(struct place *place, int column) {
+static char **text_of(struct stage_place *place, int column) {
     return (char **)(void *)((char *)place + columns[column].offset);
 }
 
@@ -107,7 +107,7 @@ static int malformed(const struct message *message, const char *what) {
     return error(EXIT_RUN, "%s %d: its `%s` %s", message->from, message->rank, message->word, what);
 }
 
-static int read_place(struct place *place, const struct message *message, int row) {
+static int read_place(struct stage_place *place, const struct message *message, int row) {
     for (int column = 0; column < COLUMNS; column++) {
         const char *text = message_string(message, columns[column].name, row);
         if (!text || strlen(text) >= PLACE_TEXT)
@@ -126,7 +126,7 @@ int places_unpack(struct places *places, const struct message *message) {
     if (count > PLACES_MOST) return malformed(message, "has too many places");
     int status = message_tensor(message, RANKS, DT_I64, SHAPE(count), &ranks);
     for (int64_t i = 0; i < count && !status; i++) {
-        struct place place = {.rank = (int)((const int64_t *)ranks)[i]};
+        struct stage_place place = {.rank = (int)((const int64_t *)ranks)[i]};
         status = read_place(&place, message, (int)i);
         const char *objection = status ? NULL : places_object(places, &place);
         if (objection)
@@ -139,7 +139,7 @@ int places_unpack(struct places *places, const struct message *message) {
 
 // ---- the choice
 
-bool place_is_here(const struct place *place, const char *host) {
+bool place_is_here(const struct stage_place *place, const char *host) {
     return !strcmp(place->host, host);
 }
 
@@ -149,7 +149,7 @@ static bool is_open_to_us(const char *path) {
     return !stat(path, &status) && S_ISSOCK(status.st_mode) && !access(path, W_OK);
 }
 
-static char *ipc_address(const struct place *place, const char *folder) {
+static char *ipc_address(const struct stage_place *place, const char *folder) {
     const char *path = place->ipc + strlen(IPC);
     char *known = strcmp(folder, place->folder) ? path_join(place->folder, path) : xstrdup(path);
     const bool fits = strlen(known) < sizeof((struct sockaddr_un *)0)->sun_path;
@@ -158,7 +158,7 @@ static char *ipc_address(const struct place *place, const char *folder) {
     return address;
 }
 
-char *place_address(const struct place *place, const char *host, const char *folder) {
+char *place_address(const struct stage_place *place, const char *host, const char *folder) {
     char *address = *place->ipc && place_is_here(place, host) ? ipc_address(place, folder) : NULL;
     if (address || !*place->tcp) return address;
     return xstrdup(place->tcp);

@@ -13,7 +13,7 @@
 enum { PLACES_MOST = 16384, PLACE_TEXT = 4096 }; // bytes of a text, with NUL
 
 // One rank at one of the edges that it binds.
-struct place {
+struct stage_place {
     char *role, *edge;
     int rank;
     char *host;      // machine_identity
@@ -21,16 +21,16 @@ struct place {
     char *ipc, *tcp; // addresses; "" where it does not listen so
 };
 struct places {
-    struct place *item; // owned
+    struct stage_place *item; // owned
     int count, capacity;
 };
 
-void places_add(struct places *places, const struct place *place); // a copy
+void places_add(struct places *places, const struct stage_place *place); // a copy
 void places_release(struct places *places);
-const struct place *places_find(const struct places *places, const char *role, int rank, const char *edge); // or NULL
+const struct stage_place *places_find(const struct places *places, const char *role, int rank, const char *edge); // or NULL
 
 // Why the place cannot be among them: it is there already, where another listens, or nowhere. NULL when it can.
-const char *places_object(const struct places *places, const struct place *place);
+const char *places_object(const struct places *places, const struct stage_place *place);
 
 // As a message of this word. Unpacked, they are added: 0, or -EXIT_RUN saying what is wrong with the message.
 struct message *places_pack(const char *word, const struct places *places);
@@ -38,5 +38,5 @@ int places_unpack(struct places *places, const struct message *message);
 
 // The address by which a process of this host, in this folder, comes to the place; the caller frees. Ipc on one host
 // where the socket's file can be opened from here, else tcp; NULL where neither leads there.
-char *place_address(const struct place *place, const char *host, const char *folder);
-bool place_is_here(const struct place *place, const char *host);
+char *place_address(const struct stage_place *place, const char *host, const char *folder);
+bool place_is_here(const struct stage_place *place, const char *host);

@@ -20,6 +20,10 @@ struct run_options {
     char *train_data, *train_data_weights, *prompts;
     char *val_data;
     int64_t seed;
+    char *shuffle; // of the plan (dataset/plan.h)
+    char *cache;   // of objects that hold the data (remote/object.h)
+    double cache_gib, remote_timeout;
+    int64_t remote_retries;
     // How much
     int64_t batch_size, microbatch, steps, epochs;
     double seconds, max_seconds;

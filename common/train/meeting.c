@@ -72,7 +72,7 @@ void meeting_free(struct meeting **meeting) {
 }
 
 void meeting_note(struct meeting *meeting, struct address self, const char *edge, const char *ipc, const char *tcp) {
-    const struct place place = {.role = (char *)self.role,
+    const struct stage_place place = {.role = (char *)self.role,
                                 .edge = (char *)edge,
                                 .rank = self.rank,
                                 .host = meeting->host,
@@ -106,7 +106,7 @@ int meeting_attend(struct meeting *meeting, struct edge *control) {
 // ---- the conductor
 
 // What a rank announces is its own, at an edge that the table lets it bind.
-static const char *object(const struct place *place, struct address from) {
+static const char *object(const struct stage_place *place, struct address from) {
     const struct stage_row *row = stage_find(from.role);
     const struct stage_edge *edge = row ? stage_edge(row, place->edge) : NULL;
     if (strcmp(place->role, from.role) || place->rank != from.rank) return "it speaks for another";
@@ -116,7 +116,7 @@ static const char *object(const struct place *place, struct address from) {
 static int enter(struct meeting *meeting, const struct places *places, struct address from) {
     char who[ADDRESS_TEXT];
     for (int i = 0; i < places->count; i++) {
-        const struct place *place = &places->item[i];
+        const struct stage_place *place = &places->item[i];
         const char *objection = object(place, from);
         if (!objection) objection = places_object(&meeting->all, place);
         if (objection)
@@ -156,7 +156,7 @@ int meeting_hold(struct meeting *meeting, struct edge *control, const struct top
 // ---- both
 
 char *meeting_address(const struct meeting *meeting, const char *role, int rank, const char *edge) {
-    const struct place *place = places_find(&meeting->all, role, rank, edge);
+    const struct stage_place *place = places_find(&meeting->all, role, rank, edge);
     char *address = place ? place_address(place, meeting->host, meeting->folder) : NULL;
     if (!place)
         error(EXIT_PEER, "edge %s: %s %d did not announce that it listens", edge, role, rank);

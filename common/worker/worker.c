@@ -22,22 +22,47 @@ struct option_table worker_options_table(struct worker_options *options) {
 
 _Static_assert((int)RUN_DATASETS == PLAN_SOURCES, "a run has as many datasets as a plan takes");
 
-int worker_open(struct worker *worker, enum sources_order pass, const char *const *needs) {
+static struct remote_options remote_of(const struct run_options *o) {
+    return (struct remote_options){.cache = o->cache,
+                                   .cache_bytes = (int64_t)(o->cache_gib * 1073741824.0),
+                                   .retries = o->remote_retries,
+                                   .stall_seconds = o->remote_timeout};
+}
+
+int worker_plan(struct sources_options *options, const struct run *run) {
+    const struct run_options *o = &run->options;
+    *options = (struct sources_options){
+        .directories = o->train_data,
+        .weights = o->train_data_weights,
+        .seed = (uint64_t)o->seed,
+        .order = SOURCES_SHUFFLED,
+        .remote = remote_of(o),
+        .expected = run->dataset,
+        .expected_count = run->datasets,
+    };
+    return plan_shuffle(o->shuffle, &options->window);
+}
+
+// Without the run's plan: --list, or one pass.
+static struct sources_options pass_of(const struct worker *worker, enum sources_order order) {
     const struct run_options *o = &worker->run->options;
-    const bool trains = worker_trains(worker);
-    const char *data = worker->options->data ? worker->options->data : o->val_data;
-    const struct sources_options options = {
+    return (struct sources_options){
         .list = worker->options->list,
         .null = worker->options->null,
-        .directories = trains ? o->train_data : data,
-        .weights = trains ? o->train_data_weights : NULL,
+        .directories = worker->options->data ? worker->options->data : o->val_data,
         .seed = (uint64_t)o->seed,
-        .views = worker->views,
-        .order = trains ? SOURCES_SHUFFLED : pass,
-        .expected = worker->run->dataset,
-        .expected_count = trains ? worker->run->datasets : 0,
-        .needs = needs,
+        .order = order,
+        .remote = remote_of(o),
     };
+}
+
+int worker_open(struct worker *worker, enum sources_order pass, const char *const *needs) {
+    struct sources_options options = pass_of(worker, pass);
+    int status = worker_trains(worker) ? worker_plan(&options, worker->run) : 0;
+    if (status) return status;
+    options.views = worker->views;
+    options.texts = worker->texts;
+    options.needs = needs;
     return sources_open(&worker->sources, &options);
 }
 

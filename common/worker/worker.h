@@ -23,6 +23,7 @@ struct worker {
     struct guest *guest;     // private: a worker that is told the addresses on control
     int views;               // samples of each record in a pass, 0: one; before worker_open
     bool extents;            // lines of the list are extents (dataset/extent.h), whose names stand for them
+    bool texts;              // it needs no pictures; before worker_open
     int64_t row_bytes;       // of the tensor, for one sample
     int64_t sample_bytes;    // memory that making one sample takes, of which several are never made at once
     struct sources *sources; // its samples, from worker_open on
@@ -42,6 +43,9 @@ static inline bool worker_trains(const struct worker *worker) {
 // there, and where it has no run directory it gets the files and works in a private folder that holds them. Paths that
 // were typed stay what they were. 0 or -exit_code; worker_close in any case.
 int worker_visit(struct worker *worker, struct run *run);
+
+// The samples of a run's plan, as its options say them. 0 or -EXIT_USAGE.
+int worker_plan(struct sources_options *options, const struct run *run);
 
 // Opens the samples: those of the plan; or the lines of the list; or one pass over the datasets in this order, which
 // with --evaluate and without --data are --val-data. `needs`: fields of which every dataset must have one, ended by

@@ -100,7 +100,7 @@ static int find_consumers(const struct worker *worker, const struct places *plac
     char *host = machine_identity(), *folder = getcwd(NULL, 0);
     int status = 0;
     for (int i = 0; i < places->count && !status; i++) {
-        const struct place *place = &places->item[i];
+        const struct stage_place *place = &places->item[i];
         if (strcmp(place->edge, worker->edge)) continue;
         char *address = place_address(place, host, folder ? folder : "/");
         if (address)

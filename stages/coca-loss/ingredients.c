@@ -7,14 +7,13 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "dataset/plan.h"
-#include "dataset/store.h"
 #include "prepare.h"
 #include "run/pretrained.h"
 #include "run/run_model.h"
 #include "stage/stage.h"
 #include "text/prompt.h"
 #include "text/tokenizer.h"
+#include "worker/worker.h"
 
 static void set_hash(struct ingredients *found, const char *key, uint64_t hash) {
     json_object_set_new(found->versions, key, json_hash(hash));
@@ -148,15 +147,41 @@ static int hash_prompts(struct ingredients *found, const struct run_options *opt
     return status;
 }
 
-static int add_dataset(struct ingredients *found, json_t *list, const char *directory) {
-    struct store *store;
-    int status = store_open(&store, directory);
-    if (status) return status;
+static void add_dataset(struct ingredients *found, json_t *list, const struct store *store) {
     found->records += store_count(store);
     json_array_append_new(list, json_pack("{s:I, s:o}", "records", (json_int_t)store_count(store), "fingerprint",
                                           json_hash(store_fingerprint(store))));
-    store_close(&store);
-    return 0;
+}
+
+// A permutation of N sets neighbours N / 3 apart on average.
+static void say_blocks(const struct store *store, int64_t window) {
+    const int64_t *first;
+    const int64_t parts = store_parts(store, &first), at_once = window < parts ? window : parts;
+    const double records = (double)store_count(store) * (double)at_once / (double)parts;
+    note(
+        "%s: blocks of %lld of its %lld parts, %.0f records: neighbours of a part stand about %.0f of its samples apart",
+        store_path(store), (long long)at_once, (long long)parts, records, records / 3);
+}
+
+// Opened as the workers will open them, so that what would stop them stops the run before it is made; but for the
+// cache, a folder of their hosts.
+static int open_datasets(struct ingredients *found, const struct run *run, json_t *list) {
+    struct sources_options options;
+    struct sources *sources;
+    int status = worker_plan(&options, run);
+    const struct remote_options remote = options.remote;
+    options.remote.cache = NULL;
+    options.expected_count = 0; // the versions are compared as a whole
+    if (!status) status = sources_open(&sources, &options);
+    if (status) return status;
+    const int count = sources_datasets(sources);
+    for (int j = 0; j < count; j++) {
+        add_dataset(found, list, sources_dataset(sources, j));
+        if (options.window) say_blocks(sources_dataset(sources, j), options.window);
+    }
+    status = sources_check_cache(sources, &remote);
+    sources_close(&sources);
+    return status;
 }
 
 // The edge of a stage of the run that workers serve, since no recording does, or NULL.
@@ -174,17 +199,11 @@ static const char *served_edge(const struct run *run) {
 static int find_datasets(struct ingredients *found, const struct run *run) {
     const struct run_options *o = &run->options;
     json_t *list = json_array();
-    struct strings directories = {0};
-    int weight[PLAN_SOURCES], status = 0;
-    json_object_set_new(found->versions, "data", list);
-    text_split(&directories, o->train_data, "::");
-    for (size_t i = 0; i < directories.count && !status; i++) status = add_dataset(found, list, directories.item[i]);
-    strings_release(&directories);
     const char *served = served_edge(run);
-    if (!status && served && !o->train_data)
-        return error(EXIT_USAGE, "--train-data DIR is needed, or recorded edges: --%s file:F is missing", served);
-    if (status || !o->train_data) return status;
-    return plan_weights(o->train_data_weights, (int)json_array_size(list), weight);
+    json_object_set_new(found->versions, "data", list);
+    if (o->train_data) return open_datasets(found, run, list);
+    if (!served) return 0;
+    return error(EXIT_USAGE, "--train-data DIR is needed, or recorded edges: --%s file:F is missing", served);
 }
 
 static bool reads_texts(const struct run *run) {

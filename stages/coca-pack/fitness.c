@@ -8,31 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "dataset/fit_text.h"
 #include "fit_video.h"
 #include "image/image.h"
 
-// A text without the blanks around it.
-// strchr finds the NUL at the list's end too: a NUL byte is no blank.
-static struct span trimmed(struct span text) {
-    const char *bytes = text.bytes;
-    while (text.size && strchr(" \t\r\n\v\f", bytes[text.size - 1]) && bytes[text.size - 1]) text.size--;
-    while (text.size && strchr(" \t\r\n\v\f", *bytes) && *bytes) bytes++, text.size--;
-    return (struct span){bytes, text.size};
-}
-
-static enum drop judge_text(struct span text) {
-    if (!text.size) return DROP_EMPTY;
-    if (memchr(text.bytes, 0, text.size)) return DROP_NUL; // it would be cut there on its way between processes
-    return utf8_valid(text.bytes, text.size) ? DROP_NOTHING : DROP_NOT_UTF8;
+static enum drop judge_text(struct span *text) {
+    static const enum drop drops[] = {
+        [TEXT_FIT] = DROP_NOTHING, [TEXT_EMPTY] = DROP_EMPTY, [TEXT_NUL] = DROP_NUL, [TEXT_NOT_UTF8] = DROP_NOT_UTF8};
+    return drops[text_fit(text)];
 }
 
 // Keeps the texts that are fit, in their order.
 static void fit_texts(struct job *job, const char *field, struct span *texts, int *count) {
     int kept = 0;
     for (int i = 0; i < *count; i++) {
-        const struct span text = trimmed(texts[i]);
-        const enum drop drop = judge_text(text);
+        struct span text = texts[i];
+        const enum drop drop = judge_text(&text);
         if (drop)
             job_drop_text(job, (struct text_drop){field, i, drop});
         else
@@ -51,8 +42,7 @@ static void fit_question(struct job *job) {
     struct span *const texts[] = {&job->record.question, &job->record.question_type, &job->record.answer_type};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (!texts[i]->size) continue;
-        *texts[i] = trimmed(*texts[i]);
-        const enum drop drop = judge_text(*texts[i]);
+        const enum drop drop = judge_text(texts[i]);
         if (drop) job_drop(job, drop, "its question or the kind of it");
     }
 }
@@ -61,8 +51,7 @@ static void fit_question(struct job *job) {
 static void fit_answer(struct job *job) {
     struct span *answer = &job->record.answer;
     if (!answer->size) return;
-    *answer = trimmed(*answer);
-    const enum drop drop = judge_text(*answer);
+    const enum drop drop = judge_text(answer);
     if (!drop) return;
     job_drop_text(job, (struct text_drop){"answer", 0, drop});
     *answer = (struct span){0};
@@ -173,12 +162,22 @@ static void fit_pictures(struct job *job, const struct fitness *fitness) {
     if (record->video.size && !job->drop) fit_video(job, fitness);
 }
 
+// Of a sample that was not read the names of its members tell, as much as can be told.
+static void fit_unread(struct job *job) {
+    const unsigned fields = job->origin.fields;
+    if (!(fields & (record_field_bit("image") | record_field_bit("images") | record_field_bit("video"))))
+        job_drop(job, DROP_NO_PICTURE, "");
+    else if (!(fields & (record_field_bit("captions") | record_field_bit("labels") | record_field_bit("class"))))
+        job_drop(job, DROP_NO_TEXT, "");
+}
+
 // The record is decoded from its own encoding, as a reader will decode it: what cannot be read back is not fit.
 void fit(struct job *job, const void *context) {
     char reason[RECORD_REASON];
     if (record_decode(&job->record, job->encoded.bytes, job->encoded.size, reason))
         job_drop(job, DROP_UNREADABLE, reason);
     if (job->drop) return;
+    if (job->origin.sample_length) return fit_unread(job);
     fit_all_texts(job);
     if (!job->drop) fit_pictures(job, context);
 }

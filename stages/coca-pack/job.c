@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "image/container.h"
 
@@ -56,6 +57,14 @@ static struct record told_apart(const struct record *given) {
     return record;
 }
 
+// A picture that is a video lies where it lay.
+static void keep_origin(struct job *job, const struct origin *origin, bool is_moved) {
+    job->origin = *origin;
+    memcpy(job->images_at, origin->images, sizeof job->images_at);
+    job->origin.images = job->images_at;
+    if (is_moved) job->origin.video = origin->image;
+}
+
 // The record is kept in its encoded form: one block without pointers, which fit() takes apart in its own thread.
 void job_fill(struct job *job, int64_t number, const struct import_sample *sample) {
     const struct import_pixels *pixels = &sample->pixels;
@@ -63,6 +72,7 @@ void job_fill(struct job *job, int64_t number, const struct import_sample *sampl
     buffer_text(&job->name, sample->name);
     const struct record record = told_apart(&sample->record);
     record_encode(&record, &job->encoded);
+    if (sample->origin) keep_origin(job, sample->origin, record.video.size && !sample->record.video.size);
     if (pixels->bytes) {
         job->width = pixels->width;
         job->height = pixels->height;
@@ -102,7 +112,8 @@ void job_clear(struct job *job) {
                         .encoded = job->encoded,
                         .pixels = job->pixels,
                         .detail = job->detail,
-                        .record = RECORD_EMPTY};
+                        .record = RECORD_EMPTY,
+                        .origin = ORIGIN_NONE};
 }
 
 void job_release(struct job *job) {

@@ -28,7 +28,9 @@ struct job {
 
     enum drop drop; // of the whole sample
     struct buffer detail;
-    struct record record;  // borrows from `encoded` and `picture`
+    struct record record; // borrows from `encoded` and `picture`
+    struct origin origin; // where its files lie; without an object: not asked
+    int64_t images_at[RECORD_IMAGES_LIMIT];
     struct text_drop {     // texts left out of a sample that stays
         const char *field; // "captions"
         int index;         // in the input

@@ -70,7 +70,9 @@ static int drop_texts(struct output *output, const struct job *job) {
 int output_add(struct output *output, const struct job *job) {
     if (job->drop) return drop_sample(output, job);
     int status = drop_texts(output, job);
-    return status ? status : store_writer_add(output->writer, &job->record);
+    if (status) return status;
+    return job->origin.object ? store_writer_place(output->writer, &job->record, &job->origin)
+                              : store_writer_add(output->writer, &job->record);
 }
 
 // Appends "; left out: 3 samples (unreadable: 2, no picture: 1)"; nothing when there are none.

@@ -178,6 +178,35 @@ a cat' ]
     [ "$status" -eq 2 ] && [[ $output == *"of one caption a picture"* ]]
 }
 
+# made_of OPTION ...: how many tokens the captions of features.rec have together.
+made_of() {
+    coca-text-decode --generate "${given[@]}" --features file:features.rec --captions file:captions.rec --microbatch 9 "$@" || return
+    coca-tap export captions.rec --tensor tokens --out tokens.npy || return
+    od -An -v -td4 -w4 -j128 tokens.npy | grep -vcw 0
+}
+
+@test "caption --stop-at: each ends behind its first TEXT, which stays, and so does its search" {
+    local manner text
+    for manner in '--sample --temperature 2' '--num-beams 3 --min-length 6'; do
+        changed=''
+        captions $manner pictures/*.png >whole
+        for text in "$(sed -n 's/^[^\t]*\t..\(..\).*/\1/p' whole | head -n 1)" a ' ' zzz; do
+            captions $manner --stop-at "$text" pictures/*.png >cut
+            STOP=$text awk -F '\t' -v OFS='\t' '(at = index($2, ENVIRON["STOP"])) { $2 = substr($2, 1, at - 1 + length(ENVIRON["STOP"])) } 1' \
+                whole | cmp - cut
+            cmp -s whole cut || changed=yes
+        done
+        [ "$changed" ]
+    done
+    coca-decode --images file:images.rec --data "$BATS_FILE_TMPDIR/data.set" "${given[@]:0:2}" --microbatch 9
+    coca-image-encode "${given[@]}" --images file:images.rec --features file:features.rec --microbatch 9
+    (($(made_of --sample --temperature 2 --stop-at a) < $(made_of --sample --temperature 2)))
+    run captions --stop-at '' pictures/00.png
+    [ "$status" -eq 2 ]
+    run captions --prompt 'a frog' --stop-at fro pictures/00.png
+    [ "$status" -eq 2 ] && [[ $output == *"--prompt, which has it already"* ]]
+}
+
 @test "embeddings that travel: those of embed.sh, of pictures and of captions" {
     ls "$PWD"/pictures/*.png >list
     touch list.closed

@@ -140,14 +140,18 @@ supervision_is_killed() {
     pick "$pid" "$(head -n 1 <(below "$pid"))"
     allowed='137 4'
     kill -KILL "$picked" && what="coca-run's $([[ $picked == "$pid" ]] && echo guard || echo supervisor) is killed"
+    ends # stages may do some more steps before they see it
+}
+ends() { # waits until the job is over
+    local i
+    for ((i = 0; i < 1500; i++)); do kill -0 "$pid" 2>/dev/null || break; sleep 0.02; done
 }
 disk_is_full() {
     [[ $small_disk ]] || return
     allowed='1'
     dd if=/dev/zero of="$small_disk/filler" bs=64k status=none 2>/dev/null
     what="the disk is full"
-    local i
-    for ((i = 0; i < 1500; i++)); do [[ -e $small_disk/filler ]] && kill -0 "$pid" 2>/dev/null || break; sleep 0.02; done
+    ends
 }
 
 # incident: one that could be; `taken` gets its seconds.

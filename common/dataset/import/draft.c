@@ -65,6 +65,7 @@ void draft_clear(struct draft *draft) {
     free(draft->defect);
     draft->defect = NULL;
     draft->picture_key = -1;
+    draft->at = ORIGIN_NONE;
     draft->class = -1;
 }
 
@@ -90,7 +91,7 @@ static struct span span_of(const struct buffer *buffer) {
 
 struct record draft_record(const struct draft *draft) {
     const char *picture = draft->picture_key < 0 ? NULL : draft->picture.bytes;
-    return (struct record){.image = {picture, draft->picture.size},
+    return (struct record){.image = {picture, picture ? draft->picture.size : 0},
                            .images = draft->pictures.item,
                            .image_count = draft->pictures.count,
                            .video = span_of(&draft->video),
@@ -111,6 +112,10 @@ struct record draft_record(const struct draft *draft) {
 // Everything is lent for the call: the draft is used again for the next sample.
 int draft_give(const struct draft *draft, struct importer *importer) {
     struct import_sample sample = {.name = draft->name.bytes, .defect = draft->defect, .record = draft_record(draft)};
+    struct origin origin = draft->at;
+    origin.object = importer->object;
+    origin.images = draft->pictures_at;
+    if (importer->object) sample.origin = &origin;
     struct buffer id = {0};
     text_escape(&id, draft->id.bytes, draft->id.size);
     sample.record.id = span_of(&id);

@@ -16,6 +16,8 @@ struct draft {
     int picture_key; // place in the importer's list of the key that gave the picture, −1: none did
     struct texts captions, labels, answers;
     struct texts pictures; // of a sample with several
+    struct origin at;      // where these lie, of an importer that keeps origins
+    int64_t pictures_at[RECORD_IMAGES_LIMIT];
     struct buffer video, question, question_type, answer_type, answer;
     int64_t class;
     char *defect; // the first one

@@ -29,7 +29,14 @@ static bool has_text(const struct record *record) {
            record->class >= 0;
 }
 
+// Of a sample that was not read the names of its members tell.
+static bool has_fields(unsigned fields) {
+    return fields & (record_field_bit("image") | record_field_bit("video")) &&
+           fields & (record_field_bit("captions") | record_field_bit("labels") | record_field_bit("class"));
+}
+
 static bool matches(const struct import_sample *sample) {
+    if (sample->origin && sample->origin->sample_length) return has_fields(sample->origin->fields);
     const bool has_picture =
         sample->record.image.size || sample->record.image_count || sample->record.video.size || sample->pixels.bytes;
     return has_picture && has_text(&sample->record) && !sample->defect;

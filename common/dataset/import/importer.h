@@ -12,6 +12,7 @@ struct importer {
     void *context;
     const char *path;       // being read
     size_t turn;            // its place among the paths
+    struct object *object;  // which `path` is, of whose samples the origin is kept; NULL: it is not
     struct strings classes; // their names, when the format knows them
     struct rows *rows;      // of lists, until these end; NULL: none was kept
     struct {

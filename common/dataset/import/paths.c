@@ -1,7 +1,8 @@
 // Paths as open_clip's users write them, in quotes that no shell unfolds: several joined by "::", and shards by brace
-// ranges. import.c calls. A name that is a file is never taken apart, as file names may hold braces.
+// ranges or patterns. import.c calls. A name that is a file is never taken apart, as file names may hold braces.
 #include "dataset/import/paths.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "remote/object.h"
 
 #define PATHS_LIMIT 1000000
 
@@ -26,6 +28,16 @@ static bool find_braces(const char *text, struct braces *braces) {
     if (!close) return false;
     *braces = (struct braces){text, (size_t)(open - text), open + 1, (size_t)(close - open - 1), close + 1};
     return true;
+}
+
+// The files that a pattern of the shell names, by name; what matches none, or is on a server, stays as it is.
+static void add_matches(struct strings *paths, const char *text) {
+    glob_t found = {0};
+    const bool is_pattern = object_kind_of(text) == OBJECT_FILE && strpbrk(text, "*?[") && !file_exists(text) &&
+                            !glob(text, 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) strings_add_text(paths, found.gl_pathv[i]);
+    if (!is_pattern) strings_add_text(paths, text);
+    globfree(&found);
 }
 
 static int unfold(struct strings *paths, const char *text);
@@ -83,7 +95,7 @@ static int unfold(struct strings *paths, const char *text) {
     unsigned long first, last;
     int width;
     if (!find_braces(text, &braces)) {
-        strings_add_text(paths, text);
+        add_matches(paths, text);
         return 0;
     }
     if (parse_range(&braces, &first, &last, &width)) return unfold_range(paths, &braces, first, last, width);

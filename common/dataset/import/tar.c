@@ -13,30 +13,41 @@
 #include "dataset/import/draft.h"
 #include "dataset/import/fields.h"
 #include "dataset/import/formats.h"
+#include "dataset/import/tar_input.h"
 #include "dataset/import/tar_record.h"
 
 #define TEXT_BYTES_LIMIT (16u << 20)
-#define BLOCK_BYTES (256 << 10)
+#define BLOCK_BYTES (256 << 10) // of a member at a time
 
 struct shard {
     struct importer *importer;
     const char *path;
-    struct archive *archive;
+    struct tar_input input;
+    int64_t at;                // of the member's bytes in the tar
     struct buffer key, suffix; // of the member: up to and behind the first dot of its name, the latter in lower case
     struct buffer bytes;       // of a text member
     struct strings suffixes;   // of the sample's members so far
     struct draft draft;        // of the same; its id is their key
     struct tar_record own;     // of the same
     bool is_open;              // the draft has a member
+    struct buffer whole;       // key of the sample that was given last
 };
 
+// A reader of places says how far the shard is whole, as the rest may be had from where it was copied.
 static int failed(const struct shard *shard) {
-    return error(EXIT_DATA, "%s: %s", shard->path, archive_error_string(shard->archive));
+    struct buffer more = {0};
+    if (shard->importer->object)
+        buffer_format(&more,
+                      "; the last whole sample is %s; copy the shard again, or leave it out by --skip-bad-shards",
+                      shard->whole.size ? shard->whole.bytes : "none");
+    int status = tar_input_failed(&shard->input, shard->path, more.size ? more.bytes : "");
+    buffer_release(&more);
+    return status;
 }
 
 // webdataset's own members ("__len__", or in a folder "__index__/") and hidden files ("._0001.jpg") belong to no
 // sample.
-static bool is_sample(const char *name, const char *base) {
+bool tar_is_sample(const char *name, const char *base) {
     const size_t first = strcspn(name, "/");
     const bool is_own = first >= 4 && !memcmp(name, "__", 2) && !memcmp(name + first - 2, "__", 2);
     return *base && *base != '.' && !is_own;
@@ -44,13 +55,13 @@ static bool is_sample(const char *name, const char *base) {
 
 // "a/0001.jpg" is key a/0001 and suffix jpg, "a/0001.seg.png" the same key and suffix seg.png: folders belong to the
 // key, and their dots do not count.
-static void split_name(struct shard *shard, const char *name, const char *base) {
+void tar_split(struct buffer *key, struct buffer *suffix, const char *name, const char *base) {
     const size_t stem = (size_t)(base - name) + strcspn(base, ".");
-    buffer_clear(&shard->key);
-    buffer_clear(&shard->suffix);
-    const char *suffix = name + stem + (name[stem] == '.');
-    buffer_append(&shard->key, name, stem);
-    text_lower(&shard->suffix, suffix, strlen(suffix));
+    buffer_clear(key);
+    buffer_clear(suffix);
+    const char *rest = name + stem + (name[stem] == '.');
+    buffer_append(key, name, stem);
+    text_lower(suffix, rest, strlen(rest));
 }
 
 // Replaces `bytes` by the member's content, whose claimed size is not believed; of a member over the limit by nothing.
@@ -59,7 +70,7 @@ static int read_member(struct shard *shard, struct buffer *bytes, size_t limit, 
     buffer_clear(bytes);
     do {
         buffer_reserve(bytes, BLOCK_BYTES);
-        count = archive_read_data(shard->archive, bytes->bytes + bytes->size, BLOCK_BYTES);
+        count = archive_read_data(shard->input.archive, bytes->bytes + bytes->size, BLOCK_BYTES);
         if (count < 0) return failed(shard);
         bytes->size += (size_t)count;
     } while (count && bytes->size <= limit);
@@ -80,6 +91,7 @@ static int take_picture(struct shard *shard, int place) {
     struct draft *draft = &shard->draft;
     if (draft->picture_key >= 0 && draft->picture_key <= place) return 0;
     draft->picture_key = place;
+    draft->at.image = shard->at;
     const size_t limit = importer_picture_limit(shard->importer);
     bool is_large = false;
     int status = read_member(shard, &draft->picture, limit, &is_large);
@@ -92,6 +104,7 @@ static int take_video(struct shard *shard, int place) {
     struct tar_record *own = &shard->own;
     if (own->video_key >= 0 && own->video_key <= place) return 0;
     own->video_key = place;
+    shard->draft.at.video = shard->at;
     return read_member(shard, &own->video, importer_picture_limit(shard->importer), &own->is_large);
 }
 
@@ -100,6 +113,7 @@ static int take_numbered(struct shard *shard, int number) {
     bool is_large;
     int status = read_member(shard, &shard->bytes, importer_picture_limit(shard->importer), &is_large);
     shard->own.is_twice |= number < pictures->count && pictures->item[number].bytes;
+    shard->draft.pictures_at[number] = shard->at;
     if (!status && !is_large) texts_put(pictures, number, shard->bytes.bytes, shard->bytes.size);
     return status;
 }
@@ -162,6 +176,8 @@ static int take_text(struct shard *shard) {
 static int close_sample(struct shard *shard) {
     if (!shard->is_open) return 0;
     shard->is_open = false;
+    buffer_clear(&shard->whole);
+    text_escape(&shard->whole, shard->draft.id.bytes, shard->draft.id.size);
     tar_record_settle(&shard->own, &shard->draft, shard->importer);
     return draft_give(&shard->draft, shard->importer);
 }
@@ -205,41 +221,62 @@ static int take_part(struct shard *shard) {
 }
 
 // Names that libarchive cannot bring into the locale's characters it still has as UTF-8.
+// Right behind a header the reader stands where the member's bytes begin; what is sparse is not there in one piece.
 static int take_member(struct shard *shard, struct archive_entry *entry) {
     const char *name = archive_entry_pathname(entry);
     if (!name) name = archive_entry_pathname_utf8(entry);
     if (!name) return error(EXIT_DATA, "%s: a member has a name that is not text", shard->path);
-    if (archive_entry_filetype(entry) != AE_IFREG || !is_sample(name, path_base(name))) return 0;
-    split_name(shard, name, path_base(name));
+    if (archive_entry_filetype(entry) != AE_IFREG || !tar_is_sample(name, path_base(name))) return 0;
+    tar_split(&shard->key, &shard->suffix, name, path_base(name));
     importer_saw(shard->importer, shard->suffix.bytes, shard->suffix.size);
     int status = open_sample(shard);
     if (status || !is_first(shard)) return status;
+    shard->at = archive_filter_bytes(shard->input.archive, 0);
+    if (shard->importer->object && archive_entry_sparse_count(entry))
+        draft_defect(&shard->draft, "its %s is a sparse member, which has no place", shard->suffix.bytes);
     return take_part(shard);
+}
+
+static int check_places(const struct shard *shard) {
+    return shard->importer->object ? tar_input_check_places(&shard->input, shard->path) : 0;
 }
 
 static int read_members(struct shard *shard) {
     struct archive_entry *entry;
     int code, status = 0;
-    while (!status && (code = archive_read_next_header(shard->archive, &entry)) != ARCHIVE_EOF)
-        status = code < ARCHIVE_WARN ? failed(shard) : take_member(shard, entry);
-    return status ? status : close_sample(shard);
+    while (!status && (code = archive_read_next_header(shard->input.archive, &entry)) != ARCHIVE_EOF) {
+        status = code < ARCHIVE_WARN ? failed(shard) : check_places(shard);
+        if (!status) status = take_member(shard, entry);
+    }
+    if (!status) status = close_sample(shard);
+    return status ? status : tar_input_end(&shard->input);
+}
+
+static void release(struct shard *shard) {
+    tar_input_close(&shard->input);
+    strings_release(&shard->suffixes);
+    buffer_release(&shard->key);
+    buffer_release(&shard->suffix);
+    buffer_release(&shard->bytes);
+    buffer_release(&shard->whole);
+    tar_record_release(&shard->own);
+    draft_release(&shard->draft);
 }
 
 static int run(struct importer *importer, const char *path) {
     const bool is_stdin = !strcmp(path, "-");
     struct shard shard = {.importer = importer, .path = is_stdin ? "stdin" : path};
-    shard.archive = xchecked(archive_read_new(), "libarchive");
-    archive_read_support_filter_all(shard.archive);
-    archive_read_support_format_tar(shard.archive);
-    int code = archive_read_open_filename(shard.archive, is_stdin ? NULL : path, BLOCK_BYTES);
-    int status = code == ARCHIVE_OK ? read_members(&shard) : failed(&shard);
-    archive_read_free(shard.archive);
-    strings_release(&shard.suffixes);
-    buffer_release(&shard.key);
-    buffer_release(&shard.suffix);
-    buffer_release(&shard.bytes);
-    tar_record_release(&shard.own);
-    draft_release(&shard.draft);
+    int status = tar_input_open(&shard.input, is_stdin ? NULL : path, importer->object);
+    if (!status) status = read_members(&shard);
+    release(&shard);
+    return status;
+}
+
+int tar_run_bytes(struct importer *importer, const char *path, struct span bytes) {
+    struct shard shard = {.importer = importer, .path = path};
+    int status = tar_input_open_bytes(&shard.input, path, bytes);
+    if (!status) status = read_members(&shard);
+    release(&shard);
     return status;
 }
 

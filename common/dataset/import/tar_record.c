@@ -79,6 +79,7 @@ static void choose_one(struct tar_record *own, struct draft *draft, const struct
     if (key < 0 || key >= keys || (draft->picture_key >= 0 && draft->picture_key < key)) return;
     defect_large(own, draft, importer);
     swap(&draft->picture, &own->video);
+    draft->at.image = draft->at.video;
     draft->picture_key = key;
 }
 

@@ -14,7 +14,8 @@ static void add_record(struct shard_writer *shard, struct span picture, const ch
     record.captions = &caption;
     record.caption_count = 1;
     record_encode(&record, &value);
-    assert_done(shard_writer_add(shard, (struct span){value.bytes, value.size}, record_fields(&record)));
+    const struct span packed = {value.bytes, value.size};
+    assert_done(shard_writer_add(shard, packed, packed, record_fields(&record)));
     buffer_release(&value);
 }
 
@@ -29,11 +30,11 @@ static void make_dataset(const char *directory) {
     void *png;
     assert_done(directory_make(directory));
     char *path = manifest_shard_path(directory, 0);
-    assert_done(shard_writer_open(&shard, path));
+    assert_done(shard_writer_open(&shard, path, MANIFEST_VERSION));
     assert_done(image_encode_png(&png, &picture.size, pixels, 1, 1, 3));
     picture.bytes = png;
     add_record(shard, picture, "first");
-    assert_done(shard_writer_add(shard, (struct span){"no map", 6}, 0));
+    assert_done(shard_writer_add(shard, (struct span){"no map", 6}, (struct span){"no map", 6}, 0));
     add_record(shard, picture, "caf\xc3\xa9");
     add_record(shard, (struct span){"no picture", 10}, "fourth");
     add_record(shard, picture, "caf\xe9");

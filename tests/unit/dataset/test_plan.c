@@ -28,7 +28,7 @@ static const struct mix mixes[] = {
 
 static struct plan *plan_of(const struct mix *mix, uint64_t seed, bool shuffle) {
     struct plan *plan;
-    assert_int_equal(plan_new(&plan, mix->source, mix->count, seed, shuffle), 0);
+    assert_int_equal(plan_new(&plan, mix->source, mix->count, seed, shuffle, 0), 0);
     return plan;
 }
 
@@ -175,9 +175,9 @@ static void test_bad_sources_are_usage_errors(void **state) {
     };
     struct plan *plan;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(plan_new(&plan, (struct plan_source[]){good, bad[i]}, 2, 0, true), -EXIT_USAGE);
-    assert_int_equal(plan_new(&plan, &good, 0, 0, true), -EXIT_USAGE);
-    assert_int_equal(plan_new(&plan, &good, PLAN_SOURCES + 1, 0, true), -EXIT_USAGE);
+        assert_int_equal(plan_new(&plan, (struct plan_source[]){good, bad[i]}, 2, 0, true, 0), -EXIT_USAGE);
+    assert_int_equal(plan_new(&plan, &good, 0, 0, true, 0), -EXIT_USAGE);
+    assert_int_equal(plan_new(&plan, &good, PLAN_SOURCES + 1, 0, true, 0), -EXIT_USAGE);
 }
 
 static void test_weights(void **state) {

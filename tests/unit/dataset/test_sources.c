@@ -173,8 +173,9 @@ static void write_broken(const char *path) {
     struct manifest_shard shard;
     assert_int_equal(directory_make(path), 0);
     char *file = manifest_shard_path(path, 0);
-    assert_int_equal(shard_writer_open(&writer, file), 0);
-    assert_int_equal(shard_writer_add(writer, (struct span){"\x93rubbish", 8}, 1), 0);
+    assert_int_equal(shard_writer_open(&writer, file, MANIFEST_VERSION), 0);
+    const struct span rubbish = {"\x93rubbish", 8};
+    assert_int_equal(shard_writer_add(writer, rubbish, rubbish, 1), 0);
     assert_int_equal(shard_writer_commit(&writer, &shard), 0);
     manifest_add(&manifest, shard);
     assert_int_equal(manifest_write(&manifest, path), 0);

@@ -16,8 +16,8 @@ static int leave(void **state) {
 }
 #define IN_PLACES(test) cmocka_unit_test_setup_teardown(test, enter_folder, leave)
 
-static struct place place_of(const char *role, int rank, const char *edge, const char *ipc, const char *tcp) {
-    return (struct place){.role = (char *)role,
+static struct stage_place place_of(const char *role, int rank, const char *edge, const char *ipc, const char *tcp) {
+    return (struct stage_place){.role = (char *)role,
                           .rank = rank,
                           .edge = (char *)edge,
                           .host = (char *)"a 1",
@@ -26,7 +26,7 @@ static struct place place_of(const char *role, int rank, const char *edge, const
                           .tcp = (char *)tcp};
 }
 
-static const char *enter(struct place place) {
+static const char *enter(struct stage_place place) {
     const char *objection = places_object(&places, &place);
     if (!objection) places_add(&places, &place);
     return objection;
@@ -50,7 +50,7 @@ static void places_that_contradict_are_refused(void **state) {
     assert_string_equal(enter(place_of("head", 0, "labels", "", "tcp://127.0.0.1:4000")), "another one listens there");
     assert_string_equal(enter(place_of("head", 0, "labels", "ipc://sockets/images.0", "")),
                         "another one listens there");
-    struct place elsewhere = place_of("head", 0, "labels", "ipc://sockets/images.0", "tcp://127.0.0.1:4000");
+    struct stage_place elsewhere = place_of("head", 0, "labels", "ipc://sockets/images.0", "tcp://127.0.0.1:4000");
     elsewhere.host = (char *)"b 1"; // each host has its own
     assert_null(enter(elsewhere));
     assert_string_equal(enter(place_of("head", 1, "labels", "", "")), "it listens nowhere");
@@ -70,7 +70,7 @@ static void they_travel_as_they_are(void **state) {
     assert_int_equal(places_unpack(&read, message), 0);
     message_free(&message);
     assert_int_equal(read.count, 2);
-    const struct place *place = places_find(&read, "text-decode", 3, "tokens");
+    const struct stage_place *place = places_find(&read, "text-decode", 3, "tokens");
     assert_string_equal(place->host, "a 1");
     assert_string_equal(place->folder, "/runs/r");
     assert_string_equal(place->ipc, "");
@@ -127,7 +127,7 @@ static void listen_at(const char *path) {
     close(fd);
 }
 
-static void assert_address(const struct place *place, const char *host, const char *from, const char *expected) {
+static void assert_address(const struct stage_place *place, const char *host, const char *from, const char *expected) {
     char *address = place_address(place, host, from);
     if (expected)
         assert_string_equal(address, expected);
@@ -139,7 +139,7 @@ static void assert_address(const struct place *place, const char *host, const ch
 static void one_host_takes_ipc_and_others_tcp(void **state) {
     (void)state;
     char *here = getcwd(NULL, 0), *absolute = xformat("ipc://%s/socket", here);
-    struct place place = place_of("image-encode", 0, "images", "ipc://socket", "tcp://10.0.0.1:4000");
+    struct stage_place place = place_of("image-encode", 0, "images", "ipc://socket", "tcp://10.0.0.1:4000");
     place.folder = here;
     assert_address(&place, "a 1", here, "tcp://10.0.0.1:4000"); // the file is not there: other files than its own
     listen_at("socket");
@@ -159,7 +159,7 @@ static void one_host_takes_ipc_and_others_tcp(void **state) {
 static void a_path_too_long_for_a_socket_is_left_to_tcp(void **state) {
     (void)state;
     char *here = getcwd(NULL, 0), *deep = xformat("%s/%0100d", here, 0);
-    struct place place = place_of("image-encode", 0, "images", "ipc://socket", "tcp://10.0.0.1:4000");
+    struct stage_place place = place_of("image-encode", 0, "images", "ipc://socket", "tcp://10.0.0.1:4000");
     assert_int_equal(directory_make(deep), 0);
     assert_int_equal(chdir(deep), 0);
     listen_at("socket");

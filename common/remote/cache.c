@@ -1,0 +1,262 @@
+// Reads of a cache's files, and how they come into it. A file is opened for each read, so that none that was evicted
+// takes room for longer; its length is looked at each time, its hash when this process first meets it.
+#include "remote/cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "remote/cache_book.h"
+#include "remote/server.h"
+
+enum { BLOCK = 256 << 10 };
+
+struct use {
+    atomic_bool verified; // by this process
+    _Atomic double told;  // when others were told that it is used
+};
+
+struct cache {
+    const struct object *object;
+    struct cache_book book;
+    struct use *use;
+};
+
+bool cache_takes(const struct object *object) {
+    const enum object_kind kind = object_kind_of(object->url);
+    return (kind == OBJECT_HTTP || kind == OBJECT_S3) && object->bytes >= 0;
+}
+
+static int check_room(const struct object *object, int count, int64_t bound, struct failure *failure) {
+    const struct object *largest = NULL;
+    for (int i = 0; i < count; i++)
+        if (cache_takes(&object[i]) && (!largest || object[i].bytes > largest->bytes)) largest = &object[i];
+    if (!largest || largest->bytes <= bound) return 0;
+    return failure_set(failure, EXIT_USAGE, "%s: its %lld bytes are more than the %lld of the cache; make it larger",
+                       largest->url, (long long)largest->bytes, (long long)bound);
+}
+
+static int check_folder(const char *folder, struct failure *failure) {
+    if (directory_make(folder)) return failure_set(failure, EXIT_USAGE, "%s: no folder for a cache", folder);
+    if (!access(folder, R_OK | W_OK | X_OK)) return 0;
+    return failure_set(failure, EXIT_USAGE, "%s: the cache cannot be written: %s; name another folder", folder,
+                       strerror(errno));
+}
+
+int cache_open(struct cache **cache, const struct object *object, int count, const struct remote_options *options,
+               struct failure *failure) {
+    int status = check_room(object, count, options->cache_bytes, failure);
+    if (!status) status = check_folder(options->cache, failure);
+    if (status) return status;
+    struct cache *self = *cache = xcalloc(1, sizeof *self);
+    *self = (struct cache){.object = object, .use = xcalloc((size_t)count + 1, sizeof *self->use)};
+    self->book = (struct cache_book){.folder = xstrdup(options->cache), .bound = options->cache_bytes};
+    return 0;
+}
+
+void cache_close(struct cache **cache) {
+    if (!*cache) return;
+    free((*cache)->book.folder);
+    free((*cache)->use);
+    free(*cache);
+    *cache = NULL;
+}
+
+static int hash_of(int fd, uint64_t *hash) {
+    struct hash_stream stream;
+    char *bytes = xmalloc(BLOCK);
+    ssize_t got;
+    int64_t at = 0;
+    hash_stream_begin(&stream);
+    while ((got = pread(fd, bytes, BLOCK, at)) > 0) {
+        hash_stream_add(&stream, bytes, (size_t)got);
+        at += got;
+    }
+    free(bytes);
+    *hash = hash_stream_end(&stream);
+    return got ? -1 : 0;
+}
+
+static bool is_right(struct cache *self, int number, int fd) {
+    const struct object *object = &self->object[number];
+    struct stat info;
+    uint64_t hash;
+    if (fstat(fd, &info) || info.st_size != object->bytes) return false;
+    if (!object->is_hashed || self->use[number].verified) return true;
+    self->use[number].verified = !hash_of(fd, &hash) && hash == object->hash;
+    return self->use[number].verified;
+}
+
+// The descriptor of the whole file, or −1 where there is none that is right.
+static int open_whole(struct cache *self, int number, const char *name) {
+    char *path = path_join(self->book.folder, name);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    free(path);
+    if (fd < 0 || is_right(self, number, fd)) return fd;
+    note("%s: its file in the cache is damaged, and is fetched again: %s/%s", self->object[number].url,
+         self->book.folder, name);
+    cache_book_drop(&self->book, name, fd);
+    close(fd);
+    return -1;
+}
+
+// Of a part that was left: what was written before the host started last may be lacking in the middle.
+static bool is_of_this_boot(const struct stat *part) {
+    struct timespec now, up;
+    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    return part->st_mtim.tv_sec > now.tv_sec - up.tv_sec;
+}
+
+// Where a part goes on; all of it is in the hash.
+static int continue_part(const struct object *object, int fd, int64_t *from, struct hash_stream *hash) {
+    struct stat info;
+    char *bytes = xmalloc(BLOCK);
+    ssize_t got = 0;
+    hash_stream_begin(hash);
+    *from = 0;
+    if (!fstat(fd, &info) && info.st_size <= object->bytes && (object->tag || object->is_hashed) &&
+        is_of_this_boot(&info))
+        while ((got = pread(fd, bytes, BLOCK, *from)) > 0) {
+            hash_stream_add(hash, bytes, (size_t)got);
+            *from += got;
+        }
+    free(bytes);
+    if (got < 0) return -1;
+    return *from ? 0 : ftruncate(fd, 0);
+}
+
+static int write_all(int fd, const char *bytes, size_t size, int64_t at) {
+    while (size) {
+        const ssize_t written = pwrite(fd, bytes, size, at);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return -1;
+        bytes += written;
+        at += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+static int receive(struct cache *self, struct source *source, const struct object *object, int fd, int64_t at,
+                   struct hash_stream *hash, struct failure *failure) {
+    char *bytes = xmalloc(BLOCK);
+    ssize_t got;
+    int status = 0;
+    while (!status && (got = source->read(source, bytes, BLOCK, failure))) {
+        if (got < 0)
+            status = (int)got;
+        else if (got > object->bytes - at)
+            status = failure_changed(failure, object, -1, NULL);
+        else if (write_all(fd, bytes, (size_t)got, at))
+            status = cache_book_fail(&self->book, "cannot be written", failure);
+        else {
+            hash_stream_add(hash, bytes, (size_t)got);
+            at += got;
+        }
+    }
+    free(bytes);
+    if (!status && fdatasync(fd)) status = cache_book_fail(&self->book, "cannot be written", failure);
+    return status;
+}
+
+static int check_hash(const struct object *object, const struct hash_stream *hash, struct failure *failure) {
+    const uint64_t found = hash_stream_end(hash);
+    if (!object->is_hashed || found == object->hash) return 0;
+    return failure_set(failure, EXIT_DATA,
+                       "%s: its bytes are others than were indexed (XXH64 %016llx instead of %016llx); restore it, or "
+                       "index again",
+                       object->url, (unsigned long long)found, (unsigned long long)object->hash);
+}
+
+// The rest of a part. A part that was wrong from the start is given up for a new one.
+static int fill_part(struct cache *self, const struct remote_options *options, int number, int fd,
+                     struct failure *failure) {
+    const struct object *object = &self->object[number];
+    struct hash_stream hash;
+    int64_t from;
+    if (continue_part(object, fd, &from, &hash)) return cache_book_fail(&self->book, "cannot be written", failure);
+    int status = 0;
+    if (from < object->bytes) {
+        struct source *source = server_open(object, from, -1, options);
+        status = receive(self, source, object, fd, from, &hash, failure);
+        source->close(source);
+    }
+    if (!status)
+        status = check_hash(object, &hash, failure);
+    else if (status == -EXIT_RUN)
+        return status;
+    if (!status || !from) return status;
+    return ftruncate(fd, 0) ? status : fill_part(self, options, number, fd, failure);
+}
+
+// A part that is only late is left for whoever goes on with it.
+static int fill(struct cache *self, const struct remote_options *options, int number, const char *name, int fd,
+                struct failure *failure) {
+    int status = fill_part(self, options, number, fd, failure);
+    if (status == -EXIT_DATA || (status && failure->disk_full)) cache_book_drop_part(&self->book, name);
+    if (!status) status = cache_book_finish(&self->book, name, failure);
+    if (!status) self->use[number].verified = true;
+    return status;
+}
+
+// A descriptor of the whole object, fetched where it is not there; or -code.
+static int open_object(struct cache *self, const struct remote_options *options, int number, struct failure *failure) {
+    char name[CACHE_NAME_SIZE];
+    cache_name(name, &self->object[number]);
+    for (;;) {
+        int fd = open_whole(self, number, name);
+        if (fd >= 0) return fd;
+        const int place = cache_book_take(&self->book, name, self->object[number].bytes, &fd, failure);
+        if (place < 0) return place;
+        if (place == CACHE_MINE) {
+            const int status = fill(self, options, number, name, fd, failure);
+            if (!status) return fd;
+            close(fd);
+            return status;
+        }
+        if (place != CACHE_WHOLE) remote_pause(options, 0.02);
+        if (remote_is_stopped(options)) return failure_stopped(failure, self->object[number].url);
+    }
+}
+
+// Tells those who evict, at most once a second.
+static void tell_use(struct use *use, int fd) {
+    const double now = clock_seconds();
+    if (now - use->told < 1) return;
+    use->told = now;
+    futimens(fd, NULL);
+}
+
+int cache_read(struct cache *self, const struct remote_options *options, int number, int64_t offset, char *bytes,
+               size_t size, struct failure *failure) {
+    const int fd = open_object(self, options, number, failure);
+    if (fd < 0) return fd;
+    tell_use(&self->use[number], fd);
+    ssize_t got = 0;
+    while (size && (got = pread(fd, bytes, size, offset)) > 0) {
+        bytes += got;
+        offset += got;
+        size -= (size_t)got;
+    }
+    close(fd);
+    if (!size) return 0;
+    if (!got) errno = EIO;
+    return cache_book_fail(&self->book, "cannot be read", failure);
+}
+
+int cache_fetch(struct cache *self, const struct remote_options *options, int number, struct failure *failure) {
+    const int fd = open_object(self, options, number, failure);
+    if (fd < 0) return fd;
+    close(fd);
+    return 0;
+}
