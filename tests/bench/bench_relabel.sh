@@ -110,7 +110,7 @@ million() {
     tar -C part --sort=name --hard-dereference -cf shard.tar . && rm -r part
     for ((i = 0; i < 1000; i++)); do ln -s ../shard.tar "shards/$(printf %04d $i).tar"; done
     export TMPDIR=$folder/tmp
-    "$home/pipelines/relabel.sh" --pretrained runs/made/model --from 'shards/*.tar' --to out --format lines --claim-expiry 4 \
+    "$home/pipelines/relabel.sh" --pretrained runs/made/model --from 'shards/*.tar' --to out --format jsonl --claim-expiry 4 \
         --precision fp32 --threads 1,1 --microbatch 64 >log 2>&1 &
     job=$!
     until=$((SECONDS + ${SECONDS_MILLION:-120}))
