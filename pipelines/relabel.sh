@@ -2,6 +2,8 @@
 # Captions for a whole data set: for each shard one of the same name, with the captions of its pictures in it.
 #
 #   pipelines/relabel.sh --run RUN|--pretrained DIR --from 'SHARDS' --to DIR [options]
+#   pipelines/relabel.sh --to DIR --once [--json]                                how far the job is, for people or for scripts
+#   pipelines/relabel.sh --to DIR --page FILE [--results 100] [--seed 0]         a page of results at random, with their pictures
 #
 # SHARDS are tars of webdataset or img2dataset, JSON lines with a picture's path or bytes (base64) in each, both also
 # compressed (.gz, .zst, .xz, .bz2), and folders of img2dataset's "files": paths, http(s)://, s3:// or pipe:COMMAND, several
@@ -24,7 +26,8 @@
 #
 # Interrupted at any moment and started again with the same settings, a job goes on where it was, and its shards have the same
 # bytes. Draws depend on --seed, the shard's name, the sample's key and the caption's number. How members, JSON and embeddings
-# are written, `coca-relabel run --help` says; `coca-relabel status DIR` says how far a job is.
+# are written, `coca-relabel run --help` says; what --once prints, `coca-relabel status --help`, which also watches a job.
+# pipelines/hosts/ starts one on many hosts, under Slurm or Kubernetes.
 #
 # Samples without a picture that can be had stay as they are, counted and named in NAME_stats.json, and the exit code is 3 at the
 # end, also where a shard could not be read; others: 1 run-time failure, 2 bad usage or other settings than --to was begun with,
@@ -46,19 +49,30 @@ from_here() {
 }
 
 read_options "$@"
+to='' page='' once=() look=()
+take_value to to
+take_value page page
+take once once
+[[ $to ]] || fail 2 "give --to DIR"
+# Where these are, what else was given for the job does not matter.
+if ((${#once[@]})); then
+    take look 'json|claim-expiry'
+    exec coca-relabel status "${once[@]}" "${look[@]}" -- "$to"
+elif [[ $page ]]; then
+    take look 'results|seed'
+    exec coca-relabel page --html "$page" "${look[@]}" -- "$to"
+fi
 weights_find
-from=() shards=() to='' captions='' embeddings='' embed=() with=() write=()
+from=() shards=() captions='' embeddings='' embed=() with=() write=()
 take batch microbatch
 take generate "$generation"
 take from from
 take shards 'format|part|claim-expiry|key|filter-clipscore'
 take_value COCA_WORKERS workers
-take_value to to
 take_value captions captions
 take_value embeddings embeddings
 ((${#operands[@]} == 0)) || fail 2 "${operands[0]}: shards are given with --from 'SHARDS'"
 ((${#from[@]})) || fail 2 "give --from 'SHARDS'"
-[[ $to ]] || fail 2 "give --to DIR"
 [[ $to == @(/*|*://*) ]] || to=$PWD/$to
 for option in "${!from[@]}"; do from[option]=--from=$(from_here "${from[option]#*=}"); done
 [[ ! $captions ]] || generate+=("--num-captions=$captions")

@@ -6,6 +6,7 @@ static const char manual[] = "Captions for whole data sets, shard by shard; pipe
 static const struct command commands[] = {
     {"run", "writes shards with captions: feeder and sink of a job", run_main},
     {"status", "says how far the job in a folder is", status_main},
+    {"page", "writes a page of some results with their pictures", page_main},
     {NULL, NULL, NULL},
 };
 

@@ -5,3 +5,4 @@
 
 int run_main(const struct command *command, int argc, char **argv);
 int status_main(const struct command *command, int argc, char **argv);
+int page_main(const struct command *command, int argc, char **argv);
