@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@
 #include "base/file.h"
 #include "base/lines.h"
 
-enum { CHUNK = 64 << 10, STRIDE = 1024 };
+enum { CHUNK = 64 << 10, STRIDE = SPOOL_STRIDE };
 
 struct spool {
     int fd;
@@ -26,6 +27,7 @@ struct spool {
     char *path, *closed;
     int64_t *mark; // where line i·STRIDE begins: few enough to keep for lists of millions
     int64_t lines, capacity, scanned;
+    int64_t first;                 // line that is still there
     int64_t begun;                 // where the line behind the last whole one begins
     int64_t next_line, next_start; // behind the line that was read last
     struct buffer line;
@@ -50,6 +52,27 @@ const char *spool_refuses(const char *line, size_t size) {
     return filler ? "is what fills up batches in lists" : NULL;
 }
 
+// Who comes when the list has lost its front counts from where it begins.
+static int find_front(struct spool *spool) {
+    char *path = xformat("%s" SPOOL_BEGINS, spool->path), text[64] = "";
+    FILE *file = fopen(path, "re");
+    int64_t line = 0, byte = 0;
+    const bool is_there = file && fgets(text, sizeof text, file);
+    if (file) fclose(file);
+    const bool is_read = !is_there || (sscanf(text, "%" SCNd64 " %" SCNd64, &line, &byte) == 2 && line >= 0 &&
+                                       line % STRIDE == 0 && byte >= line && line / STRIDE < INT32_MAX);
+    int status = is_read ? 0 : error(EXIT_DATA, "%s: does not say where the list begins", path);
+    free(path);
+    if (status || !line) return status;
+    spool->capacity = 2 * (line / STRIDE + 1);
+    spool->mark = xrealloc_array(spool->mark, (size_t)spool->capacity, sizeof *spool->mark);
+    memset(spool->mark, 0, (size_t)spool->capacity * sizeof *spool->mark);
+    spool->mark[line / STRIDE] = byte;
+    spool->first = spool->lines = line;
+    spool->begun = spool->scanned = byte;
+    return 0;
+}
+
 int spool_open(struct spool **spool, const char *path, enum spool_end end) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     *spool = NULL;
@@ -61,7 +84,9 @@ int spool_open(struct spool **spool, const char *path, enum spool_end end) {
     new->closed = xformat("%s" SPOOL_CLOSED, path);
     new->capacity = 16;
     new->mark = xcalloc((size_t) new->capacity, sizeof *new->mark);
-    return 0;
+    int status = find_front(new);
+    if (status) spool_close(spool);
+    return status;
 }
 
 void spool_close(struct spool **spool) {
@@ -129,6 +154,7 @@ static int was_cut(const struct spool *spool) {
 static int find_start(struct spool *spool, int64_t n, int64_t *start) {
     char chunk[CHUNK];
     int64_t line = n / STRIDE * STRIDE;
+    if (n < spool->first) return error(EXIT_DATA, "%s: line %" PRId64 " is not there any more", spool->path, n + 1);
     *start = spool->mark[n / STRIDE];
     if (spool->next_line <= n && spool->next_line > line) {
         line = spool->next_line;

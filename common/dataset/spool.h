@@ -4,6 +4,9 @@
 //
 // Readers take lines in batches of a fixed size. A writer that does not want to wait for the next line ends a batch
 // early by filling it up with lines SPOOL_FILLER, which stand for nothing.
+//
+// A list without end may lose its front (spool_forget): FILE.begins, "LINE BYTE", says how many lines are not there any
+// more and where the first one that is begins. What stood before it reads as zeros.
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +16,9 @@
 #define SPOOL_LINE_LIMIT (64 << 10) // bytes of one line
 #define SPOOL_FILLER "\f(fills up a batch)\f"
 #define SPOOL_CLOSED ".closed"
+#define SPOOL_BEGINS ".begins"
+
+enum { SPOOL_STRIDE = 1024 }; // lists begin at a multiple of so many lines
 
 enum spool_end { SPOOL_TEXT = '\n', SPOOL_NUL = 0 }; // what lines end with
 

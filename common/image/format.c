@@ -19,6 +19,15 @@ enum image_format image_format_of(const void *bytes, size_t size) {
     return IMAGE_UNKNOWN;
 }
 
+const char *image_media_type(const void *bytes, size_t size) {
+    switch (image_format_of(bytes, size)) {
+    case IMAGE_JPEG: return "image/jpeg";
+    case IMAGE_PNG: return "image/png";
+    case IMAGE_WEBP: return "image/webp";
+    default: return NULL;
+    }
+}
+
 static int check_sides(struct picture *picture) {
     const int64_t width = picture->width, height = picture->height;
     int64_t pixels;

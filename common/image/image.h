@@ -13,6 +13,7 @@
 enum image_format { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP };
 
 enum image_format image_format_of(const void *bytes, size_t size); // by signature, never by name
+const char *image_media_type(const void *bytes, size_t size);      // "image/png"; NULL: none that is decoded
 
 // What the header of an encoded picture says, before any pixel is decoded.
 struct image_header {

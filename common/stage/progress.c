@@ -44,7 +44,7 @@ static void add_bar(struct buffer *line, const struct progress *progress) {
     buffer_format(line, " [%s]", bar);
 }
 
-static void add_duration(struct buffer *line, double seconds) {
+void progress_add_duration(struct buffer *line, double seconds) {
     int64_t whole = (int64_t)(seconds + 0.5);
     if (whole >= 3600) buffer_format(line, "%" PRId64 ":", whole / 3600);
     buffer_format(line, whole >= 3600 ? "%02d:%02d" : "%d:%02d", (int)(whole / 60 % 60), (int)(whole % 60));
@@ -56,7 +56,7 @@ static void add_rate(struct buffer *line, const struct progress *progress, doubl
     buffer_format(line, ", %.*f/s", rate < 10 ? 2 : 0, rate);
     if (progress->total <= progress->done) return;
     buffer_text(line, ", ");
-    add_duration(line, (double)(progress->total - progress->done) / rate);
+    progress_add_duration(line, (double)(progress->total - progress->done) / rate);
     buffer_text(line, " left");
 }
 
@@ -70,7 +70,7 @@ static void compose(struct buffer *line, const struct progress *progress, const 
     if (detail) buffer_format(line, ", %s", detail);
 }
 
-static int terminal_width(void) {
+int progress_width(void) {
     struct winsize size;
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : TERMINAL_WIDTH;
 }
@@ -80,7 +80,7 @@ static void show(struct progress *progress, const char *detail, double now) {
     compose(&line, progress, detail, now);
     line.bytes[text_clean_here(line.bytes, line.size)] = 0;
     if (progress->terminal) // \033[K clears what a longer line left behind
-        fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line.bytes);
+        fprintf(stderr, "\r%.*s\033[K", progress_width() - 1, line.bytes);
     else
         fprintf(stderr, "%s\n", line.bytes);
     buffer_release(&line);
@@ -99,7 +99,7 @@ void progress_done(struct progress **progress) {
     double now = clock_seconds();
     struct buffer took = {0};
     buffer_text(&took, "took ");
-    add_duration(&took, now - (*progress)->started);
+    progress_add_duration(&took, now - (*progress)->started);
     show(*progress, took.bytes, now);
     if ((*progress)->terminal) fputs("\n", stderr);
     buffer_release(&took);

@@ -29,6 +29,16 @@ static void header_text(struct buffer *text, const struct tensor *tensor, enum d
     buffer_text(text, "\n");
 }
 
+void npy_begin(struct buffer *out, const struct tensor *tensor) {
+    struct buffer text = {0};
+    header_text(&text, tensor, dtype_numpy(tensor->dtype) ? tensor->dtype : DT_F32);
+    const unsigned char length[2] = {(unsigned char)text.size, (unsigned char)(text.size >> 8)};
+    buffer_append(out, magic, sizeof magic);
+    buffer_append(out, length, sizeof length);
+    buffer_append(out, text.bytes, text.size);
+    buffer_release(&text);
+}
+
 // A type that NumPy lacks (bf16) becomes f32, block by block: no second copy of the tensor.
 static void write_elements(FILE *file, const struct tensor *tensor, enum dtype type) {
     size_t count = (size_t)shape_count(tensor->shape), size = dtype_size(type);
@@ -49,13 +59,10 @@ int npy_write(const char *path, const struct tensor *tensor) {
     struct aside aside;
     int status = aside_open(&aside, path);
     if (status) return status;
-    struct buffer text = {0};
-    header_text(&text, tensor, type);
-    unsigned char length[2] = {(unsigned char)text.size, (unsigned char)(text.size >> 8)};
-    fwrite(magic, 1, sizeof magic, aside.file);
-    fwrite(length, 1, sizeof length, aside.file);
-    fwrite(text.bytes, 1, text.size, aside.file);
-    buffer_release(&text);
+    struct buffer head = {0};
+    npy_begin(&head, tensor);
+    fwrite(head.bytes, 1, head.size, aside.file);
+    buffer_release(&head);
     write_elements(aside.file, tensor, type);
     return aside_commit(&aside);
 }

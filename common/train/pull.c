@@ -121,6 +121,13 @@ static void begin(const struct pull *pull, struct stream *stream) {
                                    .context = stream};
 }
 
+static void show(struct progress *progress, const struct stream *stream) {
+    struct buffer detail = {0};
+    if (stream->tell) stream->tell(stream->context, &detail);
+    progress_set(progress, stream->samples, detail.bytes);
+    buffer_release(&detail);
+}
+
 // In turn, one message of each stream: so neither of two encoders waits until the other has done all.
 int pull_all(struct pull *pull, struct stream *streams, int count, const char *what, int64_t total) {
     struct progress *progress = progress_new(what, total, "samples");
@@ -129,7 +136,7 @@ int pull_all(struct pull *pull, struct stream *streams, int count, const char *w
     while (!status && any_left(streams, count)) {
         for (int i = 0; i < count && !status; i++)
             if (!streams[i].ended) status = take_one(pull, &streams[i]);
-        progress_set(progress, streams[0].samples, NULL);
+        show(progress, &streams[0]);
     }
     progress_done(&progress);
     for (int i = 0; i < count; i++) ahead_release(&streams[i].ahead);

@@ -20,6 +20,7 @@ struct stream {
     const char *role;                                          // NULL: any
     int (*take)(void *context, const struct message *message); // 0 or -exit_code
     void *context;
+    void (*tell)(void *context, struct buffer *detail); // appends what the progress has besides; NULL: nothing
     // Filled by pull_all
     struct ahead ahead;
     int32_t B, wanted; // samples of a microbatch; the next to ask for

@@ -91,17 +91,6 @@ elif ((SLURM_JOB_NUM_NODES > 1)); then
 fi
 make_keys "$@"
 
-told='' interrupted=''
-trap 'told=1 interrupted=1; kill -USR1 "$train" 2>/dev/null' USR1
-"$home/pipelines/train.sh" "${options[@]}" "$@" --resume latest &
-train=$!
-while interrupted=''; wait "$train"; code=$?; [[ -n $interrupted ]]; do :; done # a signal ends the wait, not train.sh
-
-requeue() { note "$*"; scontrol requeue "$SLURM_JOB_ID"; }
-restarts=${SLURM_RESTART_COUNT:-0}
-if ((code == 143)) && [[ -n $told ]]; then
-    requeue "the time is over: a checkpoint is made, and the job goes on when it is its turn"
-elif ((code == 4 && restarts < ${COCA_REQUEUES:-3})); then
-    requeue "a stage was lost: begun again from the newest checkpoint, time $((restarts + 1))"
-fi
-exit "$code"
+source "$home/pipelines/lib/requeue.sh"
+run_or_requeue "the time is over: a checkpoint is made, and the job goes on when it is its turn" \
+    "a stage was lost: begun again from the newest checkpoint" "$home/pipelines/train.sh" "${options[@]}" "$@" --resume latest

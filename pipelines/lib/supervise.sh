@@ -17,8 +17,8 @@ COCA_HOME=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 PATH=${COCA_BIN:-$COCA_HOME/build/bin}:$COCA_HOME/bin:$PATH # bin: as `make dist` lays it out
 
 # Options whose value is a path, made absolute, since stages work in the job's directory; and those without a value.
-paths='benchmark|cache|caption|classnames|data|head-labels|html|keys|losses|meteor-data|names|out|predictions|pretrained|results|resume|retrieval|runs|templates|tokenizer|zero-shot'
-flags='co-caption|frozen|help|insecure|list|metrics|null|sample|texts'
+paths='benchmark|cache|caption|classnames|data|head-labels|html|keys|losses|meteor-data|names|out|page|predictions|pretrained|results|resume|retrieval|runs|templates|tokenizer|zero-shot'
+flags='co-caption|frozen|help|insecure|json|list|metrics|null|once|sample|texts'
 options=() operands=() job_options=() job_settings=() job_table=''
 
 usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; } # the comment at the head of the script that runs

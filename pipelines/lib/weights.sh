@@ -51,7 +51,7 @@ serve_texts() { serve tokenize 1 tokens "$@"; }
 encode_images() { encode image-encode "--images=ipc://sockets/${chain}images" "$@"; }
 encode_texts() { encode text-decode --embed "--tokens=ipc://sockets/${chain}tokens" "$@"; }
 # From features to captions, which a sink asks for.
-generate_captions() { encode text-decode --generate --features=ipc://sockets/features --captions=ipc://sockets/captions "${generate[@]}"; }
+generate_captions() { encode text-decode --generate --features=ipc://sockets/features --captions=ipc://sockets/captions "${generate[@]}" "$@"; }
 
 # Who is asked may be silent for days, unless --stall-timeout was given.
 wait_for_ever() { job_options=(--stall-timeout=1e9 "${job_options[@]}"); }

@@ -9,6 +9,8 @@
 
 #include "base/memory.h"
 
+#define CLAIMS_EXPIRY "60" // seconds, as options have it
+
 struct claim_state { // of a shard that somebody works at, as its file says
     char name[256], host[256];
     int64_t pid, pictures, captions, bad;

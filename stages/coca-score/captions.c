@@ -58,7 +58,7 @@ struct captions {
     struct pull pull;
     struct store *store; // NULL without --data
     struct caption_list list;
-    struct page page;
+    struct gallery page;
     struct judge judge;
     struct clip_texts clip_texts;
     struct strings picture; // the captions of one
@@ -117,9 +117,14 @@ static bool is_shown(const struct captions *self) {
 
 static void print_pair(const struct truth *truth, const char *caption) {
     struct buffer text = {0};
+    int count;
+    const struct span *each = truth_texts(truth, &count);
     text_clean(&text, truth->name, strlen(truth->name));
     buffer_text(&text, "\n  true       ");
-    truth_texts(truth, &text, "; ", text_clean);
+    for (int i = 0; i < count; i++) {
+        if (i) buffer_text(&text, "; ");
+        text_clean(&text, each[i].bytes, each[i].size);
+    }
     buffer_text(&text, "\n  generated  ");
     text_clean(&text, caption, strlen(caption));
     puts(text.bytes);
@@ -189,7 +194,7 @@ static int take(void *context, const struct message *message) {
 
 static void abandon_outputs(struct captions *self) {
     if (self->own.out) caption_list_abandon(&self->list);
-    if (self->own.html) page_abandon(&self->page);
+    if (self->own.html) gallery_abandon(&self->page);
     if (self->own.clip_texts) clip_texts_release(&self->clip_texts);
 }
 
@@ -214,7 +219,7 @@ static int first_of(int status, int next) {
 
 static int close_outputs(struct captions *self) {
     int status = self->own.out ? caption_list_close(&self->list) : 0;
-    if (self->own.html) status = first_of(status, page_close(&self->page));
+    if (self->own.html) status = first_of(status, gallery_close(&self->page));
     if (self->own.clip_texts) status = first_of(status, clip_texts_close(&self->clip_texts));
     return status;
 }

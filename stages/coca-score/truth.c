@@ -24,13 +24,8 @@ void truth_release(struct truth *truth) {
 }
 
 // Without captions the labels say best what a picture shows.
-void truth_texts(const struct truth *truth, struct buffer *out, const char *between,
-                 void (*write)(struct buffer *out, const char *text, size_t size)) {
+const struct span *truth_texts(const struct truth *truth, int *count) {
     const bool captioned = truth->record.caption_count > 0;
-    const struct span *text = captioned ? truth->record.captions : truth->record.labels;
-    const int count = captioned ? truth->record.caption_count : truth->record.label_count;
-    for (int i = 0; i < count; i++) {
-        if (i) buffer_text(out, between);
-        write(out, text[i].bytes, text[i].size);
-    }
+    *count = captioned ? truth->record.caption_count : truth->record.label_count;
+    return captioned ? truth->record.captions : truth->record.labels;
 }

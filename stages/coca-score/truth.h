@@ -11,6 +11,5 @@ struct truth {
 int truth_find(struct truth *truth, struct store *store, int64_t id);
 void truth_release(struct truth *truth);
 
-// Appends all captions, or without any the labels, with `between` between them, each through `write`.
-void truth_texts(const struct truth *truth, struct buffer *out, const char *between,
-                 void (*write)(struct buffer *out, const char *text, size_t size));
+// All captions, or without any the labels; borrowed.
+const struct span *truth_texts(const struct truth *truth, int *count);

@@ -57,7 +57,7 @@ def check(thing, jobset):
 
 def main(definition, *folders):
     jobset = jobset_schema(definition)
-    for folder in folders or (HERE / "base", *sorted((HERE / "overlays").iterdir())):
+    for folder in folders or sorted(path.parent for path in HERE.rglob("kustomization.yaml")):
         things = render(folder)
         for thing in things:
             check(thing, jobset)

@@ -4,7 +4,9 @@
 
 load tiny.bash
 KUBERNETES=$BATS_TEST_DIRNAME/../../pipelines/hosts/kubernetes
-FOLDERS=("$KUBERNETES"/base "$KUBERNETES"/overlays/*/)
+TRAINING=("$KUBERNETES"/base "$KUBERNETES"/overlays/*/)
+RELABELLING=("$KUBERNETES"/relabel/base "$KUBERNETES"/relabel/overlays/*/)
+FOLDERS=("${TRAINING[@]}" "${RELABELLING[@]}")
 
 setup() {
     tiny_setup
@@ -36,7 +38,7 @@ kubernetes() { "$python" "$BATS_TEST_DIRNAME/kubernetes.py" "$@"; }
 
 @test "kubernetes: executables take every option, and their settings" {
     local folder job count words word
-    for folder in "${FOLDERS[@]}"; do
+    for folder in "${TRAINING[@]}"; do
         kubernetes commands "$folder" >commands
         [ "$(wc -l <commands)" -eq 6 ]
         while read -r job count words; do

@@ -37,10 +37,12 @@ def place(thing, path):
 
 def patch(thing, operation):
     inside, key = place(thing, operation["path"])
-    value = copy.deepcopy(operation["value"])
+    value = copy.deepcopy(operation.get("value"))
     if isinstance(inside, list) and key != "-":
         key = int(key)
-    if operation["op"] == "test":
+    if operation["op"] == "remove":
+        del inside[key]
+    elif operation["op"] == "test":
         assert inside[key] == value, operation
     elif operation["op"] == "replace":
         assert inside[key] is not None, operation
@@ -50,6 +52,17 @@ def patch(thing, operation):
     else:
         assert operation["op"] == "add", operation
         inside[key] = value
+
+
+def jobs_of(thing):
+    """Those of a set, or a job alone, in the form of the former."""
+    if thing["kind"] == "Job":
+        return [{"name": thing["metadata"]["name"], "template": {"spec": thing["spec"]}}]
+    return thing["spec"]["replicatedJobs"] if thing["kind"] == "JobSet" else []
+
+
+def is_meant(thing, target):
+    return thing["kind"] == target["kind"] and target.get("name") in (None, thing["metadata"]["name"])
 
 
 def containers(job):
@@ -69,13 +82,18 @@ def things_of(folder):
         assert bool(old) == (entry.get("behavior") == "replace"), entry
         things = [thing for thing in things if thing not in old] + [made]
     for entry in customization.get("patches", []):
-        for thing in things:
-            if thing["kind"] == entry["target"]["kind"]:
-                for operation in yaml.safe_load(entry["patch"]):
+        meant = [thing for thing in things if is_meant(thing, entry["target"])]
+        change = yaml.safe_load(entry["patch"])
+        if isinstance(change, dict):
+            assert change["$patch"] == "delete" and meant, entry
+            things = [thing for thing in things if thing not in meant]
+        else:
+            for thing in meant:
+                for operation in change:
                     patch(thing, operation)
     for image in customization.get("images", []):
         for thing in things:
-            for job in thing.get("spec", {}).get("replicatedJobs", []):
+            for job in jobs_of(thing):
                 for container in containers(job):
                     if container["image"] == image["name"]:
                         container["image"] = f'{image["newName"]}:{image["newTag"]}'
@@ -93,12 +111,13 @@ def variables(things, container):
     maps = of_kind(things, "ConfigMap")
     told = {}
     for source in container.get("envFrom", []):
-        told.update(maps[source["configMapRef"]["name"]]["data"])
+        if "configMapRef" in source:
+            told.update(maps[source["configMapRef"]["name"]]["data"])
     return told
 
 
-def words_of(things, container):
-    told = variables(things, container)
+def words_of(things, container, index):
+    told = {"JOB_COMPLETION_INDEX": str(index), **variables(things, container)}
     return [re.sub(r"\$\((\w+)\)", lambda found: told[found[1]], word) for word in container["command"] + container["args"]]
 
 
@@ -109,24 +128,27 @@ def volume_source(volume):
     return None, None
 
 
-def loose(things):
-    (jobset,) = of_kind(things, "JobSet").values()
-    jobs = {job["name"]: job for job in jobset["spec"]["replicatedJobs"]}
-    known = set(jobs)
+def loose_of_job(things, job):
+    pod = job["template"]["spec"]["template"]["spec"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    secrets = [volume["secret"]["secretName"] for volume in volumes.values() if "secret" in volume]
+    for container in containers(job):
+        secrets += [source["secretRef"]["name"] for source in container.get("envFrom", []) if "secretRef" in source]
+    for volume in volumes.values():
+        kind, name = volume_source(volume)
+        if kind and name not in of_kind(things, kind):
+            yield f"no {kind} {name}"
+    yield from (f"the pages make no secret {name}" for name in secrets if name not in ("coca-keys", "coca-s3"))
+    mounted = {mount["name"] for container in containers(job) for mount in container["volumeMounts"]}
+    yield from (f"no volume {name}" for name in mounted - set(volumes))
+    yield from (f"nobody mounts {name}" for name in set(volumes) - mounted)
+
+
+def loose_of_set(things, jobset):
+    jobs = {job["name"]: job for job in jobs_of(jobset)}
     for job in jobs.values():
-        pod = job["template"]["spec"]["template"]["spec"]
-        volumes = {volume["name"]: volume for volume in pod["volumes"]}
-        for volume in volumes.values():
-            kind, name = volume_source(volume)
-            if kind and name not in of_kind(things, kind):
-                yield f"{job['name']}: no {kind} {name}"
-            if "secret" in volume and volume["secret"]["secretName"] != "coca-keys":
-                yield f"{job['name']}: the page makes no secret {volume['secret']['secretName']}"
-        mounted = {mount["name"] for container in containers(job) for mount in container["volumeMounts"]}
-        yield from (f"{job['name']}: no volume {name}" for name in mounted - set(volumes))
-        yield from (f"{job['name']}: nobody mounts {name}" for name in set(volumes) - mounted)
-        yield from (f"{job['name']}: waits for {other['name']}" for other in job.get("dependsOn", []) if other["name"] not in known)
-    yield from (f"success of {name}" for name in jobset["spec"]["successPolicy"]["targetReplicatedJobs"] if name not in known)
+        yield from (f"{job['name']}: waits for {other['name']}" for other in job.get("dependsOn", []) if other["name"] not in jobs)
+    yield from (f"success of {name}" for name in jobset["spec"]["successPolicy"]["targetReplicatedJobs"] if name not in jobs)
     (loss,) = jobs["loss"]["template"]["spec"]["template"]["spec"]["containers"]
     name = jobset["metadata"]["name"]
     address = f"tcp://{name}-loss-0-0.{name}:{loss['ports'][0]['containerPort']}"
@@ -137,11 +159,23 @@ def loose(things):
                 yield f"{job['name']}: CONDUCTOR is {told}, where loss is {address}"
 
 
+def loose(things):
+    for thing in things:
+        for job in jobs_of(thing):
+            yield from (f"{job['name']}: {what}" for what in loose_of_job(things, job))
+    for jobset in of_kind(things, "JobSet").values():
+        yield from loose_of_set(things, jobset)
+
+
 def commands(things):
-    (jobset,) = of_kind(things, "JobSet").values()
-    for job in jobset["spec"]["replicatedJobs"]:
+    for job in (job for thing in things for job in jobs_of(thing)):
+        spec = job["template"]["spec"]
+        pods = spec.get("completions", 1)
         for container in containers(job):
-            yield f"{container['name']} {job['template']['spec'].get('completions', 1)} {shlex.join(words_of(things, container))}"
+            if spec.get("completionMode") == "Indexed":
+                yield from (f"{container['name']} 1 {shlex.join(words_of(things, container, index))}" for index in range(pods))
+            else:
+                yield f"{container['name']} {pods} {shlex.join(words_of(things, container, 0))}"
 
 
 def ordered(things):

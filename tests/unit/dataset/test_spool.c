@@ -1,6 +1,10 @@
 // Lists that are written while they are read, in batches that may end early.
 #include "../base/support.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "dataset/spool.h"
 #include "dataset/spool_writer.h"
 
@@ -111,6 +115,55 @@ static void test_a_path_is_used_again(void **state) {
     }
 }
 
+static bool can_punch(void) {
+    const int fd = open(folder, O_TMPFILE | O_RDWR, 0600);
+    const bool can = fd >= 0 && !ftruncate(fd, 1 << 20) &&
+                     !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1 << 19);
+    if (fd >= 0) close(fd);
+    return can;
+}
+
+// Whoever opens the list then finds its lines under their numbers, and who had it open still does.
+static void test_a_list_that_lost_its_front(void **state) {
+    enum { LINES = 100 * SPOOL_STRIDE, FORGOTTEN = LINES - 3000 };
+    struct spool_writer writer;
+    struct spool *early, *late;
+    char text[128];
+    struct stat info;
+    (void)state;
+    assert_int_equal(spool_writer_open(&writer, path, BATCH), 0);
+    assert_int_equal(spool_open(&early, path, SPOOL_NUL), 0);
+    for (int i = 0; i < LINES; i++) {
+        const int size = snprintf(text, sizeof text, "%d ", i);
+        memset(text + size, 'x', (size_t)(i % 97));
+        spool_write(&writer, text, (size_t)(size + i % 97));
+    }
+    assert_int_equal(spool_flush(&writer), 0);
+    expect_lines(early, LINES, true);
+    assert_int_equal(spool_forget(&writer, FORGOTTEN), 0);
+    assert_int_equal(stat(path, &info), 0);
+    if (can_punch()) assert_true(info.st_blocks * 512 < info.st_size / 2);
+    assert_int_equal(spool_open(&late, path, SPOOL_NUL), 0);
+    expect_lines(late, LINES, true);
+    for (int64_t i = FORGOTTEN; i < LINES; i += 7) {
+        expect_line(late, i);
+        expect_line(early, i);
+    }
+    const char *line;
+    assert_int_equal(spool_line(late, 5, &line), -EXIT_DATA);
+    write_text(&writer, "last");
+    assert_int_equal(spool_writer_close(&writer), 0);
+    expect_lines(late, LINES + 1, false);
+    spool_close(&early);
+    spool_close(&late);
+    assert_int_equal(spool_writer_open(&writer, path, BATCH), 0); // another list of this name begins at its front
+    write_text(&writer, "first");
+    assert_int_equal(spool_writer_close(&writer), 0);
+    assert_int_equal(spool_open(&late, path, SPOOL_NUL), 0);
+    expect_lines(late, 1, false);
+    spool_close(&late);
+}
+
 static void test_what_cannot_be_a_line(void **state) {
     (void)state;
     char *text = xcalloc(SPOOL_LINE_LIMIT, 1);
@@ -130,6 +183,7 @@ int main(void) {
         cmocka_unit_test(test_a_batch_that_is_cut_is_full_of_fillers),
         cmocka_unit_test(test_lines_are_found_in_any_order),
         cmocka_unit_test(test_a_path_is_used_again),
+        cmocka_unit_test(test_a_list_that_lost_its_front),
         cmocka_unit_test(test_what_cannot_be_a_line),
     };
     return cmocka_run_group_tests(tests, make, clear);
