@@ -252,6 +252,13 @@ twelve() {
     for i in 1 2 3 4; do [[ $(cut -d ' ' -f 1 out."$i") == "$(cut -f 3 known."$i")" ]]; done
 }
 
+@test "threads that share objects get each its own, with a cache and without" {
+    twelve
+    cut -f 3 known | sed p | sed p | sort >all # four times
+    "$objects" --together 4 --lines read known | cut -d ' ' -f 1 | sort | cmp - all
+    cached --together 4 --ahead --lines read known | cut -d ' ' -f 1 | sort | cmp - all
+}
+
 @test "a file in the cache that is cut or damaged is fetched again" {
     "$objects" --hash look "$url/a" >known
     cached read known | cmp - root/a

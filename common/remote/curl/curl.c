@@ -274,6 +274,11 @@ static void set_request(struct session *self, const struct remote_request *reque
     curl_easy_setopt(self->easy, CURLOPT_PASSWORD, request->secret);
 }
 
+// Older ones leave out the headers that S3 wants signed.
+static bool signs_for_s3(void) {
+    return curl_version_info(CURLVERSION_NOW)->version_num >= 0x075800;
+}
+
 static int session_begin(void *state, const struct remote_request *request, struct remote_answer *answer) {
     struct session *self = state;
     long status = 0;
@@ -285,6 +290,8 @@ static int session_begin(void *state, const struct remote_request *request, stru
     self->paused = self->done = false;
     self->sent = 0;
     *self->text = 0;
+    if (request->sigv4 && !signs_for_s3())
+        return fail(self, REMOTE_FINAL, "this libcurl does not sign as S3 asks; 7.88 or newer does");
     set_manners(self);
     set_callbacks(self);
     set_request(self, request);
