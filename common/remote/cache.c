@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,17 +97,20 @@ static bool is_right(struct cache *self, int number, int fd) {
     return self->use[number].verified;
 }
 
-// The descriptor of the whole file, or −1 where there is none that is right.
-static int open_whole(struct cache *self, int number, const char *name) {
+enum { NONE = INT_MAX };
+
+// The descriptor of the whole file, NONE where there is none that is right, or -code.
+static int open_whole(struct cache *self, int number, const char *name, struct failure *failure) {
     char *path = path_join(self->book.folder, name);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     free(path);
-    if (fd < 0 || is_right(self, number, fd)) return fd;
+    if (fd < 0) return errno == ENOENT ? NONE : cache_book_fail(&self->book, "has a file that cannot be read", failure);
+    if (is_right(self, number, fd)) return fd;
     note("%s: its file in the cache is damaged, and is fetched again: %s/%s", self->object[number].url,
          self->book.folder, name);
     cache_book_drop(&self->book, name, fd);
     close(fd);
-    return -1;
+    return NONE;
 }
 
 // Of a part that was left: what was written before the host started last may be lacking in the middle.
@@ -165,7 +169,7 @@ static int receive(struct cache *self, struct source *source, const struct objec
         }
     }
     free(bytes);
-    if (!status && fdatasync(fd)) status = cache_book_fail(&self->book, "cannot be written", failure);
+    if (!status && fsync(fd)) status = cache_book_fail(&self->book, "cannot be written", failure);
     return status;
 }
 
@@ -214,8 +218,8 @@ static int open_object(struct cache *self, const struct remote_options *options,
     char name[CACHE_NAME_SIZE];
     cache_name(name, &self->object[number]);
     for (;;) {
-        int fd = open_whole(self, number, name);
-        if (fd >= 0) return fd;
+        int fd = open_whole(self, number, name, failure);
+        if (fd != NONE) return fd;
         const int place = cache_book_take(&self->book, name, self->object[number].bytes, &fd, failure);
         if (place < 0) return place;
         if (place == CACHE_MINE) {

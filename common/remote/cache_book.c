@@ -108,15 +108,16 @@ static int lock_book(const struct cache_book *book, struct failure *failure) {
     return cache_book_fail(book, "cannot be locked", failure);
 }
 
-// A part that another process writes stays.
-static bool evict(const struct cache_book *book, const struct entry *entry) {
+// 1: gone, 0: a part that another process writes, or -errno.
+static int evict(const struct cache_book *book, const struct entry *entry) {
     char *path = path_join(book->folder, entry->name);
     const int fd = entry->is_part ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    const bool free_to_go = !entry->is_part || (fd >= 0 && !lock_file(fd, LOCK_EX | LOCK_NB));
-    const bool gone = free_to_go && (!unlink(path) || errno == ENOENT);
+    int failed = entry->is_part && fd < 0 && errno != ENOENT ? errno : 0;
+    const bool free_to_go = fd < 0 || !lock_file(fd, LOCK_EX | LOCK_NB);
+    if (!failed && free_to_go && unlink(path) && errno != ENOENT) failed = errno;
     if (fd >= 0) close(fd);
     free(path);
-    return gone;
+    return failed ? -failed : free_to_go;
 }
 
 // CACHE_MINE: there is room for so many bytes more; CACHE_FULL; -code
@@ -124,11 +125,16 @@ static int make_room(const struct cache_book *book, int64_t bytes, struct failur
     struct listing list = {0};
     int status = list_folder(book, &list, failure);
     if (status) return status;
-    for (size_t i = 0; i < list.count && list.bytes > book->bound - bytes; i++)
-        if (evict(book, &list.entry[i])) list.bytes -= list.entry[i].bytes;
+    int stuck = 0;
+    for (size_t i = 0; i < list.count && list.bytes > book->bound - bytes; i++) {
+        const int gone = evict(book, &list.entry[i]);
+        if (gone > 0) list.bytes -= list.entry[i].bytes;
+        if (gone < 0) stuck = -gone;
+    }
     status = list.bytes > book->bound - bytes ? CACHE_FULL : CACHE_MINE;
     listing_release(&list);
-    return status;
+    errno = stuck;
+    return status == CACHE_FULL && stuck ? cache_book_fail(book, "cannot give up a file", failure) : status;
 }
 
 static char *part_path(const struct cache_book *book, const char *name) {
