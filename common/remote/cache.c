@@ -108,9 +108,9 @@ static int open_whole(struct cache *self, int number, const char *name, struct f
     if (is_right(self, number, fd)) return fd;
     note("%s: its file in the cache is damaged, and is fetched again: %s/%s", self->object[number].url,
          self->book.folder, name);
-    cache_book_drop(&self->book, name, fd);
+    const int status = cache_book_drop(&self->book, name, fd, failure);
     close(fd);
-    return NONE;
+    return status ? status : NONE;
 }
 
 // Of a part that was left: what was written before the host started last may be lacking in the middle.
@@ -213,8 +213,10 @@ static int fill(struct cache *self, const struct remote_options *options, int nu
     return status;
 }
 
-// A descriptor of the whole object, fetched where it is not there; or -code.
-static int open_object(struct cache *self, const struct remote_options *options, int number, struct failure *failure) {
+// A descriptor of the whole object, fetched where it is not there; or -code. NONE: another fetches it, and `waits` is
+// false.
+static int open_object(struct cache *self, const struct remote_options *options, int number, bool waits,
+                       struct failure *failure) {
     char name[CACHE_NAME_SIZE];
     cache_name(name, &self->object[number]);
     for (;;) {
@@ -228,6 +230,7 @@ static int open_object(struct cache *self, const struct remote_options *options,
             close(fd);
             return status;
         }
+        if (place == CACHE_BUSY && !waits) return NONE;
         if (place != CACHE_WHOLE) remote_pause(options, 0.02);
         if (remote_is_stopped(options)) return failure_stopped(failure, self->object[number].url);
     }
@@ -243,7 +246,7 @@ static void tell_use(struct use *use, int fd) {
 
 int cache_read(struct cache *self, const struct remote_options *options, int number, int64_t offset, char *bytes,
                size_t size, struct failure *failure) {
-    const int fd = open_object(self, options, number, failure);
+    const int fd = open_object(self, options, number, true, failure);
     if (fd < 0) return fd;
     tell_use(&self->use[number], fd);
     ssize_t got = 0;
@@ -259,8 +262,16 @@ int cache_read(struct cache *self, const struct remote_options *options, int num
 }
 
 int cache_fetch(struct cache *self, const struct remote_options *options, int number, struct failure *failure) {
-    const int fd = open_object(self, options, number, failure);
+    const int fd = open_object(self, options, number, false, failure);
     if (fd < 0) return fd;
-    close(fd);
+    if (fd != NONE) close(fd);
     return 0;
+}
+
+void cache_touch(struct cache *self, int number) {
+    char name[CACHE_NAME_SIZE];
+    cache_name(name, &self->object[number]);
+    char *path = path_join(self->book.folder, name);
+    utimensat(AT_FDCWD, path, NULL, 0);
+    free(path);
 }

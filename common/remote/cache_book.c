@@ -185,12 +185,15 @@ void cache_book_drop_part(const struct cache_book *book, const char *name) {
     free(part);
 }
 
-void cache_book_drop(const struct cache_book *book, const char *name, int fd) {
-    struct failure ignored;
+int cache_book_drop(const struct cache_book *book, const char *name, int fd, struct failure *failure) {
     struct stat open_one, named;
+    const int lock = lock_book(book, failure);
+    if (lock < 0) return lock;
     char *path = path_join(book->folder, name);
-    const int lock = lock_book(book, &ignored);
-    if (!fstat(fd, &open_one) && !stat(path, &named) && open_one.st_ino == named.st_ino) unlink(path);
-    if (lock >= 0) close(lock);
+    int status = 0;
+    if (!fstat(fd, &open_one) && !stat(path, &named) && open_one.st_ino == named.st_ino && unlink(path))
+        status = cache_book_fail(book, "has a damaged file that cannot be removed", failure);
+    close(lock);
     free(path);
+    return status;
 }
