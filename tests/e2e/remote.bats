@@ -163,6 +163,15 @@ twelve() {
     fails 3 'write s3://BUCKET/KEY' "$objects" look s3://bucket
 }
 
+@test "a server is who its certificate says, or not asked" {
+    type -P openssl >/dev/null || skip "no openssl to make a certificate"
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null
+    cat key cert >pem
+    serve --tls pem
+    CURL_CA_BUNDLE=$PWD/cert same stream "${url/http:\/\/127.0.0.1/https://localhost}"/a
+    fails 3 'cannot be reached: SSL' env -u CURL_CA_BUNDLE -u SSL_CERT_FILE "$objects" stream "${url/http:\/\/127.0.0.1/https://localhost}/a"
+}
+
 @test "a request to stop ends every wait" {
     faults '/a stall 100 0' '/small status 503 0'
     for name in a small; do

@@ -217,9 +217,10 @@ static int await(struct session *self) {
     return fail(self, outcome_of(self->result), *self->text ? self->text : curl_easy_strerror(self->result));
 }
 
-static const char *certificates(void) {
+// AWS's own variable is for what is asked of S3.
+static const char *certificates(bool of_s3) {
     static const char *const names[] = {"AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = of_s3 ? 0 : 1; i < sizeof names / sizeof *names; i++)
         if (getenv(names[i]) && *getenv(names[i])) return getenv(names[i]);
     return NULL;
 }
@@ -241,7 +242,8 @@ static void set_manners(struct session *self) {
     curl_easy_setopt(self->easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
     curl_easy_setopt(self->easy, CURLOPT_REDIR_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-    if (certificates()) curl_easy_setopt(self->easy, CURLOPT_CAINFO, certificates());
+    const char *file = certificates(self->request->sigv4);
+    if (file) curl_easy_setopt(self->easy, CURLOPT_CAINFO, file);
 }
 
 static void set_callbacks(struct session *self) {
