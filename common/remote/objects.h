@@ -1,5 +1,5 @@
 // Many objects, read in places. What is read is from an object of the length, tag and hash that the caller knows, or an
-// error: never other bytes.
+// error: never other bytes. The hash is that of a whole object, so it is the cache that holds it to that.
 //
 // Without a cache each read is a range of one object over a connection that is kept. With one, objects are fetched
 // whole and kept in the folder, which all processes of the host share: one fetches an object, the others wait; a part
