@@ -104,7 +104,7 @@ int import_run(const struct import_format *format, const struct import_options *
 int import_stretch(const struct import_options *options, const char *name, struct span bytes, import_sink *sink,
                    void *context) {
     struct importer importer = {
-        .format = &import_tar, .options = options, .sink = sink, .context = context, .path = name};
+        .format = &import_tar, .options = options, .sink = sink, .context = context, .path = name, .by_names = true};
     begin(&importer);
     int status = tar_run_bytes(&importer, name, bytes);
     release(&importer);

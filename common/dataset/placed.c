@@ -111,13 +111,14 @@ static void set_files(struct wanted *wanted, const char *bytes) {
     }
 }
 
-static int make_record(struct wanted *wanted, struct buffer *memory) {
+static int make_record(struct wanted *wanted, struct span stored, struct buffer *memory) {
     struct buffer files = {0};
     int status = 0;
     for (int i = 0; i < wanted->places.count && !status; i++)
         status = read_place(wanted, &wanted->places.place[i], &files);
     if (!status) {
         set_files(wanted, files.bytes);
+        buffer_reserve(memory, files.size + stored.size);
         record_encode(&wanted->record, memory);
     }
     buffer_release(&files);
@@ -227,7 +228,7 @@ int placed_get(const struct placed *placed, int64_t index, struct span stored, s
     *value = stored;
     if (wanted.places.count) {
         buffer_clear(memory);
-        status = is_unread(&wanted) ? read_sample(&wanted, memory) : make_record(&wanted, memory);
+        status = is_unread(&wanted) ? read_sample(&wanted, memory) : make_record(&wanted, stored, memory);
         *value = (struct span){memory->bytes, memory->size};
     }
     release(&wanted);

@@ -10,7 +10,7 @@ stages=(decode tokenize label image-encode text-decode head loss serve "score ta
 options() { "$@" | sed -nE 's/^  --(\[no-\])?([a-z0-9-]+).*/\2/p' | sort; }
 
 @test "help: every command has a page, and every stage's is part of --help-all" {
-    for command in coca-ask coca-spool coca-run coca-await "coca-loss --prepare" "coca-loss --plan" coca-pack\ {pack,formats,list,show,extract,verify,export} \
+    for command in coca-ask coca-spool coca-run coca-await "coca-loss --prepare" "coca-loss --plan" coca-pack\ {pack,index,formats,list,show,extract,verify,export} \
         coca-tap\ {watch,record,replay,diff,export,import,keys} "coca-score prompts" "coca-score metrics" "coca-score meteor-data" "coca-score head" "coca-score neighbours" "${stages[@]/#/coca-}"; do
         $command --help >page
         grep -q "^Usage: $command" page

@@ -101,6 +101,22 @@ indexes() { python3 "$BATS_TEST_DIRNAME/shard_indexes.py" "$@"; }
     done
 }
 
+@test "index: videos are told by their bytes, unread ones by their suffixes" {
+    cd own
+    mkdir clips
+    printf '\0\0\0\030ftypmp42\0\0\0\0mp42isom a clip' | tee clips/a.mp4 >clips/b.jpg
+    echo 'a clip' | tee clips/a.txt >clips/b.txt
+    tar cf clips.tar -C clips a.mp4 a.txt b.jpg b.txt
+    coca-pack pack --from tar clips.tar --no-verify --to packed
+    coca-pack index clips.tar --no-verify --to placed
+    [ "$(fingerprint placed)" = "$(fingerprint packed)" ]
+    coca-pack extract placed 1 --video | cmp - clips/a.mp4
+    indexes dali clips.tar clips.idx
+    coca-pack index clips.tar --to unread
+    [ "$(jq -c .fields unread/dataset.json)" = '["image","captions","id","video"]' ]
+    coca-pack extract unread 0 --video | cmp - clips/a.mp4
+}
+
 @test "index: dataset and shards move together, and shards of elsewhere are named by their whole paths" {
     mkdir own/a
     cp -r here shards own/a/

@@ -13,6 +13,7 @@ struct importer {
     const char *path;       // being read
     size_t turn;            // its place among the paths
     struct object *object;  // which `path` is, of whose samples the origin is kept; NULL: it is not
+    bool by_names;          // videos are what has a video's suffix: nobody looks into the files that are given
     struct strings classes; // their names, when the format knows them
     struct rows *rows;      // of lists, until these end; NULL: none was kept
     struct {

@@ -78,9 +78,9 @@ static void choose_one(struct tar_record *own, struct draft *draft, const struct
     const int key = own->video_key, keys = (int)importer->image_keys.count;
     if (key < 0 || key >= keys || (draft->picture_key >= 0 && draft->picture_key < key)) return;
     defect_large(own, draft, importer);
-    swap(&draft->picture, &own->video);
+    swap(importer->by_names ? &draft->video : &draft->picture, &own->video);
     draft->at.image = draft->at.video;
-    draft->picture_key = key;
+    draft->picture_key = importer->by_names ? -1 : key;
 }
 
 static void take_all(struct tar_record *own, struct draft *draft, const struct importer *importer) {
