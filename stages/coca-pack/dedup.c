@@ -8,9 +8,10 @@
 
 #include "commands.h"
 #include "matches.h"
-#include "pairs_page.h"
+#include "pair.h"
 #include "record_names.h"
 #include "stage/option_rows.h"
+#include "text/gallery.h"
 
 static const char manual[] =
     "Finds the records of the dataset DIR whose picture a record of --against has too, or, without it, one before it in DIR\n"
@@ -186,33 +187,48 @@ static struct shown *sort_pairs(const struct comparison *comparison, size_t *cou
     return shown;
 }
 
-static int read_side(struct pairs_side *side, struct record *record, const struct datasets *datasets, int64_t number) {
+static int read_record(struct record *record, const struct datasets *datasets, int64_t number) {
     int64_t index;
     struct store *store = datasets_at(datasets, number, &index);
-    int status = store_read(store, index, record);
-    if (!status) *side = (struct pairs_side){record_picture(record), record->id};
-    return status;
+    return store_read(store, index, record);
 }
 
-static int add_pair(struct pairs_page *page, const struct comparison *comparison, int64_t number) {
-    const struct match *match = &comparison->match[number];
+// Of two records, the first is the one that would be left out.
+static int draw_pair(struct buffer *jpeg, const struct comparison *comparison, int64_t number) {
     struct record own, other;
-    struct pairs_side side[2];
-    struct buffer how = {0};
-    int status = read_side(&side[0], &own, &comparison->own, number);
+    int status = read_record(&own, &comparison->own, number);
     if (status) return status;
-    status = read_side(&side[1], &other, others_of(comparison), match->other);
+    status = read_record(&other, others_of(comparison), comparison->match[number].other);
     if (!status) {
-        add_how(&how, match, " ");
-        pairs_page_add(page, how.bytes, side);
+        status = pair_picture(jpeg, record_picture(&own), record_picture(&other));
         record_release(&other);
     }
-    buffer_release(&how);
     record_release(&own);
     return status;
 }
 
-static int open_page(struct pairs_page *page, const struct comparison *comparison, size_t pairs, size_t shown) {
+static int add_pair(struct gallery *page, const struct comparison *comparison, int64_t number) {
+    const struct match *match = &comparison->match[number];
+    struct buffer jpeg = {0}, how = {0}, own = {0}, other = {0};
+    int status = draw_pair(&jpeg, comparison, number);
+    if (!status) status = add_name(&own, comparison, &comparison->own, number);
+    if (!status) status = add_name(&other, comparison, others_of(comparison), match->other);
+    if (!status) {
+        add_how(&how, match, " ");
+        gallery_begin(page, "image/jpeg", (struct span){jpeg.bytes, jpeg.size});
+        gallery_heading(page, how.bytes);
+        gallery_line(page, true, own.bytes, own.size, NULL);
+        gallery_line(page, false, other.bytes, other.size, NULL);
+        gallery_end(page, "");
+    }
+    buffer_release(&jpeg);
+    buffer_release(&how);
+    buffer_release(&own);
+    buffer_release(&other);
+    return status;
+}
+
+static int open_page(struct gallery *page, const struct comparison *comparison, size_t pairs, size_t shown) {
     const struct dedup *dedup = comparison->dedup;
     char *title = xformat("%s: %zu duplicates", store_path(comparison->own.store[0]), pairs);
     char *threshold = dedup->embeddings ? xformat("a similarity of %g", dedup->similarity)
@@ -221,7 +237,7 @@ static int open_page(struct pairs_page *page, const struct comparison *compariso
         xformat("Left a record that would be left out, right the one that it is like%s%s. %zu pairs, those "
                 "nearest to the threshold, %s, first.",
                 is_within(comparison) ? "" : ", of ", is_within(comparison) ? "" : dedup->against, shown, threshold);
-    int status = pairs_page_open(page, dedup->html, title, words);
+    int status = gallery_open(page, dedup->html, title, words);
     free(title);
     free(threshold);
     free(words);
@@ -230,16 +246,16 @@ static int open_page(struct pairs_page *page, const struct comparison *compariso
 
 static int write_page(const struct comparison *comparison) {
     size_t pairs, most = (size_t)comparison->dedup->pairs;
-    struct pairs_page page;
+    struct gallery page;
     struct shown *shown = sort_pairs(comparison, &pairs);
     const size_t count = pairs < most ? pairs : most;
     int status = open_page(&page, comparison, pairs, count);
     if (!status) {
         for (size_t i = 0; i < count && !status; i++) status = add_pair(&page, comparison, shown[i].number);
         if (status)
-            pairs_page_abandon(&page);
+            gallery_abandon(&page);
         else
-            status = pairs_page_close(&page);
+            status = gallery_close(&page);
     }
     free(shown);
     return status;

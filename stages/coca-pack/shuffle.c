@@ -1,5 +1,6 @@
 // coca-pack shuffle: what an order costs and what it gives, before a run is made with it. The plan's own orders are
 // those of dataset/plan.c, record by record; others' are simulated (peers.c).
+#include <math.h>
 #include <stdio.h>
 
 #include "base/fail.h"
@@ -44,7 +45,7 @@ static const struct option rows[] = {
 static void print_line(const char *name, struct spread_measure measure, int64_t cache) {
     printf("%-20s %12lld %12lld %14.1f", name, (long long)measure.median, (long long)measure.tenth, measure.mean);
     if (cache)
-        printf(" %10.2f\n", (double)cache / GIB);
+        printf(" %10.2f\n", ceil((double)cache / GIB * 100) / 100);
     else
         printf(" %10s\n", "-");
     fflush(stdout);

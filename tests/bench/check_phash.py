@@ -25,7 +25,10 @@ def names(program, dataset):
 
 
 def look(program, dataset, number):
-    return imagehash.phash(PIL.Image.open(io.BytesIO(run(program, "extract", dataset, str(number)))).convert("RGB"))
+    """What is transparent lies on white, as here."""
+    picture = PIL.Image.open(io.BytesIO(run(program, "extract", dataset, str(number)))).convert("RGBA")
+    white = PIL.Image.new("RGBA", picture.size, "white")
+    return imagehash.phash(PIL.Image.alpha_composite(white, picture).convert("RGB"))
 
 
 def main():
@@ -35,7 +38,7 @@ def main():
     for line in run(program, "dedup", own, "--against", against, "--distance", "32").decode().splitlines():
         name, other, how, distance = line.split("\t")
         if how == "hash" and name in numbers and other in others:
-            theirs = look(program, own, numbers[name]) - look(program, against, others[other])
+            theirs = int(look(program, own, numbers[name]) - look(program, against, others[other]))
             apart.append(abs(theirs - int(distance)))
     if not apart:
         sys.exit("no pairs")

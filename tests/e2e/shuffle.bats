@@ -94,3 +94,40 @@ drawn() {
     jq -e '.options | .["cache-gib"] == 3 and .["remote-retries"] == 1 and .["remote-timeout"] == 5' runs/cached/run.json
     same_run blocks cached
 }
+
+# served_shards: six of two pictures and 400 kB, behind an HTTP server at $url.
+served_shards() {
+    local i
+    mkdir shards
+    for i in 0 2 4 6 8 10; do
+        head -c 400000 /dev/urandom >captioned/"$(printf %02d $i)".pad
+        (cd captioned && tar cf "../shards/$i.tar" $(printf '%02d.* ' $i $((i + 1))))
+    done
+    python3 "$BATS_TEST_DIRNAME/shard_server.py" shards served 3>&- >/dev/null 2>&1 &
+    server=$!
+    until [[ -e served ]]; do kill -0 $server; sleep 0.05; done
+    url=http://127.0.0.1:$(<served)
+}
+teardown() { [[ ! ${server-} ]] || kill "$server"; }
+
+@test "blocks of objects on a server, through a cache of two windows, and caches that are too small" {
+    local set=served.set
+    served_shards
+    coca-pack index "$url/{0,2,4,6,8,10}.tar" --to $set
+    coca-pack shuffle $set --shuffle blocks:1 >table # 0.41 MB each
+    [ "$(awk '$1 == "global" || $1 == "blocks:1" {printf "%s ", $NF}' table)" = '0.01 0.01 ' ]
+    coca-pack index shards/{0,2,4,6,8,10}.tar --to local.set
+    one() { train "$1" --train-data "$2" --train-data-weights 1 --shuffle blocks:1 "${@:3}"; }
+    one here local.set --steps 12
+    one ranges $set --steps 12
+    same_run here ranges
+    one fetched $set --steps 7 --workers 3 --cache objects --cache-gib 0.001
+    one fetched $set --steps 12 --workers 1 --resume latest
+    same_run here fetched
+    [ "$(du -sk objects | cut -f 1)" -le 1100 ]
+    run one small $set --steps 12 --shuffle blocks:2 --cache objects --cache-gib 0.001
+    [ "$status" -eq 2 ] && [[ $output == *'two windows of --shuffle blocks:2 are up to 0.01 GiB'*'--shuffle blocks:1 or less'*'leave --cache out'* ]]
+    run one small $set --steps 12 --shuffle global --cache objects --cache-gib 0.001
+    [ "$status" -eq 2 ] && [[ $output == *'--shuffle global touches all objects of the datasets, 0.01 GiB'* ]]
+    [ ! -e runs/small/run.json ]
+}
