@@ -60,7 +60,8 @@ static uint32_t mix(uint32_t x) {
     return x ^ x >> 16;
 }
 
-static const float *logits(void *context, int i) {
+static const float *logits(void *context, int i, float *room) {
+    (void)room;
     struct table *table = context;
     const int32_t *token = table->memory + table->row[i].slot * table->T;
     uint32_t h = (2166136261U ^ (uint32_t)table->row[i].picture) * 16777619U;
@@ -124,7 +125,7 @@ static void make_captions(const struct score_rules *rules, int batch, struct tab
         assert_int_equal(table->copied, 2 * copied);
         beam_search_free(&search);
     } else {
-        struct sampling *sampling = sampling_new(rules, batch, table->T);
+        struct sampling *sampling = sampling_new(rules, batch, table->T, 1);
         sampling_run(sampling, batch, ids, &model, tokens, table->T);
         sampling_free(&sampling);
     }

@@ -126,7 +126,6 @@ struct rereader {
     int B, T, V, place;
     int32_t *memory;         // [slots,T]
     struct caption_row *row; // of the last step
-    float *logits;           // [V]
 };
 
 static void reread_step(void *context, int count, const struct caption_row *row, int place) {
@@ -136,15 +135,14 @@ static void reread_step(void *context, int count, const struct caption_row *row,
     r->place = place;
 }
 
-static const float *reread_logits(void *context, int i) {
+static const float *reread_logits(void *context, int i, float *room) {
     struct rereader *r = context;
     cached_decoder_begin(&r->decoder, r->B, r->features);
     for (int place = 0; place <= r->place; place++) {
         struct caption_row row = {r->row[i].picture, 0, r->memory[r->row[i].slot * r->T + place]};
         cached_decoder_step(&r->decoder, 1, &row, place);
     }
-    cached_decoder_logits(&r->decoder, 1, r->logits);
-    return r->logits;
+    return cached_decoder_logits(&r->decoder, 1, room);
 }
 
 static void reread_copy(void *context, int to, int from, int first, int count) {
@@ -159,7 +157,6 @@ static int32_t *generate_by_rereading(struct captioner *captioner, const struct 
     struct rereader r = {.features = captioner->features, .B = B, .T = T, .V = (int)golden->V};
     r.memory = xcalloc((size_t)(slots * T), sizeof *r.memory);
     r.row = xcalloc((size_t)slots, sizeof *r.row);
-    r.logits = xcalloc((size_t)r.V, sizeof *r.logits);
     cached_decoder_init(&r.decoder, &golden->config, captioner->text, (struct decoder_size){B, 1, T});
     struct beam_search *search = beam_search_new(&rules, B, T);
     struct caption_model model = {&r, reread_step, reread_logits, reread_copy, NULL};
@@ -169,7 +166,6 @@ static int32_t *generate_by_rereading(struct captioner *captioner, const struct 
     cached_decoder_release(&r.decoder);
     free(r.memory);
     free(r.row);
-    free(r.logits);
     return tokens;
 }
 
