@@ -3,7 +3,7 @@
 # cores in the same run, each at its best precision; our captions and embeddings with --weights int8. Exits 1 below a limit.
 # COCA_ISA=v3 holds both sides to AVX2.
 #
-#   tests/bench/bench_open_clip.sh [greedy|beams|image|train|start ...]      all of them
+#   tests/bench/bench_open_clip.sh [greedy|beams|samples|image|train|start ...]      all of them
 #
 # Sets up its own virtual environment in $VENV (build/open_clip_venv), which takes PyTorch from PyPI; without a network it is
 # skipped with a note. Takes about ten minutes. Meaningful on an idle machine only.
@@ -16,10 +16,10 @@ build=${BUILD:-build}
 [[ $build == /* ]] || build=$PWD/$build
 export COCA_BIN=$build/bin
 venv=${VENV:-$build/open_clip_venv} work=${WORK:-$build/open_clip_bench}
-declare -A limit=([greedy]=20 [beams]=40 [image]=1.4 [train-fp32]=2 [train-bf16]=2.5)
+declare -A limit=([greedy]=20 [beams]=40 [samples]=12 [several]=1.5 [image]=1.4 [train-fp32]=2 [train-bf16]=2.5)
 below=0
 precisions=(fp32)
-[[ ${COCA_ISA-} == v[23] ]] || { grep -qw avx512_bf16 /proc/cpuinfo && precisions+=(bf16); }
+[[ ${COCA_ISA-} == v[23] ]] || { grep -qw avx512_bf16 /proc/cpuinfo && precisions+=(bf16) limit[samples]=25; }
 [[ ${COCA_ISA-} != v3 ]] || export ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
 
 set_up() {
@@ -52,16 +52,26 @@ rate() {
 }
 captions=(pipelines/caption.sh "${given[@]}" "${best[@]}" --microbatch 8 --max-length 30 --min-length 29 --max-wait 10000)
 
-# verdict NAME OURS THEIRS
+# verdict NAME OURS THEIRS [WHAT THEIRS IS]
 verdict() {
     local ratio
     ratio=$(awk "BEGIN { printf \"%.2f\", $2 / $3 }")
-    printf '%-12s %10.3f/s   open_clip %8.3f/s   %6s times (limit %s)\n' "$1" "$2" "$3" "$ratio" "${limit[$1]}"
+    printf '%-12s %10.3f/s   %s %8.3f/s   %6s times (limit %s)\n' "$1" "$2" "${4-open_clip}" "$3" "$ratio" "${limit[$1]}"
     awk "BEGIN { exit !($ratio < ${limit[$1]}) }" && below=1
 }
 greedy() { verdict greedy "$(rate 8 64 "${captions[@]}")" "$(best_of_theirs greedy)"; }
 beams() {
     verdict beams "$(rate 8 64 "${captions[@]}" --num-beams 6 --num-beam-groups 3)" "$(theirs beams "${BEAMS_PRECISION:-fp32}")"
+}
+# Five captions drawn of each picture: against as many calls of open_clip, and against ours of one. A picture's features and
+# their keys cost as much arithmetic as one and a half captions of 30 tokens, so five cost 2.6 times one at these shapes: captions
+# a second cannot become more than 1.9 times as many (at 6 tokens, 3.5 times).
+samples() {
+    local drawn=("${captions[@]}" --sample --top-p 0.9) one five
+    one=$(rate 8 64 "${drawn[@]}")
+    five=$(awk "BEGIN { print 5 * $(rate 8 64 "${drawn[@]}" --num-captions 5) }")
+    verdict samples "$five" "$(best_of_theirs samples)"
+    verdict several "$five" "$one" 'one a picture'
 }
 image() {
     verdict image "$(rate 32 352 pipelines/embed.sh "${given[@]}" "${best[@]}" --microbatch 32 --out "$work/rows.npy")" \
@@ -92,6 +102,6 @@ mkdir -p "$work"
 PATH=$COCA_BIN:$PATH
 set_up || { echo "skipped: no virtual environment with PyTorch and open_clip can be made here"; exit 0; }
 make_model || { echo "open_clip's model cannot be made" >&2; exit 1; }
-(($#)) || set -- greedy beams image train start
+(($#)) || set -- greedy beams samples image train start
 for what in "$@"; do "$what"; done
 exit "$below"

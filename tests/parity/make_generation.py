@@ -6,12 +6,14 @@
 tests/unit/model/test_beam_search.c has the same hash. `sampling` holds what a draw may give: probabilities after the
 processors and warpers, in open_clip's order.
 """
+import functools
 import json
 import sys
 
+import open_clip.coca_model
 import torch
 from open_clip.coca_model import CoCa
-from transformers import (HammingDiversityLogitsProcessor, LogitsProcessorList, MaxLengthCriteria,
+from transformers import (BeamSearchScorer, HammingDiversityLogitsProcessor, LogitsProcessorList, MaxLengthCriteria,
                           MinLengthLogitsProcessor, RepetitionPenaltyLogitsProcessor, StoppingCriteriaList,
                           TopKLogitsWarper, TopPLogitsWarper)
 
@@ -64,6 +66,8 @@ def beams(case):
                                       RepetitionPenaltyLogitsProcessor(case["penalty"])])
     if case["diversity"]:
         processors.append(HammingDiversityLogitsProcessor(case["diversity"], case["beams"], case["groups"]))
+    # generate always keeps the best; what transformers calls num_return_sequences is the scorer's
+    open_clip.coca_model.BeamSearchScorer = functools.partial(BeamSearchScorer, num_beam_hyps_to_keep=case["captions"])
     with torch.no_grad():
         return Table(case)._generate_beamsearch(
             torch.arange(case["batch"])[:, None], pad_token_id=PAD, eos_token_id=torch.tensor([EOS]),
@@ -73,7 +77,7 @@ def beams(case):
 
 
 def caption_case(**given):
-    case = {"vocab": 41, "batch": 4, "beams": 1, "groups": 1, "diversity": 0.0, "min": 5, "max": 30, "penalty": 1.0,
+    case = {"vocab": 41, "batch": 4, "beams": 1, "groups": 1, "captions": 1, "diversity": 0.0, "min": 5, "max": 30, "penalty": 1.0,
             "shift": 0.0, "eos": 3.0, "prompt": [BOS]} | given
     tokens = (beams if case["beams"] > 1 else greedy)(case)
     case["tokens"] = [(row + [PAD] * (case["max"] - len(row))) for row in tokens.tolist()]
@@ -107,6 +111,8 @@ CAPTIONS = [
     {"beams": 2, "groups": 2, "max": 9}, {"beams": 4, "eos": -20.0, "max": 8}, {"beams": 7, "batch": 9, "max": 18},
     {"beams": 12, "groups": 3, "diversity": 1.5, "vocab": 300, "eos": 6.5}, {"beams": 3, "max": 6, "min": 5},
     {"beams": 6, "groups": 3, "vocab": 700, "eos": 7.5, "batch": 8}, {"beams": 2, "shift": 6.0, "eos": 0.5},
+    {"beams": 6, "captions": 4}, {"beams": 6, "groups": 3, "diversity": 0.7, "captions": 5}, {"beams": 5, "captions": 5, "eos": 5.0, "min": 0},
+    {"beams": 8, "vocab": 17, "max": 20, "eos": 4.0, "captions": 8}, {"beams": 6, "groups": 2, "diversity": 2.5, "eos": 6.0, "captions": 6},
 ]
 SAMPLING = [
     {}, {"temperature": 0.6}, {"top_k": 5}, {"top_k": 1}, {"top_p": 0.8}, {"top_p": 0.05}, {"top_p": 0.9, "temperature": 3.0},

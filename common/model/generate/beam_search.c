@@ -51,7 +51,7 @@ struct beam_search {
     int64_t *writer;            // [batch·width,T]: which step and row wrote a place of a slot
     int64_t written;
     bool *taken;           // [width], slots of a picture
-    float *score;          // [V]
+    float *score, *room;   // [V]
     struct choice *choice; // [2·size]
     int32_t *chosen;       // [width], by the groups of a picture in this step
 };
@@ -107,6 +107,7 @@ struct beam_search *beam_search_new(const struct score_rules *rules, int batch, 
     search->writer = xcalloc(rows * (size_t)T, sizeof *search->writer);
     search->taken = xcalloc((size_t)width_of(search), sizeof *search->taken);
     search->score = xcalloc((size_t)rules->config->vocab_size, sizeof *search->score);
+    search->room = xcalloc((size_t)rules->config->vocab_size, sizeof *search->room);
     search->choice = xcalloc((size_t)(2 * search->size), sizeof *search->choice);
     search->chosen = xcalloc((size_t)width_of(search), sizeof *search->chosen);
     int32_t *free_tokens = search->memory;
@@ -122,8 +123,8 @@ void beam_search_free(struct beam_search **search_p) {
         free(search->group[i].next);
         free(search->group[i].ended);
     }
-    void *blocks[] = {search->memory, search->group, search->row,    search->writer,
-                      search->taken,  search->score, search->choice, search->chosen};
+    void *blocks[] = {search->memory, search->group, search->row,    search->writer, search->taken,
+                      search->score,  search->room,  search->choice, search->chosen};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
     free(search);
     *search_p = NULL;
@@ -199,7 +200,8 @@ static void find_choices(struct beam_search *search, const struct group *group, 
     struct choice *choice = search->choice;
     for (int b = 0; b < search->size; b++) {
         const struct beam *beam = &group->beam[b];
-        scores_of(&search->rules, search->score, model->logits(model->context, beam->row), beam->token, length);
+        scores_of(&search->rules, search->score, model->logits(model->context, beam->row, search->room), beam->token,
+                  length);
         penalise_chosen(search, chosen);
         for (int v = 0; v < V; v++) {
             float score = search->score[v] + beam->score;

@@ -99,6 +99,7 @@ void cached_decoder_init(struct cached_decoder *decoder, const struct model_conf
     struct arena arena;
     size_t bytes = measure(decoder, params->ops->dtype);
     decoder->ops = params->ops;
+    decoder->in_host = ops_in_host_memory(params->ops);
     decoder->memory = ops_allocate(params->ops, bytes);
     arena_begin(&arena, decoder->memory, bytes);
     plan_memory(decoder, &arena, params->ops->dtype);
@@ -284,10 +285,16 @@ void cached_decoder_step(struct cached_decoder *decoder, int count, const struct
     ops->graph_end(ops, &decoder->step);
 }
 
-void cached_decoder_logits(struct cached_decoder *decoder, int count, void *logits) {
+bool cached_decoder_in_host(const struct cached_decoder *decoder) {
+    return decoder->in_host;
+}
+
+const void *cached_decoder_logits(struct cached_decoder *decoder, int count, void *room) {
     struct ops *ops = decoder->ops;
-    size_t elements = (size_t)(count * decoder->multimodal.dims.V);
-    ops->download(ops, logits, decoder->logits, elements * dtype_size(ops->dtype));
+    const size_t elements = (size_t)(count * decoder->multimodal.dims.V);
+    if (decoder->in_host) return decoder->logits;
+    ops->download(ops, room, decoder->logits, elements * dtype_size(ops->dtype));
+    return room;
 }
 
 static char *largest_at(const struct cached_decoder *decoder, int i) {

@@ -28,6 +28,7 @@ struct decoder_size {
 
 struct cached_decoder {
     struct ops *ops;
+    bool in_host; // its memory is the host's
     int batch, slots, T, N;
     int64_t D;
     struct text_config config;
@@ -63,8 +64,10 @@ void cached_decoder_begin(struct cached_decoder *decoder, int B, const void *fea
 // Goes on with `count` captions, those of one picture side by side, whose newest tokens stand at `place`. What was
 // found is had by one of the two that follow.
 void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place);
-// The logits behind the captions of the last step, [count,V] of the compute type, to the host.
-void cached_decoder_logits(struct cached_decoder *decoder, int count, void *logits);
+// The logits behind the captions of the last step, [count,V] of the compute type: where they are if that is the host's
+// memory, which cached_decoder_in_host tells, else in `room`.
+bool cached_decoder_in_host(const struct cached_decoder *decoder);
+const void *cached_decoder_logits(struct cached_decoder *decoder, int count, void *room);
 // The tokens of the largest of them, [count,LIKELIEST], to the host.
 void cached_decoder_likeliest(struct cached_decoder *decoder, int count, int32_t *token);
 // Whether the largest logits of all steps whose likeliest tokens were asked for are finite.

@@ -15,8 +15,9 @@ struct caption_model {
     void *context;
     // Goes on with `count` captions, those of one picture side by side, whose newest tokens stand at `place`.
     void (*step)(void *context, int count, const struct caption_row *row, int place);
-    // f32 [V] of row i of the last step, the caller's until the next call.
-    const float *(*logits)(void *context, int i);
+    // f32 [V] of row i of the last step, in `room`, f32 [V], or where they are until the next step. Once one was asked
+    // for, threads may ask for others at the same time.
+    const float *(*logits)(void *context, int i, float *room);
     // Slot `to` gets the tokens first … first + count of slot `from`.
     void (*copy)(void *context, int to, int from, int first, int count);
     // The tokens of row i's LIKELIEST largest logits, the largest first; NULL where the model only has all logits.

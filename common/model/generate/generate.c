@@ -18,12 +18,12 @@ struct generator {
     struct cached_decoder decoder;
     struct sampling *sampling; // one of the two, the other NULL
     struct beam_search *beams;
-    char *logits;                   // [slots,V] of the compute type
+    char *room;                     // [slots,V] of the compute type, NULL where the decoder's memory is the host's
+    const char *logits;             // of that step, there or in the decoder
     int32_t *likeliest;             // [slots,LIKELIEST]
     int count;                      // captions of the last step
     bool has_logits, has_likeliest; // of that step
     bool finite;                    // all logits that were fetched
-    float *logits_row;              // [V]
 };
 
 static int length_of(const struct model_config *config, const struct generate_options *options) {
@@ -90,11 +90,11 @@ struct generator *generator_new(const struct model_config *config, struct params
     if (options->num_beams > 1) {
         generator->beams = beam_search_new(&generator->rules, batch, size.T);
     } else {
-        generator->sampling = sampling_new(&generator->rules, batch, size.T);
+        generator->sampling = sampling_new(&generator->rules, batch, size.T, text->ops->threads);
     }
-    generator->logits = xcalloc((size_t)size.slots * V, dtype_size(text->ops->dtype));
+    if (!cached_decoder_in_host(&generator->decoder))
+        generator->room = xcalloc((size_t)size.slots * V, dtype_size(text->ops->dtype));
     generator->likeliest = xcalloc((size_t)size.slots * LIKELIEST, sizeof *generator->likeliest);
-    generator->logits_row = xcalloc(V, sizeof *generator->logits_row);
     return generator;
 }
 
@@ -103,9 +103,8 @@ void generator_free(struct generator **generator) {
     cached_decoder_release(&(*generator)->decoder);
     sampling_free(&(*generator)->sampling);
     beam_search_free(&(*generator)->beams);
-    free((*generator)->logits);
+    free((*generator)->room);
     free((*generator)->likeliest);
-    free((*generator)->logits_row);
     free(*generator);
     *generator = NULL;
 }
@@ -119,19 +118,19 @@ static void step(void *context, int count, const struct caption_row *row, int pl
     generator->has_logits = generator->has_likeliest = false;
 }
 
-static const float *logits_of(void *context, int i) {
+static const float *logits_of(void *context, int i, float *room) {
     struct generator *generator = context;
     enum dtype dtype = generator->decoder.ops->dtype;
     size_t V = (size_t)generator->config.vocab_size;
     if (!generator->has_logits) {
-        cached_decoder_logits(&generator->decoder, generator->count, generator->logits);
+        generator->has_logits = true;
+        generator->logits = cached_decoder_logits(&generator->decoder, generator->count, generator->room);
         generator->finite &= dtype_finite(dtype, generator->logits, (size_t)generator->count * V);
     }
-    generator->has_logits = true;
     const char *row = generator->logits + (size_t)i * V * dtype_size(dtype);
     if (dtype == DT_F32) return (const float *)row;
-    dtype_convert(generator->logits_row, DT_F32, row, dtype, V);
-    return generator->logits_row;
+    dtype_convert(room, DT_F32, row, dtype, V);
+    return room;
 }
 
 static const int32_t *likeliest_of(void *context, int i) {

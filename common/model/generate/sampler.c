@@ -11,12 +11,16 @@
 
 void sampler_init(struct sampler *sampler, struct score_rules rules) {
     size_t V = (size_t)rules.config->vocab_size;
-    *sampler = (struct sampler){rules, xcalloc(V, sizeof *sampler->score), xcalloc(V, sizeof *sampler->candidate)};
+    *sampler = (struct sampler){.rules = rules,
+                                .score = xcalloc(V, sizeof *sampler->score),
+                                .candidate = xcalloc(V, sizeof *sampler->candidate)};
+    quick_draw_init(&sampler->quick, (int)V);
 }
 
 void sampler_release(struct sampler *sampler) {
     free(sampler->score);
     free(sampler->candidate);
+    quick_draw_release(&sampler->quick);
 }
 
 static int32_t best(const float *score, int V) {
@@ -60,20 +64,30 @@ static void reverse(struct candidate *candidate, int n) {
 
 // ---- drawing
 
-// All tokens that can be drawn, with their probabilities at temperature 1, as a heap. The highest score is taken off
-// before exp, which changes no ratio and cannot overflow.
-static int weigh(struct sampler *sampler, double *sum) {
+// All tokens that can be drawn, as a heap.
+static int list(struct sampler *sampler) {
     int V = sampler->rules.config->vocab_size, n = 0;
     const float *score = sampler->score;
-    float highest = score[best(score, V)];
-    *sum = 0;
-    for (int v = 0; v < V; v++) {
-        if (score[v] == -INFINITY) continue;
-        sampler->candidate[n] = (struct candidate){score[v], v, exp((double)score[v] - highest)};
-        *sum += sampler->candidate[n++].probability;
-    }
+    for (int v = 0; v < V; v++)
+        if (score[v] != -INFINITY) sampler->candidate[n++] = (struct candidate){score[v], v, 0};
     for (int i = n / 2 - 1; i >= 0; i--) sift(sampler->candidate, n, i);
     return n;
+}
+
+// The highest score, first of the heap or of the list, is taken off before exp, which changes no ratio and cannot
+// overflow. Returns the sum.
+static double weigh(struct candidate *candidate, int n, double temperature) {
+    const double highest = candidate[0].score;
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        candidate[i].probability = exp((candidate[i].score - highest) / temperature);
+        sum += candidate[i].probability;
+    }
+    return sum;
+}
+
+static bool cuts(const struct generate_options *options) {
+    return options->top_k > 0 || options->top_p < 1;
 }
 
 // How many of the first hold `mass`: a token is kept while those likelier than it hold less, so the one that crosses
@@ -104,15 +118,9 @@ static int cut(struct sampler *sampler, int n, double sum) {
 int sampler_candidates(struct sampler *sampler, const float *logits, const int32_t *token, int length, double *sum) {
     const struct generate_options *options = sampler->rules.options;
     scores_of(&sampler->rules, sampler->score, logits, token, length);
-    int n = weigh(sampler, sum);
-    if (options->top_k > 0 || options->top_p < 1) n = cut(sampler, n, *sum);
-    double highest = sampler->candidate[0].score; // first of the heap, or of the list
-    *sum = 0;
-    for (int i = 0; i < n; i++) {
-        struct candidate *candidate = &sampler->candidate[i];
-        candidate->probability = exp((candidate->score - highest) / options->temperature);
-        *sum += candidate->probability;
-    }
+    int n = list(sampler);
+    if (cuts(options)) n = cut(sampler, n, weigh(sampler->candidate, n, 1));
+    *sum = weigh(sampler->candidate, n, options->temperature);
     return n;
 }
 
@@ -126,6 +134,12 @@ static int32_t draw(const struct candidate *candidate, int n, double point) {
     return candidate[0].token;
 }
 
+int32_t sampler_draw(struct sampler *sampler, const float *logits, const int32_t *token, int length, double point) {
+    double sum;
+    const int n = sampler_candidates(sampler, logits, token, length, &sum);
+    return draw(sampler->candidate, n, point * sum);
+}
+
 // Places are counters under a caption's key. So that captions behind the first share no pair of key and counter with
 // it, they have keys of their own.
 struct random_key sampler_key(const struct sampler *sampler, int64_t picture, int caption) {
@@ -137,11 +151,9 @@ struct random_key sampler_key(const struct sampler *sampler, int64_t picture, in
 int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32_t *token, int length,
                        struct random_key key) {
     const struct generate_options *options = sampler->rules.options;
-    if (!options->sample) {
-        scores_of(&sampler->rules, sampler->score, logits, token, length);
-        return best(sampler->score, sampler->rules.config->vocab_size);
-    }
-    double sum;
-    int n = sampler_candidates(sampler, logits, token, length, &sum);
-    return draw(sampler->candidate, n, random_uniform(key, (uint64_t)length) * sum);
+    const double point = options->sample ? random_uniform(key, (uint64_t)length) : 0;
+    if (options->sample && !cuts(options)) return sampler_draw(sampler, logits, token, length, point);
+    scores_of(&sampler->rules, sampler->score, logits, token, length);
+    if (!options->sample) return best(sampler->score, sampler->rules.config->vocab_size);
+    return quick_draw(&sampler->quick, options, sampler->score, point);
 }

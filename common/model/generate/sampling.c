@@ -7,9 +7,13 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "ops/cpu/pool.h"
 
 struct sampling {
-    struct sampler sampler;
+    struct score_rules rules;
+    struct pool *pool;
+    struct sampler *sampler; // [threads of the pool], and each has
+    float **room;            // [V], for logits
     int T, each;             // each: captions of a picture, N
     struct caption_row *row; // [batch·N], the captions that go on
 };
@@ -23,10 +27,34 @@ struct run {
     int captions, stride;
 };
 
-struct sampling *sampling_new(const struct score_rules *rules, int batch, int T) {
+// Where threads cannot be had, one chooses alone.
+static void open_samplers(struct sampling *sampling, int threads) {
+    sampling->pool = pool_new(threads);
+    if (!sampling->pool) sampling->pool = pool_new(1);
+    const int count = pool_threads(sampling->pool);
+    sampling->sampler = xcalloc((size_t)count, sizeof *sampling->sampler);
+    sampling->room = xcalloc((size_t)count, sizeof *sampling->room);
+    for (int i = 0; i < count; i++) {
+        sampler_init(&sampling->sampler[i], sampling->rules);
+        sampling->room[i] = xcalloc((size_t)sampling->rules.config->vocab_size, sizeof **sampling->room);
+    }
+}
+
+static void close_samplers(struct sampling *sampling) {
+    for (int i = 0; i < pool_threads(sampling->pool); i++) {
+        sampler_release(&sampling->sampler[i]);
+        free(sampling->room[i]);
+    }
+    free(sampling->sampler);
+    free(sampling->room);
+    pool_free(&sampling->pool);
+}
+
+struct sampling *sampling_new(const struct score_rules *rules, int batch, int T, int threads) {
     struct sampling *sampling = xcalloc(1, sizeof *sampling);
-    sampler_init(&sampling->sampler, *rules);
+    sampling->rules = *rules;
     sampling->T = T;
+    open_samplers(sampling, threads);
     sampling->each = generate_captions_each(rules->options);
     sampling->row = xcalloc((size_t)(batch * sampling->each), sizeof *sampling->row);
     return sampling;
@@ -34,7 +62,7 @@ struct sampling *sampling_new(const struct score_rules *rules, int batch, int T)
 
 void sampling_free(struct sampling **sampling) {
     if (!*sampling) return;
-    sampler_release(&(*sampling)->sampler);
+    close_samplers(*sampling);
     free((*sampling)->row);
     free(*sampling);
     *sampling = NULL;
@@ -42,7 +70,7 @@ void sampling_free(struct sampling **sampling) {
 
 // The prompt and padding for every caption; returns how many tokens stand.
 static int begin_captions(const struct run *run) {
-    const struct score_rules *rules = &run->sampling->sampler.rules;
+    const struct score_rules *rules = &run->sampling->rules;
     int length;
     const int32_t *prompt = score_prompt(rules, &length);
     for (int i = 0; i < run->captions * run->stride; i++)
@@ -71,24 +99,56 @@ static int32_t choose_likeliest(const struct score_rules *rules, const int32_t *
 
 // Whether the order of logits is the order of scores: nothing is drawn, and no penalty moves them.
 static bool likeliest_counts(const struct run *run) {
-    const struct generate_options *options = run->sampling->sampler.rules.options;
+    const struct generate_options *options = run->sampling->rules.options;
     return run->model->likeliest && !options->sample && options->repetition_penalty == 1;
 }
 
+// A step's choices.
+struct choices {
+    const struct run *run;
+    int count, place; // rows, and where their newest tokens stand
+};
+
 // open_clip ends a caption that fills its place with EOS, whatever the model would say there.
-static int32_t choose(const struct run *run, int i, struct caption_row row, const int32_t *token, int length) {
-    struct sampler *sampler = &run->sampling->sampler;
-    bool last = length + 1 == run->sampling->T;
-    if (last && sampler->rules.family == FAMILY_OPEN_CLIP) return sampler->rules.config->eos_id;
+static bool ends_anyway(const struct choices *choices) {
+    const struct sampling *sampling = choices->run->sampling;
+    return choices->place + 2 == sampling->T && sampling->rules.family == FAMILY_OPEN_CLIP;
+}
+
+static int32_t choose(const struct choices *choices, int i, int thread) {
+    const struct run *run = choices->run;
+    const struct sampling *sampling = run->sampling;
+    const struct caption_row row = sampling->row[i];
+    const int length = choices->place + 1;
+    if (ends_anyway(choices)) return sampling->rules.config->eos_id;
     if (likeliest_counts(run))
-        return choose_likeliest(&sampler->rules, run->model->likeliest(run->model->context, i), length);
-    const struct random_key key = sampler_key(sampler, run->numbers[row.picture], row.slot % run->sampling->each);
-    return sampler_choose(sampler, run->model->logits(run->model->context, i), token, length, key);
+        return choose_likeliest(&sampling->rules, run->model->likeliest(run->model->context, i), length);
+    struct sampler *sampler = &sampling->sampler[thread];
+    return sampler_choose(sampler, run->model->logits(run->model->context, i, sampling->room[thread]),
+                          run->tokens + row.slot * run->stride, length,
+                          sampler_key(sampler, run->numbers[row.picture], row.slot % sampling->each));
+}
+
+static void choose_share(const void *context, struct share share) {
+    const struct choices *choices = context;
+    const struct run *run = choices->run;
+    const struct range range = share_of(share, choices->count, 1);
+    for (int64_t i = range.begin; i < range.end; i++)
+        run->tokens[run->sampling->row[i].slot * run->stride + choices->place + 1] =
+            choose(choices, (int)i, share.index);
+}
+
+// A choice among many logits costs a tenth of what the model's step does, so threads share them.
+static void choose_all(const struct choices *choices) {
+    const struct run *run = choices->run;
+    const bool alone = ends_anyway(choices) || likeliest_counts(run) || choices->count < 2;
+    if (!alone) run->model->logits(run->model->context, 0, run->sampling->room[0]);
+    pool_run(run->sampling->pool, alone, choose_share, choices);
 }
 
 // Behind the token at `place`.
 static bool stops(const struct run *run, int32_t *token, int place) {
-    const struct score_rules *rules = &run->sampling->sampler.rules;
+    const struct score_rules *rules = &run->sampling->rules;
     const struct generate_options *options = rules->options;
     if (!options->stops || !options->stops(options->stops_context, token, place + 1)) return false;
     if (place + 1 < run->sampling->T) token[place + 1] = rules->config->eos_id;
@@ -100,11 +160,11 @@ static int extend_captions(const struct run *run, int count, int place) {
     struct caption_row *rows = run->sampling->row;
     int left = 0;
     read_place(run, count, place);
+    choose_all(&(struct choices){run, count, place});
     for (int i = 0; i < count; i++) {
         struct caption_row row = rows[i];
         int32_t *token = run->tokens + row.slot * run->stride;
-        token[place + 1] = choose(run, i, row, token, place + 1);
-        if (!ends(&run->sampling->sampler.rules, token[place + 1]) && !stops(run, token, place + 1)) rows[left++] = row;
+        if (!ends(&run->sampling->rules, token[place + 1]) && !stops(run, token, place + 1)) rows[left++] = row;
     }
     return left;
 }

@@ -5,8 +5,8 @@
 #include "model/generate/sampler.h"
 
 struct sampling;
-// T: tokens of a caption at most. Slots are the captions' numbers.
-struct sampling *sampling_new(const struct score_rules *rules, int batch, int T);
+// T: tokens of a caption at most; `threads` choose. Slots are the captions' numbers.
+struct sampling *sampling_new(const struct score_rules *rules, int batch, int T, int threads);
 void sampling_free(struct sampling **sampling);
 
 // N captions of each of B pictures, tokens i32 [B·N,stride]: the prompt, words, EOS, PAD. numbers [B] are the

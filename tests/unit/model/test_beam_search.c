@@ -60,7 +60,8 @@ static uint32_t mix(uint32_t x) {
     return x ^ x >> 16;
 }
 
-static const float *logits(void *context, int i) {
+static const float *logits(void *context, int i, float *room) {
+    (void)room;
     struct table *table = context;
     const int32_t *token = table->memory + table->row[i].slot * table->T;
     uint32_t h = (2166136261U ^ (uint32_t)table->row[i].picture) * 16777619U;
@@ -106,6 +107,7 @@ static struct generate_options options_of(const json_t *golden) {
                                      .temperature = 1,
                                      .top_p = 1,
                                      .repetition_penalty = number(golden, "penalty"),
+                                     .captions = integer(golden, "captions"),
                                      .num_beams = integer(golden, "beams"),
                                      .num_beam_groups = integer(golden, "groups"),
                                      .diversity_penalty = number(golden, "diversity"),
@@ -124,7 +126,7 @@ static void make_captions(const struct score_rules *rules, int batch, struct tab
         assert_int_equal(table->copied, 2 * copied);
         beam_search_free(&search);
     } else {
-        struct sampling *sampling = sampling_new(rules, batch, table->T);
+        struct sampling *sampling = sampling_new(rules, batch, table->T, 1);
         sampling_run(sampling, batch, ids, &model, tokens, table->T);
         sampling_free(&sampling);
     }
@@ -133,11 +135,13 @@ static void make_captions(const struct score_rules *rules, int batch, struct tab
 static void compare_captions(const json_t *golden, const int32_t *tokens, int index) {
     const json_t *captions = json_object_get(golden, "tokens");
     int T = integer(golden, "max");
-    for (int b = 0; b < integer(golden, "batch"); b++) {
+    const int rows = integer(golden, "batch") * integer(golden, "captions");
+    assert_int_equal(json_array_size(captions), rows);
+    for (int b = 0; b < rows; b++) {
         int32_t *wanted = token_list(json_array_get(captions, (size_t)b));
         for (int t = 0; t < T; t++)
             if (tokens[b * T + t] != wanted[t])
-                fail_msg("case %d, picture %d, token %d: %d instead of %d", index, b, t, tokens[b * T + t], wanted[t]);
+                fail_msg("case %d, caption %d, token %d: %d instead of %d", index, b, t, tokens[b * T + t], wanted[t]);
         free(wanted);
     }
 }
@@ -149,7 +153,7 @@ static void check_captions(const json_t *golden, int index) {
     int batch = integer(golden, "batch");
     struct table table;
     table_open(&table, golden, batch * beam_search_width(&options));
-    int32_t *tokens = xcalloc((size_t)(batch * table.T), sizeof *tokens);
+    int32_t *tokens = xcalloc((size_t)(batch * integer(golden, "captions") * table.T), sizeof *tokens);
     make_captions(&rules, batch, &table, tokens);
     compare_captions(golden, tokens, index);
     free(tokens);

@@ -27,10 +27,10 @@ static void close_captioner(struct captioner *captioner) {
     golden_close(&captioner->golden);
 }
 
-// B captions from picture `first` on.
+// The captions of B pictures from picture `first` on.
 static int32_t *generate(const struct captioner *captioner, int first, int B, const struct generate_options *options) {
     const struct golden *golden = &captioner->golden;
-    int32_t *tokens = xcalloc((size_t)(B * golden->T), sizeof *tokens);
+    int32_t *tokens = xcalloc((size_t)(B * generate_captions_each(options) * golden->T), sizeof *tokens);
     assert_int_equal(generate_options_check(&golden->config, options), 0);
     struct generator *generator = generator_new(&golden->config, captioner->text, golden->G, options);
     generator_run(generator, B, captioner->features + first * golden->N * golden->D, captioner->ids + first, tokens);
@@ -118,6 +118,52 @@ static void test_a_caption_alone_is_the_caption_in_a_batch(void **state) {
     check_alone("cpu", beams(0.5));
 }
 
+// Several captions of a picture: the first is the one that it has alone, they do not depend on the batch, and no two of a
+// picture are alike.
+static void check_several(const char *device, struct generate_options options) {
+    struct captioner captioner;
+    open_captioner(&captioner, device);
+    const int G = captioner.golden.G, T = captioner.golden.T, N = 3;
+    const size_t bytes = (size_t)T * sizeof(int32_t);
+    int32_t *ones = generate(&captioner, 0, G, &options);
+    options.captions = N;
+    int32_t *together = generate(&captioner, 0, G, &options);
+    for (int b = 0; b < G; b++) {
+        int32_t *alone = generate(&captioner, b, 1, &options);
+        const int32_t *own = together + b * N * T;
+        assert_memory_equal(alone, own, (size_t)N * bytes);
+        assert_memory_equal(ones + b * T, own, bytes);
+        for (int i = 0; i < N; i++)
+            for (int j = 0; j < i; j++) assert_memory_not_equal(own + i * T, own + j * T, bytes);
+        free(alone);
+    }
+    free(ones);
+    free(together);
+    close_captioner(&captioner);
+}
+
+static void test_several_captions_of_a_picture(void **state) {
+    (void)state;
+    check_several("reference", sampling());
+    check_several("cpu", sampling());
+    check_several("cpu", beams(0));
+    check_several("reference", beams(0.5));
+}
+
+// Each has a slot, as each beam has.
+static void test_memory_is_of_all_captions(void **state) {
+    (void)state;
+    struct captioner captioner;
+    open_captioner(&captioner, "reference");
+    struct generate_options options = sampling(), more = sampling(), wide = beams(0.5);
+    const struct model_config *config = &captioner.golden.config;
+    more.captions = 6;
+    const int64_t one = generator_bytes(config, DT_F32, 4, &options), six = generator_bytes(config, DT_F32, 4, &more);
+    assert_true(six > one);
+    assert_int_equal(six, generator_bytes(config, DT_F32, 4, &wide)); // six beams of each picture
+    close_captioner(&captioner);
+}
+
 // ---- beams that share the caches against beams that each read their whole caption again
 
 struct rereader {
@@ -126,7 +172,6 @@ struct rereader {
     int B, T, V, place;
     int32_t *memory;         // [slots,T]
     struct caption_row *row; // of the last step
-    float *logits;           // [V]
 };
 
 static void reread_step(void *context, int count, const struct caption_row *row, int place) {
@@ -136,15 +181,14 @@ static void reread_step(void *context, int count, const struct caption_row *row,
     r->place = place;
 }
 
-static const float *reread_logits(void *context, int i) {
+static const float *reread_logits(void *context, int i, float *room) {
     struct rereader *r = context;
     cached_decoder_begin(&r->decoder, r->B, r->features);
     for (int place = 0; place <= r->place; place++) {
         struct caption_row row = {r->row[i].picture, 0, r->memory[r->row[i].slot * r->T + place]};
         cached_decoder_step(&r->decoder, 1, &row, place);
     }
-    cached_decoder_logits(&r->decoder, 1, r->logits);
-    return r->logits;
+    return cached_decoder_logits(&r->decoder, 1, room);
 }
 
 static void reread_copy(void *context, int to, int from, int first, int count) {
@@ -159,7 +203,6 @@ static int32_t *generate_by_rereading(struct captioner *captioner, const struct 
     struct rereader r = {.features = captioner->features, .B = B, .T = T, .V = (int)golden->V};
     r.memory = xcalloc((size_t)(slots * T), sizeof *r.memory);
     r.row = xcalloc((size_t)slots, sizeof *r.row);
-    r.logits = xcalloc((size_t)r.V, sizeof *r.logits);
     cached_decoder_init(&r.decoder, &golden->config, captioner->text, (struct decoder_size){B, 1, T});
     struct beam_search *search = beam_search_new(&rules, B, T);
     struct caption_model model = {&r, reread_step, reread_logits, reread_copy, NULL};
@@ -169,7 +212,6 @@ static int32_t *generate_by_rereading(struct captioner *captioner, const struct 
     cached_decoder_release(&r.decoder);
     free(r.memory);
     free(r.row);
-    free(r.logits);
     return tokens;
 }
 
@@ -196,6 +238,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_a_caption_alone_is_the_caption_in_a_batch),
+        cmocka_unit_test(test_several_captions_of_a_picture),
+        cmocka_unit_test(test_memory_is_of_all_captions),
         cmocka_unit_test(test_beams_share_the_caches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

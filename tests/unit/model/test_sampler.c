@@ -114,6 +114,69 @@ static void test_a_draw_is_a_function_of_seed_picture_and_position(void **state)
     assert_true(seed > 20 && id > 20 && position > 20);
 }
 
+// ---- the quick draw
+
+enum { MANY = 3000, CASES = 40, POINTS = 60 };
+
+// Flat, peaked, with equal scores, and such that a bucket holds most of them.
+static void fill_logits(float *logits, struct random_key key, int kind) {
+    for (int v = 0; v < MANY; v++) {
+        const double normal = random_normal(key, (uint64_t)v);
+        logits[v] = (float)(kind == 0 ? normal : kind == 1 ? 6 * normal : kind == 2 ? floor(4 * normal) : 30 * normal);
+    }
+    if (kind == 3) logits[7] = 200;
+}
+
+static struct generate_options cut_by(struct random_key key) {
+    struct generate_options options = neutral();
+    const int kind = (int)random_below(key, 1, 3);
+    options.sample = true;
+    if (kind != 1) options.top_p = 0.02 + 0.97 * random_uniform(key, 2);
+    if (kind != 0) options.top_k = 1 + (int)random_below(key, 3, 2 * MANY) / (int)(1 + random_below(key, 4, 99));
+    if (random_below(key, 5, 2)) options.temperature = 0.3 + 3 * random_uniform(key, 6);
+    return options;
+}
+
+static void test_the_quick_draw_is_the_plain_one(void **state) {
+    (void)state;
+    static const struct text_config many = {.vocab_size = MANY, .pad_id = 0, .bos_id = 1, .eos_id = 2};
+    static float logits[MANY];
+    for (int i = 0; i < CASES; i++) {
+        const struct random_key key = random_subkey(random_key(4, "cases"), (uint64_t)i);
+        const struct generate_options options = cut_by(key);
+        struct sampler sampler;
+        fill_logits(logits, key, i % 4);
+        sampler_init(&sampler, (struct score_rules){&many, &options, FAMILY_PAPER});
+        for (int j = 0; j < POINTS; j++) {
+            const double point = random_uniform(key, (uint64_t)(MANY + j));
+            const int32_t plain = sampler_draw(&sampler, logits, begun, 1, point);
+            assert_int_equal(quick_draw(&sampler.quick, &options, sampler.score, point), plain);
+        }
+        sampler_release(&sampler);
+    }
+}
+
+static void test_the_quick_draw_takes_whatever_comes(void **state) {
+    (void)state;
+    static const float last = 1 - 0x1p-53F;
+    struct generate_options options = neutral();
+    struct quick_draw draw;
+    quick_draw_init(&draw, V);
+    options.sample = true;
+    for (options.top_k = 0; options.top_k < 3; options.top_k++) {
+        options.top_p = options.top_k ? 1 : 0.5;
+        for (int i = 0; i < 2; i++) {
+            const double point = i ? (double)last : 0;
+            const float alone[V] = {-INFINITY, -INFINITY, -INFINITY, 1, -INFINITY, -INFINITY, -INFINITY, -INFINITY};
+            const float none[V] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN}, high[V] = {INFINITY, 0, INFINITY};
+            assert_int_equal(quick_draw(&draw, &options, alone, point), 3);
+            assert_in_range(quick_draw(&draw, &options, none, point), 0, V - 1);
+            assert_in_range(quick_draw(&draw, &options, high, point), 0, V - 1);
+        }
+    }
+    quick_draw_release(&draw);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_greedy),
@@ -121,6 +184,8 @@ int main(void) {
         cmocka_unit_test(test_repetition_penalty),
         cmocka_unit_test(test_draws_follow_the_softmax),
         cmocka_unit_test(test_top_k_and_top_p_cut_the_tail),
+        cmocka_unit_test(test_the_quick_draw_is_the_plain_one),
+        cmocka_unit_test(test_the_quick_draw_takes_whatever_comes),
         cmocka_unit_test(test_a_draw_is_a_function_of_seed_picture_and_position),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
