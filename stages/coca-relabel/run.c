@@ -72,6 +72,7 @@ struct relabel_run {
     struct pull pull;
     struct relabel job;
     char *here, *settings_line;
+    json_t *settings;
     double began;
 };
 
@@ -192,24 +193,24 @@ static int settle_remote(const struct relabel *job, const json_t *settings, cons
     return status;
 }
 
-static int settle(struct relabel_run *self) {
-    struct relabel *job = &self->job;
+static void note_settings(struct relabel_run *self, json_t *settings) {
+    char line[HASH_TEXT_SIZE], *text = json_dumps(settings, JSON_SORT_KEYS);
+    hash_format(line, hash_text(text, 0));
+    self->settings = settings;
+    self->job.settings = self->settings_line = xstrdup(line);
+    free(text);
+}
+
+static int settle(const struct relabel_run *self) {
+    const struct relabel *job = &self->job;
+    const json_t *settings = self->settings;
     struct strings names = {0}, from = {0};
-    char line[HASH_TEXT_SIZE];
-    int status;
-    json_t *settings = settings_of(self, &status);
     for (size_t i = 0; i < job->shards.count; i++) {
         strings_add_text(&names, job->shards.item[i].name);
         strings_add_text(&from, job->shards.item[i].from);
     }
-    if (!status)
-        status = job->to_is_remote ? settle_remote(job, settings, &names, &from)
+    int status = job->to_is_remote ? settle_remote(job, settings, &names, &from)
                                    : folder_settle(job->to, settings, &names, &from);
-    char *text = json_dumps(settings, JSON_SORT_KEYS);
-    hash_format(line, hash_text(text, 0));
-    job->settings = self->settings_line = xstrdup(line);
-    free(text);
-    json_decref(settings);
     strings_release(&names);
     strings_release(&from);
     return status;
@@ -228,9 +229,8 @@ static int prepare(void *context, const struct strings *operands) {
     form(self, &model);
     self->job.microbatch = (int)self->run.options.microbatch;
     self->job.batches_ahead = BATCHES_AHEAD + 8 * self->run.options.window;
-    status = settle(self);
-    return status || self->job.to_is_remote ? status
-                                            : claims_open(&self->job.claims, self->job.to, self->own.claim_expiry);
+    note_settings(self, settings_of(self, &status));
+    return status || !folder_has(self->job.to, FOLDER_SETTINGS) ? status : settle(self);
 }
 
 // ---- the job
@@ -318,7 +318,11 @@ static int say(const struct relabel_run *self) {
 static int run(void *context, struct hub *hub) {
     static const char *const roles[] = {ROLE_TEXT, NULL};
     struct relabel_run *self = context;
+    struct relabel *job = &self->job;
     int status = pull_open(&self->pull, &self->run, hub, "captions", self->run.options.captions, roles);
+    // What the stages before refuse they have refused by now: --to is not begun with it.
+    if (!status) status = settle(self);
+    if (!status && !job->to_is_remote) status = claims_open(&job->claims, job->to, self->own.claim_expiry);
     if (!status) status = work(self);
     return status ? status : say(self);
 }
@@ -338,6 +342,7 @@ static void release(void *context) {
     free(job->batch);
     free(self->here);
     free(self->settings_line);
+    json_decref(self->settings);
 }
 
 int run_main(const struct command *command, int argc, char **argv) {

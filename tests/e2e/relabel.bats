@@ -151,6 +151,8 @@ results() { (cd "$1" && find . -type f -not -path './.*/*' -print0 | sort -z | x
     [[ $(<words) == *"no such file or folder"* ]]
     relabelled 2 --from 'in/00000.tar::pictures' --to new --format tar
     [[ $(<words) == *"--format tar is for tar shards"* ]]
+    relabelled 2 --from in/00000.tar --to new --captions 2
+    relabelled 0 --from in/00000.tar --to new
     relabelled 2 --from in/00000.tar --to s3://bucket/there
     [[ $(<words) == *"give --part I/N"* ]]
     mkdir other && cp in/00000.tar other
