@@ -201,7 +201,8 @@ static void note_settings(struct relabel_run *self, json_t *settings) {
     free(text);
 }
 
-static int settle(const struct relabel_run *self) {
+static int settle(void *context) {
+    const struct relabel_run *self = context;
     const struct relabel *job = &self->job;
     const json_t *settings = self->settings;
     struct strings names = {0}, from = {0};
@@ -235,6 +236,14 @@ static int prepare(void *context, const struct strings *operands) {
 
 // ---- the job
 
+int relabel_settle(struct relabel *self) {
+    pthread_mutex_lock(&self->settle_lock);
+    int status = self->is_settled ? 0 : self->settle(self->settle_context);
+    self->is_settled = !status;
+    pthread_mutex_unlock(&self->settle_lock);
+    return status;
+}
+
 void relabel_fail(struct relabel *self, int status) {
     pthread_mutex_lock(&self->lock);
     if (!self->status) self->status = status;
@@ -252,7 +261,8 @@ bool relabel_stops(struct relabel *self) {
 
 static int take(void *context, const struct message *message) {
     struct relabel_run *self = context;
-    return take_captions(&self->job, message);
+    int status = relabel_settle(&self->job);
+    return status ? status : take_captions(&self->job, message);
 }
 
 static void tell(void *context, struct buffer *detail) {
@@ -284,6 +294,7 @@ static int work(struct relabel_run *self) {
     self->began = clock_seconds();
     const pthread_t feeder = begin(feeder_run, job), finisher = begin(finisher_run, job);
     status = pull_all(&self->pull, &stream, 1, "relabel", 0);
+    if (!status) status = relabel_settle(job);
     if (status) relabel_fail(job, status < 0 ? status : 0);
     pthread_join(feeder, NULL);
     pthread_join(finisher, NULL);
@@ -320,8 +331,6 @@ static int run(void *context, struct hub *hub) {
     struct relabel_run *self = context;
     struct relabel *job = &self->job;
     int status = pull_open(&self->pull, &self->run, hub, "captions", self->run.options.captions, roles);
-    // What the stages before refuse they have refused by now: --to is not begun with it.
-    if (!status) status = settle(self);
     if (!status && !job->to_is_remote) status = claims_open(&job->claims, job->to, self->own.claim_expiry);
     if (!status) status = work(self);
     return status ? status : say(self);
@@ -346,7 +355,11 @@ static void release(void *context) {
 }
 
 int run_main(const struct command *command, int argc, char **argv) {
-    struct relabel_run self = {.job = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER}};
+    struct relabel_run self = {.job = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                       .moved = PTHREAD_COND_INITIALIZER,
+                                       .settle_lock = PTHREAD_MUTEX_INITIALIZER,
+                                       .settle = settle,
+                                       .settle_context = &self}};
     struct option_table *const tables[] = {&self.own_table, &self.decoding_table, &self.run.table, NULL};
     const struct stage stage = {.name = "coca-relabel run",
                                 .role = "relabel",
