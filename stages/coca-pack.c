@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"verify", "checks that a dataset is whole and every record fit", verify_main},
     {"export", "writes a dataset as a tar of pictures and texts", export_main},
     {"answers", "prints the answer list of several datasets", answers_main},
+    {"dedup", "lists records whose pictures others show too", dedup_main},
     {"shuffle", "prints how far apart an order sets what lies side by side", shuffle_main},
     {NULL, NULL, NULL},
 };

@@ -18,24 +18,24 @@ static const char *const names[] = {
     [PLACE_IMAGE] = "image", [PLACE_IMAGES] = "images", [PLACE_VIDEO] = "video", [PLACE_SAMPLE] = "sample"};
 enum { KINDS = sizeof names / sizeof *names };
 
-void place_release(struct place_list *places) {
+void place_release(struct object_places *places) {
     free(places->place);
-    *places = (struct place_list){0};
+    *places = (struct object_places){0};
 }
 
-static void add_file(struct place_list *places, enum place_kind kind, int object, int64_t offset, struct span file) {
+static void add_file(struct object_places *places, enum place_kind kind, int object, int64_t offset, struct span file) {
     if (!file.size) return;
-    places->place[places->count++] = (struct place){.kind = kind,
-                                                    .object = object,
-                                                    .offset = offset,
-                                                    .length = (int64_t)file.size,
-                                                    .hash = hash_bytes(file.bytes, file.size, 0)};
+    places->place[places->count++] = (struct object_place){.kind = kind,
+                                                           .object = object,
+                                                           .offset = offset,
+                                                           .length = (int64_t)file.size,
+                                                           .hash = hash_bytes(file.bytes, file.size, 0)};
 }
 
-void place_files(struct place_list *places, const struct record *record, const struct origin *origin, int number) {
-    *places = (struct place_list){xcalloc((size_t)record->image_count + 3, sizeof *places->place), 0};
+void place_files(struct object_places *places, const struct record *record, const struct origin *origin, int number) {
+    *places = (struct object_places){xcalloc((size_t)record->image_count + 3, sizeof *places->place), 0};
     if (origin->sample_length) {
-        places->place[places->count++] = (struct place){
+        places->place[places->count++] = (struct object_place){
             .kind = PLACE_SAMPLE, .object = number, .offset = origin->sample, .length = origin->sample_length};
         return;
     }
@@ -51,7 +51,7 @@ static int append_bytes(void *buffer, const char *bytes, size_t size) {
 }
 
 // The hash goes as bytes, little endian, as readers of integers mostly end at 63 bits.
-static void pack_place(msgpack_packer *packer, const struct place *place) {
+static void pack_place(msgpack_packer *packer, const struct object_place *place) {
     char hash[HASH_BYTES];
     for (int i = 0; i < HASH_BYTES; i++) hash[i] = (char)(place->hash >> 8 * i);
     msgpack_pack_array(packer, place->kind == PLACE_SAMPLE ? 4 : 5);
@@ -64,7 +64,7 @@ static void pack_place(msgpack_packer *packer, const struct place *place) {
 
 // A map of at most 15 pairs begins with one byte, 0x80 + pairs, and a record has at most RECORD_FIELDS: so one pair
 // more is one more in that byte.
-void place_encode(const struct record *record, const struct place_list *places, struct buffer *bytes) {
+void place_encode(const struct record *record, const struct object_places *places, struct buffer *bytes) {
     _Static_assert(RECORD_FIELDS < 15, "a record and its places are a map of one byte's head");
     const size_t head = bytes->size;
     msgpack_packer packer;
@@ -108,7 +108,7 @@ static bool read_hash(struct pack_reader *reader, uint64_t *hash) {
     return true;
 }
 
-static bool read_place(struct pack_reader *reader, struct place *place) {
+static bool read_place(struct pack_reader *reader, struct object_place *place) {
     struct pack_item array;
     int64_t object;
     if (!pack_next(reader, &array) || array.kind != PACK_ARRAY || !read_kind(reader, &place->kind)) return false;
@@ -121,14 +121,14 @@ static bool read_place(struct pack_reader *reader, struct place *place) {
     return !has_hash || read_hash(reader, &place->hash);
 }
 
-static int read_places(struct pack_reader *reader, const struct pack_item *array, struct place_list *places,
+static int read_places(struct pack_reader *reader, const struct pack_item *array, struct object_places *places,
                        char reason[RECORD_REASON]) {
     int64_t bytes = 0;
     if (array->kind != PACK_ARRAY) return refuse(reason, "are not an array");
     if (array->count > PLACE_LIMIT) return refuse(reason, "are too many");
     if (array->count) places->place = xcalloc(array->count, sizeof *places->place);
     for (; places->count < (int)array->count; places->count++) {
-        struct place *place = &places->place[places->count];
+        struct object_place *place = &places->place[places->count];
         if (!read_place(reader, place)) return refuse(reason, "are no [kind, object, offset, length, hash]");
         bytes += place->length;
     }
@@ -136,7 +136,7 @@ static int read_places(struct pack_reader *reader, const struct pack_item *array
 }
 
 // Skips to the key, of a value that record_decode found to be one map of text keys.
-static int find_places(struct pack_reader *reader, struct place_list *places, char reason[RECORD_REASON]) {
+static int find_places(struct pack_reader *reader, struct object_places *places, char reason[RECORD_REASON]) {
     struct pack_item map, key, value;
     bool is_whole = pack_next(reader, &map);
     for (uint64_t i = 0; i < map.count && is_whole; i++) {
@@ -148,7 +148,7 @@ static int find_places(struct pack_reader *reader, struct place_list *places, ch
 }
 
 // What stands in the record and in a place, or in two, is nowhere for certain.
-static int check_kinds(const struct record *record, const struct place_list *places, char reason[RECORD_REASON]) {
+static int check_kinds(const struct record *record, const struct object_places *places, char reason[RECORD_REASON]) {
     int count[KINDS] = {0};
     for (int i = 0; i < places->count; i++) count[places->place[i].kind]++;
     const bool is_sample = count[PLACE_SAMPLE];
@@ -160,9 +160,9 @@ static int check_kinds(const struct record *record, const struct place_list *pla
     return 0;
 }
 
-int place_decode(struct record *record, struct place_list *places, const void *bytes, size_t size,
+int place_decode(struct record *record, struct object_places *places, const void *bytes, size_t size,
                  char reason[RECORD_REASON]) {
-    *places = (struct place_list){0};
+    *places = (struct object_places){0};
     int status = record_decode(record, bytes, size, reason);
     if (status) return status;
     struct pack_reader reader = {bytes, (const uint8_t *)bytes + size};

@@ -45,7 +45,7 @@ struct wanted {
     const struct placed *placed;
     int64_t index;
     struct record record; // what is stored of it
-    struct place_list places;
+    struct object_places places;
     bool texts_only;
 };
 
@@ -54,7 +54,7 @@ static int damaged(const struct wanted *wanted, const char *why) {
                  (long long)wanted->index, why);
 }
 
-static const struct object *object_of(const struct wanted *wanted, const struct place *place) {
+static const struct object *object_of(const struct wanted *wanted, const struct object_place *place) {
     return &wanted->placed->list.object[place->object];
 }
 
@@ -81,7 +81,7 @@ static bool is_unread(const struct wanted *wanted) {
     return wanted->places.count && wanted->places.place->kind == PLACE_SAMPLE;
 }
 
-static int read_place(const struct wanted *wanted, const struct place *place, struct buffer *bytes) {
+static int read_place(const struct wanted *wanted, const struct object_place *place, struct buffer *bytes) {
     const size_t before = bytes->size;
     int status = objects_read(wanted->placed->objects, place->object, place->offset, (size_t)place->length, bytes);
     if (status || place->kind == PLACE_SAMPLE ||
@@ -94,13 +94,15 @@ static int read_place(const struct wanted *wanted, const struct place *place, st
                  (long long)wanted->index, wanted->placed->directory);
 }
 
-// Spans are set when all bytes are there, as the buffer moves while it grows.
+// Spans are set when all bytes are there, as the buffer moves while it grows. Images stand in the value or in places,
+// never in both (place.c).
 static void set_files(struct wanted *wanted, const char *bytes) {
     struct record *record = &wanted->record;
-    if (wanted->places.count) record->images = xcalloc((size_t)wanted->places.count, sizeof *record->images);
     for (int i = 0; i < wanted->places.count; i++) {
-        const struct place *place = &wanted->places.place[i];
+        const struct object_place *place = &wanted->places.place[i];
         const struct span file = {bytes, (size_t)place->length};
+        if (place->kind == PLACE_IMAGES && !record->images)
+            record->images = xcalloc((size_t)wanted->places.count, sizeof *record->images);
         if (place->kind == PLACE_IMAGES)
             record->images[record->image_count++] = file;
         else
@@ -109,7 +111,6 @@ static void set_files(struct wanted *wanted, const char *bytes) {
     }
 }
 
-// Images that stand in the value itself have no places: set_files gets no second array of them then.
 static int make_record(struct wanted *wanted, struct buffer *memory) {
     struct buffer files = {0};
     int status = 0;
@@ -197,7 +198,7 @@ static char *name_of(const struct wanted *wanted, const char *url) {
 }
 
 static int read_sample(const struct wanted *wanted, struct buffer *memory) {
-    const struct place *place = wanted->places.place;
+    const struct object_place *place = wanted->places.place;
     const char *url = object_of(wanted, place)->url;
     struct finding finding = {.name = name_of(wanted, url)};
     struct buffer bytes = {0};

@@ -7,7 +7,6 @@
 
 #include <stdbool.h>
 
-#include "dataset/place.h"
 #include "dataset/record.h"
 #include "remote/objects.h"
 
@@ -51,6 +50,7 @@ int store_verify(struct store *store);
 
 struct store_writer;
 struct import_options;
+struct origin;
 // Writes shards aside in DIRECTORY.tmp; store_writer_commit renames. -EXIT_USAGE when the directory exists (unless
 // `replace`, and it is a dataset).
 int store_writer_open(struct store_writer **writer, const char *directory, int64_t records_per_shard, bool replace);

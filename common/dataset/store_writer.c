@@ -132,7 +132,7 @@ static void begin_object(struct store_writer *writer, const struct object *objec
 // Known and counted as if it were packed, so that the same samples are the same dataset. Of a sample that was not read
 // its place is all there is.
 int store_writer_place(struct store_writer *writer, const struct record *record, const struct origin *origin) {
-    struct place_list places;
+    struct object_places places;
     struct record texts = *record;
     const bool unread = origin->sample_length;
     int status = encode(writer, record);

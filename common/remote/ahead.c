@@ -1,5 +1,7 @@
-// What is fetched ahead is at most half of what the cache may hold, so that it does not drive out what is being read.
-// Failures are the reader's to report, who will come to the same object.
+// No more of what is asked for is fetched than the cache can hold at once. What of it is there already counts as used
+// at that moment, lest it gives way, unread, to what is fetched behind it. Processes that ask for the same objects in
+// the same order fetch different ones, since each passes over what another is fetching. Failures are the reader's to
+// report, who will come to the same object.
 #include "remote/ahead.h"
 
 #include <pthread.h>
@@ -17,6 +19,7 @@ struct ahead {
     pthread_mutex_t lock;
     pthread_cond_t asked;
     int *number, count, next;
+    bool is_new; // asked since the thread looked
     atomic_bool closing;
 };
 
@@ -27,10 +30,17 @@ static bool is_stopped(void) {
     return mine->closing || (mine->stopped && mine->stopped());
 }
 
+// The first is to give way last.
+static void keep_what_is_there(struct ahead *self) {
+    for (int i = self->count; i-- > 0;) cache_touch(self->cache, self->number[i]);
+    self->is_new = false;
+}
+
 // The next one, or −1: closing.
 static int await(struct ahead *self) {
     pthread_mutex_lock(&self->lock);
     while (self->next >= self->count && !self->closing) pthread_cond_wait(&self->asked, &self->lock);
+    if (self->is_new && !self->closing) keep_what_is_there(self);
     const int number = self->closing ? -1 : self->number[self->next++];
     pthread_mutex_unlock(&self->lock);
     return number;
@@ -73,7 +83,7 @@ void ahead_close(struct ahead **ahead) {
 
 void ahead_ask(struct ahead *self, const int *number, int count) {
     int *list = xcalloc((size_t)count + 1, sizeof *list), taken = 0;
-    int64_t left = self->options.cache_bytes / 2;
+    int64_t left = self->options.cache_bytes;
     for (int i = 0; i < count; i++) {
         const struct object *object = &self->object[number[i]];
         if (!cache_takes(object) || !object->bytes) continue;
@@ -86,6 +96,7 @@ void ahead_ask(struct ahead *self, const int *number, int count) {
     self->number = list;
     self->count = taken;
     self->next = 0;
+    self->is_new = true;
     pthread_cond_signal(&self->asked);
     pthread_mutex_unlock(&self->lock);
 }

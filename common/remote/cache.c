@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,17 +97,20 @@ static bool is_right(struct cache *self, int number, int fd) {
     return self->use[number].verified;
 }
 
-// The descriptor of the whole file, or −1 where there is none that is right.
-static int open_whole(struct cache *self, int number, const char *name) {
+enum { NONE = INT_MAX };
+
+// The descriptor of the whole file, NONE where there is none that is right, or -code.
+static int open_whole(struct cache *self, int number, const char *name, struct failure *failure) {
     char *path = path_join(self->book.folder, name);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     free(path);
-    if (fd < 0 || is_right(self, number, fd)) return fd;
+    if (fd < 0) return errno == ENOENT ? NONE : cache_book_fail(&self->book, "has a file that cannot be read", failure);
+    if (is_right(self, number, fd)) return fd;
     note("%s: its file in the cache is damaged, and is fetched again: %s/%s", self->object[number].url,
          self->book.folder, name);
-    cache_book_drop(&self->book, name, fd);
+    const int status = cache_book_drop(&self->book, name, fd, failure);
     close(fd);
-    return -1;
+    return status ? status : NONE;
 }
 
 // Of a part that was left: what was written before the host started last may be lacking in the middle.
@@ -165,7 +169,7 @@ static int receive(struct cache *self, struct source *source, const struct objec
         }
     }
     free(bytes);
-    if (!status && fdatasync(fd)) status = cache_book_fail(&self->book, "cannot be written", failure);
+    if (!status && fsync(fd)) status = cache_book_fail(&self->book, "cannot be written", failure);
     return status;
 }
 
@@ -209,13 +213,15 @@ static int fill(struct cache *self, const struct remote_options *options, int nu
     return status;
 }
 
-// A descriptor of the whole object, fetched where it is not there; or -code.
-static int open_object(struct cache *self, const struct remote_options *options, int number, struct failure *failure) {
+// A descriptor of the whole object, fetched where it is not there; or -code. NONE: another fetches it, and `waits` is
+// false.
+static int open_object(struct cache *self, const struct remote_options *options, int number, bool waits,
+                       struct failure *failure) {
     char name[CACHE_NAME_SIZE];
     cache_name(name, &self->object[number]);
     for (;;) {
-        int fd = open_whole(self, number, name);
-        if (fd >= 0) return fd;
+        int fd = open_whole(self, number, name, failure);
+        if (fd != NONE) return fd;
         const int place = cache_book_take(&self->book, name, self->object[number].bytes, &fd, failure);
         if (place < 0) return place;
         if (place == CACHE_MINE) {
@@ -224,6 +230,7 @@ static int open_object(struct cache *self, const struct remote_options *options,
             close(fd);
             return status;
         }
+        if (place == CACHE_BUSY && !waits) return NONE;
         if (place != CACHE_WHOLE) remote_pause(options, 0.02);
         if (remote_is_stopped(options)) return failure_stopped(failure, self->object[number].url);
     }
@@ -239,7 +246,7 @@ static void tell_use(struct use *use, int fd) {
 
 int cache_read(struct cache *self, const struct remote_options *options, int number, int64_t offset, char *bytes,
                size_t size, struct failure *failure) {
-    const int fd = open_object(self, options, number, failure);
+    const int fd = open_object(self, options, number, true, failure);
     if (fd < 0) return fd;
     tell_use(&self->use[number], fd);
     ssize_t got = 0;
@@ -255,8 +262,16 @@ int cache_read(struct cache *self, const struct remote_options *options, int num
 }
 
 int cache_fetch(struct cache *self, const struct remote_options *options, int number, struct failure *failure) {
-    const int fd = open_object(self, options, number, failure);
+    const int fd = open_object(self, options, number, false, failure);
     if (fd < 0) return fd;
-    close(fd);
+    if (fd != NONE) close(fd);
     return 0;
+}
+
+void cache_touch(struct cache *self, int number) {
+    char name[CACHE_NAME_SIZE];
+    cache_name(name, &self->object[number]);
+    char *path = path_join(self->book.folder, name);
+    utimensat(AT_FDCWD, path, NULL, 0);
+    free(path);
 }

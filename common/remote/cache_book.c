@@ -81,7 +81,6 @@ static int by_use(const void *left, const void *right) {
 static int list_folder(const struct cache_book *book, struct listing *list, struct failure *failure) {
     DIR *folder = opendir(book->folder);
     if (!folder) return cache_book_fail(book, "cannot be read", failure);
-    *list = (struct listing){0};
     for (struct dirent *next; (next = readdir(folder));) listing_add(list, book, next->d_name);
     closedir(folder);
     if (list->count) qsort(list->entry, list->count, sizeof *list->entry, by_use);
@@ -109,15 +108,16 @@ static int lock_book(const struct cache_book *book, struct failure *failure) {
     return cache_book_fail(book, "cannot be locked", failure);
 }
 
-// A part that another process writes stays.
-static bool evict(const struct cache_book *book, const struct entry *entry) {
+// 1: gone, 0: a part that another process writes, or -errno.
+static int evict(const struct cache_book *book, const struct entry *entry) {
     char *path = path_join(book->folder, entry->name);
     const int fd = entry->is_part ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    const bool free_to_go = !entry->is_part || (fd >= 0 && !lock_file(fd, LOCK_EX | LOCK_NB));
-    const bool gone = free_to_go && (!unlink(path) || errno == ENOENT);
+    int failed = entry->is_part && fd < 0 && errno != ENOENT ? errno : 0;
+    const bool free_to_go = fd < 0 || !lock_file(fd, LOCK_EX | LOCK_NB);
+    if (!failed && free_to_go && unlink(path) && errno != ENOENT) failed = errno;
     if (fd >= 0) close(fd);
     free(path);
-    return gone;
+    return failed ? -failed : free_to_go;
 }
 
 // CACHE_MINE: there is room for so many bytes more; CACHE_FULL; -code
@@ -125,11 +125,16 @@ static int make_room(const struct cache_book *book, int64_t bytes, struct failur
     struct listing list = {0};
     int status = list_folder(book, &list, failure);
     if (status) return status;
-    for (size_t i = 0; i < list.count && list.bytes > book->bound - bytes; i++)
-        if (evict(book, &list.entry[i])) list.bytes -= list.entry[i].bytes;
+    int stuck = 0;
+    for (size_t i = 0; i < list.count && list.bytes > book->bound - bytes; i++) {
+        const int gone = evict(book, &list.entry[i]);
+        if (gone > 0) list.bytes -= list.entry[i].bytes;
+        if (gone < 0) stuck = -gone;
+    }
     status = list.bytes > book->bound - bytes ? CACHE_FULL : CACHE_MINE;
     listing_release(&list);
-    return status;
+    errno = stuck;
+    return status == CACHE_FULL && stuck ? cache_book_fail(book, "cannot give up a file", failure) : status;
 }
 
 static char *part_path(const struct cache_book *book, const char *name) {
@@ -180,12 +185,15 @@ void cache_book_drop_part(const struct cache_book *book, const char *name) {
     free(part);
 }
 
-void cache_book_drop(const struct cache_book *book, const char *name, int fd) {
-    struct failure ignored;
+int cache_book_drop(const struct cache_book *book, const char *name, int fd, struct failure *failure) {
     struct stat open_one, named;
+    const int lock = lock_book(book, failure);
+    if (lock < 0) return lock;
     char *path = path_join(book->folder, name);
-    const int lock = lock_book(book, &ignored);
-    if (!fstat(fd, &open_one) && !stat(path, &named) && open_one.st_ino == named.st_ino) unlink(path);
-    if (lock >= 0) close(lock);
+    int status = 0;
+    if (!fstat(fd, &open_one) && !stat(path, &named) && open_one.st_ino == named.st_ino && unlink(path))
+        status = cache_book_fail(book, "has a damaged file that cannot be removed", failure);
+    close(lock);
     free(path);
+    return status;
 }

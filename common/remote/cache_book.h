@@ -25,6 +25,7 @@ enum cache_place {
 int cache_book_take(const struct cache_book *book, const char *name, int64_t bytes, int *fd, struct failure *failure);
 int cache_book_finish(const struct cache_book *book, const char *name, struct failure *failure); // a part is whole
 void cache_book_drop_part(const struct cache_book *book, const char *name);
-void cache_book_drop(const struct cache_book *book, const char *name, int fd); // what is open as fd, if it is still it
+// What is open as fd, if the name is still of that. 0 or -code
+int cache_book_drop(const struct cache_book *book, const char *name, int fd, struct failure *failure);
 
 int cache_book_fail(const struct cache_book *book, const char *what, struct failure *failure); // by errno; -EXIT_RUN

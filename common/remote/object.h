@@ -9,8 +9,8 @@
 //
 // What fails in passing (no connection, 429, 5xx, a body that is cut, no byte for stall_seconds) is tried again, with a
 // pause that doubles from 0.2 s to 10 s, each by chance half to whole; a body that was cut goes on where it ended, if
-// the object has not changed. What is left of it is one error that names the object, what happened, how often, and a
-// remedy.
+// the object has not changed, and 1 MiB that came makes the next failure the first one again. What is left of it is one
+// error that names the object, what happened, how often, and a remedy.
 #pragma once
 
 #include <stdbool.h>

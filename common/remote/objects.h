@@ -1,5 +1,5 @@
 // Many objects, read in places. What is read is from an object of the length, tag and hash that the caller knows, or an
-// error: never other bytes.
+// error: never other bytes. The hash is that of a whole object, so it is the cache that holds it to that.
 //
 // Without a cache each read is a range of one object over a connection that is kept. With one, objects are fetched
 // whole and kept in the folder, which all processes of the host share: one fetches an object, the others wait; a part
@@ -21,6 +21,7 @@ void objects_close(struct objects **objects);
 // place beyond its end) or -EXIT_RUN (not reached), reported.
 int objects_read(struct objects *objects, int number, int64_t offset, size_t size, struct buffer *bytes);
 
-// The objects that are needed next, in that order: a thread fetches those that the cache lacks. Replaces what was asked
-// before. Nothing without a cache, of files, or where it cannot hold them.
+// The objects that are needed, those being read and the next ones, in that order: a thread fetches those that the cache
+// lacks, as many as it holds at once. Replaces what was asked before. Nothing without a cache, of files, or where it
+// cannot hold them.
 void objects_ahead(struct objects *objects, const int *number, int count);

@@ -35,7 +35,7 @@ read_options() {
         else options+=("$1"); fi
         shift
     done
-    take job_options 'keys|insecure|*-timeout|message-limit'
+    take job_options 'keys|insecure|!(remote)-timeout|message-limit'
     take job_settings record
 }
 add_option() {

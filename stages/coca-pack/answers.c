@@ -38,7 +38,7 @@ static int add(int64_t index, const struct record *record, void *context) {
 static int add_dataset(struct answers *answers, const char *directory) {
     struct store *store;
     int status = store_open(&store, directory);
-    if (!status) status = records_each(store, 0, 0, add, answers);
+    if (!status) status = records_each_text(store, 0, 0, add, answers);
     store_close(&store);
     return status;
 }

@@ -12,6 +12,7 @@ int extract_main(const struct command *command, int argc, char **argv);
 int verify_main(const struct command *command, int argc, char **argv);
 int export_main(const struct command *command, int argc, char **argv);
 int answers_main(const struct command *command, int argc, char **argv);
+int dedup_main(const struct command *command, int argc, char **argv);
 int shuffle_main(const struct command *command, int argc, char **argv);
 
 #define PACK_MANUAL_EXIT "Exit codes: 0 done, 1 disk full or unwritable, 2 bad usage, 3 bad input or a damaged dataset."

@@ -21,6 +21,7 @@ static const char *const words[DROPS] = {
     [DROP_VIDEO] = "video does not decode",
     [DROP_FFMPEG] = "video, and FFmpeg is missing: ./run.sh build all installs it",
     [DROP_LARGE] = "picture has too many pixels",
+    [DROP_EXCLUDED] = "excluded by --exclude",
 };
 
 const char *drop_words(enum drop drop) {

@@ -16,6 +16,7 @@ enum drop {
     DROP_VIDEO,   // does not either
     DROP_FFMPEG,  // a video, which nothing here decodes
     DROP_LARGE,   // more pixels than wanted
+    DROP_EXCLUDED,
     DROPS,
 };
 const char *drop_words(enum drop drop); // "no picture"

@@ -80,7 +80,8 @@ static int run(void *context, const struct strings *operands) {
     struct store *store;
     int status = records_open(&store, operands);
     if (!status)
-        status = records_each(store, list->first, list->limit, list->captions ? print_captions : print_record, store);
+        status = list->captions ? records_each_text(store, list->first, list->limit, print_captions, store)
+                                : records_each(store, list->first, list->limit, print_record, store);
     store_close(&store);
     return status;
 }

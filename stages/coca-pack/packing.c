@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "exclude.h"
 #include "lists.h"
 #include "output.h"
 #include "pipeline.h"
@@ -24,6 +25,8 @@ static const struct option rows[] = {
     TEXT("to", to, "DIR", NULL, "the dataset to write", 0),
     FLAG("replace", replace, "write a dataset anew that exists", 0),
     INT("limit", limit, "SAMPLES", "0", 0, 1e15, "stop after so many of the input; 0: read all", 0),
+    TEXT("exclude", exclude, "FILE", NULL,
+         "leave out the samples that its first column names, by id or #NUMBER: a list of coca-pack dedup", 0),
     INT("shard-records", shard_records, "RECORDS", "100000", 1, 2147483647, "in one shard file", 0),
     HEADING("What a sample is made of (keys are lists separated by \";\")"),
     TEXT("image-key", image_key, "KEYS", NULL, "column, field or suffixes of the picture; the first there is", 0),
@@ -58,6 +61,7 @@ struct packing {
     int64_t samples; // read so far
     struct strings found_classes;
     struct answers answers;
+    struct exclude *exclude; // NULL: nothing
     struct import_options import;
 };
 
@@ -81,8 +85,10 @@ static int take_sample(void *context, const struct import_sample *sample) {
     if (caught) return stopped();
     struct job *job = pipeline_next(packing->pipeline);
     if (!job) return pipeline_drain(packing->pipeline);
-    answers_add(&packing->answers, &sample->record);
+    const bool excluded = exclude_has(packing->exclude, sample->record.id, packing->samples);
+    if (!excluded) answers_add(&packing->answers, &sample->record);
     job_fill(job, packing->samples++, sample);
+    if (excluded) job_drop(job, DROP_EXCLUDED, "");
     pipeline_put(packing->pipeline);
     return packing->samples == packing->options->limit ? LIMIT_REACHED : 0;
 }
@@ -172,11 +178,14 @@ static int commit_held_out(struct packing *packing) {
 static int write_outputs(const struct packing_order *order, const struct strings *class_names,
                          const struct strings *paths) {
     struct packing packing = {.order = order, .options = order->options};
-    int status = open_outputs(&packing);
+    int status = packing.options->exclude ? exclude_read(&packing.exclude, packing.options->exclude) : 0;
+    if (!status) status = open_outputs(&packing);
     if (!status) status = pack_all(&packing, class_names, paths);
     if (!status) status = add_lists(&packing, class_names, paths);
     if (!status && order->hold_out) status = commit_held_out(&packing);
     if (!status) status = output_commit(&packing.train);
+    if (!status) exclude_report(packing.exclude);
+    exclude_free(&packing.exclude);
     output_abandon(&packing.train);
     output_abandon(&packing.held_out);
     strings_release(&packing.found_classes);

@@ -7,7 +7,7 @@
 
 // Options that all of them have.
 struct packing_options {
-    char *to, *class_names;
+    char *to, *class_names, *exclude;
     char *image_key, *caption_key, *text_key, *label_key, *class_key, *json_text_key;
     int caption_lines;
     int64_t limit, shard_records, max_picture_bytes, max_pixels, workers;

@@ -24,16 +24,25 @@ int records_index(int64_t *index, const struct strings *operands, size_t place) 
 }
 
 // `first` beyond the end leaves nothing to walk over.
-int records_each(struct store *store, int64_t first, int64_t count,
-                 int (*each)(int64_t index, const struct record *record, void *context), void *context) {
+static int walk(struct store *store, int64_t first, int64_t count,
+                int (*read)(struct store *store, int64_t index, struct record *record), record_visit *each,
+                void *context) {
     const int64_t left = store_count(store) - first, records = count && count < left ? count : left;
     int status = 0;
     for (int64_t i = first; i < first + records && !status; i++) {
         struct record record;
-        status = store_read(store, i, &record);
+        status = read(store, i, &record);
         if (status) break;
         status = each(i, &record, context);
         record_release(&record);
     }
     return status;
+}
+
+int records_each(struct store *store, int64_t first, int64_t count, record_visit *each, void *context) {
+    return walk(store, first, count, store_read, each, context);
+}
+
+int records_each_text(struct store *store, int64_t first, int64_t count, record_visit *each, void *context) {
+    return walk(store, first, count, store_texts, each, context);
 }

@@ -3,10 +3,12 @@
 
 #include "dataset/store.h"
 
+typedef int record_visit(int64_t index, const struct record *record, void *context);
 // Calls `each` for records first … first + count − 1 (as many as there are; count 0: all). 0, what `each` returned, or
 // -EXIT_DATA, reported: a record that does not decode.
-int records_each(struct store *store, int64_t first, int64_t count,
-                 int (*each)(int64_t index, const struct record *record, void *context), void *context);
+int records_each(struct store *store, int64_t first, int64_t count, record_visit *each, void *context);
+// The same of texts: pictures that lie elsewhere are not fetched, and are not there.
+int records_each_text(struct store *store, int64_t first, int64_t count, record_visit *each, void *context);
 
 // The one dataset that a command's operands name. 0, -EXIT_USAGE or -EXIT_DATA.
 int records_open(struct store **store, const struct strings *operands);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A server of the files of a folder over HTTP/1.1, which fails as it is told, or asks for signatures as S3 does.
 
-shard_server.py ROOT READY [--s3 ID:SECRET:REGION[:TOKEN]]
+shard_server.py ROOT READY [--s3 ID:SECRET:REGION[:TOKEN] | --tls PEM]
 
 Listens on a free port of 127.0.0.1 and writes it to READY. Keeps connections, knows ranges, ETags (of the content),
 If-Match and PUT. /__counts says what was asked for, as JSON. ROOT.faults has lines of what is to go wrong, each used up
@@ -20,7 +20,7 @@ TIMES times in their order, or always where TIMES is 0:
     PATH nohead 0 TIMES            knows no HEAD
     PATH redirect TO TIMES         leads to another path
 """
-import datetime, hashlib, hmac, http.server, json, os, re, sys, threading, time, urllib.parse
+import datetime, hashlib, hmac, http.server, json, os, re, ssl, sys, threading, time, urllib.parse
 
 lock = threading.Lock()
 counts, used, swapped = {}, {}, set()
@@ -49,6 +49,7 @@ def faults(root, path):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     root = s3 = None
 
     def log_message(self, *arguments):
@@ -133,8 +134,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked and "norange" not in fault:
             self.count("ranges", 1)
-            first = int(asked[1]) + int(fault.get("elsewhere", 0))
-            last = min(len(body), int(asked[2]) + 1 if asked[2] else len(body))
+            shift = int(fault.get("elsewhere", 0))
+            first = int(asked[1]) + shift
+            last = min(len(body), int(asked[2]) + 1 + shift if asked[2] else len(body))
             status = 206
             if first >= len(body):
                 return self.answer(416, b"", [("Content-Range", f"bytes */{size}")])
@@ -229,9 +231,14 @@ def signature_refusal(request, body):
 def main():
     root, ready = sys.argv[1:3]
     Handler.root = root.rstrip("/")
-    Handler.s3 = sys.argv[4] if len(sys.argv) > 4 else None
+    option = dict([sys.argv[3:5]]) if len(sys.argv) > 4 else {}
+    Handler.s3 = option.get("--s3")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if "--tls" in option:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(option["--tls"])
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     with open(ready + ".new", "w") as file:
         file.write(str(server.server_address[1]))
     os.rename(ready + ".new", ready)

@@ -91,5 +91,6 @@ drawn() {
     train cached --steps 4 --cache cache --cache-gib 2 --remote-retries 1
     [ "$(jq -r .options.cache runs/cached/run.json)" = "$PWD/cache" ]
     train cached --resume latest --steps $STEPS --cache-gib 3 --remote-timeout 5
+    jq -e '.options | .["cache-gib"] == 3 and .["remote-retries"] == 1 and .["remote-timeout"] == 5' runs/cached/run.json
     same_run blocks cached
 }

@@ -1,6 +1,7 @@
 // Objects from the shell, for tests: looks at them, streams, reads and puts them. What is known of objects lies in a
 // file in between: "BYTES TAB TAG TAB XXH64 TAB URL" a line, "-" for what is not known.
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ static const char usage[] =
     "coca-objects [OPTION] stream URL ...               the bytes; with --known FILE of what is in it\n"
     "coca-objects [OPTION] read KNOWN [OFFSET SIZE]     the bytes of all of them, or of these places, in turn\n"
     "coca-objects [OPTION] put URL PATH\n"
-    "--cache DIR, --cache-bytes N, --retries N, --stall S, --known FILE, --block N, --hash, --ahead, --lines\n";
+    "--cache DIR, --cache-bytes N, --retries N, --stall S, --known FILE, --block N, --hash, --ahead, --lines,\n"
+    "--together N (threads that read all, each in an order of its own)\n";
 
 static volatile sig_atomic_t is_stopped;
 static struct remote_options options;
@@ -25,6 +27,7 @@ static struct object *object;
 static int objects_known;
 static size_t block = 1 << 16;
 static bool hashes, ahead, in_lines;
+static int together;
 
 static void on_signal(int number) {
     (void)number;
@@ -128,6 +131,34 @@ static int read_one(struct objects *objects, int number) {
     return status;
 }
 
+struct reader {
+    pthread_t thread;
+    struct objects *objects;
+    int first, status;
+};
+
+static void *read_from(void *context) {
+    struct reader *self = context;
+    for (int i = 0; i < objects_known && !self->status; i++)
+        self->status = read_one(self->objects, (self->first + i) % objects_known);
+    return NULL;
+}
+
+static int read_together(struct objects *objects) {
+    struct reader *reader = xcalloc((size_t)together, sizeof *reader);
+    int status = 0;
+    for (int i = 0; i < together; i++) {
+        reader[i] = (struct reader){.objects = objects, .first = i * objects_known / together};
+        if (pthread_create(&reader[i].thread, NULL, read_from, &reader[i])) die(EXIT_RUN, "no thread");
+    }
+    for (int i = 0; i < together; i++) {
+        pthread_join(reader[i].thread, NULL);
+        if (!status) status = reader[i].status;
+    }
+    free(reader);
+    return status;
+}
+
 static int read_place(struct objects *objects, int number, char **place) {
     struct buffer bytes = {0};
     const int status =
@@ -144,7 +175,8 @@ static int read_all(char **argument) {
     int *order = xcalloc((size_t)objects_known + 1, sizeof *order);
     for (int i = 0; i < objects_known; i++) order[i] = i;
     if (!status && ahead) objects_ahead(objects, order, objects_known);
-    for (int i = 0; i < objects_known && !status; i++)
+    if (!status && together) status = read_together(objects);
+    for (int i = 0; i < objects_known && !status && !together; i++)
         status = argument[1] ? read_place(objects, i, argument + 1) : read_one(objects, i);
     free(order);
     objects_close(&objects);
@@ -152,7 +184,7 @@ static int read_all(char **argument) {
 }
 
 static int run(char **argument) {
-    const char *command = argument[0] && argument[1] ? argument[0] : "";
+    const char *command = argument[0] && (argument[1] || objects_known) ? argument[0] : "";
     if (!strcmp(command, "look")) return look(argument + 1);
     if (!strcmp(command, "stream")) return stream_all(argument + 1);
     if (!strcmp(command, "read")) return read_all(argument + 1);
@@ -162,10 +194,9 @@ static int run(char **argument) {
 }
 
 static const struct option names[] = {
-    {"cache", 1, NULL, 'c'}, {"cache-bytes", 1, NULL, 'n'}, {"retries", 1, NULL, 'r'},
-    {"stall", 1, NULL, 's'}, {"known", 1, NULL, 'k'},       {"block", 1, NULL, 'b'},
-    {"hash", 0, NULL, 'h'},  {"ahead", 0, NULL, 'a'},       {"lines", 0, NULL, 'l'},
-    {NULL, 0, NULL, 0},
+    {"cache", 1, NULL, 'c'}, {"cache-bytes", 1, NULL, 'n'}, {"retries", 1, NULL, 'r'}, {"stall", 1, NULL, 's'},
+    {"known", 1, NULL, 'k'}, {"block", 1, NULL, 'b'},       {"hash", 0, NULL, 'h'},    {"ahead", 0, NULL, 'a'},
+    {"lines", 0, NULL, 'l'}, {"together", 1, NULL, 't'},    {NULL, 0, NULL, 0},
 };
 
 static void set(int option) {
@@ -179,6 +210,7 @@ static void set(int option) {
     case 'h': hashes = true; return;
     case 'a': ahead = true; return;
     case 'l': in_lines = true; return;
+    case 't': together = (int)strtol(optarg, NULL, 10); return;
     default: fputs(usage, stderr); exit(EXIT_USAGE);
     }
 }

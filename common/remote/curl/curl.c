@@ -217,9 +217,10 @@ static int await(struct session *self) {
     return fail(self, outcome_of(self->result), *self->text ? self->text : curl_easy_strerror(self->result));
 }
 
-static const char *certificates(void) {
+// AWS's own variable is for what is asked of S3.
+static const char *certificates(bool of_s3) {
     static const char *const names[] = {"AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = of_s3 ? 0 : 1; i < sizeof names / sizeof *names; i++)
         if (getenv(names[i]) && *getenv(names[i])) return getenv(names[i]);
     return NULL;
 }
@@ -241,7 +242,8 @@ static void set_manners(struct session *self) {
     curl_easy_setopt(self->easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
     curl_easy_setopt(self->easy, CURLOPT_REDIR_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-    if (certificates()) curl_easy_setopt(self->easy, CURLOPT_CAINFO, certificates());
+    const char *file = certificates(self->request->sigv4);
+    if (file) curl_easy_setopt(self->easy, CURLOPT_CAINFO, file);
 }
 
 static void set_callbacks(struct session *self) {
@@ -274,6 +276,11 @@ static void set_request(struct session *self, const struct remote_request *reque
     curl_easy_setopt(self->easy, CURLOPT_PASSWORD, request->secret);
 }
 
+// Older ones leave out the headers that S3 wants signed.
+static bool signs_for_s3(void) {
+    return curl_version_info(CURLVERSION_NOW)->version_num >= 0x075800;
+}
+
 static int session_begin(void *state, const struct remote_request *request, struct remote_answer *answer) {
     struct session *self = state;
     long status = 0;
@@ -285,6 +292,8 @@ static int session_begin(void *state, const struct remote_request *request, stru
     self->paused = self->done = false;
     self->sent = 0;
     *self->text = 0;
+    if (request->sigv4 && !signs_for_s3())
+        return fail(self, REMOTE_FINAL, "this libcurl does not sign as S3 asks; 7.88 or newer does");
     set_manners(self);
     set_callbacks(self);
     set_request(self, request);
