@@ -201,6 +201,15 @@ static bool any_left(const struct relabel *self) {
     return false;
 }
 
+static void say_waiting(const struct relabel *self) {
+    long long others = 0;
+    for (size_t i = 0; i < self->shards.count; i++) others += self->left[i];
+    note(
+        "%lld shards are being made by others: this job ends when they are done, and takes over those whose owners fall "
+        "silent",
+        others);
+}
+
 static void rest(struct relabel *self) {
     struct timespec end;
     clock_gettime(CLOCK_REALTIME, &end);
@@ -212,10 +221,11 @@ static void rest(struct relabel *self) {
 
 static int feed_all(struct relabel *self) {
     int status = 0;
-    for (;;) {
+    for (bool is_first = true;; is_first = false) {
         for (size_t i = 0; i < self->shards.count && !status; i++)
             if (self->left[i]) status = wait_for_works(self) ? try_shard(self, i) : -EXIT_RUN;
         if (status || relabel_stops(self) || !any_left(self)) return status;
+        if (is_first) say_waiting(self);
         rest(self);
     }
 }

@@ -48,7 +48,10 @@ void *finisher_run(void *relabel) {
     struct relabel *self = relabel;
     struct work *work;
     int status = 0;
-    while (!status && (work = wait_for_work(self))) status = finish(self, work);
+    while (!status && (work = wait_for_work(self))) {
+        status = relabel_settle(self);
+        if (!status) status = finish(self, work);
+    }
     if (status) relabel_fail(self, status);
     return NULL;
 }

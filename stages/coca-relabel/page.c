@@ -130,10 +130,11 @@ static void add_old(struct page *page, const struct sample *sample, const json_t
     struct lines lines;
     const char *line;
     size_t size;
-    gallery_heading(&page->gallery, "before");
+    const json_t *texts = sample->text.size ? NULL : fields_first(object, &page->old_fields);
+    if (sample->text.size || texts) gallery_heading(&page->gallery, "before");
     lines_begin(&lines, sample->text.bytes, sample->text.size);
     while (lines_next(&lines, &line, &size)) gallery_line(&page->gallery, false, line, size, NULL);
-    if (!sample->text.size) add_texts(page, false, fields_first(object, &page->old_fields), NULL);
+    add_texts(page, false, texts, NULL);
 }
 
 static void add_figure(struct page *page, const char *shard, const struct finished_sample *sample) {

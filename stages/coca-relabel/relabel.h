@@ -44,7 +44,11 @@ struct relabel {
     int microbatch;
     int64_t batches_ahead;
     struct output_options output;
-    const char *settings;  // one line that tells them from others
+    const char *settings;         // one line that tells them from others
+    int (*settle)(void *context); // writes relabel.json or compares with it: by relabel_settle, once
+    void *settle_context;
+    pthread_mutex_t settle_lock;
+    bool is_settled;       // under settle_lock
     struct claims *claims; // NULL: `to` is a server's
 
     // Of the feeder alone
@@ -65,6 +69,9 @@ struct relabel {
     int64_t done, damaged;           // shards, those of others and of earlier starts among the former
 };
 
+// Before the first shard is written, and not before the stages in front have taken their options: what they refuse,
+// `to` is not begun with. 0 or -exit_code.
+int relabel_settle(struct relabel *self);
 void relabel_fail(struct relabel *self, int status); // the first one counts; wakes everybody
 bool relabel_stops(struct relabel *self);
 

@@ -72,6 +72,7 @@ struct relabel_run {
     struct pull pull;
     struct relabel job;
     char *here, *settings_line;
+    json_t *settings;
     double began;
 };
 
@@ -192,24 +193,25 @@ static int settle_remote(const struct relabel *job, const json_t *settings, cons
     return status;
 }
 
-static int settle(struct relabel_run *self) {
-    struct relabel *job = &self->job;
+static void note_settings(struct relabel_run *self, json_t *settings) {
+    char line[HASH_TEXT_SIZE], *text = json_dumps(settings, JSON_SORT_KEYS);
+    hash_format(line, hash_text(text, 0));
+    self->settings = settings;
+    self->job.settings = self->settings_line = xstrdup(line);
+    free(text);
+}
+
+static int settle(void *context) {
+    const struct relabel_run *self = context;
+    const struct relabel *job = &self->job;
+    const json_t *settings = self->settings;
     struct strings names = {0}, from = {0};
-    char line[HASH_TEXT_SIZE];
-    int status;
-    json_t *settings = settings_of(self, &status);
     for (size_t i = 0; i < job->shards.count; i++) {
         strings_add_text(&names, job->shards.item[i].name);
         strings_add_text(&from, job->shards.item[i].from);
     }
-    if (!status)
-        status = job->to_is_remote ? settle_remote(job, settings, &names, &from)
+    int status = job->to_is_remote ? settle_remote(job, settings, &names, &from)
                                    : folder_settle(job->to, settings, &names, &from);
-    char *text = json_dumps(settings, JSON_SORT_KEYS);
-    hash_format(line, hash_text(text, 0));
-    job->settings = self->settings_line = xstrdup(line);
-    free(text);
-    json_decref(settings);
     strings_release(&names);
     strings_release(&from);
     return status;
@@ -228,12 +230,19 @@ static int prepare(void *context, const struct strings *operands) {
     form(self, &model);
     self->job.microbatch = (int)self->run.options.microbatch;
     self->job.batches_ahead = BATCHES_AHEAD + 8 * self->run.options.window;
-    status = settle(self);
-    return status || self->job.to_is_remote ? status
-                                            : claims_open(&self->job.claims, self->job.to, self->own.claim_expiry);
+    note_settings(self, settings_of(self, &status));
+    return status || !folder_has(self->job.to, FOLDER_SETTINGS) ? status : settle(self);
 }
 
 // ---- the job
+
+int relabel_settle(struct relabel *self) {
+    pthread_mutex_lock(&self->settle_lock);
+    int status = self->is_settled ? 0 : self->settle(self->settle_context);
+    self->is_settled = !status;
+    pthread_mutex_unlock(&self->settle_lock);
+    return status;
+}
 
 void relabel_fail(struct relabel *self, int status) {
     pthread_mutex_lock(&self->lock);
@@ -252,7 +261,8 @@ bool relabel_stops(struct relabel *self) {
 
 static int take(void *context, const struct message *message) {
     struct relabel_run *self = context;
-    return take_captions(&self->job, message);
+    int status = relabel_settle(&self->job);
+    return status ? status : take_captions(&self->job, message);
 }
 
 static void tell(void *context, struct buffer *detail) {
@@ -284,6 +294,7 @@ static int work(struct relabel_run *self) {
     self->began = clock_seconds();
     const pthread_t feeder = begin(feeder_run, job), finisher = begin(finisher_run, job);
     status = pull_all(&self->pull, &stream, 1, "relabel", 0);
+    if (!status) status = relabel_settle(job);
     if (status) relabel_fail(job, status < 0 ? status : 0);
     pthread_join(feeder, NULL);
     pthread_join(finisher, NULL);
@@ -318,7 +329,9 @@ static int say(const struct relabel_run *self) {
 static int run(void *context, struct hub *hub) {
     static const char *const roles[] = {ROLE_TEXT, NULL};
     struct relabel_run *self = context;
+    struct relabel *job = &self->job;
     int status = pull_open(&self->pull, &self->run, hub, "captions", self->run.options.captions, roles);
+    if (!status && !job->to_is_remote) status = claims_open(&job->claims, job->to, self->own.claim_expiry);
     if (!status) status = work(self);
     return status ? status : say(self);
 }
@@ -338,10 +351,15 @@ static void release(void *context) {
     free(job->batch);
     free(self->here);
     free(self->settings_line);
+    json_decref(self->settings);
 }
 
 int run_main(const struct command *command, int argc, char **argv) {
-    struct relabel_run self = {.job = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER}};
+    struct relabel_run self = {.job = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                       .moved = PTHREAD_COND_INITIALIZER,
+                                       .settle_lock = PTHREAD_MUTEX_INITIALIZER,
+                                       .settle = settle,
+                                       .settle_context = &self}};
     struct option_table *const tables[] = {&self.own_table, &self.decoding_table, &self.run.table, NULL};
     const struct stage stage = {.name = "coca-relabel run",
                                 .role = "relabel",

@@ -83,5 +83,8 @@ void source_close(struct source **source) {
 int source_next(struct source *source, const struct sample **sample) {
     *sample = &source->sample;
     sample_clear(&source->sample);
-    return source->kind->next(source, &source->sample);
+    int status = source->kind->next(source, &source->sample);
+    if (status == 1 && source->sample.key.size > SOURCE_KEY_LIMIT)
+        sample_defect(&source->sample, "its key has more than %d bytes", SOURCE_KEY_LIMIT);
+    return status;
 }

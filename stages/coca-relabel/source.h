@@ -10,7 +10,8 @@
 #define SOURCE_PICTURE_FIELDS "filepath;image_path;path;file_name;image;image_base64;jpg;jpeg;png;webp"
 #define SOURCE_KEY_FIELDS "key;id;image_id"
 
-enum { SOURCE_TEXT_LIMIT = 16 << 20, SOURCE_LINE_LIMIT = 512 << 20 }; // bytes of a JSON or text; of a line
+// Bytes of a JSON or text; of a line; of a key, which stands in lists (dataset/spool.h).
+enum { SOURCE_TEXT_LIMIT = 16 << 20, SOURCE_LINE_LIMIT = 512 << 20, SOURCE_KEY_LIMIT = 4 << 10 };
 
 struct sample_member {
     struct tar_member tar;

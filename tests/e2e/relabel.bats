@@ -151,9 +151,45 @@ results() { (cd "$1" && find . -type f -not -path './.*/*' -print0 | sort -z | x
     [[ $(<words) == *"no such file or folder"* ]]
     relabelled 2 --from 'in/00000.tar::pictures' --to new --format tar
     [[ $(<words) == *"--format tar is for tar shards"* ]]
+    relabelled 2 --from in/00000.tar --to new --captions 2
+    relabelled 0 --from in/00000.tar --to new
     relabelled 2 --from in/00000.tar --to s3://bucket/there
     [[ $(<words) == *"give --part I/N"* ]]
     mkdir other && cp in/00000.tar other
     relabelled 2 --from 'in/00000.tar::other/00000.tar' --to new
     [[ $(<words) == *"would both have 00000_stats.json"* ]]
+}
+
+# serve ARGUMENT ...: a server of the folder root at $url
+serve() {
+    [[ -e $COCA_BIN/../lib/coca_remote.so ]] || skip "libcurl is missing: ./run.sh build all"
+    export HOME=$PWD no_proxy='*'
+    mkdir -p root
+    python3 "$BATS_TEST_DIRNAME/shard_server.py" root port "$@" >>server.log 2>&1 3>&- &
+    pids+=($!)
+    until [[ -e port ]]; do kill -0 "${pids[-1]}" || { cat server.log; return 1; }; sleep 0.05; done
+    url=http://127.0.0.1:$(<port)
+}
+
+@test "relabel: shards of a server, of a command, and to a server: the same bytes, and a cut one is named" {
+    shards tar root/in/00000.tar 6
+    shards tar root/in/00001.tar.gz 6
+    shards tar in/00002.tar 6
+    relabelled 0 --from 'root/in/*' --from in/00002.tar --to whole
+    serve --s3 READER:secret:us-east-1
+    export AWS_ENDPOINT_URL=$url AWS_ACCESS_KEY_ID=READER AWS_SECRET_ACCESS_KEY=secret AWS_REGION=us-east-1
+    sources=(--from 's3://root/in/00000.tar::s3://root/in/00001.tar.gz' --from "pipe:cat $PWD/in/00002.tar")
+    mkdir -p root/root && mv root/in root/root/in
+    echo '/root/in/00000.tar cut 3000 1' >root.faults
+    relabelled 0 "${sources[@]}" --to out
+    diff <(results whole | grep -v relabel.json) <(results out | grep -v relabel.json)
+    relabelled 0 "${sources[@]}" --to s3://root/out --part 0/1
+    diff <(results whole | grep -v relabel.json) <(results root/root/out | grep -v relabel.json)
+    relabelled 0 "${sources[@]}" --to s3://root/out --part 0/1
+    [[ $(<words) == *"0 pictures, 0 captions"*"3 of 3 shards"* ]]
+    relabelled 2 "${sources[@]}" --to s3://root/out --part 0/1 --seed 1
+    [[ $(<words) == *"was begun with seed = 0, and this start has 1"* ]]
+    relabelled 3 "${sources[@]}" --from s3://root/in/none.tar --to left
+    [[ $(<words) == *"s3://root/in/none.tar"*"1 shards could not be read"* ]]
+    [ -e left/00002.tar ]
 }

@@ -4,6 +4,7 @@
 
 load slurm.bash
 load ../fault/fault.bash
+load ../fault/relabel.bash
 SLURM=$BATS_TEST_DIRNAME/../../pipelines/hosts/slurm.sh
 STEPS=600
 WEIGHTS=model/open_clip_model.safetensors
@@ -74,6 +75,45 @@ same_as_quiet() {
     submit "${SLURM%.sh}-one-node.sh" alone
     is COMPLETED 60
     same_as_quiet alone
+}
+
+# submit_relabel TO OPTION-OF-SBATCH ...: `job` is the array's number.
+submit_relabel() {
+    local words
+    relabel_words "$1"
+    job=$(COCA_HOME=$BATS_TEST_DIRNAME/../.. sbatch --parsable --output="$1.%a.log" --cpus-per-task=2 --mem-per-cpu=1G "${@:2}" \
+        "${SLURM%slurm.sh}relabel-slurm.sh" "${words[@]:1}")
+}
+relabel_shards() {
+    [[ -d quiet.shards ]] && return
+    mkdir relabel && (cd relabel && BATS_FILE_TMPDIR=$PWD relabel_data 6 60)
+    ln -s relabel/shards shards && mkdir -p runs && ln -s ../relabel/runs/made runs/made
+    relabel_alone quiet.shards
+}
+
+@test "Slurm: an array of three tasks relabels all shards, by claims and by parts" {
+    relabel_shards
+    submit_relabel claimed --array=0-2 --gpus-per-node=0
+    is COMPLETED 60
+    same_shards quiet.shards claimed
+    COCA_PARTS=1 submit_relabel parts --array=3-5 --gpus-per-node=0
+    is COMPLETED 60
+    same_shards quiet.shards parts
+}
+
+@test "Slurm: a task of an array that is warned goes back into the queue, and goes on" {
+    local deadline=$((SECONDS + 120))
+    relabel_shards
+    mkdir -p warned/.claims && printf '%-511s\n' 'elsewhere 1 0 0 0 0 1' >'warned/.claims/005.tar~1' # it waits for that one
+    EXPIRY=3600 submit_relabel warned --array=0-0 --gpus-per-node=0
+    until [[ -e warned/004.tar ]]; do ((SECONDS < deadline)) && sleep 0.05; done
+    scancel --signal=USR1 --batch "${job}_0"
+    is PENDING 30
+    grep 'the time is over' warned.0.log
+    rm 'warned/.claims/005.tar~1'
+    begins "$job"
+    is COMPLETED 60
+    same_shards quiet.shards warned
 }
 
 @test "Slurm: what cannot be is said" {

@@ -13,20 +13,15 @@
 RELABEL=$BATS_TEST_DIRNAME/../../pipelines/relabel.sh
 claimant=()
 
+# Draws know the shard's name, so captions of the same pictures differ.
 relabel_data() {
-    local shards=$1 pictures=$2 i j
+    local i
     tiny_trained || return
-    mkdir shards && cd shards || return
-    for ((i = 0; i < shards; i++)); do
-        mkdir part
-        for ((j = 0; j < pictures; j++)); do
-            ln "../captioned/0$(((i + j) % 9)).png" "part/$(printf %05d "$j").png"
-            ln "../captioned/0$(((i + j) % 9)).txt" "part/$(printf %05d "$j").txt"
-        done
-        tar -C part --sort=name --mtime=@0 --owner=0 --group=0 --hard-dereference -cf "$(printf %03d "$i").tar" . || return
-        rm -r part
-    done
-    cd ..
+    mkdir shards part
+    perl -e 'for (0 .. $ARGV[0] - 1) { link sprintf("captioned/%02d.png", $_ % 9), sprintf("part/%05d.png", $_) or die }' "$2" || return
+    tar -C part --sort=name --mtime=@0 --owner=0 --group=0 --hard-dereference -cf shards/000.tar . || return
+    for ((i = 1; i < $1; i++)); do cp shards/000.tar "shards/$(printf %03d "$i").tar"; done
+    rm -r part
 }
 relabel_words() {
     words=("$RELABEL" --pretrained runs/made/model --from 'shards/*.tar' --to "$1" --captions 2 --sample --top-p 0.9 --seed 5
@@ -72,7 +67,7 @@ kill_one() {
     local one=${claimant[${indices[RANDOM % ${#indices[@]}]}]}
     all=("$one" $(relabel_below "$one"))
     one=${all[RANDOM % ${#all[@]}]}
-    name=$(tr '\0' ' ' <"/proc/$one/cmdline" 2>/dev/null | cut -d ' ' -f 1) || return 0
+    name=$(tr '\0' ' ' 2>/dev/null <"/proc/$one/cmdline" | cut -d ' ' -f 1)
     kill -KILL "$one" 2>/dev/null && killed=${name##*/}
     return 0
 }
@@ -83,9 +78,9 @@ claimants_down() {
 }
 
 finished_once() {
-    local now
-    now=$(find "$1" -maxdepth 1 -name '*.tar' -printf '%f %i %T@\n' | sort)
-    [[ ! -e finished ]] || diff <(comm -12 finished <(echo "$now")) finished
-    echo "$now" >finished
+    [[ -d $1 ]] || return 0
+    find "$1" -maxdepth 1 -name '*.tar' -printf '%f %i %T@\n' | sort >finished.now
+    [[ ! -e finished ]] || [[ -z $(comm -23 finished finished.now) ]] || { diff finished finished.now; return 1; }
+    mv finished.now finished
 }
 same_shards() { diff -r --exclude=.claims --exclude=.aside "$1" "$2"; }
