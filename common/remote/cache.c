@@ -1,5 +1,6 @@
-// Reads of a cache's files, and how they come into it. A file is opened for each read, so that none that was evicted
-// takes room for longer; its length is looked at each time, its hash when this process first meets it.
+// Reads of a cache's files, and how they come into it. Those that are read stay open for a while; one that was evicted is
+// closed within a second of reads, as it takes room until then. Its length is looked at when it is opened, its hash when
+// this process first meets it.
 #include "remote/cache.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "remote/cache_book.h"
+#include "remote/descriptors.h"
 #include "remote/server.h"
 
 enum { BLOCK = 256 << 10 };
@@ -28,9 +30,15 @@ struct use {
 
 struct cache {
     const struct object *object;
+    const struct remote_options *options; // of reads
     struct cache_book book;
     struct use *use;
+    struct descriptors *files;
+    _Atomic double swept; // when files that were evicted were closed
 };
+static int open_for_reads(void *context, int number, struct failure *failure);
+static int read_open(void *context, int number, int fd, int64_t offset, void *bytes, size_t size,
+                     struct failure *failure);
 
 bool cache_takes(const struct object *object) {
     const enum object_kind kind = object_kind_of(object->url);
@@ -59,13 +67,17 @@ int cache_open(struct cache **cache, const struct object *object, int count, con
     if (!status) status = check_folder(options->cache, failure);
     if (status) return status;
     struct cache *self = *cache = xcalloc(1, sizeof *self);
-    *self = (struct cache){.object = object, .use = xcalloc((size_t)count + 1, sizeof *self->use)};
+    *self = (struct cache){.object = object,
+                           .options = options,
+                           .use = xcalloc((size_t)count + 1, sizeof *self->use)};
+    descriptors_open(&self->files, (struct descriptor_calls){self, open_for_reads, read_open});
     self->book = (struct cache_book){.folder = xstrdup(options->cache), .bound = options->cache_bytes};
     return 0;
 }
 
 void cache_close(struct cache **cache) {
     if (!*cache) return;
+    descriptors_close(&(*cache)->files);
     free((*cache)->book.folder);
     free((*cache)->use);
     free(*cache);
@@ -244,21 +256,39 @@ static void tell_use(struct use *use, int fd) {
     futimens(fd, NULL);
 }
 
-int cache_read(struct cache *self, const struct remote_options *options, int number, int64_t offset, char *bytes,
-               size_t size, struct failure *failure) {
-    const int fd = open_object(self, options, number, true, failure);
-    if (fd < 0) return fd;
-    tell_use(&self->use[number], fd);
+static int open_for_reads(void *context, int number, struct failure *failure) {
+    struct cache *self = context;
+    return open_object(self, self->options, number, true, failure);
+}
+
+static int read_open(void *context, int number, int fd, int64_t offset, void *bytes, size_t size,
+                     struct failure *failure) {
+    struct cache *self = context;
+    struct stat info;
+    char *to = bytes;
     ssize_t got = 0;
-    while (size && (got = pread(fd, bytes, size, offset)) > 0) {
-        bytes += got;
+    if (fstat(fd, &info) || !info.st_nlink || info.st_size != self->object[number].bytes) return DESCRIPTOR_GONE;
+    tell_use(&self->use[number], fd);
+    while (size && (got = pread(fd, to, size, offset)) > 0) {
+        to += got;
         offset += got;
         size -= (size_t)got;
     }
-    close(fd);
     if (!size) return 0;
     if (!got) errno = EIO;
     return cache_book_fail(&self->book, "cannot be read", failure);
+}
+
+static void sweep(struct cache *self) {
+    const double now = clock_seconds();
+    if (now - self->swept < 1) return;
+    self->swept = now;
+    descriptors_sweep(self->files);
+}
+
+int cache_read(struct cache *self, int number, int64_t offset, char *bytes, size_t size, struct failure *failure) {
+    sweep(self);
+    return descriptors_read(self->files, number, offset, bytes, size, failure);
 }
 
 int cache_fetch(struct cache *self, const struct remote_options *options, int number, struct failure *failure) {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,8 +12,16 @@
 #include "base/memory.h"
 #include "remote/source.h"
 
+enum { TAG_SIZE = 40 };
+
+static void write_tag(char tag[TAG_SIZE], const struct stat *info) {
+    snprintf(tag, TAG_SIZE, "%lld%09ld", (long long)info->st_mtim.tv_sec, (long)info->st_mtim.tv_nsec);
+}
+
 char *local_tag(const struct stat *info) {
-    return xformat("%lld%09ld", (long long)info->st_mtim.tv_sec, (long)info->st_mtim.tv_nsec);
+    char tag[TAG_SIZE];
+    write_tag(tag, info);
+    return xstrdup(tag);
 }
 
 static int fail(struct failure *failure, const char *path, const char *what) {
@@ -43,10 +52,9 @@ static bool is_known(const struct object *known, int64_t bytes, const char *tag)
 int local_check(int fd, const struct object *known, struct failure *failure) {
     struct stat info;
     if (fstat(fd, &info)) return fail(failure, known->url, "cannot be read");
-    char *tag = local_tag(&info);
-    const int status = is_known(known, info.st_size, tag) ? 0 : failure_changed(failure, known, info.st_size, tag);
-    free(tag);
-    return status;
+    char tag[TAG_SIZE];
+    write_tag(tag, &info);
+    return is_known(known, info.st_size, tag) ? 0 : failure_changed(failure, known, info.st_size, tag);
 }
 
 int local_read(int fd, const struct object *known, int64_t offset, void *bytes, size_t size, struct failure *failure) {

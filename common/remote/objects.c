@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "remote/ahead.h"
 #include "remote/descriptors.h"
+#include "remote/local.h"
 #include "remote/server.h"
 
 struct objects {
@@ -17,11 +18,22 @@ struct objects {
     struct ahead *ahead;
 };
 
+static int open_file(void *context, int number, struct failure *failure) {
+    const struct objects *self = context;
+    return local_open(self->object[number].url, failure);
+}
+
+static int read_file(void *context, int number, int fd, int64_t offset, void *bytes, size_t size,
+                     struct failure *failure) {
+    const struct objects *self = context;
+    return local_read(fd, &self->object[number], offset, bytes, size, failure);
+}
+
 int objects_open(struct objects **objects, const struct object *object, int count,
                  const struct remote_options *options) {
     struct objects *self = *objects = xcalloc(1, sizeof *self);
     *self = (struct objects){.object = object, .count = count, .options = options ? *options : REMOTE_DEFAULTS};
-    descriptors_open(&self->files, object);
+    descriptors_open(&self->files, (struct descriptor_calls){self, open_file, read_file});
     if (!self->options.cache) return 0;
     struct failure failure;
     if (cache_open(&self->cache, object, count, &self->options, &failure)) {
@@ -73,7 +85,7 @@ static int read_some(struct objects *self, int number, int64_t offset, char *byt
                            object->url);
     default:
         if (self->cache && cache_takes(object))
-            return cache_read(self->cache, &self->options, number, offset, bytes, size, failure);
+            return cache_read(self->cache, number, offset, bytes, size, failure);
         return read_range(self, number, offset, bytes, size, failure);
     }
 }
