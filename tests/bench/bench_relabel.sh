@@ -52,9 +52,9 @@ TIMEFORMAT='%R %U %S'
 # seconds COMMAND ...: by the clock, and of the CPU
 seconds() { { time "$@" >/dev/null 2>"$work/words"; } 2>&1 || { cat "$work/words" >&2; exit 1; }; }
 caption() { # PICTURES
-    local words
+    local words photos=("$work"/photos/*.jpg)
     given
-    ls "$work"/photos/*.jpg | head -n "$1" | seconds pipelines/caption.sh "${words[@]}" --max-wait 10000
+    printf '%s\n' "${photos[@]:0:$1}" | seconds pipelines/caption.sh "${words[@]}" --max-wait 10000
 }
 relabel() { # PICTURES OPTION ...
     local words shard=$work/many.tar
