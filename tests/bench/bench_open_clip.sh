@@ -16,7 +16,7 @@ build=${BUILD:-build}
 [[ $build == /* ]] || build=$PWD/$build
 export COCA_BIN=$build/bin
 venv=${VENV:-$build/open_clip_venv} work=${WORK:-$build/open_clip_bench}
-declare -A limit=([greedy]=20 [beams]=40 [samples]=12 [several]=1.5 [image]=1.4 [train-fp32]=2 [train-bf16]=2.5)
+declare -A limit=([greedy]=20 [beams]=40 [samples]=12 [several]=1.6 [image]=1.4 [train-fp32]=2 [train-bf16]=2.5)
 below=0
 precisions=(fp32)
 [[ ${COCA_ISA-} == v[23] ]] || { grep -qw avx512_bf16 /proc/cpuinfo && precisions+=(bf16) limit[samples]=25; }

@@ -118,8 +118,8 @@ static void test_a_caption_alone_is_the_caption_in_a_batch(void **state) {
     check_alone("cpu", beams(0.5));
 }
 
-// Several captions of a picture: the first is the one that it has alone, they do not depend on the batch, and no two of a
-// picture are alike.
+// Several captions of a picture: the first is the one that it has alone, they do not depend on the batch, and no two of
+// a picture are alike.
 static void check_several(const char *device, struct generate_options options) {
     struct captioner captioner;
     open_captioner(&captioner, device);
