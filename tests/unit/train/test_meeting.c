@@ -86,7 +86,7 @@ static void without_a_conductor_who_is_missing_is_named(void **state) {
 
 // A follower that announces these places, so many times.
 static struct {
-    struct place place;
+    struct stage_place place;
     int times;
 } claim;
 
@@ -106,7 +106,7 @@ static int announce(void *argument) {
     return 0;
 }
 
-static void assert_conductor_refuses(struct place place, int times, const char *words) {
+static void assert_conductor_refuses(struct stage_place place, int times, const char *words) {
     struct edges edges;
     struct hub *hub = hub_of(ROLE_LOSS);
     claim.place = place, claim.times = times;
@@ -118,8 +118,8 @@ static void assert_conductor_refuses(struct place place, int times, const char *
     finish(follower);
 }
 
-static struct place place_of(const char *role, int rank, const char *edge, const char *tcp) {
-    return (struct place){.role = (char *)role,
+static struct stage_place place_of(const char *role, int rank, const char *edge, const char *tcp) {
+    return (struct stage_place){.role = (char *)role,
                           .rank = rank,
                           .edge = (char *)edge,
                           .host = (char *)"a",
