@@ -89,7 +89,7 @@ static double bench_reading(const char *directory, const char *file) {
     struct plan *plan;
     uint64_t sum = 0, plain_sum = 0;
     check(store_open(&store, directory));
-    check(plan_new(&plan, &(struct plan_source){.size = RECORDS, .weight = 1}, 1, 0, true));
+    check(plan_new(&plan, &(struct plan_source){.size = RECORDS, .weight = 1}, 1, 0, true, 0));
     read_dataset(store, plan, &sum);
     read_plain(file, plan, &plain_sum);
     const double seconds = read_dataset(store, plan, &sum), plain = read_plain(file, plan, &plain_sum);
