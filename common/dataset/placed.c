@@ -111,13 +111,18 @@ static void set_files(struct wanted *wanted, const char *bytes) {
     }
 }
 
-static int make_record(struct wanted *wanted, struct span stored, struct buffer *memory) {
-    struct buffer files = {0};
+static int read_files(struct wanted *wanted, struct buffer *files) {
     int status = 0;
     for (int i = 0; i < wanted->places.count && !status; i++)
-        status = read_place(wanted, &wanted->places.place[i], &files);
+        status = read_place(wanted, &wanted->places.place[i], files);
+    if (!status) set_files(wanted, files->bytes);
+    return status;
+}
+
+static int make_record(struct wanted *wanted, struct span stored, struct buffer *memory) {
+    struct buffer files = {0};
+    int status = read_files(wanted, &files);
     if (!status) {
-        set_files(wanted, files.bytes);
         buffer_reserve(memory, files.size + stored.size);
         record_encode(&wanted->record, memory);
     }
@@ -246,20 +251,32 @@ int placed_packed(const struct placed *placed, int64_t index, struct span stored
     return unread ? 0 : placed_get(placed, index, stored, memory, value);
 }
 
-// Without its places the stored value is the record, as they stand under a key that readers of records pass over.
-int placed_texts(const struct placed *placed, int64_t index, struct span stored, struct buffer *memory,
-                 struct span *value) {
+static int decode_sample(const struct wanted *wanted, struct record *record, char reason[RECORD_REASON]) {
+    struct buffer memory = {0};
+    int status = read_sample(wanted, &memory);
+    if (!status && record_decode(record, memory.bytes, memory.size, reason)) *record = RECORD_EMPTY;
+    if (status)
+        buffer_release(&memory);
+    else
+        record->memory = memory;
+    return status;
+}
+
+int placed_record(const struct placed *placed, int64_t index, struct span stored, bool texts, struct record *record,
+                  char reason[RECORD_REASON]) {
     struct wanted wanted;
     int status = want(&wanted, placed, index, stored);
     if (status) return status;
-    *value = stored;
+    wanted.texts_only = texts;
     if (is_unread(&wanted)) {
-        wanted.texts_only = true;
-        buffer_clear(memory);
-        status = read_sample(&wanted, memory);
-        *value = (struct span){memory->bytes, memory->size};
+        status = decode_sample(&wanted, record, reason);
+        release(&wanted);
+        return status;
     }
-    release(&wanted);
+    if (!texts) status = read_files(&wanted, &wanted.record.memory);
+    *record = wanted.record;
+    if (status) record_release(record);
+    place_release(&wanted.places);
     return status;
 }
 

@@ -15,9 +15,10 @@ void placed_close(struct placed **placed);
 // the value itself where it has no places. 0 or -exit_code, reported.
 int placed_get(const struct placed *placed, int64_t index, struct span stored, struct buffer *memory,
                struct span *value);
-// The same without pictures and video: objects are read for the texts of unread samples alone.
-int placed_texts(const struct placed *placed, int64_t index, struct span stored, struct buffer *memory,
-                 struct span *value);
+// The same decoded: texts borrow from `stored`. Where only they are wanted, objects are read for those of unread samples
+// alone. 0, then record_release, with `reason` where the record makes no sense and is empty; or -exit_code, reported.
+int placed_record(const struct placed *placed, int64_t index, struct span stored, bool texts, struct record *record,
+                  char reason[RECORD_REASON]);
 // What goes into the fingerprint: as placed_get, but of a sample that nobody has read its place.
 int placed_packed(const struct placed *placed, int64_t index, struct span stored, struct buffer *memory,
                   struct span *value);

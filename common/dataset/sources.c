@@ -114,13 +114,7 @@ static int make_ahead(struct sources *sources, const struct sources_options *opt
 // Borrows from the store. A record that makes no sense is a sample with a reason, not an end: it keeps its row, empty,
 // and is counted and named.
 static int read_record(struct sources *sources, struct plan_sample place, bool texts, struct sample *sample) {
-    struct span value;
-    struct buffer memory = {0};
-    int status = (texts ? store_get_texts : store_get)(sources->store[place.source], place.record, &memory, &value);
-    if (status) return status;
-    if (record_decode(&sample->record, value.bytes, value.size, sample->reason)) sample->record = RECORD_EMPTY;
-    sample->record.memory = memory;
-    return 0;
+    return store_record(sources->store[place.source], place.record, texts, &sample->record, sample->reason);
 }
 
 static int read_place(struct sources *sources, int64_t place, int64_t n, bool texts, struct sample *sample) {

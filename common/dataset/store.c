@@ -114,32 +114,30 @@ int store_get(struct store *store, int64_t index, struct buffer *memory, struct 
     return status || !store->placed ? status : placed_get(store->placed, index, *value, memory, value);
 }
 
-int store_get_texts(struct store *store, int64_t index, struct buffer *memory, struct span *value) {
-    int status = get_stored(store, index, value);
-    return status || !store->placed ? status : placed_texts(store->placed, index, *value, memory, value);
+int store_record(struct store *store, int64_t index, bool texts, struct record *record, char reason[RECORD_REASON]) {
+    struct span value;
+    int status = get_stored(store, index, &value);
+    *reason = 0;
+    if (status) return status;
+    if (store->placed) return placed_record(store->placed, index, value, texts, record, reason);
+    if (record_decode(record, value.bytes, value.size, reason)) *record = RECORD_EMPTY;
+    return 0;
 }
 
-static int read_by(int (*get)(struct store *store, int64_t index, struct buffer *memory, struct span *value),
-                   struct store *store, int64_t index, struct record *record) {
-    struct span value;
+static int read_whole(struct store *store, int64_t index, bool texts, struct record *record) {
     char reason[RECORD_REASON];
-    struct buffer memory = {0};
-    int status = get(store, index, &memory, &value);
-    if (!status && record_decode(record, value.bytes, value.size, reason))
-        status = error(EXIT_DATA, "%s: record %lld: %s", store->directory, (long long)index, reason);
-    if (status)
-        buffer_release(&memory);
-    else
-        record->memory = memory;
-    return status;
+    int status = store_record(store, index, texts, record, reason);
+    if (status || !*reason) return status;
+    record_release(record);
+    return error(EXIT_DATA, "%s: record %lld: %s", store->directory, (long long)index, reason);
 }
 
 int store_read(struct store *store, int64_t index, struct record *record) {
-    return read_by(store_get, store, index, record);
+    return read_whole(store, index, false, record);
 }
 
 int store_texts(struct store *store, int64_t index, struct record *record) {
-    return read_by(store_get_texts, store, index, record);
+    return read_whole(store, index, true, record);
 }
 
 int store_parts(const struct store *store, const int64_t **first) {

@@ -29,11 +29,11 @@ bool store_has(const struct store *store, const char *field);
 // The encoded record `index`: borrowed from the map until store_close, or made in `memory`, whose content it replaces.
 // 0; -EXIT_DATA or -EXIT_RUN, reported with shard and key, or with the object that could not be had.
 int store_get(struct store *store, int64_t index, struct buffer *memory, struct span *value);
-// The same without pictures and video where these lie in objects, which are then not read, but for samples of others'
-// index files, whose texts nobody has read before.
-int store_get_texts(struct store *store, int64_t index, struct buffer *memory, struct span *value);
-// The same, decoded: 0, then record_release, or as store_get; the record owns what was made for it. store_texts is of
-// store_get_texts.
+// The same decoded, without pictures and video where only texts are wanted and these lie in objects, which are then not
+// read, but for samples of others' index files, whose texts nobody has read before. A record that makes no sense is
+// empty, with `reason`, which is "" else. 0, then record_release; or as store_get.
+int store_record(struct store *store, int64_t index, bool texts, struct record *record, char reason[RECORD_REASON]);
+// The same, where a record that makes no sense is -EXIT_DATA, reported.
 int store_read(struct store *store, int64_t index, struct record *record);
 int store_texts(struct store *store, int64_t index, struct record *record);
 

@@ -248,12 +248,13 @@ static int open_object(struct cache *self, const struct remote_options *options,
     }
 }
 
-// Tells those who evict, at most once a second.
-static void tell_use(struct use *use, int fd) {
+// Once a second those who evict are told that the file is used, and whether they have is looked at. False: it is gone.
+static bool tell_use(struct use *use, int fd) {
     const double now = clock_seconds();
-    if (now - use->told < 1) return;
+    struct stat info;
+    if (now - use->told < 1) return true;
     use->told = now;
-    futimens(fd, NULL);
+    return !fstat(fd, &info) && info.st_nlink && !futimens(fd, NULL);
 }
 
 static int open_for_reads(void *context, int number, struct failure *failure) {
@@ -264,11 +265,9 @@ static int open_for_reads(void *context, int number, struct failure *failure) {
 static int read_open(void *context, int number, int fd, int64_t offset, void *bytes, size_t size,
                      struct failure *failure) {
     struct cache *self = context;
-    struct stat info;
     char *to = bytes;
     ssize_t got = 0;
-    if (fstat(fd, &info) || !info.st_nlink || info.st_size != self->object[number].bytes) return DESCRIPTOR_GONE;
-    tell_use(&self->use[number], fd);
+    if (!tell_use(&self->use[number], fd)) return DESCRIPTOR_GONE;
     while (size && (got = pread(fd, to, size, offset)) > 0) {
         to += got;
         offset += got;

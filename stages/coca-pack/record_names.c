@@ -34,15 +34,11 @@ int record_names_read(struct record_names **names, struct store *store) {
     new->hash = xcalloc((size_t)store_count(store), sizeof *new->hash);
     for (int64_t i = 0; i < store_count(store) && !status; i++) {
         struct record record;
-        struct span value;
         char reason[RECORD_REASON];
-        struct buffer memory = {0};
-        status = store_get_texts(store, i, &memory, &value);
-        if (!status && !record_decode(&record, value.bytes, value.size, reason)) {
-            if (record.id.size) new->hash[new->count++] = hash_bytes(record.id.bytes, record.id.size, 0);
-            record_release(&record);
-        }
-        buffer_release(&memory);
+        status = store_record(store, i, true, &record, reason);
+        if (status) break;
+        if (record.id.size) new->hash[new->count++] = hash_bytes(record.id.bytes, record.id.size, 0);
+        record_release(&record);
     }
     keep_shared(new);
     return status;

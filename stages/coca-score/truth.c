@@ -7,12 +7,8 @@
 
 int truth_find(struct truth *truth, struct store *store, int64_t id) {
     char reason[RECORD_REASON];
-    struct span value;
-    struct buffer memory = {0};
-    int status = store_get(store, id, &memory, &value);
+    int status = store_record(store, id, false, &truth->record, reason);
     if (status) return status;
-    if (record_decode(&truth->record, value.bytes, value.size, reason)) truth->record = RECORD_EMPTY;
-    truth->record.memory = memory;
     const struct span name = truth->record.id;
     truth->name = name.size ? xstrndup(name.bytes, name.size) : xformat("%" PRId64, id);
     return 0;
