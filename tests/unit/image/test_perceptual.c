@@ -9,14 +9,17 @@ static struct image picture(int width, int height, uint64_t seed) {
     enum { WAVES = 40 };
     const struct random_key key = random_key(seed, "picture");
     struct image image = {width, height, xmalloc(3 * (size_t)width * (size_t)height)};
+    struct wave {
+        double across, down, phase;
+    } wave[WAVES];
+    for (uint64_t w = 0; w < WAVES; w++)
+        wave[w] = (struct wave){8 * random_uniform(key, 3 * w) - 4, 8 * random_uniform(key, 3 * w + 1) - 4,
+                                random_uniform(key, 3 * w + 2)};
     for (int i = 0; i < width * height; i++) {
+        const double x = (i % width + 0.5) / width, y = (i / width + 0.5) / height;
         double sum = 128;
-        for (uint64_t w = 0; w < WAVES; w++) {
-            const double across = 8 * random_uniform(key, 3 * w) - 4, down = 8 * random_uniform(key, 3 * w + 1) - 4;
-            const double phase = random_uniform(key, 3 * w + 2);
-            sum +=
-                10 * cos(2 * M_PI * (across * (i % width + 0.5) / width + down * (i / width + 0.5) / height + phase));
-        }
+        for (int w = 0; w < WAVES; w++)
+            sum += 10 * cos(2 * M_PI * (wave[w].across * x + wave[w].down * y + wave[w].phase));
         for (int c = 0; c < 3; c++) image.pixels[3 * i + c] = (uint8_t)fmin(255, fmax(0, sum - 9 * c));
     }
     return image;
