@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "dataset/blocks.h"
 #include "dataset/manifest.h"
 #include "dataset/placed.h"
 #include "dataset/shard.h"
@@ -87,25 +88,12 @@ bool store_has(const struct store *store, const char *field) {
     return store->manifest.fields & record_field_bit(field);
 }
 
-// The shard that holds record `index`: the last one that begins at or before it.
-static int shard_of(const struct store *store, int64_t index) {
-    int low = 0, high = store->manifest.shard_count;
-    while (high - low > 1) {
-        const int middle = low + (high - low) / 2;
-        if (store->first[middle] <= index)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 // E.g. shards of 100, 100 and 50 records: first = 0, 100, 200, 250, and record 230 is number 30 of shard 2.
 static int get_stored(struct store *store, int64_t index, struct span *value) {
     if (index < 0 || index >= store->manifest.records)
         return error(EXIT_DATA, "%s: no record %lld, there are %lld", store->directory, (long long)index,
                      (long long)store->manifest.records);
-    const int shard = shard_of(store, index);
+    const int shard = part_of(store->first, store->manifest.shard_count, index);
     return shard_reader_get(store->shard[shard], index - store->first[shard], value);
 }
 

@@ -36,76 +36,34 @@ struct cache {
     struct descriptors *files;
     _Atomic double swept; // when files that were evicted were closed
 };
-static int open_for_reads(void *context, int number, struct failure *failure);
-static int read_open(void *context, int number, int fd, int64_t offset, void *bytes, size_t size,
-                     struct failure *failure);
 
 bool cache_takes(const struct object *object) {
     const enum object_kind kind = object_kind_of(object->url);
     return (kind == OBJECT_HTTP || kind == OBJECT_S3) && object->bytes >= 0;
 }
 
-static int check_room(const struct object *object, int count, int64_t bound, struct failure *failure) {
-    const struct object *largest = NULL;
-    for (int i = 0; i < count; i++)
-        if (cache_takes(&object[i]) && (!largest || object[i].bytes > largest->bytes)) largest = &object[i];
-    if (!largest || largest->bytes <= bound) return 0;
-    return failure_set(failure, EXIT_USAGE, "%s: its %lld bytes are more than the %lld of the cache; make it larger",
-                       largest->url, (long long)largest->bytes, (long long)bound);
-}
-
-static int check_folder(const char *folder, struct failure *failure) {
-    if (directory_make(folder)) return failure_set(failure, EXIT_USAGE, "%s: no folder for a cache", folder);
-    if (!access(folder, R_OK | W_OK | X_OK)) return 0;
-    return failure_set(failure, EXIT_USAGE, "%s: the cache cannot be written: %s; name another folder", folder,
-                       strerror(errno));
-}
-
-int cache_open(struct cache **cache, const struct object *object, int count, const struct remote_options *options,
-               struct failure *failure) {
-    int status = check_room(object, count, options->cache_bytes, failure);
-    if (!status) status = check_folder(options->cache, failure);
-    if (status) return status;
-    struct cache *self = *cache = xcalloc(1, sizeof *self);
-    *self = (struct cache){.object = object,
-                           .options = options,
-                           .use = xcalloc((size_t)count + 1, sizeof *self->use)};
-    descriptors_open(&self->files, (struct descriptor_calls){self, open_for_reads, read_open});
-    self->book = (struct cache_book){.folder = xstrdup(options->cache), .bound = options->cache_bytes};
-    return 0;
-}
-
-void cache_close(struct cache **cache) {
-    if (!*cache) return;
-    descriptors_close(&(*cache)->files);
-    free((*cache)->book.folder);
-    free((*cache)->use);
-    free(*cache);
-    *cache = NULL;
-}
-
-static int hash_of(int fd, uint64_t *hash) {
-    struct hash_stream stream;
+// All that is in the file, and how much; -1: it cannot be read.
+static int hash_all(int fd, struct hash_stream *hash, int64_t *size) {
     char *bytes = xmalloc(BLOCK);
     ssize_t got;
-    int64_t at = 0;
-    hash_stream_begin(&stream);
-    while ((got = pread(fd, bytes, BLOCK, at)) > 0) {
-        hash_stream_add(&stream, bytes, (size_t)got);
-        at += got;
+    *size = 0;
+    hash_stream_begin(hash);
+    while ((got = pread(fd, bytes, BLOCK, *size)) > 0) {
+        hash_stream_add(hash, bytes, (size_t)got);
+        *size += got;
     }
     free(bytes);
-    *hash = hash_stream_end(&stream);
     return got ? -1 : 0;
 }
 
 static bool is_right(struct cache *self, int number, int fd) {
     const struct object *object = &self->object[number];
     struct stat info;
-    uint64_t hash;
+    struct hash_stream hash;
+    int64_t size;
     if (fstat(fd, &info) || info.st_size != object->bytes) return false;
     if (!object->is_hashed || self->use[number].verified) return true;
-    self->use[number].verified = !hash_of(fd, &hash) && hash == object->hash;
+    self->use[number].verified = !hash_all(fd, &hash, &size) && hash_stream_end(&hash) == object->hash;
     return self->use[number].verified;
 }
 
@@ -136,18 +94,11 @@ static bool is_of_this_boot(const struct stat *part) {
 // Where a part goes on; all of it is in the hash.
 static int continue_part(const struct object *object, int fd, int64_t *from, struct hash_stream *hash) {
     struct stat info;
-    char *bytes = xmalloc(BLOCK);
-    ssize_t got = 0;
     hash_stream_begin(hash);
     *from = 0;
     if (!fstat(fd, &info) && info.st_size <= object->bytes && (object->tag || object->is_hashed) &&
-        is_of_this_boot(&info))
-        while ((got = pread(fd, bytes, BLOCK, *from)) > 0) {
-            hash_stream_add(hash, bytes, (size_t)got);
-            *from += got;
-        }
-    free(bytes);
-    if (got < 0) return -1;
+        is_of_this_boot(&info) && hash_all(fd, hash, from))
+        return -1;
     return *from ? 0 : ftruncate(fd, 0);
 }
 
@@ -276,6 +227,45 @@ static int read_open(void *context, int number, int fd, int64_t offset, void *by
     if (!size) return 0;
     if (!got) errno = EIO;
     return cache_book_fail(&self->book, "cannot be read", failure);
+}
+
+static int check_room(const struct object *object, int count, int64_t bound, struct failure *failure) {
+    const struct object *largest = NULL;
+    for (int i = 0; i < count; i++)
+        if (cache_takes(&object[i]) && (!largest || object[i].bytes > largest->bytes)) largest = &object[i];
+    if (!largest || largest->bytes <= bound) return 0;
+    return failure_set(failure, EXIT_USAGE, "%s: its %lld bytes are more than the %lld of the cache; make it larger",
+                       largest->url, (long long)largest->bytes, (long long)bound);
+}
+
+static int check_folder(const char *folder, struct failure *failure) {
+    if (directory_make(folder)) return failure_set(failure, EXIT_USAGE, "%s: no folder for a cache", folder);
+    if (!access(folder, R_OK | W_OK | X_OK)) return 0;
+    return failure_set(failure, EXIT_USAGE, "%s: the cache cannot be written: %s; name another folder", folder,
+                       strerror(errno));
+}
+
+int cache_open(struct cache **cache, const struct object *object, int count, const struct remote_options *options,
+               struct failure *failure) {
+    int status = check_room(object, count, options->cache_bytes, failure);
+    if (!status) status = check_folder(options->cache, failure);
+    if (status) return status;
+    struct cache *self = *cache = xcalloc(1, sizeof *self);
+    *self = (struct cache){.object = object,
+                           .options = options,
+                           .use = xcalloc((size_t)count + 1, sizeof *self->use)};
+    descriptors_open(&self->files, (struct descriptor_calls){self, open_for_reads, read_open});
+    self->book = (struct cache_book){.folder = xstrdup(options->cache), .bound = options->cache_bytes};
+    return 0;
+}
+
+void cache_close(struct cache **cache) {
+    if (!*cache) return;
+    descriptors_close(&(*cache)->files);
+    free((*cache)->book.folder);
+    free((*cache)->use);
+    free(*cache);
+    *cache = NULL;
 }
 
 static void sweep(struct cache *self) {
