@@ -121,6 +121,10 @@ bool ops_in_host_memory(struct ops *ops);
 void *ops_allocate(struct ops *ops, size_t bytes);
 void ops_release(struct ops *ops, void *memory);
 
+// Which of the CPU's kernels compute in f32 or bf16 here: "v2", "v3", "v4" or "v4-pairs", on each of which sums are added up
+// in an order of its own; "none" where bf16 is refused.
+const char *ops_cpu_level(enum dtype dtype);
+
 // Whether two values of --device name the same kind of backend; N of "cuda:N", else 0.
 bool ops_same_backend(const char *device, const char *other);
 int ops_device_index(const char *device);

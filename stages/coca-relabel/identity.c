@@ -6,9 +6,9 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "base/isa.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "ops/ops.h"
 #include "run/pretrained.h"
 #include "run/run_model.h"
 
@@ -45,23 +45,15 @@ int identity_add_model(json_t *settings, const struct run *run) {
     return status;
 }
 
-// The level of instructions that kernels take here: sums are added up in another order on another.
-static int isa_level(void) {
-    __builtin_cpu_init();
-    const int has = __builtin_cpu_supports("avx512f") ? ISA_V4 : __builtin_cpu_supports("avx2") ? ISA_V3 : ISA_V2;
-    return has < (int)isa_limit() ? has : (int)isa_limit();
-}
-
 void identity_add_numerics(json_t *settings, const struct run *run) {
     const struct run_options *o = &run->options;
     const bool on_gpu = o->device && text_begins(o->device, "cuda");
-    char *isa = xformat("v%d", isa_level());
+    const char *level = ops_cpu_level(o->precision == PRECISION_BF16 ? DT_BF16 : DT_F32);
     json_object_set_new(settings, "precision", json_string(o->precision == PRECISION_BF16 ? "bf16" : "fp32"));
     json_object_set_new(settings, "weights-kept", json_string(o->weights == WEIGHTS_INT8 ? "int8" : "precision"));
     json_object_set_new(settings, "microbatch", json_integer(o->microbatch));
     json_object_set_new(settings, "seed", json_integer(o->seed));
     json_object_set_new(settings, "image-size", json_integer(o->image_size));
     json_object_set_new(settings, "device", json_string(on_gpu ? "cuda" : "cpu"));
-    if (!on_gpu) json_object_set_new(settings, "COCA_ISA", json_string(isa));
-    free(isa);
+    if (!on_gpu) json_object_set_new(settings, "COCA_ISA", json_string(level));
 }

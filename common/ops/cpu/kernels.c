@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/isa.h"
+#include "ops/ops.h"
 
 static bool has_v4(void) {
     return isa_limit() >= ISA_V4 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -31,6 +32,13 @@ const struct kernels *kernels_for(enum dtype dtype) {
     if (dtype == DT_BF16) return kernels_for_bf16();
     if (has_v4()) return &kernels_v4_f32;
     return has_v3() ? &kernels_v3_f32 : &kernels_v2_f32;
+}
+
+const char *ops_cpu_level(enum dtype dtype) {
+    const struct kernels *kernels = kernels_for(dtype);
+    if (!kernels) return "none";
+    if (kernels == &kernels_v4_bf16_pairs) return "v4-pairs";
+    return has_v4() ? "v4" : has_v3() ? "v3" : "v2";
 }
 
 int64_t attention_scratch(int k_count, int width) {
