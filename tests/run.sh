@@ -38,23 +38,35 @@ sanitized=(SANITIZE=address,undefined DEVELOPER=1 BUILD=build-sanitize)
 export COCA_CUDA_CACHE=$PWD/build-sanitize/choices
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIONS=print_stacktrace=1
 
-# named VERDICT OUTPUT: how many tests got it. cmocka says so once at the test and once in a list at the end.
-named() { grep "^\[ *$1 *\] " <<<"$2" | grep -v 'listed below:$' | sort -u | wc -l; }
+# named VERDICT FILE: how many tests got it. cmocka says so once at the test and once in a list at the end.
+named() { grep "^\[ *$1 *\] " "$2" | grep -v 'listed below:$' | sort -u | wc -l; }
 
-# unit BUILD: runs the cmocka programs of a build, counting their tests.
+# run_program FOLDER PROGRAM: one cmocka program, into FOLDER what it printed and how it left.
+run_program() {
+    local to=$1/${2//\//%}
+    (cd tests && timeout 900 "$2" >"$to.out" 2>&1 </dev/null)
+    echo $? >"$to.code"
+}
+export -f run_program
+
+# unit BUILD: runs the cmocka programs of a build, as many at a time as there are cores and the largest first, and counts their tests.
 unit() {
-    local build=$1 program out
-    while read -r program; do
-        out=$(cd tests && timeout 900 "$program" 2>&1 </dev/null)
-        local code=$? ok bad
-        ok=$(grep -c '^\[       OK \]' <<<"$out") bad=$(named FAILED "$out")
+    local build=$1 folder file program code ok bad
+    folder=$(mktemp -d)
+    # Two teams of threads on two cores must not wait by spinning.
+    find "$PWD/$build/tests" -type f -name 'test_*' -printf '%s %p\n' | sort -rn | cut -d ' ' -f 2- |
+        OMP_WAIT_POLICY=passive xargs -P "$jobs" -I '{}' bash -c 'run_program "$@"' - "$folder" '{}'
+    for file in "$folder"/*.out; do
+        program=${file##*/} program=${program%.out} program=${program//%//} code=$(<"${file%.out}.code")
+        ok=$(grep -c '^\[       OK \]' "$file") bad=$(named FAILED "$file")
         if ((code != 0)); then
-            printf '%s\n' "$out" | tail -n 40
+            tail -n 40 "$file"
             failure "$program (exit $code)"
             ((bad)) || bad=1
         fi
-        count "$ok" "$bad" "$(named SKIPPED "$out")"
-    done < <(find "$PWD/$build/tests" -type f -name 'test_*' | sort)
+        count "$ok" "$bad" "$(named SKIPPED "$file")"
+    done
+    rm -r "$folder"
 }
 
 # bats_files BUILD PATH ...: bats files, or folders of them; as many files at a time as there are cores, since most of a test is

@@ -97,8 +97,8 @@ held() {
 
 @test "a run of two ranks is killed and goes on with four" {
     train many ${OPTIONS[f32]} --steps "$STEPS" --replicas 2,1 --save-frequency 5 &
-    local job=$! tries=0
-    until [[ -e runs/many/checkpoints/step-10 ]]; do sleep 0.05 && ((++tries < 400)); done
+    local job=$!
+    eventually test -e runs/many/checkpoints/step-10
     pkill -9 -P "$job" coca-run || kill -9 "$job"
     wait "$job" || true
     train many --resume latest --replicas 4,2

@@ -48,7 +48,7 @@ PartitionName=all Nodes=ALL Default=YES
 CONF
 }
 slurm_up() {
-    local folder=$PWD/slurm node deadline=$((SECONDS + 20))
+    local folder=$PWD/slurm node
     mkdir -p "$folder/state" && chmod 755 "$PWD" "$folder" || return
     head -c 1024 /dev/urandom >"$folder/munge.key" && chmod 400 "$folder/munge.key"
     slurm_configuration "$folder" $((21000 + $$ % 3500 * 3)) >"$folder/slurm.conf"
@@ -59,11 +59,9 @@ slurm_up() {
         --seed-file="$folder/munge.seed" --log-file="$folder/munged.log" --num-threads=1 || return
     slurmctld -c 3>&- || return
     for node in n1 n2; do slurmd -N $node 3>&- || return; done
-    until [[ $(sinfo -h -o '%D %T') == '2 idle' ]]; do
-        ((SECONDS < deadline)) || { cat "$folder"/*.log; return 1; }
-        sleep 0.1
-    done
+    eventually slurm_idle || { cat "$folder"/*.log; return 1; }
 }
+slurm_idle() { [[ $(sinfo -h -o '%D %T') == '2 idle' ]]; }
 slurm_down() {
     local folder=${SLURM_CONF%/*} file pid deadline=$((SECONDS + 10))
     [[ -n ${SLURM_CONF-} ]] || return 0
@@ -82,12 +80,14 @@ slurm_down() {
 # A job that went back into the queue has a time at which it may begin, and nothing else wakes the scheduler of an idle cluster.
 # What it was permitted before is revoked by the second, so that a start within the same one is refused.
 begins() {
-    local part deadline=$((SECONDS + 30))
     sleep 2
-    until [[ $(job_state "$1") != *PENDING* ]]; do
-        ((SECONDS < deadline)) || { scontrol show job "$1"; return 1; }
-        for part in $(scontrol -o show job "$1" | sed 's/^JobId=\([0-9]*\) .*/\1/'); do scontrol update JobId="$part" StartTime=now; done
-        sleep 1
-    done
+    eventually slurm_begun "$1" || { scontrol show job "$1"; return 1; }
+}
+slurm_begun() {
+    local part
+    [[ $(job_state "$1") == *PENDING* ]] || return 0
+    for part in $(scontrol -o show job "$1" | sed 's/^JobId=\([0-9]*\) .*/\1/'); do scontrol update JobId="$part" StartTime=now; done
+    sleep 1
+    return 1
 }
 job_state() { scontrol -o show job "$1" 2>/dev/null | sed 's/.* JobState=\([A-Z]*\).*/\1/' | sort -u | xargs; }

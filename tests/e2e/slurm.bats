@@ -29,21 +29,10 @@ submit() {
     run_options "$@" --steps $STEPS --save-frequency 50
     job=$(COCA_HOME=$BATS_TEST_DIRNAME/../.. sbatch --parsable --output=job.log "${request[@]}" "$script" "${options[@]}")
 }
-# is STATE SECONDS
-is() {
-    local deadline=$((SECONDS + $2))
-    until [[ $(job_state "$job") == "$1" ]]; do
-        ((SECONDS < deadline)) || { scontrol show job "$job"; cat job.log runs/*/log/*.log; return 1; }
-        sleep 0.1
-    done
-}
-passes() { # STEPS NAME
-    local deadline=$((SECONDS + 60))
-    until (($(steps_of "$2") >= $1)); do
-        ((SECONDS < deadline)) || { scontrol show job "$job"; cat job.log; return 1; }
-        sleep 0.05
-    done
-}
+in_state() { [[ $(job_state "$job") == "$1" ]]; }
+is() { eventually in_state "$1" || { scontrol show job "$job"; cat job.log runs/*/log/*.log; return 1; }; } # STATE
+has_done() { (($(steps_of "$2") >= $1)); }
+passes() { eventually has_done "$@" || { scontrol show job "$job"; cat job.log; return 1; }; } # STEPS NAME
 same_as_quiet() {
     diff <(numbers_of quiet) <(numbers_of "$1")
     cmp "runs/quiet/$WEIGHTS" "runs/$1/$WEIGHTS"
@@ -55,17 +44,17 @@ same_as_quiet() {
     submit "$SLURM" job --replicas 2,1 --max-restarts 0
     passes 60 job
     scancel --signal=USR1 --batch "$job"
-    is PENDING 30
+    is PENDING
     grep 'the time is over' job.log
     [ ! -e runs/job/model ]
     begins "$job"
     passes $(($(newest_checkpoint job) + 60)) job
     step=$(squeue --steps --noheader --job="$job" -o '%i %j' | awk '$2 == "coca-image-encode" {print $1}')
     scancel --signal=KILL "$step"
-    is PENDING 30
+    is PENDING
     grep 'a stage was lost' job.log
     begins "$job"
-    is COMPLETED 60
+    is COMPLETED
     scontrol show job "$job" | grep -q ' Restarts=2 '
     same_as_quiet job
 }
@@ -73,7 +62,7 @@ same_as_quiet() {
 @test "Slurm: one node, without components" {
     request=(--gpus-per-node=0)
     submit "${SLURM%.sh}-one-node.sh" alone
-    is COMPLETED 60
+    is COMPLETED
     same_as_quiet alone
 }
 
@@ -94,25 +83,24 @@ relabel_shards() {
 @test "Slurm: an array of three tasks relabels all shards, by claims and by parts" {
     relabel_shards
     submit_relabel claimed --array=0-2 --gpus-per-node=0
-    is COMPLETED 60
+    is COMPLETED
     same_shards quiet.shards claimed
     COCA_PARTS=1 submit_relabel parts --array=3-5 --gpus-per-node=0
-    is COMPLETED 60
+    is COMPLETED
     same_shards quiet.shards parts
 }
 
 @test "Slurm: a task of an array that is warned goes back into the queue, and goes on" {
-    local deadline=$((SECONDS + 120))
     relabel_shards
     mkdir -p warned/.claims && printf '%-511s\n' 'elsewhere 1 0 0 0 0 1' >'warned/.claims/005.tar~1' # it waits for that one
     EXPIRY=3600 submit_relabel warned --array=0-0 --gpus-per-node=0
-    until [[ -e warned/004.tar ]]; do ((SECONDS < deadline)) && sleep 0.05; done
+    eventually test -e warned/004.tar
     scancel --signal=USR1 --batch "${job}_0"
-    is PENDING 30
+    is PENDING
     grep 'the time is over' warned.0.log
     rm 'warned/.claims/005.tar~1'
     begins "$job"
-    is COMPLETED 60
+    is COMPLETED
     same_shards quiet.shards warned
 }
 
@@ -122,9 +110,9 @@ relabel_shards() {
     [[ $output == *"submit it with sbatch"* ]]
     request=(--ntasks=2 : --ntasks=1)
     submit "$SLURM" narrow
-    is FAILED 30
+    is FAILED
     grep 'no room for a decode worker' job.log
     submit "$SLURM" narrow --replicas 2,1
-    is FAILED 30
+    is FAILED
     grep 'has 2 tasks, and --replicas needs 3' job.log
 }

@@ -2,6 +2,7 @@
 # coca-run and the words in which scripts describe a job, with programs that stand in for stages.
 
 bats_require_minimum_version 1.5.0
+load eventually.bash
 COCA_BIN=${COCA_BIN:-$BATS_TEST_DIRNAME/../../build/bin}
 
 setup() {
@@ -62,14 +63,6 @@ leaves() {
     cat words
     echo "left with $code"
     ((code == $1 && ${EPOCHREALTIME/./} - begun < $2 * 1000000))
-}
-# eventually COMMAND ...: until it succeeds, ten seconds at most.
-eventually() {
-    local i
-    for ((i = 0; i < 500; i++)); do "$@" >/dev/null 2>&1 && return; sleep 0.02; done
-    echo "in vain: $*"
-    ps ax -o pid,ppid,pgid,args | grep 'slee[p] 30\|coca-ru[n]' || true
-    return 1
 }
 # logged LINE [COUNT]: processes have written it.
 times() { [[ $(grep -c -- "$1" "$LOG") -ge $2 ]]; }

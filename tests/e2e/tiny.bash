@@ -2,6 +2,7 @@
 
 COCA_BIN=${COCA_BIN:-$BATS_TEST_DIRNAME/../../build/bin}
 PATH=$COCA_BIN:$PATH
+source "${BASH_SOURCE[0]%/*}/eventually.bash"
 export LC_ALL=C # recordings are looked at as bytes
 TINY_VOCABULARY=$BATS_TEST_DIRNAME/../unit/text/data/tiny.model
 

@@ -18,12 +18,6 @@ teardown() {
 evaluated() { grep -c "\"step\": $1\b" run/results.json; }
 # Of the job and of its evaluations, whose directories are below this one.
 processes() { pgrep -f "$PWD/(run|cocaflow)"; }
-eventually() {
-    local i
-    for ((i = 0; i < 1500; i++)); do "$@" >/dev/null 2>&1 && return; sleep 0.02; done
-    echo "in vain: $*"
-    return 1
-}
 
 @test "validation: the last checkpoint is evaluated, after training at the latest" {
     "${train[@]}" --steps 6 --save-frequency 2 --val-frequency 2 3>&-

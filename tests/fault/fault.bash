@@ -83,12 +83,9 @@ resumes() {
 newest_checkpoint() { ls "runs/$1/checkpoints" | sed -n 's/^step-//p' | sort -n | tail -n 1; }
 # all_gone NAME: every process of the run has left (each holds no lock, the script does; stages are known by their pids).
 all_gone() {
-    local stage deadline=$((SECONDS + ${2:-10}))
+    local stage
     for stage in $stages_of_run; do
-        while kill -0 "$stage" 2>/dev/null; do
-            ((SECONDS < deadline)) || { ps -o pid,args "$stage"; return 1; }
-            sleep 0.05
-        done
+        eventually refute kill -0 "$stage" || { ps -o pid,args "$stage"; return 1; }
     done
 }
 # remember_stages NAME: their pids, for all_gone.

@@ -18,10 +18,8 @@ teardown() {
 disturbed() { train_in_background "$1" --steps $STEPS --save-frequency 50 --max-restarts 9 "${@:2}"; }
 # kill_at STEP SIGNAL NAME PROCESS: once so many steps are done, and the process is there (again).
 kill_at() {
-    local i
     reaches "$3" "$1"
-    for ((i = 0; i < 500; i++)); do signal "$2" "$3" "$4" && return; sleep 0.02; done
-    return 1
+    eventually signal "$2" "$3" "$4"
 }
 # same_as_quiet NAME
 same_as_quiet() {

@@ -17,36 +17,32 @@ setup() {
 }
 teardown() { claimants_down; }
 
-# ends SECONDS: all shards are done by then.
-ends() {
-    local deadline=$((SECONDS + $1))
-    until claimants_ended; do
-        ((SECONDS < deadline)) || { tail -n 20 claimant.*.log; return 1; }
-        sleep 0.05
-    done
+# ends: all shards are done.
+ends() { eventually claimants_ended || { tail -n 20 claimant.*.log; return 1; }; }
+# counted N: so many shards are done, none of them written again. Claimants that were killed are started again.
+counted() {
+    claimants_ended || true
+    finished_once killed && [[ -e finished ]] && (($(wc -l <finished) >= $1))
 }
 
 @test "three claimants make what one makes" {
     claimants 3 three
-    ends 240
+    ends
     same_shards quiet three
     coca-relabel status three --once --json | jq -e '.complete and .pictures == 800 and .captions == 1600 and .working == []'
 }
 
 @test "claimants that are killed at random and started again make what one makes, and no shard twice" {
-    local kills=0 deadline=$((SECONDS + 240))
+    local kills
     RANDOM=3
     claimants 3 killed
     for ((kills = 0; kills < 8; kills++)); do
-        until finished_once killed && [[ -e finished ]] && (($(wc -l <finished) >= 2 * kills)); do
-            claimants_ended || true # those that left are started again
-            ((SECONDS < deadline)) && sleep 0.05
-        done
+        eventually counted $((2 * kills))
         sleep "0.$((RANDOM % 3))"
         kill_one
         echo "# killed ${killed:-what was gone}"
     done
-    ends 240
+    ends
     finished_once killed
     same_shards quiet killed
 }

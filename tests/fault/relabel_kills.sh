@@ -55,11 +55,7 @@ while ! claimants_ended && ((done < kills)); do
     kill_one
     [[ $killed ]] && echo "kill $((++done)), after $(seconds "$begun") s: $killed"
 done
-deadline=$((SECONDS + 240))
-until claimants_ended; do
-    ((SECONDS < deadline)) || fail "not all shards are done"
-    sleep 0.05
-done
+eventually claimants_ended || fail "not all shards are done"
 took=$(seconds "$begun")
 finished_once killed || fail "a shard that was done was written again"
 same_shards quiet killed || fail "the shards differ"

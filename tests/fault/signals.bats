@@ -140,7 +140,7 @@ below() {
     sleep 1.1
     kill -0 "$stage"
     signal TERM stage image-encode
-    stages_of_run=$stage all_gone stage 5
+    stages_of_run=$stage all_gone stage
     signal CONT stage text-decode
     leaves 143 15
     resumes stage 5

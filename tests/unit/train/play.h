@@ -22,7 +22,7 @@ static struct {
     struct actor actor[ACTORS];
     int actors;
     void (*meanwhile)(void); // NULL, or what else is done whenever somebody waits
-    double patience;         // seconds until a stall is told; 0: five
+    double patience;         // seconds until a stall is told; 0: a minute
     bool serving;
     int often; // a timer: no wait is longer
 } play;
@@ -53,9 +53,9 @@ static inline struct actor *add_actor(const char *role, int rank) {
     const struct hub_config config = {.role = role,
                                       .rank = rank,
                                       .run = "",
-                                      .peer_timeout = 5,
-                                      .request_timeout = 5,
-                                      .stall_timeout = play.patience > 0 ? play.patience : 5,
+                                      .peer_timeout = 60,
+                                      .request_timeout = 60,
+                                      .stall_timeout = play.patience > 0 ? play.patience : 60,
                                       .message_limit = 1 << 20};
     assert_true(play.actors <= ACTORS);
     *actor = (struct actor){.address = {role, rank}, .hub = hub_new(&config)};

@@ -171,12 +171,18 @@ static void begin_consumer(void) {
     for (int i = 0; i < WISHES; i++) edge_want(consumer, ANYBODY, wishes[i]);
 }
 
-// Takes all that it wanted when the last of it is there, and leaves.
+// Whether it can have all of these at once: who waits here keeps the stage from serving them.
+static bool all_ready(struct edge *edge, const struct unit *units, int count) {
+    for (int i = 0; i < count; i++)
+        if (!edge_ready(edge, wanted_data(ANYBODY, units[i].step, units[i].microbatch))) return false;
+    return true;
+}
+
+// Takes all that it wanted when all of it is there, and leaves.
 static void consume(void) {
     static const int status[WISHES] = {0, 0, 0, HUB_END};
     work_on();
-    const struct unit last = wishes[WISHES - 1];
-    if (!consumer || !edge_ready(consumer, wanted_data(ANYBODY, last.step, last.microbatch))) return;
+    if (!consumer || !all_ready(consumer, wishes, WISHES)) return;
     for (int i = 0; i < WISHES; i++) {
         struct message *message;
         assert_int_equal(edge_take(consumer, wanted_data(ANYBODY, wishes[i].step, wishes[i].microbatch), &message),
@@ -220,7 +226,7 @@ static void begin_decoder(int rank) {
 static void decode_all(void) {
     work_on();
     for (int rank = 0; rank < 2; rank++) {
-        if (!decoder[rank] || !edge_ready(decoder[rank], wanted_data(ANYBODY, 0, 1))) continue;
+        if (!decoder[rank] || !all_ready(decoder[rank], both_wish, 2)) continue;
         for (int i = 0; i < 2; i++) {
             struct message *message;
             assert_done(edge_take(decoder[rank], wanted_data(ANYBODY, 0, both_wish[i].microbatch), &message));
