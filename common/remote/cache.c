@@ -1,4 +1,4 @@
-// Reads of a cache's files, and how they come into it. Those that are read stay open for a while; one that was evicted is
+// Reads of a cache's files; cache_fill.c is how they come into it. Those that are read stay open for a while; one that was evicted is
 // closed within a second of reads, as it takes room until then. Its length is looked at when it is opened, its hash when
 // this process first meets it.
 #include "remote/cache.h"
@@ -18,10 +18,8 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "remote/cache_book.h"
+#include "remote/cache_fill.h"
 #include "remote/descriptors.h"
-#include "remote/server.h"
-
-enum { BLOCK = 256 << 10 };
 
 struct use {
     atomic_bool verified; // by this process
@@ -42,20 +40,6 @@ bool cache_takes(const struct object *object) {
     return (kind == OBJECT_HTTP || kind == OBJECT_S3) && object->bytes >= 0;
 }
 
-// All that is in the file, and how much; -1: it cannot be read.
-static int hash_all(int fd, struct hash_stream *hash, int64_t *size) {
-    char *bytes = xmalloc(BLOCK);
-    ssize_t got;
-    *size = 0;
-    hash_stream_begin(hash);
-    while ((got = pread(fd, bytes, BLOCK, *size)) > 0) {
-        hash_stream_add(hash, bytes, (size_t)got);
-        *size += got;
-    }
-    free(bytes);
-    return got ? -1 : 0;
-}
-
 static bool is_right(struct cache *self, int number, int fd) {
     const struct object *object = &self->object[number];
     struct stat info;
@@ -63,7 +47,7 @@ static bool is_right(struct cache *self, int number, int fd) {
     int64_t size;
     if (fstat(fd, &info) || info.st_size != object->bytes) return false;
     if (!object->is_hashed || self->use[number].verified) return true;
-    self->use[number].verified = !hash_all(fd, &hash, &size) && hash_stream_end(&hash) == object->hash;
+    self->use[number].verified = !cache_hash_file(fd, &hash, &size) && hash_stream_end(&hash) == object->hash;
     return self->use[number].verified;
 }
 
@@ -83,99 +67,6 @@ static int open_whole(struct cache *self, int number, const char *name, struct f
     return status ? status : NONE;
 }
 
-// Of a part that was left: what was written before the host started last may be lacking in the middle.
-static bool is_of_this_boot(const struct stat *part) {
-    struct timespec now, up;
-    clock_gettime(CLOCK_REALTIME, &now);
-    clock_gettime(CLOCK_BOOTTIME, &up);
-    return part->st_mtim.tv_sec > now.tv_sec - up.tv_sec;
-}
-
-// Where a part goes on; all of it is in the hash.
-static int continue_part(const struct object *object, int fd, int64_t *from, struct hash_stream *hash) {
-    struct stat info;
-    hash_stream_begin(hash);
-    *from = 0;
-    if (!fstat(fd, &info) && info.st_size <= object->bytes && (object->tag || object->is_hashed) &&
-        is_of_this_boot(&info) && hash_all(fd, hash, from))
-        return -1;
-    return *from ? 0 : ftruncate(fd, 0);
-}
-
-static int write_all(int fd, const char *bytes, size_t size, int64_t at) {
-    while (size) {
-        const ssize_t written = pwrite(fd, bytes, size, at);
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return -1;
-        bytes += written;
-        at += written;
-        size -= (size_t)written;
-    }
-    return 0;
-}
-
-static int receive(struct cache *self, struct source *source, const struct object *object, int fd, int64_t at,
-                   struct hash_stream *hash, struct failure *failure) {
-    char *bytes = xmalloc(BLOCK);
-    ssize_t got;
-    int status = 0;
-    while (!status && (got = source->read(source, bytes, BLOCK, failure))) {
-        if (got < 0)
-            status = (int)got;
-        else if (got > object->bytes - at)
-            status = failure_changed(failure, object, -1, NULL);
-        else if (write_all(fd, bytes, (size_t)got, at))
-            status = cache_book_fail(&self->book, "cannot be written", failure);
-        else {
-            hash_stream_add(hash, bytes, (size_t)got);
-            at += got;
-        }
-    }
-    free(bytes);
-    if (!status && fsync(fd)) status = cache_book_fail(&self->book, "cannot be written", failure);
-    return status;
-}
-
-static int check_hash(const struct object *object, const struct hash_stream *hash, struct failure *failure) {
-    const uint64_t found = hash_stream_end(hash);
-    if (!object->is_hashed || found == object->hash) return 0;
-    return failure_set(failure, EXIT_DATA,
-                       "%s: its bytes are others than were indexed (XXH64 %016llx instead of %016llx); restore it, or "
-                       "index again",
-                       object->url, (unsigned long long)found, (unsigned long long)object->hash);
-}
-
-// The rest of a part. A part that was wrong from the start is given up for a new one.
-static int fill_part(struct cache *self, const struct remote_options *options, int number, int fd,
-                     struct failure *failure) {
-    const struct object *object = &self->object[number];
-    struct hash_stream hash;
-    int64_t from;
-    if (continue_part(object, fd, &from, &hash)) return cache_book_fail(&self->book, "cannot be written", failure);
-    int status = 0;
-    if (from < object->bytes) {
-        struct source *source = server_open(object, from, -1, options);
-        status = receive(self, source, object, fd, from, &hash, failure);
-        source->close(source);
-    }
-    if (!status)
-        status = check_hash(object, &hash, failure);
-    else if (status == -EXIT_RUN)
-        return status;
-    if (!status || !from) return status;
-    return ftruncate(fd, 0) ? status : fill_part(self, options, number, fd, failure);
-}
-
-// A part that is only late is left for whoever goes on with it.
-static int fill(struct cache *self, const struct remote_options *options, int number, const char *name, int fd,
-                struct failure *failure) {
-    int status = fill_part(self, options, number, fd, failure);
-    if (status == -EXIT_DATA || (status && failure->disk_full)) cache_book_drop_part(&self->book, name);
-    if (!status) status = cache_book_finish(&self->book, name, failure);
-    if (!status) self->use[number].verified = true;
-    return status;
-}
-
 // A descriptor of the whole object, fetched where it is not there; or -code. NONE: another fetches it, and `waits` is
 // false.
 static int open_object(struct cache *self, const struct remote_options *options, int number, bool waits,
@@ -188,7 +79,8 @@ static int open_object(struct cache *self, const struct remote_options *options,
         const int place = cache_book_take(&self->book, name, self->object[number].bytes, &fd, failure);
         if (place < 0) return place;
         if (place == CACHE_MINE) {
-            const int status = fill(self, options, number, name, fd, failure);
+            const int status = cache_fill(&self->book, options, &self->object[number], name, fd, failure);
+            if (!status) self->use[number].verified = true;
             if (!status) return fd;
             close(fd);
             return status;

@@ -443,9 +443,8 @@ static void measure_level(struct measured *measured, const struct shape *s, enum
 
 // Those that this CPU has; bf16 at the first alone, as oneDNN has no other for it.
 static bool measurable(enum level level, enum dtype dtype) {
-    const struct kernels *best = kernels_for(DT_F32);
-    if (dtype == DT_BF16) return level == V4 && best == &kernels_v4_f32 && kernels_for(DT_BF16);
-    return level == V4 ? best == &kernels_v4_f32 : best != &kernels_v2_f32;
+    if (level == V3) return dtype == DT_F32 && kernels_run(&kernels_v3_f32);
+    return kernels_run(&kernels_v4_f32) && kernels_for(dtype);
 }
 
 static double step_flops(const struct block *b) {

@@ -135,27 +135,8 @@ million() {
     cd "$home" || exit 1
 }
 slopes() {
-    awk -F'\t' -v limit=$GROWTH '
-        { key = $3 ($2 ? " " $2 : ""); n[key]++; x[key, n[key]] = $1; rss[key, n[key]] = $4; last = $1 }
-        END {
-            printf "million  %d pictures; resident memory, and how it grows with pictures:\n", last
-            printf "%-28s %8s %14s %20s %12s\n", "process", "samples", "bytes at last", "bytes a million", "error"
-            for (key in n) {
-                first = int(n[key] / 2) + 1; count = n[key] - first + 1; st = sr = stt = str = srr = 0
-                if (n[key] < 8) continue
-                for (i = first; i <= n[key]; i++) { st += x[key, i]; sr += rss[key, i] }
-                for (i = first; i <= n[key]; i++) {
-                    t = x[key, i] - st / count; r = rss[key, i] - sr / count
-                    stt += t * t; str += t * r; srr += r * r
-                }
-                slope = str / stt; rest = srr - slope * str
-                error = sqrt((rest > 0 ? rest : 0) / (count - 2) / stt)
-                grows = slope * 1e6 > limit && slope > 2 * error
-                printf "%-28s %8d %14d %20.0f %12.0f%s\n", key, n[key], rss[key, n[key]], slope * 1e6, error * 1e6, grows ? "  GROWS" : ""
-                growing += grows; seen++
-            }
-            exit growing > 0 || !seen
-        }' "$1"
+    printf 'million  %d pictures; resident memory, and how it grows with pictures:\n' "$(tail -n 1 "$1" | cut -f 1)"
+    awk -F'\t' -v limit=$GROWTH -v per=1000000 -v unit=bytes -v each='a million' -f "$home/tests/bench/slopes.awk" "$1"
 }
 
 (($#)) || set -- rate five million

@@ -9,7 +9,8 @@
 # (1024) KiB an hour and by more than twice its error; when a message was lost; or when training fails. In the first minutes
 # pages that are touched for the first time, and the kernel's huge ones, look like growth.
 set -uo pipefail
-BATS_TEST_DIRNAME=$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../e2e
+here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+BATS_TEST_DIRNAME=$here/../e2e
 source "$BATS_TEST_DIRNAME/tiny.bash"
 minutes=60 replicas=2,2 every=10 limit=1024 out=''
 while [[ ${1-} == --@(minutes|replicas|every|limit|out) && $# -gt 1 ]]; do printf -v "${1#--}" %s "$2" && shift 2; done
@@ -44,27 +45,7 @@ code=$?
 train=''
 ((code == 0)) || { cat log; exit 1; }
 
-# Shells and what they run now and then come and go: a process has at least eight samples.
-awk -F'\t' -v limit="$limit" '
-    NR > 1 { key = $3 " " $2; n[key]++; time[key, n[key]] = $1; rss[key, n[key]] = $4 }
-    END {
-        printf "%-28s %8s %12s %14s %10s\n", "process", "samples", "KiB at last", "KiB an hour", "error"
-        for (key in n) {
-            first = int(n[key] / 2) + 1; count = n[key] - first + 1; st = sr = stt = str = srr = 0
-            if (n[key] < 8) continue
-            for (i = first; i <= n[key]; i++) { st += time[key, i]; sr += rss[key, i] }
-            for (i = first; i <= n[key]; i++) {
-                t = time[key, i] - st / count; r = rss[key, i] - sr / count
-                stt += t * t; str += t * r; srr += r * r
-            }
-            slope = str / stt; rest = srr - slope * str
-            error = sqrt((rest > 0 ? rest : 0) / (count - 2) / stt)
-            grows = slope * 3600 > limit && slope > 2 * error
-            printf "%-28s %8d %12d %14.1f %10.1f%s\n", key, n[key], rss[key, n[key]], slope * 3600, error * 3600, grows ? "  GROWS" : ""
-            growing += grows; seen++
-        }
-        exit growing > 0 || !seen
-    }' "$out" || bad=1
+tail -n +2 "$out" | awk -F'\t' -v limit="$limit" -v per=3600 -v unit=KiB -v each='an hour' -f "$here/slopes.awk" || bad=1
 awk -F'\t' '
     { malformed += $13; repeated += $14; stale += $20 }
     END {

@@ -19,26 +19,63 @@ static bool has_v3(void) {
            __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("movbe");
 }
 
-// The best table for this CPU. Pairs of bf16 only where they pay: Intel's CPUs without AMX take twice as long for a
-// product of pairs as for the same two products in f32 (measured on Emerald Rapids: 0.9 against 0.4 ns), AMD's half as
-// long. Elsewhere bf16 is what memory holds, and products are in f32.
-static const struct kernels *kernels_for_bf16(void) {
-    if (has_v4() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_is("amd")) return &kernels_v4_bf16_pairs;
-    if (has_v4()) return &kernels_v4_bf16;
-    return has_v3() ? &kernels_v3_bf16 : NULL;
+static bool has_vnni(void) {
+    return has_v4() && __builtin_cpu_supports("avx512vnni");
+}
+
+static bool has_pairs(void) {
+    return has_vnni() && __builtin_cpu_supports("avx512bf16");
+}
+
+static bool has_v2(void) {
+    return true;
+}
+
+// Pairs of bf16 only where they pay: Intel's CPUs without AMX take twice as long for a product of pairs as for the same two
+// products in f32 (measured on Emerald Rapids: 0.9 against 0.4 ns), AMD's half as long. Elsewhere bf16 is what memory holds,
+// and products are in f32.
+static bool pairs_pay(void) {
+    return __builtin_cpu_is("amd");
+}
+
+// The best first. Tables of one level have the same bits.
+static const struct table {
+    const struct kernels *kernels;
+    enum dtype dtype;
+    const char *level;
+    bool (*runs)(void), (*pays)(void); // pays: NULL, always
+} tables[] = {
+    {&kernels_v4_bf16_pairs, DT_BF16, "v4-pairs", has_pairs, pairs_pay},
+    {&kernels_v4_vnni_bf16, DT_BF16, "v4", has_vnni, NULL},
+    {&kernels_v4_vnni_f32, DT_F32, "v4", has_vnni, NULL},
+    {&kernels_v4_bf16, DT_BF16, "v4", has_v4, NULL},
+    {&kernels_v4_f32, DT_F32, "v4", has_v4, NULL},
+    {&kernels_v3_bf16, DT_BF16, "v3", has_v3, NULL},
+    {&kernels_v3_f32, DT_F32, "v3", has_v3, NULL},
+    {&kernels_v2_f32, DT_F32, "v2", has_v2, NULL},
+};
+enum { TABLES = sizeof tables / sizeof *tables };
+
+static const struct table *table_for(enum dtype dtype) {
+    for (int i = 0; i < TABLES; i++)
+        if (tables[i].dtype == dtype && tables[i].runs() && (!tables[i].pays || tables[i].pays())) return &tables[i];
+    return NULL;
 }
 
 const struct kernels *kernels_for(enum dtype dtype) {
-    if (dtype == DT_BF16) return kernels_for_bf16();
-    if (has_v4()) return &kernels_v4_f32;
-    return has_v3() ? &kernels_v3_f32 : &kernels_v2_f32;
+    const struct table *table = table_for(dtype);
+    return table ? table->kernels : NULL;
+}
+
+bool kernels_run(const struct kernels *kernels) {
+    for (int i = 0; i < TABLES; i++)
+        if (tables[i].kernels == kernels) return tables[i].runs();
+    return false;
 }
 
 const char *ops_cpu_level(enum dtype dtype) {
-    const struct kernels *kernels = kernels_for(dtype);
-    if (!kernels) return "none";
-    if (kernels == &kernels_v4_bf16_pairs) return "v4-pairs";
-    return has_v4() ? "v4" : has_v3() ? "v3" : "v2";
+    const struct table *table = table_for(dtype);
+    return table ? table->level : "none";
 }
 
 int64_t attention_scratch(int k_count, int width) {

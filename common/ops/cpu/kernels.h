@@ -80,10 +80,13 @@ struct kernels {
 
 // The fastest on this CPU for f32 or bf16; NULL for bf16 on a CPU without AVX2.
 const struct kernels *kernels_for(enum dtype dtype);
+bool kernels_run(const struct kernels *kernels); // whether this CPU has their instructions, within COCA_ISA
 
 extern const struct kernels kernels_v2_f32;        // any x86-64
 extern const struct kernels kernels_v3_f32;        // AVX2 and FMA
 extern const struct kernels kernels_v3_bf16;       // the same, products in f32
 extern const struct kernels kernels_v4_f32;        // AVX-512 F, BW, CD, DQ and VL
 extern const struct kernels kernels_v4_bf16;       // the same, products in f32
+extern const struct kernels kernels_v4_vnni_f32;   // and AVX-512 VNNI
+extern const struct kernels kernels_v4_vnni_bf16;  // the same, products in f32
 extern const struct kernels kernels_v4_bf16_pairs; // and AVX-512 BF16

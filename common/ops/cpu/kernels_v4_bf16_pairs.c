@@ -1,5 +1,5 @@
 // bf16 with AVX-512 BF16, whose one instruction multiplies two pairs of bf16 and adds both products to a sum in f32.
-#pragma GCC target("arch=x86-64-v4,avx512bf16")
+#pragma GCC target("arch=x86-64-v4,avx512vnni,avx512bf16")
 
 #include "ops/cpu/kernels/v4.inc"
 

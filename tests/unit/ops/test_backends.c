@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/isa.h"
 #include "both.h"
 #include "ops/cpu/cpu.h"
 
@@ -573,21 +572,17 @@ static const struct row rows[] = {
     {"cpu f32, SSE2", DT_F32, 1, &kernels_v2_f32, 1e-5},
     {"cpu f32, AVX2", DT_F32, 2, &kernels_v3_f32, 1e-5},
     {"cpu bf16, AVX2", DT_BF16, 2, &kernels_v3_bf16, 2e-2},
+    {"cpu f32, AVX-512", DT_F32, 2, &kernels_v4_f32, 1e-5},
+    {"cpu f32, AVX-512 VNNI", DT_F32, 2, &kernels_v4_vnni_f32, 1e-5},
     {"cpu bf16, AVX-512", DT_BF16, 2, &kernels_v4_bf16, 2e-2},
+    {"cpu bf16, AVX-512 VNNI", DT_BF16, 2, &kernels_v4_vnni_bf16, 2e-2},
     {"cpu bf16 in pairs", DT_BF16, 2, &kernels_v4_bf16_pairs, 2e-2},
 };
-
-static bool runs_here(const struct kernels *kernels) {
-    enum isa isa = kernels_for(DT_F32) == &kernels_v4_f32 ? ISA_V4 : kernels_for(DT_BF16) ? ISA_V3 : ISA_V2;
-    if (kernels == &kernels_v4_bf16_pairs) return isa == ISA_V4 && __builtin_cpu_supports("avx512bf16");
-    if (kernels == &kernels_v4_bf16) return isa == ISA_V4;
-    return isa >= ISA_V3 || (kernels != &kernels_v3_bf16 && kernels != &kernels_v3_f32);
-}
 
 static void test_cpu(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (!runs_here(rows[i].kernels)) continue;
+        if (rows[i].kernels && !kernels_run(rows[i].kernels)) continue;
         struct trial t;
         trial_open(&t, rows[i].name, "cpu", rows[i].dtype, rows[i].threads, rows[i].tolerance);
         if (rows[i].kernels) cpu_of(t.ops[TESTED])->kernels = rows[i].kernels;

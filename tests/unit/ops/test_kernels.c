@@ -14,12 +14,14 @@
 enum { POINTS = 400000 };
 static float at[POINTS], one[POINTS], found[POINTS], other[POINTS];
 
-static const struct kernels *const tables[] = {&kernels_v2_f32, &kernels_v3_f32, &kernels_v4_f32};
+static const struct kernels *const tables[] = {&kernels_v2_f32, &kernels_v3_f32, &kernels_v4_f32,
+                                               &kernels_v4_vnni_f32};
+enum { TABLES = sizeof tables / sizeof *tables };
 
-// The tables that this CPU can run: those up to the one that is chosen for it.
+// The tables that this CPU can run: each has the instructions of those before it.
 static int table_count(void) {
     int count = 1;
-    while (tables[count - 1] != kernels_for(DT_F32)) count++;
+    while (count < TABLES && kernels_run(tables[count])) count++;
     return count;
 }
 
@@ -160,19 +162,27 @@ static void test_bf16(void **state) {
     }
 }
 
-static bool table_holds(const char *level, const struct kernels *expected) {
-    setenv("COCA_ISA", level, 1);
-    const struct kernels *chosen = kernels_for(DT_F32);
-    unsetenv("COCA_ISA");
-    return chosen == expected;
+static void use_level(const char *word) {
+    if (word)
+        setenv("COCA_ISA", word, 1);
+    else
+        unsetenv("COCA_ISA");
 }
 
 // A table's level by COCA_ISA, or the best of this CPU when that is less.
 static void test_levels(void **state) {
     (void)state;
-    static const char *const level[] = {"v2", "v3", "v4"};
-    int count = table_count();
-    for (int t = 0; t < 3; t++) assert_true(table_holds(level[t], tables[t < count ? t : count - 1]));
+    static const struct {
+        const char *word;
+        int last; // of `tables`
+    } level[] = {{"v2", 0}, {"v3", 1}, {"v4", TABLES - 1}, {NULL, TABLES - 1}};
+    const int count = table_count();
+    for (int i = 0; i < 4; i++) {
+        use_level(level[i].word);
+        const struct kernels *chosen = kernels_for(DT_F32);
+        use_level(NULL);
+        assert_ptr_equal(chosen, tables[level[i].last < count ? level[i].last : count - 1]);
+    }
 }
 
 // What a product takes one after the other: [5, 131] in panels of the table, zeros behind the columns.
