@@ -4,6 +4,8 @@
 # and a test in tests/unit/ROOM links that room and what it depends on only, so a forbidden dependency fails to link.
 
 BUILD     ?= build
+# Absolute or not, it names the same targets, or what one build depends on is unknown to the next.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 SANITIZE  ?=
 DEVELOPER ?=
 

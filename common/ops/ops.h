@@ -54,8 +54,9 @@ struct attention_shape {
     const uint8_t *key_valid;                             // by row of k, or NULL: all are valid
 };
 
-// Samples with at most so many queries may be attended by a kernel of its own, whose sums have other bits.
-#define ATTENTION_FEW 4
+// Samples with at most so many queries may be attended by a kernel of its own, whose sums have other bits; they are the
+// same for 1 to so many queries.
+#define ATTENTION_FEW 8
 
 #define LARGEST_COLUMNS 8 // at most
 
@@ -121,8 +122,8 @@ bool ops_in_host_memory(struct ops *ops);
 void *ops_allocate(struct ops *ops, size_t bytes);
 void ops_release(struct ops *ops, void *memory);
 
-// Which of the CPU's kernels compute in f32 or bf16 here: "v2", "v3", "v4" or "v4-pairs", on each of which sums are added up
-// in an order of its own; "none" where bf16 is refused.
+// Which of the CPU's kernels compute in f32 or bf16 here: "v2", "v3", "v4" or "v4-pairs", on each of which sums are
+// added up in an order of its own; "none" where bf16 is refused.
 const char *ops_cpu_level(enum dtype dtype);
 
 // Whether two values of --device name the same kind of backend; N of "cuda:N", else 0.

@@ -1,5 +1,5 @@
-// How an object comes into a cache: on from where a part stands, into a hash on its way, and to the disk before it has its
-// name.
+// How an object comes into a cache: on from where a part stands, into a hash on its way, and to the disk before it has
+// its name.
 #include "remote/cache_fill.h"
 
 #include <errno.h>
@@ -57,8 +57,8 @@ static int write_all(int fd, const char *bytes, size_t size, int64_t at) {
     return 0;
 }
 
-static int receive(const struct cache_book *book, struct source *source, const struct object *object, int fd, int64_t at,
-                   struct hash_stream *hash, struct failure *failure) {
+static int receive(const struct cache_book *book, struct source *source, const struct object *object, int fd,
+                   int64_t at, struct hash_stream *hash, struct failure *failure) {
     char *bytes = xmalloc(BLOCK);
     ssize_t got;
     int status = 0;

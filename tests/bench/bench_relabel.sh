@@ -35,7 +35,7 @@ trap leave EXIT
 make_model() {
     local words=$home/data/vocabulary/bpe_simple_vocab_16e6.txt.gz i
     if [[ -e $work/$model/open_clip_config.json ]]; then make_shards && return; fi
-    data/clip-vocabulary.sh && make -s "$build/gpu/make_photos" BUILD="$build" && rm -rf "$work" && mkdir -p "$work/photos" || return
+    data/clip-vocabulary.sh && make -s "${build#"$home/"}/gpu/make_photos" BUILD="$build" && rm -rf "$work" && mkdir -p "$work/photos" || return
     "$build/gpu/make_photos" "$work/photos" 1000 "$many" || return
     for i in "$work"/photos/*.jpg; do echo 'a picture of noise' >"${i%.jpg}.txt"; done
     coca-pack pack --from folder "$work/photos" --to "$work/data.set" 2>/dev/null &&

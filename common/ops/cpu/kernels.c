@@ -31,9 +31,9 @@ static bool has_v2(void) {
     return true;
 }
 
-// Pairs of bf16 only where they pay: Intel's CPUs without AMX take twice as long for a product of pairs as for the same two
-// products in f32 (measured on Emerald Rapids: 0.9 against 0.4 ns), AMD's half as long. Elsewhere bf16 is what memory holds,
-// and products are in f32.
+// Pairs of bf16 only where they pay: Intel's CPUs without AMX take twice as long for a product of pairs as for the same
+// two products in f32 (measured on Emerald Rapids: 0.9 against 0.4 ns), AMD's half as long. Elsewhere bf16 is what
+// memory holds, and products are in f32.
 static bool pairs_pay(void) {
     return __builtin_cpu_is("amd");
 }

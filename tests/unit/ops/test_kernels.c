@@ -14,8 +14,7 @@
 enum { POINTS = 400000 };
 static float at[POINTS], one[POINTS], found[POINTS], other[POINTS];
 
-static const struct kernels *const tables[] = {&kernels_v2_f32, &kernels_v3_f32, &kernels_v4_f32,
-                                               &kernels_v4_vnni_f32};
+static const struct kernels *const tables[] = {&kernels_v2_f32, &kernels_v3_f32, &kernels_v4_f32, &kernels_v4_vnni_f32};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 // The tables that this CPU can run: each has the instructions of those before it.
@@ -216,13 +215,31 @@ static void test_tiles(void **state) {
     }
 }
 
+// A query's result has the same bits however many are asked beside it, up to ATTENTION_FEW.
+static void test_few_queries(void **state) {
+    (void)state;
+    enum { WIDTH = 64, KEYS = 37, ROWS = 2 * KEYS * WIDTH };
+    static float q[ATTENTION_FEW * WIDTH], kv[ROWS], out[2][ATTENTION_FEW * WIDTH], scratch[1 << 16];
+    assert_true(attention_scratch(KEYS, WIDTH) <= (int64_t)(sizeof scratch / sizeof *scratch));
+    for (int i = 0; i < ATTENTION_FEW * WIDTH; i++) q[i] = sinf((float)i);
+    for (int i = 0; i < ROWS; i++) kv[i] = cosf(0.7f * (float)i);
+    for (int t = 0; t < table_count(); t++)
+        for (int width = 24; width <= WIDTH; width += WIDTH - 24)
+            for (int m = 1; m <= ATTENTION_FEW; m++) {
+                const struct head head = {q,         kv,    kv + WIDTH, out[m > 1], NULL, NULL,  WIDTH,
+                                          2 * WIDTH, WIDTH, WIDTH,      m,          KEYS, width, false};
+                tables[t]->attention_forward(&head, scratch);
+                for (int i = 0; i < width; i++) assert_true(out[0][i] == out[m > 1][i]);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations),  cmocka_unit_test(test_large_activations),
         cmocka_unit_test(test_exponential),  cmocka_unit_test(test_sigmoid_loss),
         cmocka_unit_test(test_not_a_number), cmocka_unit_test(test_bf16),
         cmocka_unit_test(test_levels),       cmocka_unit_test(test_panels),
-        cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_tiles),        cmocka_unit_test(test_few_queries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
