@@ -75,7 +75,7 @@ static void clear_other_lengths(struct run *run) {
 }
 
 static int compare_option(const struct option *option, const json_t *was, const json_t *is) {
-    if (!was || json_equal(was, is)) return 0;
+    if (json_equal(was, is)) return 0;
     char *before = json_dumps(was, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
     char *after = json_dumps(is, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
     int status = 0;
@@ -91,16 +91,29 @@ static int compare_option(const struct option *option, const json_t *was, const 
     return status;
 }
 
+// The options that a run was made with: those that did not exist then had what is their default now.
+static json_t *options_before(const json_t *saved) {
+    struct run run;
+    run_init(&run, NULL);
+    struct option_table *const tables[] = {&run.table, NULL};
+    options_defaults(tables);
+    json_t *before = options_to_json(&run.table);
+    json_object_update(before, (json_t *)saved);
+    options_release(tables);
+    return before;
+}
+
 // What was typed now against what the run was made with.
 static int compare_options(const struct option_table *table, const json_t *saved) {
-    json_t *typed = options_to_json(table);
+    json_t *typed = options_to_json(table), *before = options_before(saved);
     int status = 0;
     for (int i = 0; i < table->count && !status; i++) {
         const struct option *option = &table->option[i];
         if (!option->name || !table->given[i] || option->marks & OPTION_LOCAL) continue;
-        status = compare_option(option, json_object_get(saved, option->name), json_object_get(typed, option->name));
+        status = compare_option(option, json_object_get(before, option->name), json_object_get(typed, option->name));
     }
     json_decref(typed);
+    json_decref(before);
     return status;
 }
 

@@ -338,6 +338,19 @@ static void identity_must_stay(void **state) {
     assert_done(begin("--batch-size 128 --threads 2,2", "latest"));
 }
 
+// Of a run that was made before an option existed, it has its default.
+static void what_a_run_does_not_say_is_the_default(void **state) {
+    (void)state;
+    assert_done(begin("--steps 100", NULL));
+    commit(2);
+    json_t *saved = json_read("runs/one/run.json", 1 << 20);
+    assert_int_equal(json_object_del(json_object_get(saved, "options"), "shuffle"), 0);
+    assert_int_equal(json_dump_file(saved, "runs/one/run.json", 0), 0);
+    json_decref(saved);
+    assert_refused(EXIT_USAGE, "--shuffle is \"blocks:4\" and was \"global\"", begin("--shuffle blocks:4", "latest"));
+    assert_done(begin("--shuffle global", "latest"));
+}
+
 // Who takes the run's model up later is told of its loss by the file alone.
 static void the_sigmoid_loss_stands_in_the_model(void **state) {
     (void)state;
@@ -469,6 +482,7 @@ int main(void) {
         IN_RUNS(the_newest_of_disk_and_memory_counts),
         IN_RUNS(an_incident_is_told_of_when_it_is_made_good),
         IN_RUNS(identity_must_stay),
+        IN_RUNS(what_a_run_does_not_say_is_the_default),
         IN_RUNS(the_sigmoid_loss_stands_in_the_model),
         IN_RUNS(the_contrastive_loss_is_the_models_or_the_one_asked_for),
         IN_RUNS(other_differences_are_noted),
