@@ -96,7 +96,7 @@ part() {
             ;;
         e2e | fault) bats_files "${COCA_TEST_BUILD:-build-sanitize}" "tests/$1" ;;
         job) verdict "the main job" tests/bench/bench_default.sh ;;
-        fuzz) verdict fuzz make -s fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-12}" ;;
+        fuzz) verdict fuzz make -s -j"$jobs" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-12}" ;;
         *) failure "no tests named $1"; count 0 1 0 ;;
     esac
 }
