@@ -9,15 +9,18 @@
 // A bucket's width is 1/64 of a logit. Tokens behind the last have less than e^−31 of the likeliest one's share.
 enum { DRAW_BUCKETS = 2048, DRAW_BUCKETS_OF_ONE = 64 };
 
+struct draw_dealt {
+    int last, forbidden; // tokens in the last bucket, and of these those whose score is −∞
+};
+
 struct draw_kernels {
     enum isa isa;         // the level it belongs to
     bool (*usable)(void); // on this processor
 
     float (*highest)(const float *score, int V);
 
-    // Each token's bucket: how far its score is below the highest; what is not a number is in the last. Returns how
-    // many scores are −∞.
-    int (*deal)(uint16_t *bucket, const float *score, int V, float highest);
+    // Each token's bucket: how far its score is below the highest; what is not a number is in the last.
+    struct draw_dealt (*deal)(uint16_t *bucket, const float *score, int V, float highest);
 
     // e^((score − highest) / temperature) of n scores; of what is not a number, and below e^−700, e^−700.
     void (*weigh)(double *weight, const float *score, int n, float highest, double temperature);

@@ -134,12 +134,6 @@ static int sort_bucket(struct quick_draw *draw, double temperature, int bucket) 
 
 // ---- places
 
-// All tokens that may be drawn: all but the forbidden ones, the last of the last bucket.
-static struct place everything(struct quick_draw *draw, int forbidden) {
-    const int count = find(draw, LAST_BUCKET, LAST_BUCKET);
-    return (struct place){LAST_BUCKET, count - forbidden, count};
-}
-
 // The likeliest tokens are in few buckets, mostly.
 static struct place place_of_count(struct quick_draw *draw, int wanted) {
     int count[DRAW_BUCKETS] = {0}, last = 63, found;
@@ -184,9 +178,12 @@ int32_t quick_draw(struct quick_draw *draw, const struct generate_options *optio
     draw->score = score;
     draw->highest = draw->kernels->highest(score, draw->V);
     draw->sorted = -1;
-    const int forbidden = draw->kernels->deal(draw->bucket, score, draw->V, draw->highest);
-    const bool by_count = options->top_k > 0 && options->top_k < draw->V - forbidden, by_mass = options->top_p < 1;
-    struct place last = by_count ? place_of_count(draw, options->top_k) : everything(draw, forbidden);
+    const struct draw_dealt dealt = draw->kernels->deal(draw->bucket, score, draw->V, draw->highest);
+    // all tokens but the forbidden ones, the last of the last bucket
+    struct place last = {LAST_BUCKET, dealt.last - dealt.forbidden, dealt.last};
+    const bool by_count = options->top_k > 0 && options->top_k < draw->V - dealt.forbidden,
+               by_mass = options->top_p < 1;
+    if (by_count) last = place_of_count(draw, options->top_k);
     if (by_mass) {
         weigh(draw, 1, last.bucket);
         last = place_of_mass(draw, 1, options->top_p * mass_before(draw, 1, last), last);

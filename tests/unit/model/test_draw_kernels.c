@@ -98,12 +98,13 @@ static void check_found(const struct draw_kernels *kernels, const uint16_t *buck
 
 static void check_buckets(const struct draw_kernels *kernels, const float *score, int V, float highest) {
     uint16_t *bucket = xmalloc((size_t)V * sizeof *bucket);
-    int forbidden = kernels->deal(bucket, score, V, highest);
+    struct draw_dealt dealt = kernels->deal(bucket, score, V, highest);
     for (int v = 0; v < V; v++) {
         assert_int_equal(bucket[v], plain_bucket(score[v], highest));
-        forbidden -= score[v] == -INFINITY;
+        dealt.last -= bucket[v] == DRAW_BUCKETS - 1;
+        dealt.forbidden -= score[v] == -INFINITY;
     }
-    assert_int_equal(forbidden, 0);
+    assert_true(dealt.last == 0 && dealt.forbidden == 0);
     check_found(kernels, bucket, V, 0, DRAW_BUCKETS - 1);
     check_found(kernels, bucket, V, 0, bucket[V / 2]);
     check_found(kernels, bucket, V, bucket[V / 2], bucket[V / 2]);
