@@ -1,6 +1,7 @@
 // A draw from logits without sorting the vocabulary: what sampler.c's plain one gives, where top_k or top_p cut.
 #pragma once
 
+#include "model/generate/draw_kernels.h"
 #include "model/generate/scores.h"
 
 struct candidate {
@@ -9,14 +10,17 @@ struct candidate {
     double probability; // unnormalised
 };
 
-enum { DRAW_BUCKETS = 2048 };
-
 struct quick_draw {
     int V;
+    const struct draw_kernels *kernels;
     uint16_t *bucket;            // [V], of each token, ascending where scores fall
-    int count[DRAW_BUCKETS];     // tokens of each
-    double weight[DRAW_BUCKETS]; // and the sum of theirs
+    double weight[DRAW_BUCKETS]; // of the tokens of each bucket together
+    int32_t *token;              // [V], those of some buckets
     struct candidate *few;       // [V], those of one bucket, the likeliest first
+    struct candidate *room;      // [V], for the sort
+    int sorted, sorted_count;    // the bucket that few holds, or −1, and of how many tokens
+    const float *score;          // of this draw
+    float highest;
 };
 
 void quick_draw_init(struct quick_draw *draw, int V);
