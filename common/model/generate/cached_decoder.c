@@ -10,8 +10,8 @@
 
 // A cache is a matrix [slots·T,2D] a layer: row slot·T + place holds key | value of the token at that place. A
 // caption's keys are so a span of rows, first = slot·T and count = place + 1, which is all that attention needs to
-// know; captions come and go without moving rows, and a beam that branches copies rows first … first + count of its
-// slot.
+// know; captions come and go without moving rows, and where beams branch or equal captions part, rows first … first +
+// count of a slot are copied.
 static void plan_caches(struct cached_decoder *decoder, struct planner *planner) {
     int64_t rows = (int64_t)decoder->slots * decoder->T, D = decoder->D;
     for (int i = 0; i < decoder->unimodal.dims.transformer.layers; i++)
@@ -124,7 +124,7 @@ void cached_decoder_release(struct cached_decoder *decoder) {
 }
 
 // Rows enter a cache by addition, so it begins at zero. Each place is written once: steps bring it to all slots that go
-// on at once, and what a copy overwrites are places before it.
+// on at once, and what a copy overwrites are places before it; of a slot that was not in use yet all are zero.
 static void clear_caches(struct cached_decoder *decoder, void *const *cache, int layers) {
     struct ops *ops = decoder->ops;
     size_t bytes = (size_t)decoder->slots * (size_t)(decoder->T * 2 * decoder->D) * dtype_size(ops->dtype);

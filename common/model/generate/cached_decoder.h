@@ -1,5 +1,6 @@
 // Both text halves one token at a time, with keys and values of earlier tokens and of the features kept. Captions of
-// one picture (beams) share its features; each has a slot of the caches for its own tokens.
+// one picture share its features; each has a slot of the caches for its own tokens, or several that are equal so far
+// have one.
 #pragma once
 
 #include "model/generate/caption_model.h"
@@ -61,8 +62,8 @@ void cached_decoder_release(struct cached_decoder *decoder);
 
 // Starts on B pictures: the host's features [B,N,D]; all slots are empty.
 void cached_decoder_begin(struct cached_decoder *decoder, int B, const void *features);
-// Goes on with `count` captions, those of one picture side by side, whose newest tokens stand at `place`. What was
-// found is had by one of the two that follow.
+// Goes on with `count` rows, those of one picture side by side, whose newest tokens stand at `place`. What was found is
+// had by one of the two that follow.
 void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place);
 // The logits behind the captions of the last step, [count,V] of the compute type: where they are if that is the host's
 // memory, which cached_decoder_in_host tells, else in `room`.

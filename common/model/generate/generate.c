@@ -21,7 +21,7 @@ struct generator {
     char *room;                     // [slots,V] of the compute type, NULL where the decoder's memory is the host's
     const char *logits;             // of that step, there or in the decoder
     int32_t *likeliest;             // [slots,LIKELIEST]
-    int count;                      // captions of the last step
+    int count;                      // rows of the last step
     bool has_logits, has_likeliest; // of that step
     bool finite;                    // all logits that were fetched
 };
