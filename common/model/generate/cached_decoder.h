@@ -18,6 +18,8 @@ enum step_list {
     STEP_QUERY_START, // by picture: its captions, and its features
     STEP_QUERY_COUNT,
     STEP_CROSS_START,
+    STEP_FORK_FROM, // rows of the caches
+    STEP_FORK_TO,
     STEP_LISTS
 };
 
@@ -43,7 +45,8 @@ struct cached_decoder {
     struct cross_attention_state *cross;       // by layer
     void *feature_rows;                        // [batch·N,D]
     void *x;                                   // [slots,D]
-    void *kv;                                  // [slots,2D], of the newest token
+    void *kv;                                  // [slots,2D], of the newest token, and rows on their way to a fork
+    int forked;                                // rows that wait for the next step, up to `slots`
     struct self_attention_state self;
     struct mlp_state unimodal_mlp, multimodal_mlp;
     struct norm_state norm;
@@ -75,3 +78,5 @@ void cached_decoder_likeliest(struct cached_decoder *decoder, int count, int32_t
 bool cached_decoder_finite(const struct cached_decoder *decoder);
 // Slot `to`, not yet written beyond first + count, gets the tokens first … first + count of slot `from`.
 void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int first, int count);
+// Slot `to`, which is empty, gets the first `count` tokens of slot `from`, of those that it has before the next step.
+void cached_decoder_fork(struct cached_decoder *decoder, int to, int from, int count);

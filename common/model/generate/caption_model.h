@@ -23,4 +23,6 @@ struct caption_model {
     void (*copy)(void *context, int to, int from, int first, int count);
     // The tokens of row i's LIKELIEST largest logits, the largest first; NULL where the model only has all logits.
     const int32_t *(*likeliest)(void *context, int i);
+    // Slot `to`, to which no token came yet, gets the first `count` tokens of slot `from`.
+    void (*fork)(void *context, int to, int from, int count);
 };

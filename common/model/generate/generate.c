@@ -146,8 +146,13 @@ static void copy(void *context, int to, int from, int first, int count) {
     cached_decoder_copy(&generator->decoder, to, from, first, count);
 }
 
+static void fork_slot(void *context, int to, int from, int count) {
+    struct generator *generator = context;
+    cached_decoder_fork(&generator->decoder, to, from, count);
+}
+
 bool generator_run(struct generator *generator, int B, const void *features, const int64_t *numbers, int32_t *tokens) {
-    const struct caption_model model = {generator, step, logits_of, copy, likeliest_of};
+    const struct caption_model model = {generator, step, logits_of, copy, likeliest_of, fork_slot};
     generator->finite = true;
     cached_decoder_begin(&generator->decoder, B, features);
     if (generator->beams) {

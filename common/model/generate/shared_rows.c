@@ -62,7 +62,7 @@ static void take_slot(struct shared_rows *rows, int i, const struct caption_mode
         parts = true;
     }
     if (!parts) return;
-    model->copy(model->context, sharer->caption, sharer->slot, 0, newest->place);
+    model->fork(model->context, sharer->caption, sharer->slot, newest->place);
     sharer->slot = sharer->caption;
 }
 

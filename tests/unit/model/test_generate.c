@@ -202,6 +202,10 @@ static void reread_copy(void *context, int to, int from, int first, int count) {
     memcpy(r->memory + to * r->T + first, r->memory + from * r->T + first, (size_t)count * sizeof *r->memory);
 }
 
+static void reread_fork(void *context, int to, int from, int count) {
+    reread_copy(context, to, from, 0, count);
+}
+
 static void run_on(const struct caption_model *model, const struct captioner *captioner,
                    const struct generate_options *options, int32_t *tokens) {
     const struct golden *golden = &captioner->golden;
@@ -226,7 +230,7 @@ static int32_t *generate_by_rereading(struct captioner *captioner, const struct 
     r.memory = xcalloc((size_t)(slots * T), sizeof *r.memory);
     r.row = xcalloc((size_t)slots, sizeof *r.row);
     cached_decoder_init(&r.decoder, &golden->config, captioner->text, (struct decoder_size){B, 1, T});
-    struct caption_model model = {&r, reread_step, reread_logits, reread_copy, NULL};
+    struct caption_model model = {&r, reread_step, reread_logits, reread_copy, NULL, reread_fork};
     int32_t *tokens = xcalloc((size_t)(B * each * T), sizeof *tokens);
     run_on(&model, captioner, options, tokens);
     cached_decoder_release(&r.decoder);

@@ -47,9 +47,8 @@ static void step(void *context, int count, const struct caption_row *row, int pl
     fake->rows[place] = count;
 }
 
-static void copy(void *context, int to, int from, int first, int count) {
+static void fork_slot(void *context, int to, int from, int count) {
     struct fake *fake = context;
-    assert_int_equal(first, 0);
     for (int t = 0; t < LENGTH; t++) {
         assert_int_equal(fake->memory[to][t], -1);
         assert_int_equal(fake->memory[from][t] >= 0, t < count);
@@ -110,7 +109,7 @@ static void drop_ended(struct shared_rows *rows, const int32_t *tokens, int plac
 
 static void check_story(const struct story *story) {
     struct fake fake;
-    const struct caption_model model = {&fake, step, logits_of, copy, NULL};
+    const struct caption_model model = {&fake, step, logits_of, NULL, NULL, fork_slot};
     struct shared_rows rows;
     int32_t tokens[8 * LENGTH];
     const int captions = story->B * story->each, length = (int)strlen(story->caption[0]);
@@ -217,7 +216,7 @@ static void check_draws(const struct generate_options *options, enum model_famil
     const int each = generate_captions_each(options);
     int32_t tokens[MOST * LENGTH], alone[LENGTH];
     struct fake fake;
-    const struct caption_model model = {&fake, step, logits_of, copy, NULL};
+    const struct caption_model model = {&fake, step, logits_of, NULL, NULL, fork_slot};
     struct sampling *sampling = sampling_new(&rules, B, LENGTH, 2);
     for (int run = 0; run < 2; run++) { // nothing of the first run is left
         begin(&fake);
