@@ -10,8 +10,8 @@
 
 // A cache is a matrix [slots·T,2D] a layer: row slot·T + place holds key | value of the token at that place. A
 // caption's keys are so a span of rows, first = slot·T and count = place + 1, which is all that attention needs to
-// know; captions come and go without moving rows, and a beam that branches copies rows first … first + count of its
-// slot.
+// know; captions come and go without moving rows, and where beams branch or equal captions part, rows first … first +
+// count of a slot are copied.
 static void plan_caches(struct cached_decoder *decoder, struct planner *planner) {
     int64_t rows = (int64_t)decoder->slots * decoder->T, D = decoder->D;
     for (int i = 0; i < decoder->unimodal.dims.transformer.layers; i++)
@@ -124,7 +124,7 @@ void cached_decoder_release(struct cached_decoder *decoder) {
 }
 
 // Rows enter a cache by addition, so it begins at zero. Each place is written once: steps bring it to all slots that go
-// on at once, and what a copy overwrites are places before it.
+// on at once, and what a copy overwrites are places before it; of a slot that was not in use yet all are zero.
 static void clear_caches(struct cached_decoder *decoder, void *const *cache, int layers) {
     struct ops *ops = decoder->ops;
     size_t bytes = (size_t)decoder->slots * (size_t)(decoder->T * 2 * decoder->D) * dtype_size(ops->dtype);
@@ -134,7 +134,7 @@ static void clear_caches(struct cached_decoder *decoder, void *const *cache, int
 void cached_decoder_begin(struct cached_decoder *decoder, int B, const void *features) {
     struct ops *ops = decoder->ops;
     int64_t Rk = (int64_t)B * decoder->N;
-    decoder->largest_count = 0;
+    decoder->largest_count = decoder->forked = 0;
     clear_caches(decoder, decoder->unimodal_cache, decoder->unimodal.dims.transformer.layers);
     clear_caches(decoder, decoder->multimodal_cache, decoder->multimodal.dims.layers);
     ops->upload(ops, decoder->feature_rows, features, (size_t)(Rk * decoder->D) * dtype_size(ops->dtype));
@@ -251,6 +251,39 @@ void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int f
     key_mask_copy(&decoder->mask, to, from, first + count);
 }
 
+static void fork_rows(struct cached_decoder *decoder, void *const *cache, int layers) {
+    struct ops *ops = decoder->ops;
+    const int32_t *from = list_of(decoder, decoder->device, STEP_FORK_FROM);
+    for (int i = 0; i < layers; i++) {
+        ops->gather_rows(ops, decoder->kv, cache[i], from, decoder->forked, 2 * decoder->D);
+        ops->scatter_add_rows(ops, cache[i], decoder->kv, list_of(decoder, decoder->device, STEP_FORK_TO),
+                              decoder->forked, 2 * decoder->D);
+    }
+}
+
+// Behind an upload of the lists.
+static void fork_listed(struct cached_decoder *decoder) {
+    if (!decoder->forked) return;
+    fork_rows(decoder, decoder->unimodal_cache, decoder->unimodal.dims.transformer.layers);
+    fork_rows(decoder, decoder->multimodal_cache, decoder->multimodal.dims.layers);
+    decoder->forked = 0;
+}
+
+// Most captions part in the first few steps, many in one. A copy for each slot and layer would cost a device more than
+// the rows that they shared, so all that part before a step are two operations a layer. An empty slot is zero, to which
+// rows may be added as a step adds its own.
+void cached_decoder_fork(struct cached_decoder *decoder, int to, int from, int count) {
+    for (int place = 0; place < count; place++) {
+        if (decoder->forked == decoder->slots) {
+            upload_lists(decoder);
+            fork_listed(decoder);
+        }
+        list_of(decoder, decoder->host, STEP_FORK_FROM)[decoder->forked] = from * decoder->T + place;
+        list_of(decoder, decoder->host, STEP_FORK_TO)[decoder->forked++] = to * decoder->T + place;
+    }
+    key_mask_copy(&decoder->mask, to, from, count);
+}
+
 // From the newest tokens to the logits behind them. Only the unimodal half has the mask, as in training.
 static void run_step(struct cached_decoder *decoder, const struct attention_pattern *cross, int count,
                      const uint8_t *key_valid) {
@@ -278,6 +311,7 @@ void cached_decoder_step(struct cached_decoder *decoder, int count, const struct
     bool issued;
     for (int i = 0; i < count; i++) list_row(decoder, i, &row[i], place);
     upload_lists(decoder);
+    fork_listed(decoder);
     const uint8_t *key_valid = key_mask_upload(&decoder->mask, ops);
     ops->graph_begin(ops, &decoder->step, (count * base + pictures) * base + most, &issued);
     if (issued) return;

@@ -1,5 +1,6 @@
 // Both text halves one token at a time, with keys and values of earlier tokens and of the features kept. Captions of
-// one picture (beams) share its features; each has a slot of the caches for its own tokens.
+// one picture share its features; each has a slot of the caches for its own tokens, or several that are equal so far
+// have one.
 #pragma once
 
 #include "model/generate/caption_model.h"
@@ -17,6 +18,8 @@ enum step_list {
     STEP_QUERY_START, // by picture: its captions, and its features
     STEP_QUERY_COUNT,
     STEP_CROSS_START,
+    STEP_FORK_FROM, // rows of the caches
+    STEP_FORK_TO,
     STEP_LISTS
 };
 
@@ -42,7 +45,8 @@ struct cached_decoder {
     struct cross_attention_state *cross;       // by layer
     void *feature_rows;                        // [batch·N,D]
     void *x;                                   // [slots,D]
-    void *kv;                                  // [slots,2D], of the newest token
+    void *kv;                                  // [slots,2D], of the newest token, and rows on their way to a fork
+    int forked;                                // rows that wait for the next step, up to `slots`
     struct self_attention_state self;
     struct mlp_state unimodal_mlp, multimodal_mlp;
     struct norm_state norm;
@@ -61,8 +65,8 @@ void cached_decoder_release(struct cached_decoder *decoder);
 
 // Starts on B pictures: the host's features [B,N,D]; all slots are empty.
 void cached_decoder_begin(struct cached_decoder *decoder, int B, const void *features);
-// Goes on with `count` captions, those of one picture side by side, whose newest tokens stand at `place`. What was
-// found is had by one of the two that follow.
+// Goes on with `count` rows, those of one picture side by side, whose newest tokens stand at `place`. What was found is
+// had by one of the two that follow.
 void cached_decoder_step(struct cached_decoder *decoder, int count, const struct caption_row *row, int place);
 // The logits behind the captions of the last step, [count,V] of the compute type: where they are if that is the host's
 // memory, which cached_decoder_in_host tells, else in `room`.
@@ -74,3 +78,5 @@ void cached_decoder_likeliest(struct cached_decoder *decoder, int count, int32_t
 bool cached_decoder_finite(const struct cached_decoder *decoder);
 // Slot `to`, not yet written beyond first + count, gets the tokens first … first + count of slot `from`.
 void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int first, int count);
+// Slot `to`, which is empty, gets the first `count` tokens of slot `from`, of those that it has before the next step.
+void cached_decoder_fork(struct cached_decoder *decoder, int to, int from, int count);

@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-// A caption that goes on: its picture, the slot that keeps what the model remembers of it, and its newest token.
+// A caption that goes on, or several of a picture that are equal so far: the picture, the slot that keeps what the
+// model remembers of their tokens, and the newest one.
 struct caption_row {
     int32_t picture, slot, token;
 };
@@ -13,7 +14,7 @@ struct caption_row {
 
 struct caption_model {
     void *context;
-    // Goes on with `count` captions, those of one picture side by side, whose newest tokens stand at `place`.
+    // Goes on with `count` rows, those of one picture side by side, whose newest tokens stand at `place`.
     void (*step)(void *context, int count, const struct caption_row *row, int place);
     // f32 [V] of row i of the last step, in `room`, f32 [V], or where they are until the next step. Once one was asked
     // for, threads may ask for others at the same time.
@@ -22,4 +23,6 @@ struct caption_model {
     void (*copy)(void *context, int to, int from, int first, int count);
     // The tokens of row i's LIKELIEST largest logits, the largest first; NULL where the model only has all logits.
     const int32_t *(*likeliest)(void *context, int i);
+    // Slot `to`, to which no token came yet, gets the first `count` tokens of slot `from`.
+    void (*fork)(void *context, int to, int from, int count);
 };

@@ -21,7 +21,7 @@ struct generator {
     char *room;                     // [slots,V] of the compute type, NULL where the decoder's memory is the host's
     const char *logits;             // of that step, there or in the decoder
     int32_t *likeliest;             // [slots,LIKELIEST]
-    int count;                      // captions of the last step
+    int count;                      // rows of the last step
     bool has_logits, has_likeliest; // of that step
     bool finite;                    // all logits that were fetched
 };
@@ -146,8 +146,13 @@ static void copy(void *context, int to, int from, int first, int count) {
     cached_decoder_copy(&generator->decoder, to, from, first, count);
 }
 
+static void fork_slot(void *context, int to, int from, int count) {
+    struct generator *generator = context;
+    cached_decoder_fork(&generator->decoder, to, from, count);
+}
+
 bool generator_run(struct generator *generator, int B, const void *features, const int64_t *numbers, int32_t *tokens) {
-    const struct caption_model model = {generator, step, logits_of, copy, likeliest_of};
+    const struct caption_model model = {generator, step, logits_of, copy, likeliest_of, fork_slot};
     generator->finite = true;
     cached_decoder_begin(&generator->decoder, B, features);
     if (generator->beams) {

@@ -1,5 +1,5 @@
 // Captions from features, one token at a time with a key/value cache; keys and values of the cross-attention are made
-// once per picture, logits of the last position only.
+// once per picture, logits of the last position only. Captions of a picture share a row for as long as they are equal.
 #pragma once
 
 #include "model/generate/scores.h"

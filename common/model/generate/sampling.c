@@ -1,12 +1,13 @@
 // Captions that grow side by side, one token a step, until each has ended: greedy search and sampling. generate.c calls
-// it and hands in the model; sampler.c makes each choice. A caption that has ended leaves the list of rows, so that
-// later steps are smaller; the others keep their slots. A picture's captions have its number times N and those behind
-// it.
+// it and hands in the model; sampler.c makes each choice. A step has a row for all captions of a picture that are equal
+// so far (shared_rows.c), and from its logits each draws its own token. A caption that has ended leaves the list, so
+// that later steps are smaller. A picture's captions have its number times N and those behind it.
 #include "model/generate/sampling.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "model/generate/shared_rows.h"
 #include "ops/cpu/pool.h"
 
 struct sampling {
@@ -14,8 +15,8 @@ struct sampling {
     struct pool *pool;
     struct sampler *sampler; // [threads of the pool], and each has
     float **room;            // [V], for logits
-    int T, each;             // each: captions of a picture, N
-    struct caption_row *row; // [batch·N], the captions that go on
+    int T;
+    struct shared_rows rows;
 };
 
 // One run's captions.
@@ -24,7 +25,7 @@ struct run {
     const struct caption_model *model;
     const int64_t *numbers; // [B]
     int32_t *tokens;        // [captions,stride]
-    int captions, stride;
+    int stride;
 };
 
 // Where threads cannot be had, one chooses alone.
@@ -55,34 +56,37 @@ struct sampling *sampling_new(const struct score_rules *rules, int batch, int T,
     sampling->rules = *rules;
     sampling->T = T;
     open_samplers(sampling, threads);
-    sampling->each = generate_captions_each(rules->options);
-    sampling->row = xcalloc((size_t)(batch * sampling->each), sizeof *sampling->row);
+    shared_rows_init(&sampling->rows, batch, generate_captions_each(rules->options));
     return sampling;
 }
 
 void sampling_free(struct sampling **sampling) {
     if (!*sampling) return;
     close_samplers(*sampling);
-    free((*sampling)->row);
+    shared_rows_release(&(*sampling)->rows);
     free(*sampling);
     *sampling = NULL;
 }
 
-// The prompt and padding for every caption; returns how many tokens stand.
-static int begin_captions(const struct run *run) {
+// The prompt and padding for every caption of B pictures; returns how many tokens stand.
+static int begin_captions(const struct run *run, int B) {
     const struct score_rules *rules = &run->sampling->rules;
     int length;
     const int32_t *prompt = score_prompt(rules, &length);
-    for (int i = 0; i < run->captions * run->stride; i++)
+    shared_rows_begin(&run->sampling->rows, B);
+    for (int i = 0; i < run->sampling->rows.captions * run->stride; i++)
         run->tokens[i] = i % run->stride < length ? prompt[i % run->stride] : rules->config->pad_id;
-    for (int i = 0; i < run->captions; i++) run->sampling->row[i] = (struct caption_row){i / run->sampling->each, i, 0};
     return length;
 }
 
-static void read_place(const struct run *run, int count, int place) {
-    struct caption_row *row = run->sampling->row;
-    for (int i = 0; i < count; i++) row[i].token = run->tokens[row[i].slot * run->stride + place];
-    run->model->step(run->model->context, count, row, place);
+static void read_place(const struct run *run, int place) {
+    struct shared_rows *rows = &run->sampling->rows;
+    shared_rows_list(rows, run->model, run->tokens, run->stride, place);
+    run->model->step(run->model->context, rows->count, rows->row, place);
+}
+
+static int32_t *tokens_of(const struct run *run, int i) {
+    return run->tokens + run->sampling->rows.sharer[i].caption * run->stride;
 }
 
 static bool ends(const struct score_rules *rules, int32_t token) {
@@ -106,7 +110,7 @@ static bool likeliest_counts(const struct run *run) {
 // A step's choices.
 struct choices {
     const struct run *run;
-    int count, place; // rows, and where their newest tokens stand
+    int place; // of the newest tokens
 };
 
 // open_clip ends a caption that fills its place with EOS, whatever the model would say there.
@@ -118,30 +122,30 @@ static bool ends_anyway(const struct choices *choices) {
 static int32_t choose(const struct choices *choices, int i, int thread) {
     const struct run *run = choices->run;
     const struct sampling *sampling = run->sampling;
-    const struct caption_row row = sampling->row[i];
+    const int each = sampling->rows.each;
+    const struct sharer sharer = sampling->rows.sharer[i];
     const int length = choices->place + 1;
     if (ends_anyway(choices)) return sampling->rules.config->eos_id;
     if (likeliest_counts(run))
-        return choose_likeliest(&sampling->rules, run->model->likeliest(run->model->context, i), length);
+        return choose_likeliest(&sampling->rules, run->model->likeliest(run->model->context, sharer.row), length);
     struct sampler *sampler = &sampling->sampler[thread];
-    return sampler_choose(sampler, run->model->logits(run->model->context, i, sampling->room[thread]),
-                          run->tokens + row.slot * run->stride, length,
-                          sampler_key(sampler, run->numbers[row.picture], row.slot % sampling->each));
+    return sampler_choose(sampler, run->model->logits(run->model->context, sharer.row, sampling->room[thread]),
+                          tokens_of(run, i), length,
+                          sampler_key(sampler, run->numbers[sharer.caption / each], sharer.caption % each));
 }
 
 static void choose_share(const void *context, struct share share) {
     const struct choices *choices = context;
     const struct run *run = choices->run;
-    const struct range range = share_of(share, choices->count, 1);
+    const struct range range = share_of(share, run->sampling->rows.captions, 1);
     for (int64_t i = range.begin; i < range.end; i++)
-        run->tokens[run->sampling->row[i].slot * run->stride + choices->place + 1] =
-            choose(choices, (int)i, share.index);
+        tokens_of(run, (int)i)[choices->place + 1] = choose(choices, (int)i, share.index);
 }
 
 // A choice among many logits costs a tenth of what the model's step does, so threads share them.
 static void choose_all(const struct choices *choices) {
     const struct run *run = choices->run;
-    const bool alone = ends_anyway(choices) || likeliest_counts(run) || choices->count < 2;
+    const bool alone = ends_anyway(choices) || likeliest_counts(run) || run->sampling->rows.captions < 2;
     if (!alone) run->model->logits(run->model->context, 0, run->sampling->room[0]);
     pool_run(run->sampling->pool, alone, choose_share, choices);
 }
@@ -155,25 +159,25 @@ static bool stops(const struct run *run, int32_t *token, int place) {
     return true;
 }
 
-// Makes the tokens at place + 1 and drops finished captions from the list; returns how many go on.
-static int extend_captions(const struct run *run, int count, int place) {
-    struct caption_row *rows = run->sampling->row;
+// Makes the tokens at place + 1 and drops finished captions.
+static void extend_captions(const struct run *run, int place) {
+    struct shared_rows *rows = &run->sampling->rows;
     int left = 0;
-    read_place(run, count, place);
-    choose_all(&(struct choices){run, count, place});
-    for (int i = 0; i < count; i++) {
-        struct caption_row row = rows[i];
-        int32_t *token = run->tokens + row.slot * run->stride;
-        if (!ends(&run->sampling->rules, token[place + 1]) && !stops(run, token, place + 1)) rows[left++] = row;
+    read_place(run, place);
+    choose_all(&(struct choices){run, place});
+    for (int i = 0; i < rows->captions; i++) {
+        int32_t *token = tokens_of(run, i);
+        if (!ends(&run->sampling->rules, token[place + 1]) && !stops(run, token, place + 1))
+            rows->sharer[left++] = rows->sharer[i];
     }
-    return left;
+    rows->captions = left;
 }
 
 void sampling_run(struct sampling *sampling, int B, const int64_t *numbers, const struct caption_model *model,
                   int32_t *tokens, int stride) {
-    const struct run run = {sampling, model, numbers, tokens, B * sampling->each, stride};
-    int length = begin_captions(&run);
-    for (int place = 0; place + 1 < length; place++) read_place(&run, run.captions, place);
-    for (int place = length - 1, left = run.captions; place + 1 < sampling->T && left; place++)
-        left = extend_captions(&run, left, place);
+    const struct run run = {sampling, model, numbers, tokens, stride};
+    int length = begin_captions(&run, B);
+    for (int place = 0; place + 1 < length; place++) read_place(&run, place);
+    for (int place = length - 1; place + 1 < sampling->T && sampling->rows.captions; place++)
+        extend_captions(&run, place);
 }

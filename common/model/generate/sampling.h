@@ -5,7 +5,7 @@
 #include "model/generate/sampler.h"
 
 struct sampling;
-// T: tokens of a caption at most; `threads` choose. Slots are the captions' numbers.
+// T: tokens of a caption at most; `threads` choose. The model has a slot for each caption.
 struct sampling *sampling_new(const struct score_rules *rules, int batch, int T, int threads);
 void sampling_free(struct sampling **sampling);
 

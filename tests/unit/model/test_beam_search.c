@@ -116,7 +116,7 @@ static struct generate_options options_of(const json_t *golden) {
 }
 
 static void make_captions(const struct score_rules *rules, int batch, struct table *table, int32_t *tokens) {
-    struct caption_model model = {table, step, logits, copy, NULL};
+    struct caption_model model = {table, step, logits, copy, NULL, NULL};
     int64_t ids[16] = {0};
     if (rules->options->num_beams > 1) {
         struct beam_search *search = beam_search_new(rules, batch, table->T);
@@ -180,7 +180,7 @@ static void test_few_tokens_are_copied(void **state) {
     table.logits = xrealloc(table.logits, 1000 * sizeof *table.logits);
     int32_t tokens[30];
     struct beam_search *search = beam_search_new(&rules, 1, 30);
-    struct caption_model model = {&table, step, logits, copy, NULL};
+    struct caption_model model = {&table, step, logits, copy, NULL, NULL};
     beam_search_run(search, 1, &model, tokens, 30);
     assert_true(table.copied < 29 * 30 / 2);
     beam_search_free(&search);

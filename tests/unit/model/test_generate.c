@@ -1,7 +1,9 @@
-// Captions with a key/value cache: lengths, and that a caption does not depend on the batch around it.
+// Captions with a key/value cache: lengths, and that a caption does not depend on the batch around it, nor on what it
+// shares with others.
 #include "fixture.h"
 #include "model/generate/beam_search.h"
 #include "model/generate/cached_decoder.h"
+#include "model/generate/sampling.h"
 
 struct captioner {
     struct golden golden;
@@ -11,12 +13,16 @@ struct captioner {
     int64_t *ids;
 };
 
-static void open_captioner(struct captioner *captioner, const char *device) {
-    golden_open(&captioner->golden, "equal_widths");
+static void open_captioner_of(struct captioner *captioner, const char *golden, const char *device) {
+    golden_open(&captioner->golden, golden);
     assert_int_equal(ops_open(&captioner->ops, device, DT_REAL, 2), 0);
     captioner->text = load_part(captioner->ops, &captioner->golden, &text_part);
     captioner->features = golden_copy(&captioner->golden.values, "features");
     captioner->ids = golden_copy(&captioner->golden.batch, "ids");
+}
+
+static void open_captioner(struct captioner *captioner, const char *device) {
+    open_captioner_of(captioner, "equal_widths", device);
 }
 
 static void close_captioner(struct captioner *captioner) {
@@ -164,7 +170,7 @@ static void test_memory_is_of_all_captions(void **state) {
     close_captioner(&captioner);
 }
 
-// ---- beams that share the caches against beams that each read their whole caption again
+// ---- captions that share the caches against captions that are each read whole again
 
 struct rereader {
     struct cached_decoder decoder;
@@ -196,32 +202,50 @@ static void reread_copy(void *context, int to, int from, int first, int count) {
     memcpy(r->memory + to * r->T + first, r->memory + from * r->T + first, (size_t)count * sizeof *r->memory);
 }
 
+static void reread_fork(void *context, int to, int from, int count) {
+    reread_copy(context, to, from, 0, count);
+}
+
+static void run_on(const struct caption_model *model, const struct captioner *captioner,
+                   const struct generate_options *options, int32_t *tokens) {
+    const struct golden *golden = &captioner->golden;
+    const struct score_rules rules = {&golden->config.text, options, golden->config.family};
+    const int B = golden->G, T = golden->T;
+    if (options->num_beams > 1) {
+        struct beam_search *search = beam_search_new(&rules, B, T);
+        beam_search_run(search, B, model, tokens, T);
+        beam_search_free(&search);
+    } else {
+        struct sampling *sampling = sampling_new(&rules, B, T, 1);
+        sampling_run(sampling, B, captioner->ids, model, tokens, T);
+        sampling_free(&sampling);
+    }
+}
+
 static int32_t *generate_by_rereading(struct captioner *captioner, const struct generate_options *options) {
     const struct golden *golden = &captioner->golden;
-    int B = golden->G, T = golden->T, slots = B * beam_search_width(options);
-    struct score_rules rules = {&golden->config.text, options, golden->config.family};
+    const int B = golden->G, T = golden->T, each = generate_captions_each(options);
+    const int slots = B * (options->num_beams > 1 ? beam_search_width(options) : each);
     struct rereader r = {.features = captioner->features, .B = B, .T = T, .V = (int)golden->V};
     r.memory = xcalloc((size_t)(slots * T), sizeof *r.memory);
     r.row = xcalloc((size_t)slots, sizeof *r.row);
     cached_decoder_init(&r.decoder, &golden->config, captioner->text, (struct decoder_size){B, 1, T});
-    struct beam_search *search = beam_search_new(&rules, B, T);
-    struct caption_model model = {&r, reread_step, reread_logits, reread_copy, NULL};
-    int32_t *tokens = xcalloc((size_t)(B * T), sizeof *tokens);
-    beam_search_run(search, B, &model, tokens, T);
-    beam_search_free(&search);
+    struct caption_model model = {&r, reread_step, reread_logits, reread_copy, NULL, reread_fork};
+    int32_t *tokens = xcalloc((size_t)(B * each * T), sizeof *tokens);
+    run_on(&model, captioner, options, tokens);
     cached_decoder_release(&r.decoder);
     free(r.memory);
     free(r.row);
     return tokens;
 }
 
-static void check_beams(const char *device, struct generate_options options) {
+static void check_rereading(const char *golden, const char *device, struct generate_options options) {
     struct captioner captioner;
-    open_captioner(&captioner, device);
-    const struct golden *golden = &captioner.golden;
-    int32_t *tokens = generate(&captioner, 0, golden->G, &options);
+    open_captioner_of(&captioner, golden, device);
+    const int count = captioner.golden.G * captioner.golden.T * generate_captions_each(&options);
+    int32_t *tokens = generate(&captioner, 0, captioner.golden.G, &options);
     int32_t *reread = generate_by_rereading(&captioner, &options);
-    assert_memory_equal(tokens, reread, (size_t)(golden->G * golden->T) * sizeof *tokens);
+    assert_memory_equal(tokens, reread, (size_t)count * sizeof *tokens);
     free(tokens);
     free(reread);
     close_captioner(&captioner);
@@ -229,9 +253,37 @@ static void check_beams(const char *device, struct generate_options options) {
 
 static void test_beams_share_the_caches(void **state) {
     (void)state;
-    check_beams("reference", beams(0));
-    check_beams("reference", beams(2));
-    check_beams("cpu", beams(1));
+    check_rereading("equal_widths", "reference", beams(0));
+    check_rereading("equal_widths", "reference", beams(2));
+    check_rereading("equal_widths", "cpu", beams(1));
+}
+
+// Behind prompts with and without padding inside, which may decide over the place behind it; at temperatures where
+// captions part late and at once.
+static void test_captions_share_their_beginnings(void **state) {
+    (void)state;
+    static const char *const golden[] = {"equal_widths", "open_clip_legacy", "open_clip_correct", "coca2_cascade"};
+    static const double temperature[] = {0.1, 0.7, 2};
+    for (int i = 0; i < 4 * 3; i++) {
+        struct captioner captioner;
+        open_captioner_of(&captioner, golden[i % 4], "reference");
+        const struct text_config text = captioner.golden.config.text;
+        close_captioner(&captioner);
+        const int32_t prompt[] = {text.bos_id, 5, text.pad_id, 6, text.pad_id};
+        struct generate_options options = {.temperature = temperature[i / 4],
+                                           .top_p = 1,
+                                           .repetition_penalty = 1,
+                                           .min_length = 6,
+                                           .sample = true,
+                                           .seed = 3,
+                                           .captions = 5};
+        check_rereading(golden[i % 4], "reference", options);
+        options.prompt = prompt;
+        options.prompt_length = 5;
+        check_rereading(golden[i % 4], "cpu", options);
+        options.prompt_length = 2;
+        check_rereading(golden[i % 4], "cpu", options);
+    }
 }
 
 int main(void) {
@@ -241,6 +293,7 @@ int main(void) {
         cmocka_unit_test(test_several_captions_of_a_picture),
         cmocka_unit_test(test_memory_is_of_all_captions),
         cmocka_unit_test(test_beams_share_the_caches),
+        cmocka_unit_test(test_captions_share_their_beginnings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
