@@ -63,9 +63,8 @@ greedy() { verdict greedy "$(rate 8 64 "${captions[@]}")" "$(best_of_theirs gree
 beams() {
     verdict beams "$(rate 8 64 "${captions[@]}" --num-beams 6 --num-beam-groups 3)" "$(theirs beams "${BEAMS_PRECISION:-fp32}")"
 }
-# Five captions drawn of each picture: against as many calls of open_clip, and against ours of one. A picture's features and
-# their keys cost as much arithmetic as one and a half captions of 30 tokens, so five cost 2.6 times one at these shapes: captions
-# a second cannot become more than 1.9 times as many (at 6 tokens, 3.5 times).
+# Five captions drawn of each picture: against as many calls of open_clip, and against ours of one (bench_relabel.sh says what to
+# expect of that).
 samples() {
     local drawn=("${captions[@]}" --sample --top-p 0.9) one five
     one=$(rate 8 64 "${drawn[@]}")

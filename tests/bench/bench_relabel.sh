@@ -6,7 +6,7 @@
 #
 # rate and five are of coca_ViT-B-32 with random weights (MODEL, another preset). Rates are those of the whole chain between
 # processes: what MANY (240) pictures take longer than FEW (48), so starting is not counted, the best of TURNS (2). They take
-# about ten minutes on two cores and are meaningful on an idle machine only; the CPU seconds a picture that are printed too say
+# about twenty minutes on two cores and are meaningful on an idle machine only; the CPU seconds a picture that are printed too say
 # more on another. CLIP's vocabulary is downloaded (data/clip-vocabulary.sh) where it is not there yet.
 #
 # million is of a tiny model and of shards that are one, a thousand pictures, under many names. It ends after SECONDS_MILLION
@@ -20,7 +20,13 @@ export COCA_BIN=$build/bin
 PATH=$COCA_BIN:$PATH
 model=${MODEL:-coca_ViT-B-32} below=0 few=${FEW:-48} many=${MANY:-240} turns=${TURNS:-2}
 work=$build/relabel_bench
-declare -A limit=([rate]=0.95 [five]=3.5)
+microbatch=24 tokens=30
+# Microbatch, tokens of a caption, limit. A picture's features and their keys cost 12 GFLOP, each token 0.26: five captions of 30
+# tokens cost 2.6 times one, so captions a second become at most 1.9 times as many where both wait for arithmetic, of 11 tokens
+# 2.9 times. What is more comes from weights that are read once for more rows, which counts where rows are few, and from words
+# that captions begin with together. At 3.5 times lie captions of 6 tokens, or of 30 with a picture at a time.
+fives=('24 30 1.7' '24 11 2.5' '1 30 3.2')
+declare -A limit=([rate]=0.95)
 GROWTH=4194304 # bytes a million pictures, where the line's error is smaller
 
 fail() { echo "bench_relabel: $*" >&2; exit 1; }
@@ -47,7 +53,8 @@ make_shards() {
     local shard
     for shard in few many; do tar -cf "$work/$shard.tar" -C "$work/photos" $(ls "$work/photos" | head -n $((2 * ${!shard}))) || return; done
 }
-given() { words=(--pretrained "$work/$model" --precision fp32 --weights int8 --threads 2,2 --workers 1 --microbatch 24 --min-length 29 --max-length 30); }
+given() { words=(--pretrained "$work/$model" --precision fp32 --weights int8 --threads 2,2 --workers 1 --microbatch "$microbatch"
+    --min-length $((tokens - 1)) --max-length "$tokens"); }
 TIMEFORMAT='%R %U %S'
 # seconds COMMAND ...: by the clock, and of the CPU
 seconds() { { time "$@" >/dev/null 2>"$work/words"; } 2>&1 || { cat "$work/words" >&2; exit 1; }; }
@@ -84,13 +91,18 @@ rate() {
         "relabel.sh (pictures/s:CPU s a picture) ${ours[*]}, caption.sh ${theirs[*]}"
 }
 five() {
-    local one=() five=() turn sampled=(--sample --top-p 0.9)
+    local shape
     make_model || fail "no model"
+    for shape in "${fives[@]}"; do five_of $shape; done
+}
+five_of() { # MICROBATCH TOKENS LIMIT
+    local one=() five=() turn sampled=(--sample --top-p 0.9) microbatch=$1 tokens=$2
+    limit[five]=$3
     for ((turn = 0; turn < turns; turn++)); do
         one+=("$(rate_of relabel "${sampled[@]}")") && five+=("$(rate_of relabel "${sampled[@]}" --captions 5)") || exit 1
     done
     verdict five "$(awk "BEGIN { print 5 * $(best "${five[@]}") / $(best "${one[@]}") }")" \
-        "captions/s of five a picture (pictures/s:CPU s a picture ${five[*]}) against one (${one[*]})"
+        "microbatch $1, $2 tokens: captions/s of five a picture (pictures/s:CPU s a picture ${five[*]}) against one (${one[*]})"
 }
 
 # ---- memory
