@@ -2,7 +2,7 @@
 // T steps over one row instead of T passes over up to T rows. It takes the layers' parameters from the towers' structs
 // and runs the pieces itself, as a layer's own forward pass would make all keys anew. generate.c drives it for sampling
 // and beam search. There is no CLS row: captioning has no text embedding.
-#include "model/generate/cached_decoder.h"
+#include "model/generate/cached_decoder_private.h"
 
 #include <stdlib.h>
 
@@ -123,61 +123,42 @@ void cached_decoder_release(struct cached_decoder *decoder) {
     free(decoder->cross);
 }
 
-// Rows enter a cache by addition, so it begins at zero. Each place is written once: steps bring it to all slots that go
-// on at once, and what a copy overwrites are places before it; of a slot that was not in use yet all are zero.
-static void clear_caches(struct cached_decoder *decoder, void *const *cache, int layers) {
-    struct ops *ops = decoder->ops;
-    size_t bytes = (size_t)decoder->slots * (size_t)(decoder->T * 2 * decoder->D) * dtype_size(ops->dtype);
-    for (int i = 0; i < layers; i++) ops->zero(ops, cache[i], bytes);
-}
-
 void cached_decoder_begin(struct cached_decoder *decoder, int B, const void *features) {
     struct ops *ops = decoder->ops;
     int64_t Rk = (int64_t)B * decoder->N;
     decoder->largest_count = decoder->forked = 0;
-    clear_caches(decoder, decoder->unimodal_cache, decoder->unimodal.dims.transformer.layers);
-    clear_caches(decoder, decoder->multimodal_cache, decoder->multimodal.dims.layers);
+    decoder_slots_clear(decoder);
     ops->upload(ops, decoder->feature_rows, features, (size_t)(Rk * decoder->D) * dtype_size(ops->dtype));
     for (int i = 0; i < decoder->multimodal.dims.layers; i++)
         cross_attention_read(ops, &decoder->multimodal.layer[i].cross, &decoder->cross[i], decoder->feature_rows, Rk);
-}
-
-static int32_t *list_of(const struct cached_decoder *decoder, int32_t *lists, enum step_list list) {
-    return lists + (int64_t)list * decoder->slots;
 }
 
 // One query row i of the newest token; it attends to the cache rows of its own slot, itself included.
 static void list_row(struct cached_decoder *decoder, int i, const struct caption_row *row, int place) {
     int32_t *host = decoder->host, first = row->slot * decoder->T;
     key_mask_set(&decoder->mask, row->slot, place, row->token);
-    list_of(decoder, host, STEP_TOKEN)[i] = row->token;
-    list_of(decoder, host, STEP_PLACE)[i] = place;
-    list_of(decoder, host, STEP_ROW)[i] = first + place;
-    list_of(decoder, host, STEP_SELF_START)[i] = first;
-    list_of(decoder, host, STEP_SELF_COUNT)[i] = place + 1;
+    step_list_of(decoder, host, STEP_TOKEN)[i] = row->token;
+    step_list_of(decoder, host, STEP_PLACE)[i] = place;
+    step_list_of(decoder, host, STEP_ROW)[i] = first + place;
+    step_list_of(decoder, host, STEP_SELF_START)[i] = first;
+    step_list_of(decoder, host, STEP_SELF_COUNT)[i] = place + 1;
 }
 
 // Captions of one picture are the queries of one sample. Returns how many pictures there are, and the most captions of
 // one.
 static int list_pictures(struct cached_decoder *decoder, int count, const struct caption_row *row, int *most) {
-    int32_t *host = decoder->host, *queries = list_of(decoder, host, STEP_QUERY_COUNT);
+    int32_t *host = decoder->host, *queries = step_list_of(decoder, host, STEP_QUERY_COUNT);
     int pictures = 0;
     *most = 0;
     for (int i = 0; i < count; i++) {
         if (!i || row[i].picture != row[i - 1].picture) {
-            list_of(decoder, host, STEP_QUERY_START)[pictures] = i;
-            list_of(decoder, host, STEP_CROSS_START)[pictures] = row[i].picture * decoder->N;
+            step_list_of(decoder, host, STEP_QUERY_START)[pictures] = i;
+            step_list_of(decoder, host, STEP_CROSS_START)[pictures] = row[i].picture * decoder->N;
             queries[pictures++] = 0;
         }
         if (++queries[pictures - 1] > *most) *most = queries[pictures - 1];
     }
     return pictures;
-}
-
-// One transfer a step for all lists, as each costs the device a wait.
-static void upload_lists(struct cached_decoder *decoder) {
-    decoder->ops->upload(decoder->ops, decoder->device, decoder->host,
-                         (size_t)(STEP_LISTS * decoder->slots) * sizeof *decoder->device);
 }
 
 // x += attn(ln_1(x)) for the newest token of each caption, whose key and value join the cache first, since it sees
@@ -191,7 +172,7 @@ static void attend_to_cache(struct cached_decoder *decoder, const struct self_at
     norm_apply(ops, &layer->norm, &state->norm, decoder->x, pattern->B);
     linear_apply(ops, &layer->attention.q, q, state->norm.out, NULL, pattern->B);
     linear_apply(ops, &layer->attention.kv, decoder->kv, state->norm.out, NULL, pattern->B);
-    ops->scatter_add_rows(ops, cache, decoder->kv, list_of(decoder, decoder->device, STEP_ROW), pattern->B,
+    ops->scatter_add_rows(ops, cache, decoder->kv, step_list_of(decoder, decoder->device, STEP_ROW), pattern->B,
                           2 * decoder->D);
     state->attention.in = operands_apart(q, cache, decoder->D, ops->dtype);
     attention_apply(ops, &layer->attention, &state->attention, decoder->x, decoder->x, pattern);
@@ -199,8 +180,8 @@ static void attend_to_cache(struct cached_decoder *decoder, const struct self_at
 
 // No caption has more than T keys; how many it has lies on the device, so that each step has the same arguments.
 static struct attention_pattern self_pattern(const struct cached_decoder *decoder, int count) {
-    struct spans keys = {list_of(decoder, decoder->device, STEP_SELF_START),
-                         list_of(decoder, decoder->device, STEP_SELF_COUNT), decoder->T,
+    struct spans keys = {step_list_of(decoder, decoder->device, STEP_SELF_START),
+                         step_list_of(decoder, decoder->device, STEP_SELF_COUNT), decoder->T,
                          (int64_t)decoder->slots * decoder->T};
     return (struct attention_pattern){.B = count, .queries = spans_rows(&decoder->one_row, count), .keys = keys};
 }
@@ -208,9 +189,9 @@ static struct attention_pattern self_pattern(const struct cached_decoder *decode
 // A picture's captions are one sample with several queries: so its keys and values are read once for all beams.
 static struct attention_pattern cross_pattern(const struct cached_decoder *decoder, int count, int pictures, int most) {
     struct spans keys = spans_rows(&decoder->features, (int64_t)decoder->batch * decoder->N);
-    struct spans queries = {list_of(decoder, decoder->device, STEP_QUERY_START),
-                            list_of(decoder, decoder->device, STEP_QUERY_COUNT), most, count};
-    keys.start = list_of(decoder, decoder->device, STEP_CROSS_START);
+    struct spans queries = {step_list_of(decoder, decoder->device, STEP_QUERY_START),
+                            step_list_of(decoder, decoder->device, STEP_QUERY_COUNT), most, count};
+    keys.start = step_list_of(decoder, decoder->device, STEP_CROSS_START);
     return (struct attention_pattern){.B = pictures, .queries = queries, .keys = keys};
 }
 
@@ -235,55 +216,6 @@ static void run_multimodal(struct cached_decoder *decoder, const struct attentio
     }
 }
 
-static void copy_rows(struct cached_decoder *decoder, void *const *cache, int layers, int to, int from, int first,
-                      int count) {
-    size_t row = (size_t)(2 * decoder->D) * dtype_size(decoder->ops->dtype), slot = (size_t)decoder->T * row;
-    for (int i = 0; i < layers; i++) {
-        char *begin = (char *)cache[i] + (size_t)first * row;
-        decoder->ops->copy(decoder->ops, begin + (size_t)to * slot, begin + (size_t)from * slot, (size_t)count * row);
-    }
-}
-
-// The mask goes with the rows: it says of these very rows whether they are seen.
-void cached_decoder_copy(struct cached_decoder *decoder, int to, int from, int first, int count) {
-    copy_rows(decoder, decoder->unimodal_cache, decoder->unimodal.dims.transformer.layers, to, from, first, count);
-    copy_rows(decoder, decoder->multimodal_cache, decoder->multimodal.dims.layers, to, from, first, count);
-    key_mask_copy(&decoder->mask, to, from, first + count);
-}
-
-static void fork_rows(struct cached_decoder *decoder, void *const *cache, int layers) {
-    struct ops *ops = decoder->ops;
-    const int32_t *from = list_of(decoder, decoder->device, STEP_FORK_FROM);
-    for (int i = 0; i < layers; i++) {
-        ops->gather_rows(ops, decoder->kv, cache[i], from, decoder->forked, 2 * decoder->D);
-        ops->scatter_add_rows(ops, cache[i], decoder->kv, list_of(decoder, decoder->device, STEP_FORK_TO),
-                              decoder->forked, 2 * decoder->D);
-    }
-}
-
-// Behind an upload of the lists.
-static void fork_listed(struct cached_decoder *decoder) {
-    if (!decoder->forked) return;
-    fork_rows(decoder, decoder->unimodal_cache, decoder->unimodal.dims.transformer.layers);
-    fork_rows(decoder, decoder->multimodal_cache, decoder->multimodal.dims.layers);
-    decoder->forked = 0;
-}
-
-// Most captions part in the first few steps, many in one. A copy for each slot and layer would cost a device more than
-// the rows that they shared, so all that part before a step are two operations a layer. An empty slot is zero, to which
-// rows may be added as a step adds its own.
-void cached_decoder_fork(struct cached_decoder *decoder, int to, int from, int count) {
-    for (int place = 0; place < count; place++) {
-        if (decoder->forked == decoder->slots) {
-            upload_lists(decoder);
-            fork_listed(decoder);
-        }
-        list_of(decoder, decoder->host, STEP_FORK_FROM)[decoder->forked] = from * decoder->T + place;
-        list_of(decoder, decoder->host, STEP_FORK_TO)[decoder->forked++] = to * decoder->T + place;
-    }
-    key_mask_copy(&decoder->mask, to, from, count);
-}
-
 // From the newest tokens to the logits behind them. Only the unimodal half has the mask, as in training.
 static void run_step(struct cached_decoder *decoder, const struct attention_pattern *cross, int count,
                      const uint8_t *key_valid) {
@@ -293,8 +225,8 @@ static void run_step(struct cached_decoder *decoder, const struct attention_patt
     struct attention_pattern self = self_pattern(decoder, count), unimodal_self = self;
     unimodal_self.key_valid = key_valid;
     ops->embedding_forward(ops, decoder->x, unimodal->token.value, unimodal->cls.value, unimodal->position.value,
-                           list_of(decoder, decoder->device, STEP_TOKEN), list_of(decoder, decoder->device, STEP_PLACE),
-                           count, decoder->D);
+                           step_list_of(decoder, decoder->device, STEP_TOKEN),
+                           step_list_of(decoder, decoder->device, STEP_PLACE), count, decoder->D);
     run_unimodal(decoder, &unimodal_self);
     run_multimodal(decoder, &self, cross);
     norm_apply(ops, &multimodal->ln_final, &decoder->norm, decoder->x, count);
@@ -310,8 +242,8 @@ void cached_decoder_step(struct cached_decoder *decoder, int count, const struct
     int64_t base = decoder->slots + 1;
     bool issued;
     for (int i = 0; i < count; i++) list_row(decoder, i, &row[i], place);
-    upload_lists(decoder);
-    fork_listed(decoder);
+    decoder_lists_upload(decoder);
+    decoder_slots_fork(decoder);
     const uint8_t *key_valid = key_mask_upload(&decoder->mask, ops);
     ops->graph_begin(ops, &decoder->step, (count * base + pictures) * base + most, &issued);
     if (issued) return;
