@@ -180,7 +180,8 @@ $(BUILD)/gpu/%: $(BUILD)/obj/tests/gpu/%.o $(BENCH_COMMON) $(ALL_LIBS)
 FUZZ_TARGETS := $(filter-out $(if $(VIDEO_OBJECT),,video),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_CC      := clang -std=c11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fopenmp-simd
 FUZZ_ROOMS   := base tensor wire image dataset remote model text
-FUZZ_SOURCES := $(call find_c,$(foreach r,$(FUZZ_ROOMS),$(call room_dirs,$r)) common/ops common/ops/reference)
+# Kernels for several instruction sets stand behind pragmas of gcc's, and no bytes from outside come to them.
+FUZZ_SOURCES := $(filter-out common/model/generate/%,$(call find_c,$(foreach r,$(FUZZ_ROOMS),$(call room_dirs,$r)) common/ops common/ops/reference))
 $(BUILD)-fuzz/obj/%.o: %.c
 	$(CC_TAG)$(FUZZ_CC) $(CPPFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)-fuzz/libfuzz.a: $(patsubst %.c,$(BUILD)-fuzz/obj/%.o,$(FUZZ_SOURCES))
