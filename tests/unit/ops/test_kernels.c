@@ -175,6 +175,7 @@ static void test_levels(void **state) {
         const char *word;
         int last; // of `tables`
     } level[] = {{"v2", 0}, {"v3", 1}, {"v4", TABLES - 1}, {NULL, TABLES - 1}};
+    use_level(NULL);
     const int count = table_count();
     for (int i = 0; i < 4; i++) {
         use_level(level[i].word);
