@@ -23,8 +23,8 @@ work=$build/relabel_bench
 microbatch=24 tokens=30
 # Microbatch, tokens of a caption, limit. A picture's features and their keys cost 12 GFLOP, each token 0.26: five captions of 30
 # tokens cost 2.6 times one, so captions a second become at most 1.9 times as many where both wait for arithmetic, of 11 tokens
-# 2.9 times. What is more comes from weights that are read once for more rows, which counts where rows are few, and from words
-# that captions begin with together. At 3.5 times lie captions of 6 tokens, or of 30 with a picture at a time.
+# 2.9 times, of 6 tokens 3.4 times. What is more comes from weights that are read once for more rows, which counts where rows are
+# few, and from words that captions begin with together.
 fives=('24 30 1.7' '24 11 2.5' '1 30 3.2')
 declare -A limit=([rate]=0.95)
 GROWTH=4194304 # bytes a million pictures, where the line's error is smaller
