@@ -1,5 +1,5 @@
-// Reads the one word that holds kernels back. Whoever chooses kernels asks it (ops/cpu/kernels.c, image/resize_kernels.c,
-// model/generate/draw_kernels.c), so that all of a process is held to one level.
+// Reads the one word that holds kernels back. Whoever chooses kernels asks it (ops/cpu/kernels.c,
+// image/resize_kernels.c, model/generate/draw_kernels.c), so that all of a process is held to one level.
 #include "base/isa.h"
 
 #include <stdlib.h>
